@@ -37,6 +37,7 @@ from copdns.settings.lists import (
     SourceSettings,
     require_distinct_lists,
 )
+from copdns.settings.reasons import ReasonSettings
 from copdns.settings.upstreams import ClientSubnet, UpstreamSettings, are_encrypted
 from copdns.settings.values import AUTO, HOME, SYSTEM, Section
 from copdns.settings.web import EncryptedSettings, WebSettings
@@ -61,6 +62,7 @@ __all__ = [
     "LogSettings",
     "OwnSource",
     "PushSettings",
+    "ReasonSettings",
     "RebindingSettings",
     "Section",
     "Settings",
@@ -154,6 +156,7 @@ class Settings(Section):
     dns64: Dns64Settings = Dns64Settings()
     cache: CacheSettings = CacheSettings()
     limits: LimitSettings = LimitSettings()
+    reasons: ReasonSettings = Field(default=ReasonSettings(), validate_default=True)
     rebinding: RebindingSettings = RebindingSettings()
     lists: tuple[ListFile, ...] = Field(
         default=(), description="Lists of domains on this machine's disk."
@@ -173,6 +176,14 @@ class Settings(Section):
     data: str = Field(
         default="/var/lib/copdns", min_length=1, description="The folder for the databases."
     )
+
+    @property
+    def encrypted_files(self) -> tuple[str, str]:
+        """Certificate and key of encrypted DNS; ("", "") for those that copdns makes itself."""
+        encrypted, web = self.encrypted, self.web
+        if encrypted.certificate:
+            return encrypted.certificate, encrypted.key
+        return web.tls_certificate, web.tls_key
 
     @field_validator("web")
     @classmethod
@@ -252,4 +263,5 @@ def defaults_of(
         door,
         sends_reverse=bool(settings.upstreams.private_reverse),
         nat64=Nat64(prefixes, settings.dns64.exclude) if prefixes else None,
+        unknown_is_guest=settings.encrypted.guests_unknown,
     )

@@ -13,6 +13,7 @@ import argparse
 import gzip
 import json
 import socket
+import ssl
 import subprocess
 import sys
 from collections import Counter
@@ -28,10 +29,13 @@ import dns.query
 import dns.rcode
 import dns.rdataclass
 import dns.rdatatype
+import dns.rdtypes.svcbbase
 import dns.rrset
 
 from tests.e2e.house import MIA, TOM, House, house
-from tests.running import PATIENCE
+from tests.encrypted_server import NAME, make_certificate
+from tests.replies import ede_of
+from tests.running import PATIENCE, free_port
 from tests.upstream_server import (
     Asked,
     Way,
@@ -264,7 +268,8 @@ _SPECIAL = (
     ("RFC 7793", "1.64.100.in-addr.arpa", "PTR", "NXDOMAIN, aa"),
     ("RFC 8880 7.1", "ipv4only.arpa", "A", "NOERROR, aa, 192.0.0.170, 192.0.0.171"),
     ("RFC 8880 7.1", "ipv4only.arpa", "AAAA", "NOERROR, aa"),
-    ("RFC 9462 6.4", "_dns.resolver.arpa", "SVCB", "NOERROR, aa"),
+    ("RFC 9462 6.4", "_dns.resolver.arpa", "HTTPS", "NOERROR, aa"),
+    ("RFC 9462 6.4", "other.resolver.arpa", "SVCB", "NOERROR, aa"),
 )
 
 
@@ -277,6 +282,7 @@ def cases() -> Iterator[Case]:
     yield from _cache_cases()
     yield from _tcp_cases()
     yield from _policy_cases()
+    yield from _encrypted_cases()
     # The last one, since it is learned about the upstream.
     yield Case(
         "RFC 6891 7", "an upstream without EDNS", "NOERROR, 127.0.0.80", udp(query("old.example"))
@@ -505,6 +511,69 @@ def turn_on_nat64(home: House) -> None:
     home.program.reload()
 
 
+def _encrypted_cases() -> Iterator[Case]:
+    """Yield the cases of DNS over TLS: how it is found, and what only it is told."""
+    yield Case(
+        "RFC 9462 4",
+        "_dns.resolver.arpa SVCB, with DNS over TLS",
+        'NOERROR, aa, 1 dns.example. alpn="dot" port="its own"; 127.0.0.1',
+        _designated,
+    )
+    info = query("resolver.arpa", "RESINFO")
+    info.flags &= ~dns.flags.RD
+    told = 'NOERROR, aa, "exterr=0-25,27,31,33,35"'
+    yield Case("RFC 9606 3", "resolver.arpa RESINFO, RD=0", told, udp(info))
+    asking = query("games.example", use_edns=0, options=[dns.edns.GenericOption(26, b"")])
+    draft = "structured errors"
+    yield Case(
+        draft, "a blocked name with option 26, over TLS", "EDE 17, names j, l", over_tls(asking)
+    )
+    yield Case(draft, "the same in clear text", "EDE 17, plain text", _text_in_clear(asking))
+    yield Case(
+        draft,
+        "a blocked name without option 26, over TLS",
+        "EDE 17, plain text",
+        over_tls(query("games.example", use_edns=0)),
+    )
+
+
+def _designated(home: House) -> str:
+    """Return what discovery says, and where the name in it leads."""
+    reply = dns.message.from_wire(send(home, query("_dns.resolver.arpa", "SVCB").to_wire()) or b"")
+    addresses = [str(rdata) for rrset in reply.additional for rdata in rrset]
+    port = str(_tls_port(home))
+    return f"{of(reply.to_wire())}; {', '.join(addresses)}".replace(f'"{port}"', '"its own"')
+
+
+def _tls_port(home: House) -> int:
+    """Return the port of DNS over TLS, as a device finds it (RFC 9462)."""
+    reply = dns.message.from_wire(send(home, query("_dns.resolver.arpa", "SVCB").to_wire()) or b"")
+    (rdata,) = reply.answer[0]
+    return int(rdata.params[dns.rdtypes.svcbbase.ParamKey.PORT].port)
+
+
+def over_tls(message: dns.message.Message) -> Callable[[House], str]:
+    """Send a query over TLS; return its extended error, and the names in the text of that."""
+
+    def get(home: House) -> str:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        port = _tls_port(home)
+        return _text_of(dns.query.tls(message, MIA, PATIENCE, port, ssl_context=context))
+
+    return get
+
+
+def _text_in_clear(message: dns.message.Message) -> Callable[[House], str]:
+    return lambda home: _text_of(dns.message.from_wire(send(home, message.to_wire()) or b""))
+
+
+def _text_of(reply: dns.message.Message) -> str:
+    code, text = ede_of(reply) or (0, "")
+    names = f"names {', '.join(json.loads(text))}" if text.startswith("{") else "plain text"
+    return f"EDE {code}, {names}"
+
+
 def _cd(asked: Asked) -> str:
     return f"CD={bool(asked.message.flags & dns.flags.CD):d}"
 
@@ -566,7 +635,9 @@ def _soa(home: House, message: dns.message.Message) -> str:
 def run(folder: Path, packets: Path | None = None) -> tuple[list[Result], str]:
     """Run all cases; return their results, and what the replay of packets said ("" for none)."""
     environment = {"COPDNS_REBINDING__ALLOW": '["127.0.0.0/8"]'}
-    with house(folder, household=HOUSEHOLD, says=SAYS, environment=environment) as home:
+    files = dict.fromkeys(("certificate", "key"), str(make_certificate(folder).path))
+    settings = {"encrypted": {"tls_port": free_port(), "name": NAME, **files}}
+    with house(folder, settings, HOUSEHOLD, SAYS, environment) as home:
         results = [Result(case, case.get(home)) for case in cases()]
         replayed = _replay(home, packets) if packets else ""
         turn_on_nat64(home)

@@ -51,14 +51,15 @@ def make_certificate(
     days: int = 30,
     kind: str = "ECDSA",
 ) -> Certificate:
-    """Make a certificate for a name and 127.0.0.1.
+    """Make a certificate for a name, those one label below it, and 127.0.0.1.
 
     begins: aware; by default an hour ago.  kind: of its key, "ECDSA" or "RSA".
     """
     key = _make_key(kind)
     subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
     begins = begins or datetime.now(UTC) - timedelta(hours=1)
-    alternatives = [x509.DNSName(name), x509.IPAddress(ip_address("127.0.0.1"))]
+    names = [x509.DNSName(name), x509.DNSName(f"*.{name}")]
+    alternatives = [*names, x509.IPAddress(ip_address("127.0.0.1"))]
     made = (
         x509.CertificateBuilder(subject, subject, key.public_key(), x509.random_serial_number())
         .not_valid_before(begins)

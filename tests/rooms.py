@@ -20,8 +20,8 @@ ROOMS: Mapping[str, str] = {
     "__main__": "cli",
     "cli": "app as_json store privacy list_files network appeals policy household lists dns time"
     " accounts config",
-    "app": "web server store privacy list_files network appeals policy household events lists dns"
-    " time accounts config",
+    "app": "web server store words privacy list_files network appeals policy household events"
+    " lists dns time accounts config",
     "web": "as_json store words privacy list_files network appeals policy household events lists"
     " dns time accounts config",
     "server": "privacy network policy lists dns time config",

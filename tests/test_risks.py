@@ -29,6 +29,7 @@ NAMED = {
     *("name-timed", "speaks-for-another", "open-desk", "listened-to", "second-opinion-faked"),
     *("led-away", "moved-device", "narrow-count", "protected-as-weapon", "wrong-age"),
     *("wrong-reason", "end-unsaid", "goes-on", "settings-lost", "damaged-files"),
+    *("followed-by-token", "found-from-outside", "cut-off-away"),
     *("list-cuts-internet", "calls-and-clocks", "profiled", "bad-disk"),
 }
 

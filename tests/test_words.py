@@ -38,6 +38,7 @@ DESK = (
         for each in ("addresses", "matchers", "names", "times", "violations")
     ),
     "copdns/household/",
+    "copdns/network/certificate_check.py",
     *(f"copdns/time/{each}.py" for each in ("ics", "moments", "schedule")),
     "copdns/accounts/passphrase.py",
     "copdns/events/notices.py",

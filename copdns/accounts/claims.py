@@ -33,6 +33,7 @@ class ClaimKind(StrEnum):
     PAIRING = "pairing"  # a browser that was linked after one of those above
     PIN = "pin"
     GUEST = "guest"  # a device is theirs for a day
+    TOKEN = "token"  # noqa: S105  # a device is recognised away from home, too
 
 
 # After one of these a guardian's own browser may come.
@@ -170,4 +171,6 @@ def _grown_kinds(before: Device, after: Device) -> tuple[ClaimKind, ...]:
         found.append(ClaimKind.ADDRESS)
     if not set(after.macs) <= set(before.macs):
         found.append(ClaimKind.MAC)
+    if not set(after.tokens) <= set(before.tokens):
+        found.append(ClaimKind.TOKEN)
     return tuple(found)

@@ -8,6 +8,8 @@ from __future__ import annotations
 import secrets
 from hashlib import pbkdf2_hmac, sha256
 
+from copdns.model.device_tokens import TOKEN_OCTETS, token_text
+
 # Crockford's base 32: no letter that looks like a digit, and no U.
 _LETTERS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _ROUNDS = 20_000
@@ -74,6 +76,14 @@ def secret_digest(secret: str) -> str:
     Nobody can try 256 random bits through, so one round of SHA-256 is enough.
     """
     return sha256(secret.encode(errors="replace")).hexdigest()
+
+
+def make_device_token() -> str:
+    """Return a new token by which a device is recognised: 128 random bits (`device_tokens.py`).
+
+    It is shown once; only its `token_digest` is stored.
+    """
+    return token_text(secrets.token_bytes(TOKEN_OCTETS))
 
 
 def make_short_id() -> str:

@@ -17,6 +17,7 @@ from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import NamedTuple
 
 from copdns.accounts.account import Guest
+from copdns.model.device_tokens import is_stored_token
 from copdns.model.household import Band, Device, Household, Profile
 
 DAY = 86_400
@@ -34,11 +35,11 @@ Seen = Collection[tuple[str, str]]
 class Move(NamedTuple):
     """Addresses of somebody's device that are to be somebody else's.
 
-    profile: whose it was.  device, name: its id and name then.  known_by: IP addresses, networks
-    and MAC addresses.  to: the profile that it is to be of; "" while it is nobody's.  author: in
-    people's words.  at: when a guardian wanted it.  until: when it takes effect; None: with a yes
-    of the person only.  Both are seconds since the epoch.  by_sight: the device was never listed
-    with these addresses, but the network shows that they are its.
+    profile: whose it was.  device, name: its id and name then.  known_by: IP addresses, networks,
+    MAC addresses and digests of tokens.  to: the profile that it is to be of; "" while it is
+    nobody's.  author: in people's words.  at: when a guardian wanted it.  until: when it takes
+    effect; None: with a yes of the person only.  Both are seconds since the epoch.  by_sight: the
+    device was never listed with these addresses, but the network shows that they are its.
     """
 
     household: str
@@ -56,6 +57,11 @@ class Move(NamedTuple):
     def is_open(self, now: float) -> bool:
         """Tell whether the device still counts as its person's."""
         return self.until is None or now < self.until
+
+    @property
+    def is_of_tokens(self) -> bool:
+        """Whether it is about tokens alone: a revoked one does not mean that its device is gone."""
+        return all(map(is_stored_token, self.known_by))
 
     def is_new(self, now: float) -> bool:
         """Tell whether it was wanted so lately that the person's pages say so, even where nothing
@@ -213,14 +219,17 @@ def _with_nobodys(devices: Iterable[Device], move: Move) -> Iterator[Device]:
     nobodys = Device("", move.name, "", *_sorted_texts(move.known_by))
     for each in devices:
         rest = _part(each, lambda text: not _is_within_any(text, move.known_by))
-        if rest.addresses or rest.macs:
+        if _texts(rest):
             yield rest
     yield nobodys
 
 
 def _sorted_texts(known_by: Iterable[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Return the IP addresses and networks, and the MAC addresses."""
-    texts = tuple(known_by)
+    """Return the IP addresses and networks, and the MAC addresses.
+
+    Not the tokens: guest rules are for who is at home.
+    """
+    texts = tuple(text for text in known_by if not is_stored_token(text))
     macs = tuple(text for text in texts if isinstance(_read(text), str))
     return tuple(text for text in texts if text not in macs), macs
 
@@ -311,7 +320,7 @@ def _with_move(devices: Iterable[Device], move: Move) -> Iterator[Device]:
             continue
         taken.append(_part(each, lambda text: _overlap_any(text, move.known_by)))
         rest = _part(each, lambda text: not _overlap_any(text, move.known_by))
-        if rest.addresses or rest.macs:
+        if _texts(rest):
             kept.append(rest)
     has_own = any((each.id, each.profile) == (move.device, move.profile) for each in found)
     for each in kept:
@@ -329,6 +338,7 @@ def _part(device: Device, is_meant: Callable[[str], bool]) -> Device:
         device,
         addresses=tuple(filter(is_meant, device.addresses)),
         macs=tuple(filter(is_meant, device.macs)),
+        tokens=tuple(filter(is_meant, device.tokens)),
     )
 
 
@@ -337,7 +347,8 @@ def _join(device: Device, others: Iterable[Device]) -> Device:
     for each in others:
         addresses = dict.fromkeys((*device.addresses, *each.addresses))
         macs = dict.fromkeys((*device.macs, *each.macs))
-        device = replace(device, addresses=tuple(addresses), macs=tuple(macs))
+        tokens = dict.fromkeys((*device.tokens, *each.tokens))
+        device = replace(device, addresses=tuple(addresses), macs=tuple(macs), tokens=tuple(tokens))
     return device
 
 
@@ -363,7 +374,7 @@ def _overlap_read(
 
 
 def _read(text: str) -> IPv4Network | IPv6Network | str:
-    """Return a network, of one address or more; a MAC address as it is."""
+    """Return a network, of one address or more; a MAC address or a token as it is."""
     try:
         return ip_network(text)
     except ValueError:
@@ -376,4 +387,4 @@ def _count_addresses(text: str) -> int:
 
 
 def _texts(device: Device) -> tuple[str, ...]:
-    return (*device.addresses, *device.macs)
+    return (*device.addresses, *device.macs, *device.tokens)

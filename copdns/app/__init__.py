@@ -1,1 +1,1 @@
-"""The running program: `app.py` builds it from the settings; the rest is its chores."""
+"""The running program: `parts.py` makes its parts, `app.py` runs them; the rest is their chores."""

@@ -6,7 +6,7 @@ A failure is logged and shown as a warning.  Plain DNS and the pages work withou
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,12 +14,15 @@ from typing import TYPE_CHECKING, Any
 import structlog
 
 from copdns.config import Settings
+from copdns.dns.service_params import OpenPort
 from copdns.model.errors import CopdnsError
+from copdns.policy.snapshot import Snapshot
 from copdns.server.answer import Resolver
 from copdns.server.connection import ClientConnection, StreamLimits
 from copdns.server.places import Places
 from copdns.server.secure_listeners import SecureListeners
 from copdns.server.tls import Handshakes, SecurePort, harden, speak_dns
+from copdns.server.tokens import DeviceTokens
 from copdns.time.clock import Moment
 from copdns.web.certificate import Certificate
 from copdns.web.https import own_names
@@ -42,15 +45,9 @@ class EncryptedDns:
         is_clock_wrong: Callable[[], bool],
     ) -> None:
         """is_clock_wrong: tells whether the clock certainly does not show the time."""
-        chosen, web = settings.encrypted, settings.web
-        own = chosen.certificate, chosen.key
-        self._chosen = chosen
+        self._chosen = chosen = settings.encrypted
         self._limits = StreamLimits(chosen.idle, chosen.connections, settings.dns.tcp_in_flight)
-        self._certificate = Certificate(
-            folder,
-            own if own[0] else (web.tls_certificate, web.tls_key),
-            with_authority=False,
-        )
+        self._certificate = Certificate(folder, settings.encrypted_files, with_authority=False)
         self._resolver = resolver
         self._clock = clock
         self._is_clock_wrong = is_clock_wrong
@@ -58,8 +55,25 @@ class EncryptedDns:
             chosen.connections, chosen.client_connections
         )
         self._handshakes = Handshakes(chosen.handshakes)
+        self._tokens = DeviceTokens(chosen.name, chosen.public)
+        resolver.on_snapshot = self._drop_revoked
         self._listeners: SecureListeners | None = None  # None: no certificate yet, or it is off
         self._trouble = ""
+        self._names: tuple[str, ...] = ()
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Return the names and addresses that the certificate in use is for."""
+        return self._names
+
+    def ports_at(self, address: str) -> Sequence[OpenPort]:
+        """Return what is open at an address of this machine for devices without a token.
+
+        A device that is told of a port where it gets no answer would go on asking there.
+        """
+        if self._tokens.only:
+            return ()
+        return self._listeners.ports_at(address) if self._listeners else ()
 
     @property
     def warning(self) -> str:
@@ -67,7 +81,7 @@ class EncryptedDns:
         return self._trouble or (self._listeners.warning if self._listeners else "")
 
     def count_handshakes(self) -> Mapping[str, int]:
-        """Return how many handshakes ended how since the start."""
+        """Return how many handshakes ended since the start, by how they ended."""
         return self._handshakes.counts if self._chosen.is_on else {}
 
     def count_connections(self) -> Mapping[str, int]:
@@ -92,6 +106,7 @@ class EncryptedDns:
         else:
             self._trouble = "" if changed else self._trouble
             if changed:
+                self._names = await asyncio.to_thread(self._certificate.read_names)
                 log.info("encrypted DNS has a certificate", sha256=self._certificate.fingerprint)
         if self._listeners is not None:
             await self._listeners.follow(addresses)
@@ -107,7 +122,14 @@ class EncryptedDns:
             context = self._certificate.context_for(("dot",), harden)
             setting = "encrypted.tls_port"
             yield SecurePort(
-                "tls", "DNS over TLS", chosen.tls_port, setting, context, limits, speak_dns
+                "tls",
+                "DNS over TLS",
+                chosen.tls_port,
+                setting,
+                context,
+                limits,
+                speak_dns,
+                tokens=self._tokens,
             )
         if chosen.https_port:
             doh = import_module("copdns.server.doh")  # most do without, and it takes 7 MB
@@ -122,6 +144,7 @@ class EncryptedDns:
                 limits,
                 doh.speak_http,
                 doh.READ_SIZE,
+                self._tokens,
             )
 
         if chosen.quic_port:
@@ -152,6 +175,10 @@ class EncryptedDns:
         if self._trouble != f"encrypted DNS: {text}":
             self._trouble = f"encrypted DNS: {text}"
             log.warning("encrypted DNS has no new certificate, or none", error=text)
+
+    def _drop_revoked(self, snapshot: Snapshot) -> None:
+        if self._listeners is not None:
+            self._listeners.drop_revoked(snapshot)
 
     def close(self) -> None:
         """Stop listening, and drop all connections."""

@@ -10,8 +10,10 @@ from copdns.config import (
 )
 from copdns.dns.cache import Cache
 from copdns.dns.failures import Failures
+from copdns.model.hosts import WHY_HOST, secure_url
 from copdns.policy.judge import RebindingGuard
 from copdns.server.limits import Limits
+from copdns.web.https import HttpsOffer
 
 
 def new_cache(chosen: CacheSettings) -> Cache:
@@ -55,6 +57,18 @@ def about_responses(settings: Settings) -> object:
 def forwards_subnets(settings: Settings) -> bool:
     """Tell whether an upstream is told from which network a device says that it asks."""
     return any(each.forward for each in settings.upstreams.client_subnet)
+
+
+def secure_child_page(settings: Settings, offer: HttpsOffer) -> str:
+    """Return the address of the children's page by HTTPS; "" where there is none.
+
+    By a name for which browsers know the certificate, if there is one that the pages answer to.
+    """
+    if not offer.port:
+        return ""
+    names = (settings.encrypted.name, *settings.web.hosts, WHY_HOST)
+    known = (each for each in names if each in settings.web.hosts and offer.is_trusted_for(each))
+    return secure_url(next(known, WHY_HOST), offer.port)
 
 
 def fixed_settings(settings: Settings) -> object:

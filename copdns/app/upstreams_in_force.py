@@ -13,7 +13,8 @@ import structlog
 
 from copdns.config import AUTO, SYSTEM, Settings, are_encrypted
 from copdns.dns.connections import BOOTSTRAP_ZONE, CLEAR_ZONE, NAT64_ZONE
-from copdns.dns.upstream import Connect, UpstreamClient
+from copdns.dns.upstream import UpstreamClient
+from copdns.dns.upstream_groups import Connect
 from copdns.list_files.load import filtering_resolvers
 from copdns.model.addresses import Transport, UpstreamAddress
 from copdns.model.encrypted_addresses import server_address

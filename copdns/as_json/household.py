@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from copdns.as_json.plain import plain, utc
 from copdns.as_json.times import pause_json, texts
+from copdns.model.device_tokens import short_token
 from copdns.model.household import Device, Household, NameRewrite, Profile, Rule
 from copdns.model.times import Grant, PauseSpan
 from copdns.network.unknown_devices import UnknownDevice
@@ -67,7 +68,11 @@ def _holds(grant: Grant, profile: Profile, now: float) -> bool:
 
 
 def device_json(device: Device) -> dict[str, object]:
-    """Return a device.  addresses: also networks in CIDR form; macs: in normal form."""
+    """Return a device.
+
+    addresses: also networks in CIDR form; macs: in normal form; tokens: the short names of those
+    that it has, by which they can be revoked.
+    """
     return {
         "id": device.id,
         "name": device.name,
@@ -75,6 +80,7 @@ def device_json(device: Device) -> dict[str, object]:
         "addresses": list(device.addresses),
         "macs": list(device.macs),
         "kind": device.kind,
+        "tokens": [short_token(each) for each in device.tokens],
     }
 
 

@@ -52,6 +52,7 @@ COMMANDS = (
     "rewrite",
     "split",
     "upstream",
+    "encrypted",
     "backup",
     "restore",
 )

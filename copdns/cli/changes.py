@@ -6,7 +6,9 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import fields
 from typing import Any, NamedTuple
 
-from copdns.cli.output import local_text
+import click
+
+from copdns.cli.output import local_text, printable
 from copdns.cli.time_words import (
     calendar_changes,
     day_start_change,
@@ -14,6 +16,7 @@ from copdns.cli.time_words import (
     time_item_text,
 )
 from copdns.model.broad_networks import is_broad_network
+from copdns.model.device_tokens import short_token
 from copdns.model.household import (
     AnnouncedBandChange,
     Device,
@@ -69,6 +72,12 @@ _PARTS = (
     _Part("ticket", "tickets", lambda each: each.id),
     _Part("moved bedtime", "moved_bedtimes", lambda each: each.profile),
 )
+
+
+def print_changes(before: Household, after: Household) -> None:
+    """Print what changed, line by line."""
+    for line in differences(before, after) or ["no change: already set"]:
+        click.echo(printable(line))
 
 
 def differences(before: Household, after: Household) -> list[str]:
@@ -198,7 +207,8 @@ def describe_part(value: object, zone: str) -> str:
         case Profile():
             return f"{value.name}, {value.band}"
         case Device():
-            known_by = ", ".join((*value.macs, *value.addresses))
+            tokens = [f"token {short_token(each)}" for each in value.tokens]
+            known_by = ", ".join((*value.macs, *value.addresses, *tokens))
             kind = "" if value.kind is DeviceKind.OTHER else f" ({value.kind})"
             return f"{value.profile}: {known_by}{kind}"
         case Rule():

@@ -16,16 +16,13 @@ from math import inf
 from pathlib import Path
 from typing import Concatenate, ParamSpec, TypeVar
 
-import click
-
 from copdns.accounts.account import Guest, with_guests
 from copdns.accounts.moves import Move, admit_guests, with_moves
 from copdns.app.from_settings import new_rebinding_guard
 from copdns.app.seed import HOME, seed_household
 from copdns.cli.base import Options, pass_options, read_text
-from copdns.cli.changes import differences
+from copdns.cli.changes import print_changes
 from copdns.cli.home_lists import HomeLists
-from copdns.cli.output import printable
 from copdns.config import AUTO, Settings, defaults_of
 from copdns.household.check import KnownIds
 from copdns.household.edit_checks import require_profile
@@ -432,13 +429,6 @@ async def only_household(store: HouseholdStore) -> str | None:
             some=", ".join(ids[:5]),
         )
     return ids[0] if ids else None
-
-
-def print_changes(before: Household, after: Household) -> None:
-    """Print what changed, line by line."""
-    lines = differences(before, after)
-    for line in lines or ["no change: already set"]:
-        click.echo(printable(line))
 
 
 def pass_home(command: Callable[Concatenate[Home, P], T]) -> Callable[P, T]:

@@ -12,7 +12,7 @@ from time import perf_counter
 from typing import NamedTuple
 
 from copdns.app.upstreams_in_force import UpstreamsInForce, chosen_by
-from copdns.cli.commands.check_week import ClientSelector
+from copdns.cli.check_week import ClientSelector
 from copdns.cli.home import Home
 from copdns.cli.output import count_text
 from copdns.config import are_encrypted

@@ -11,7 +11,6 @@ from __future__ import annotations
 from ipaddress import ip_network
 from typing import Final
 
-from copdns.dns.message import is_home_address
 from copdns.dns.records import (
     COUNTS_FORMAT,
     HEADER_SIZE,
@@ -23,6 +22,7 @@ from copdns.dns.records import (
     read_records,
     skip_name,
 )
+from copdns.dns.response_facts import is_home_address
 from copdns.model.addresses import SUBNET_BITS, Network
 from copdns.model.errors import WireError
 

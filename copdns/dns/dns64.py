@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from copdns.dns.cache import CacheEntry
-from copdns.dns.message import NOERROR, ResponseFacts, UpstreamResponse
+from copdns.dns.message import NOERROR, UpstreamResponse
 from copdns.dns.records import (
     AAAA,
     CNAME,
@@ -24,6 +24,7 @@ from copdns.dns.records import (
     read_name,
     read_records,
 )
+from copdns.dns.response_facts import ResponseFacts
 from copdns.model.errors import NXDOMAIN
 from copdns.model.names import to_wire
 from copdns.model.nat64 import Nat64
@@ -137,6 +138,7 @@ class _Answers:
             before.has_edns,
             before.ede_codes,
             facts,
+            before.ede_text,
         )
 
 

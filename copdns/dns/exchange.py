@@ -1,7 +1,7 @@
 """Choose which upstream is asked next, and what is done with what it says.
 
-`dns/upstream.py` sends and waits, `dns/upstream_message.py` has the octets.  Pure: `mono` is
-monotonic seconds.
+`dns/upstream_queries.py` sends and waits, `dns/upstream_message.py` has the octets.  Pure: `mono`
+is monotonic seconds.
 """
 
 from __future__ import annotations

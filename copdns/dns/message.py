@@ -7,8 +7,6 @@ came, so that unknown types and signatures pass (RFC 3597, RFC 5625 section 3). 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from ipaddress import ip_network
 from struct import unpack_from
 from typing import Final
 
@@ -34,13 +32,14 @@ from copdns.dns.records import (
     read_records,
     skip_name,
 )
-from copdns.model.addresses import Network
+from copdns.dns.response_facts import ResponseFacts, is_home_address
 from copdns.model.build import mypyc_attr
 from copdns.model.errors import WireError
 from copdns.model.names import from_wire
 
 NOERROR: Final = 0
 NXDOMAIN: Final = 3
+MAX_EDE_TEXT: Final = 1024  # octets of an extended error, with its code, whose text is kept
 MAX_TARGETS: Final = 64  # of a response: each is judged, every time; honest ones have a handful
 _SOA_NUMBERS: Final = 20  # octets of the five numbers that end an SOA record
 MAX_TTL: Final = 604_800  # seconds; also what a TTL with the top bit set means (RFC 8767 section 4)
@@ -61,6 +60,7 @@ class UpstreamResponse:
     rcode: with its extended bits.  ad: authenticated data, as the upstream says.
     cache_ttl: seconds that the whole may be cached; 0: it must not be.
     has_edns: it came with an OPT record.  ede_codes: of the extended errors in that.
+    ede_text: of the first of them, as it came; b"" where it was not to be kept.
     """
 
     __slots__ = (
@@ -68,6 +68,7 @@ class UpstreamResponse:
         "additional_at",
         "cache_ttl",
         "ede_codes",
+        "ede_text",
         "facts",
         "has_edns",
         "is_truncated",
@@ -90,6 +91,7 @@ class UpstreamResponse:
         has_edns: bool,
         ede_codes: tuple[int, ...],
         facts: ResponseFacts,
+        ede_text: bytes = b"",
     ) -> None:
         self.rrs = rrs
         self.section_counts = section_counts
@@ -102,6 +104,7 @@ class UpstreamResponse:
         self.has_edns = has_edns
         self.ede_codes = ede_codes
         self.facts = facts
+        self.ede_text = ede_text
 
     def with_ttls(self, rrs: bytes, ttl_places: tuple[tuple[int, int], ...]) -> UpstreamResponse:
         """Return the response with other TTLs in its records.  ttl_places: with these."""
@@ -117,16 +120,18 @@ class UpstreamResponse:
             self.has_edns,
             self.ede_codes,
             self.facts,
+            self.ede_text,
         )
 
 
 def read_response(
-    message: bytes, *, filtering: bool = False, question: int = 0
+    message: bytes, *, filtering: bool = False, question: int = 0, authentic: bool = False
 ) -> UpstreamResponse:
     """Return the response in a message; raise WireError where it is malformed.
 
     filtering: the upstream is known to block by answering 0.0.0.0 or ::.
     question: octets of the question, where it was compared with the one sent already.
+    authentic: it came from the upstream itself, over a connection that nobody else can write on.
     """
     if len(message) < HEADER_SIZE:
         raise WireError("an answer is too short for a header")
@@ -144,21 +149,29 @@ def read_response(
     if start > len(message):
         raise WireError("the question is cut short")
     return _addresses_alone(message, start, flags, counts, filtering) or _record_by_record(
-        message, start, flags, counts, filtering
+        message, start, flags, counts, filtering, authentic
     )
 
 
 def _record_by_record(
-    message: bytes, start: int, flags: int, counts: tuple[int, int, int], filtering: bool
+    message: bytes,
+    start: int,
+    flags: int,
+    counts: tuple[int, int, int],
+    filtering: bool,
+    authentic: bool,
 ) -> UpstreamResponse:
     """Return any response.  start: where its records begin; counts: of each section."""
     every = read_records(message, start, sum(counts))
     rcode = flags & RCODE
     edes: tuple[int, ...] = ()
+    text = b""
     opt = _take_out_opt(every, counts[0] + counts[1]) if counts[2] else None
     if opt is not None and (opt.ttl >> 24 or opt.data_at < opt.end):
-        extended, edes = _read_opt(message, opt)
+        extended, edes, text = _read_opt(message, opt)
         rcode |= extended << 4
+        if edes and not authentic and edes[0] in _FILTER_CODES:
+            text = b""  # people would be told whom to call, and anybody could have written it
     answers, authorities, additionals = every, _NONE, _NONE
     if len(every) > counts[0]:
         place = counts[0] + counts[1]
@@ -177,6 +190,7 @@ def _record_by_record(
         opt is not None,
         edes,
         _facts(message, answers, additionals, edes, filtering),
+        text,
     )
 
 
@@ -260,11 +274,13 @@ def _take_out_opt(every: list[RecordSpan], at: int) -> RecordSpan | None:
     return None
 
 
-def _read_opt(message: bytes, opt: RecordSpan) -> tuple[int, tuple[int, ...]]:
-    """Return the upper bits of the rcode, and the extended error code, of an OPT record."""
+def _read_opt(message: bytes, opt: RecordSpan) -> tuple[int, tuple[int, ...], bytes]:
+    """Return the upper bits of the rcode, and the extended error's code and text, of an OPT
+    record."""
     ede = read_options(message[opt.data_at : opt.end]).get(OPTION_EDE, b"")
     codes = (int.from_bytes(ede[:2], "big"),) if len(ede) >= 2 else ()
-    return opt.ttl >> 24, codes
+    text = ede[2:] if len(ede) <= MAX_EDE_TEXT else b""
+    return opt.ttl >> 24, codes, text
 
 
 def _ttl_of(message: bytes, rr: RecordSpan) -> int:
@@ -343,116 +359,3 @@ def _read_service(
         if size:
             addresses += (value[i : i + size] for i in range(0, len(value) - size + 1, size))
         at += 4 + length
-
-
-# Where an outside name has no business pointing to (RFC 1918, 3927, 4193, 4291, 6598, 6890).
-HOME_NETWORKS: tuple[Network, ...] = tuple(
-    ip_network(each)
-    for each in (
-        "0.0.0.0/8",
-        "10.0.0.0/8",
-        "100.64.0.0/10",
-        "127.0.0.0/8",
-        "169.254.0.0/16",
-        "172.16.0.0/12",
-        "192.168.0.0/16",
-        "::/128",
-        "::1/128",
-        "fc00::/7",
-        "fe80::/10",
-    )
-)
-
-
-@mypyc_attr(acyclic=True)
-class ResponseFacts:
-    """The names and addresses inside a response, which `judge_response` judges.
-
-    targets: names that CNAME, DNAME, SVCB and HTTPS records of the answer section point to, in
-        normal form and in their order.
-    addresses: of A and AAAA records and of address hints, packed into 4 or 16 octets.
-    home_addresses: those of them that are in `HOME_NETWORKS`.
-    is_filtered: the upstream says that it blocked, or is known to block with 0.0.0.0 or ::.
-    """
-
-    __slots__ = ("addresses", "home_addresses", "is_filtered", "targets")
-
-    def __init__(
-        self,
-        targets: tuple[str, ...] = (),
-        addresses: tuple[bytes, ...] = (),
-        home_addresses: tuple[bytes, ...] = (),
-        is_filtered: bool = False,
-    ) -> None:
-        self.targets = targets
-        self.addresses = addresses
-        self.home_addresses = home_addresses
-        self.is_filtered = is_filtered
-
-    @property
-    def is_plain(self) -> bool:
-        """Tell whether there are but addresses outside the home: only address rules can object."""
-        return not (self.targets or self.home_addresses or self.is_filtered)
-
-
-def is_home_address(packed: bytes) -> bool:
-    """Tell whether an address of 4 or 16 octets is in one of `HOME_NETWORKS`, or holds an IPv4
-    address that is (`ipv4_inside`)."""
-    if len(packed) == 4:
-        return _is_in(_V4[packed[0]], packed)
-    if packed[0] in _MAY_HOLD_IPV4 and any(_is_in(_V4[v4[0]], v4) for v4 in ipv4_inside(packed)):
-        return True
-    return _is_in(_V6[packed[0]], packed)
-
-
-def _is_in(networks: Sequence[tuple[int, int]], packed: bytes) -> bool:
-    if not networks:  # as for most: a cheap look before the exact one
-        return False
-    number = int.from_bytes(packed, "big")
-    for mask, network in networks:  # noqa: SIM110 - a generator would take twice as long
-        if number & mask == network:
-            return True
-    return False
-
-
-_MAPPED: Final = bytes(10) + b"\xff\xff"  # RFC 4291 section 2.5.5.2
-_NAT64: Final = b"\x00\x64\xff\x9b" + bytes(8)  # 64:ff9b::/96, RFC 6052 section 2.1
-_LOCAL_NAT64: Final = b"\x00\x64\xff\x9b\x00\x01"  # 64:ff9b:1::/48, RFC 8215
-_6TO4: Final = b"\x20\x02"  # 2002::/16, RFC 3056 section 2
-_MAY_HOLD_IPV4: Final = frozenset({0x00, 0x20})  # the first octets of these
-
-
-def ipv4_inside(packed: bytes) -> tuple[bytes, ...]:
-    """Return the IPv4 addresses that an IPv6 address of 16 octets may stand for; () for none.
-
-    Mapped, translated (NAT64) and 6to4 addresses have one.  Below 64:ff9b:1::/48 each network
-    chooses the length of its prefix, and with it the place of the address (RFC 6052 section 2.2),
-    so any place counts that could be a host's.
-    """
-    if packed.startswith(_6TO4):
-        return (packed[2:6],)
-    if packed.startswith((_MAPPED, _NAT64)):
-        return (packed[12:],)
-    if not packed.startswith(_LOCAL_NAT64):
-        return ()
-    places = (  # for prefixes of 48, 56, 64 and 96 bits; octet 8 is left out
-        packed[6:8] + packed[9:11],
-        packed[7:8] + packed[9:12],
-        packed[9:13],
-        packed[12:],
-    )
-    return tuple(each for each in places if each[0] and any(each[1:]))
-
-
-def _by_first_octet(size: int) -> list[list[tuple[int, int]]]:
-    """Return, by its first octet, the masks and networks that an address of a size can match."""
-    found: list[list[tuple[int, int]]] = [[] for _ in range(256)]
-    for network in HOME_NETWORKS:
-        first, last = network.network_address.packed, network.broadcast_address.packed
-        for octet in range(first[0], last[0] + 1) if len(first) == size else ():
-            found[octet].append((int(network.netmask), int(network.network_address)))
-    return found
-
-
-_V4: Final = _by_first_octet(4)
-_V6: Final = _by_first_octet(16)

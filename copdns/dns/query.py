@@ -19,6 +19,7 @@ from copdns.dns.records import (
     IXFR,
     OPCODE,
     OPT,
+    OPTION_EDE,
     OPTION_STRUCTURED_ERROR,
     OPTION_SUBNET,
     QR,
@@ -36,6 +37,7 @@ PLAIN_UDP_SIZE: Final = 512  # RFC 1035 section 2.3.4
 TCP_SIZE: Final = 65535
 _NOT_SERVED: Final = frozenset({IXFR, AXFR})
 _new: Final = tuple.__new__  # a named tuple's own constructor costs twice as much, for every query
+_EMPTY_EDE: Final = b"\0\0"
 _BODY: Final = 2  # a message without its ID begins two octets later
 
 
@@ -45,6 +47,8 @@ class Edns(NamedTuple):
     udp_size: octets that it takes over UDP, never under 512.
     wants_structured_errors: it asked for them, so it never gets a forged address or their code.
     subnet: the data of its client subnet option, as it came; b"" for none.
+    has_empty_ede: it sent an extended error 0 without text, by which structured errors were asked
+        for before they had an option of their own.
     """
 
     udp_size: int
@@ -52,6 +56,7 @@ class Edns(NamedTuple):
     version: int
     wants_structured_errors: bool
     subnet: bytes = b""
+    has_empty_ede: bool = False
 
 
 class CacheKey(NamedTuple):
@@ -155,6 +160,23 @@ def with_type(query: Query, qtype: int) -> Query:
     )
 
 
+def with_structured_errors(query: Query) -> Query:
+    """Return a query with an OPT record as if it had asked for structured errors."""
+    edns = query.edns
+    assert edns is not None
+    return Query(
+        query.flags,
+        query.qname,
+        query.qtype,
+        query.qclass,
+        query.question,
+        edns._replace(wants_structured_errors=True),
+        query.key,
+        query.max_reply_size,
+        query.is_unsupported,
+    )
+
+
 def read_query_body(body: bytes) -> Query:
     """Return the query in a message without its ID.
 
@@ -202,6 +224,11 @@ def _read_edns(body: bytes, at: int, others: int, additionals: int) -> Edns | No
             raise WireError("a message has one OPT record, at the root")
         codes = read_options(body[rr.data_at : rr.end])
         size, version = max(rr.rclass, PLAIN_UDP_SIZE), rr.ttl >> 16 & 0xFF
+        do = bool(rr.ttl & DO)
+        if not codes:
+            found = _new(Edns, (size, do, version, False, b"", False))
+            continue
         wants_errors, subnet = OPTION_STRUCTURED_ERROR in codes, codes.get(OPTION_SUBNET, b"")
-        found = _new(Edns, (size, bool(rr.ttl & DO), version, wants_errors, subnet))
+        has_empty_ede = codes.get(OPTION_EDE) == _EMPTY_EDE
+        found = _new(Edns, (size, do, version, wants_errors, subnet, has_empty_ede))
     return found

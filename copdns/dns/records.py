@@ -36,6 +36,7 @@ HTTPS: Final = 65
 IXFR: Final = 251
 AXFR: Final = 252
 ANY: Final = 255
+RESINFO: Final = 261  # RFC 9606 section 4
 
 QR: Final = 0x8000
 AA: Final = 0x0400

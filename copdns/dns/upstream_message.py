@@ -6,11 +6,24 @@ A message is without its ID, which belongs to the socket.  Pure: chance comes as
 from __future__ import annotations
 
 from enum import Enum
+from struct import pack
 from typing import Final
 
 from copdns.dns.cookies import cookie_option, opt_record
 from copdns.dns.query import PLAIN_UDP_SIZE, UDP_SIZE
-from copdns.dns.records import AD, CD, COUNTS_FORMAT, DO, HEADER_SIZE, OPT, QR, RCODE, RD, TC
+from copdns.dns.records import (
+    AD,
+    CD,
+    COUNTS_FORMAT,
+    DO,
+    HEADER_SIZE,
+    OPT,
+    OPTION_STRUCTURED_ERROR,
+    QR,
+    RCODE,
+    RD,
+    TC,
+)
 from copdns.model.errors import FORMERR, NOTIMP
 
 NO_EDNS: Final = 0  # what of EDNS a query has: nothing ...
@@ -54,6 +67,12 @@ def build_query(question: bytes, *, do: bool, cd: bool, edns: bool) -> bytes:
     return head + (OPT_DO if do else OPT_PLAIN) if edns else head
 
 
+def build_encrypted_query(question: bytes, *, do: bool, cd: bool) -> bytes:
+    """Return a query without its ID for an upstream that can be believed what it says of a block:
+    it asks for structured errors."""
+    return _HEADS[cd, True] + question + (_OPT_STRUCTURED_DO if do else _OPT_STRUCTURED)
+
+
 def build_full_query(question: bytes, opt: bytes, *, cd: bool) -> bytes:
     """Return a query without its ID.  opt: its OPT record, with the cookies for an upstream."""
     return _HEADS[cd, True] + question + opt
@@ -86,6 +105,10 @@ OPT_PLAIN: Final = _opt(0)
 OPT_DO: Final = _opt(DO)
 _OPT_BARE: Final = _opt(0, PLAIN_UDP_SIZE)
 _OPT_BARE_DO: Final = _opt(DO, PLAIN_UDP_SIZE)
+_WISH: Final = pack("!HH", OPTION_STRUCTURED_ERROR, 0)
+WISH_SIZE: Final = len(_WISH)  # octets of options in what `build_encrypted_query` makes
+_OPT_STRUCTURED: Final = opt_record(UDP_SIZE, 0, _WISH)
+_OPT_STRUCTURED_DO: Final = opt_record(UDP_SIZE, DO, _WISH)
 _HEADS: Final = {
     (cd, edns): COUNTS_FORMAT.pack(RD | AD | (CD if cd else 0), 1, 0, 0, int(edns))
     for cd in (False, True)

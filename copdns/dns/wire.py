@@ -29,6 +29,7 @@ from copdns.dns.records import (
     OPCODE,
     OPT,
     OPTION_EDE,
+    OPTION_STRUCTURED_ERROR,
     QR,
     QUESTION_TAIL,
     RA,
@@ -48,6 +49,7 @@ from copdns.model.names import to_wire
 from copdns.model.reasons import FORGED, NOT_SUPPORTED, Ede, ede_of
 from copdns.model.verdict import LocalAnswer, LocalRecord, Verdict
 
+_GENERIC: Final = "\\# "  # begins data in the form for any type (RFC 3597 section 5)
 _OWNER: Final = b"\xc0\x0c"  # a pointer to the question's name
 
 
@@ -93,13 +95,21 @@ def truncated_reply(message: bytes) -> bytes:
 
 
 def blocked_reply(
-    message_id: bytes, query: Query, verdict: Verdict, mode: BlockMode, listener: str, ttl: int
+    message_id: bytes,
+    query: Query,
+    verdict: Verdict,
+    mode: BlockMode,
+    listener: str,
+    ttl: int,
+    ede: Ede | None = None,
 ) -> bytes:
     """Return the reply to a blocked name, in the profile's block mode.
 
     listener: the address that was asked, for the page mode.  ttl: seconds.
+    ede: None: the verdict's in plain text.
     """
-    ede = ede_of(verdict)
+    if ede is None:
+        ede = ede_of(verdict)
     if mode is BlockMode.REFUSED:
         return empty_reply(message_id, query, REFUSED, ede)
     address = _block_address(query, mode, listener)
@@ -148,10 +158,12 @@ def local_reply(
     )
     if address is not None:
         body, count = _record(_OWNER, query.qtype, ttl, address), 1
-    counts = (count, 0, 0)
     if not count:
-        counts, body = (0, 1, 0), _soa(_OWNER, ttl)
-    return _reply(message_id, query, local.rcode, counts, body, None, AA)
+        return _reply(message_id, query, local.rcode, (0, 1, 0), _soa(_OWNER, ttl), None, AA)
+    more, at = local.additionals, len(body)
+    for each in more:
+        body += _record(to_wire(each.name), each.rtype, min(each.ttl, ttl), _data(each))
+    return _reply(message_id, query, local.rcode, (count, 0, len(more)), body, None, AA, at)
 
 
 def any_reply(message_id: bytes, query: Query, ttl: int) -> bytes:
@@ -176,19 +188,22 @@ def upstream_reply(
     )
 
 
-def _fit(reply: bytes, query: Query, opt: bytes, additional_at: int) -> bytes:
+def _fit(reply: bytes, query: Query, opt: bytes, additional_at: int, ede: Ede | None) -> bytes:
     """Return a reply that fits.
 
-    Additional records are left out first, then the extended error's text, then that error; if it is
-    still too long, all records, and TC is set.
+    Additional records are left out first, then the extended error's text (of a structured one the
+    words before the rest), then that error; if it is still too long, all records, and TC is set.
 
     opt: our OPT record at the reply's end, or nothing.  additional_at: where in the reply the
-    additional section begins.
+    additional section begins.  ede: the extended error in it.
     """
     flags, _, answers, authorities, _ = COUNTS_FORMAT.unpack_from(reply, 2)
     bare = _opt(query.key.do, 0, None) if opt else b""
     ours = 1 if opt else 0
-    for shorter in (opt, _without_text(opt), bare):
+    sizes = [opt, _without_text(opt), bare]
+    if ede is not None and ede.shorter:
+        sizes.insert(1, _build_opt(query.key.do, 0, Ede(ede.code, ede.shorter, True)))
+    for shorter in sizes:
         if additional_at + len(shorter) <= query.max_reply_size:
             counts = COUNTS_FORMAT.pack(flags, 1, answers, authorities, ours)
             return reply[:2] + counts + reply[HEADER_SIZE:additional_at] + shorter
@@ -290,6 +305,8 @@ def _reply(
             ede = None
         if ede is None and rcode <= RCODE:  # as nearly always
             opt = _OPT_WITH_DO if query.edns.do else _OPT_WITHOUT_DO
+        elif ede is not None and ede.is_structured:
+            opt = _build_opt(query.edns.do, rcode, ede)  # not kept: it may have the name asked
         else:
             opt = _opt(query.edns.do, rcode, ede)
         additionals += 1
@@ -298,15 +315,21 @@ def _reply(
     if len(reply) <= query.max_reply_size:
         return reply
     end = len(body) if additional_at is None else additional_at
-    return _fit(reply, query, opt, HEADER_SIZE + len(query.question) + end)
+    return _fit(reply, query, opt, HEADER_SIZE + len(query.question) + end, ede)
 
 
 @lru_cache(maxsize=1024)
 def _opt(do: bool, rcode: int, ede: Ede | None) -> bytes:
+    return _build_opt(do, rcode, ede)
+
+
+def _build_opt(do: bool, rcode: int, ede: Ede | None) -> bytes:
     data = b""
     if ede is not None:
         text = ede.text.encode()
         data = pack("!HHH", OPTION_EDE, 2 + len(text), ede.code) + text
+        if ede.is_structured:  # says how to read the text, as in the draft's own example
+            data += pack("!HH", OPTION_STRUCTURED_ERROR, 0)
     ttl = rcode >> 4 << 24 | (DO if do else 0)
     return b"\0" + pack("!HHIH", OPT, UDP_SIZE, ttl, len(data)) + data
 
@@ -334,6 +357,8 @@ def _data(record: LocalRecord) -> bytes:
     if record.rtype == SRV:
         priority, weight, port, target = record.data.split(" ")
         return pack("!HHH", int(priority), int(weight), int(port)) + to_wire(target)
+    if record.data.startswith(_GENERIC):
+        return bytes.fromhex(record.data.rpartition(" ")[2])
     return to_wire(record.data)
 
 

@@ -23,6 +23,7 @@ from copdns.model.addresses import (
     mac_address,
     slug,
 )
+from copdns.model.device_tokens import stored_token
 from copdns.model.encrypted_addresses import split_address
 from copdns.model.household import LANGUAGES, Band, Device, Household, PrivacyMode, Profile, Rule
 from copdns.model.local_records import local_value
@@ -288,6 +289,7 @@ def _device_faults(household: Household) -> Iterator[Violation]:
         for field_name, parse, texts in (
             ("addresses", device_address, device.addresses),
             ("macs", mac_address, device.macs),
+            ("tokens", stored_token, device.tokens),
         ):
             for text in texts:
                 if problem := parse_problem(parse, text):

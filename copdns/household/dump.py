@@ -114,7 +114,11 @@ def _devices_apart(household: Household) -> tuple[dict[str, Any], dict[str, Any]
     order = {each.id: at for at, each in enumerate(household.profiles)}
     last = 0
     for device in household.devices:
-        known_by = {"addresses": list(device.addresses), "macs": list(device.macs)}
+        known_by = {
+            "addresses": list(device.addresses),
+            "macs": list(device.macs),
+            "tokens": list(device.tokens),
+        }
         text = {"name": device.name} | {key: each for key, each in known_by.items() if each}
         is_other = device.kind is DeviceKind.OTHER
         text |= {} if is_other else {"kind": str(device.kind)}
@@ -123,6 +127,7 @@ def _devices_apart(household: Household) -> tuple[dict[str, Any], dict[str, Any]
         else:
             last = order[device.profile]
             plain = device.name == device.id and not device.macs and is_other
+            plain = plain and not device.tokens
             nested.setdefault(device.profile, {})[device.id] = (
                 text["addresses"] if plain and device.addresses else text
             )

@@ -7,13 +7,10 @@ counts the changes of one database, and what ends by itself: pauses, grants, bon
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, TypeVar
-
-from pydantic import ValidationError
 
 from copdns.household.check import KnownIds, unknown_references, violations
 from copdns.household.dump import dump as dump
@@ -22,14 +19,13 @@ from copdns.household.safeguards import default_mode
 from copdns.household.shape import (
     DeviceShape,
     HouseholdShape,
-    ProfileFields,
     ProfileShape,
     RuleShape,
 )
 from copdns.household.time_edits import find_idle
 from copdns.household.time_shape import budget, schedule
 from copdns.model import yaml_text
-from copdns.model.errors import ConfigError, CopdnsError, HouseholdError
+from copdns.model.errors import CopdnsError
 from copdns.model.household import (
     AnnouncedBandChange,
     Band,
@@ -47,18 +43,14 @@ from copdns.model.household import (
 from copdns.model.local_records import scoped_local_domain, split_values
 from copdns.model.matchers import Matcher, parse_matcher
 from copdns.model.scoped_names import ScopedName, read_scoped_name
-from copdns.model.sentences import Sentence
 from copdns.model.times import Budget, Schedule
-from copdns.model.validation_messages import Path, describe_errors
+from copdns.model.validation_messages import Path
 from copdns.model.violations import Violation, no_such
-from copdns.model.yaml_text import YamlDocument, path_text
+from copdns.model.yaml_text import YamlDocument
 
 _READ_SPLIT = partial(read_scoped_name, usual=True)
 
 Timed = TypeVar("Timed", Schedule, Budget)
-
-_LISTS = frozenset({"tags", "categories", "services", "contacts", "canaries", "always", "homework"})
-_MAPPINGS = frozenset({"safe_search"})
 
 
 def parse(
@@ -84,35 +76,6 @@ def parse(
     if problems:
         raise document.error(problems)
     return household
-
-
-def profile_fields(written: Mapping[str, str]) -> dict[str, Any]:
-    """Return the fields of a Profile in `key=value` texts, for `edits.set_profile`.
-
-    Values are as in a file; lists may leave out their brackets: `categories` "adult, games".
-    Raises HouseholdError that lists every mistake.
-    """
-    values = {key: _parse_value(key, text) for key, text in written.items()}
-    try:
-        return ProfileFields.model_validate_json(json.dumps(values), strict=True).for_profile()
-    except ValidationError as error:
-        mistakes = describe_errors(error.errors(include_url=False), ProfileFields, values)
-    raise HouseholdError(
-        *(Sentence("%(what)s", {"what": what}).at(path_text(path)) for path, what in mistakes)
-    )
-
-
-def _parse_value(key: str, text: str) -> object:
-    if key == "name":
-        return text
-    if key in _LISTS and not text.startswith("["):
-        text = f"[{text}]"
-    if key in _MAPPINGS and not text.startswith("{"):
-        text = f"{{{text}}}"
-    try:
-        return yaml_text.scalar(text, key)
-    except ConfigError:
-        return text  # told with the other mistakes, as text where something else belongs
 
 
 @dataclass
@@ -327,7 +290,8 @@ def _or(name: str | None, key: str) -> str:
 
 
 def _device(key: str, profile_id: str, shape: DeviceShape) -> Device:
-    return Device(key, _or(shape.name, key), profile_id, shape.addresses, shape.macs, shape.kind)
+    name = _or(shape.name, key)
+    return Device(key, name, profile_id, shape.addresses, shape.macs, shape.kind, shape.tokens)
 
 
 def _target(shape: RuleShape) -> Matcher | str:

@@ -23,6 +23,7 @@ from copdns.household.time_shape import (
     SubjectText,
 )
 from copdns.model.addresses import device_address, domain, mac_address
+from copdns.model.device_tokens import MAX_TOKENS, stored_token
 from copdns.model.encrypted_addresses import split_address
 from copdns.model.household import Band, Contact, DeviceKind
 from copdns.model.local_records import local_value
@@ -56,9 +57,11 @@ Name = Annotated[Matcher, ByText(parse_matcher)]
 Domain = Annotated[str, ByText(domain)]
 DeviceAddress = Annotated[str, ByText(device_address)]
 DeviceMac = Annotated[str, ByText(mac_address)]
+DeviceToken = Annotated[str, ByText(stored_token)]
 LocalValue = Annotated[str, ByText(local_value)]
 Addresses = Annotated[tuple[DeviceAddress, ...], Field(min_length=1)]
 Macs = Annotated[tuple[DeviceMac, ...], Field(min_length=1)]
+Tokens = Annotated[tuple[DeviceToken, ...], Field(min_length=1, max_length=MAX_TOKENS)]
 Upstream = Annotated[str, ByText(split_address)]
 
 
@@ -83,6 +86,7 @@ class DeviceShape(Written):
     addresses: Addresses = ()
     macs: Macs = ()
     kind: DeviceKind = DeviceKind.OTHER
+    tokens: Tokens = ()
 
     @model_validator(mode="after")
     def _is_known_by_something(self) -> Self:

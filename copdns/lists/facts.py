@@ -301,20 +301,20 @@ class FactsChoice(StrEnum):
     ROLL_BACK = "rollback"
 
 
+_CHOICE_TEXT = {
+    FactsChoice.ACCEPT: "the changes that waited are accepted",
+    FactsChoice.KEEP: "what newer ones would change is kept",
+    FactsChoice.ROLL_BACK: "back to earlier ones",
+}
+
+
 def facts_choice_line(choice: FactsChoice, state: FactsState) -> str:
     """Return the line of the history.  state: afterwards."""
-    match choice:
-        case FactsChoice.ACCEPT:
-            what = "the changes that waited are accepted"
-        case FactsChoice.KEEP:
-            what = "what newer ones would change is kept"
-        case FactsChoice.ROLL_BACK:
-            what = "back to earlier ones"
-    return f"facts: {what}; in use: {state.in_force[:12] or 'those of copdns'}"
+    return f"facts: {_CHOICE_TEXT[choice]}; in use: {state.in_force[:12] or 'those of copdns'}"
 
 
 def held_version(held: tuple[HeldFact, ...]) -> str:
-    """Return what one calls all that waits: another text as soon as any of it differs."""
+    """Return a text that stands for all that waits, and changes as soon as any of it does."""
     return hashlib.sha256("".join(sorted(each.id for each in held)).encode()).hexdigest()[:12]
 
 
@@ -390,7 +390,7 @@ class FactsState:
 
     @property
     def version(self) -> str:
-        """Return what one calls all that is held."""
+        """Return the text that stands for all that is held (`held_version`)."""
         return held_version(self.held)
 
 

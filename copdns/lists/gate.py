@@ -27,7 +27,8 @@ from typing import Final, NamedTuple
 from copdns.lists.hashes import NO_HASHES
 from copdns.lists.index import ListKind
 from copdns.lists.line import SkipReason
-from copdns.lists.patterns import UNBOUNDED, PatternSet
+from copdns.lists.pattern_parts import UNBOUNDED
+from copdns.lists.patterns import PatternSet
 from copdns.lists.small_index import BLOCKING, Draft, HeldEntry, Names
 from copdns.lists.special import SpecialRules
 from copdns.lists.terms import Terms

@@ -59,13 +59,13 @@ class VersionChoice(StrEnum):
     ROLL_BACK = "rollback"
 
 
+_CHOICE_TEXT = {
+    VersionChoice.ACCEPT: "new version accepted",
+    VersionChoice.REFUSE: "new version refused",
+    VersionChoice.ROLL_BACK: "back to an earlier version",
+}
+
+
 def choice_line(slug: str, choice: VersionChoice, state: CopyState) -> str:
     """Return the line of the history.  state: of the version that is in force now."""
-    match choice:
-        case VersionChoice.ACCEPT:
-            what = "new version accepted"
-        case VersionChoice.REFUSE:
-            what = "new version refused"
-        case VersionChoice.ROLL_BACK:
-            what = "back to an earlier version"
-    return f"list {slug}: {what}; in use: {version_id(state)}"
+    return f"list {slug}: {_CHOICE_TEXT[choice]}; in use: {version_id(state)}"

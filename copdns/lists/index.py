@@ -12,7 +12,7 @@ from enum import StrEnum
 from typing import Final, NamedTuple, Protocol
 
 from copdns.lists.hashes import HIDDEN
-from copdns.lists.patterns import is_pattern
+from copdns.lists.pattern_parts import is_pattern
 from copdns.lists.special import (
     EMPTY_TABLE,
     SpecialRules,

@@ -11,7 +11,7 @@ from enum import StrEnum
 from ipaddress import ip_network
 from typing import Final, NamedTuple
 
-from copdns.lists.patterns import PatternError, read_pattern
+from copdns.lists.pattern_parts import PatternError, read_pattern
 from copdns.lists.terms import GivesAnswerError, Terms, read_terms
 from copdns.model.broad_networks import is_broad_network
 from copdns.model.errors import NameTextError

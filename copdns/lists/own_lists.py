@@ -16,7 +16,8 @@ from copdns.lists.gate import Barrier, Gate
 from copdns.lists.index import ListKind
 from copdns.lists.line import ListedName, ListedNetwork, Outcome, read_line
 from copdns.lists.parse import ListFormat, SkipReason, parse_list
-from copdns.lists.patterns import MAX_TOTAL, pattern_size
+from copdns.lists.pattern_parts import pattern_size
+from copdns.lists.patterns import MAX_TOTAL
 from copdns.lists.small_index import Draft
 from copdns.model.addresses import is_address
 from copdns.model.errors import HouseholdError

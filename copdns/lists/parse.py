@@ -35,7 +35,8 @@ from copdns.lists.line import (
     plain_line_pattern,
     read_line,
 )
-from copdns.lists.patterns import MAX_TOTAL, pattern_size
+from copdns.lists.pattern_parts import pattern_size
+from copdns.lists.patterns import MAX_TOTAL
 from copdns.lists.server_lines import ZoneReader, read_dnsmasq, read_unbound, settle_zone
 from copdns.lists.special import NOTHING_SPECIAL, SpecialRules
 from copdns.lists.terms import PLAIN, Terms

@@ -15,7 +15,8 @@ from typing import Any, Final, NamedTuple
 from copdns.lists.gate import Gate
 from copdns.lists.line import SkipReason, is_shared_suffix
 from copdns.lists.parse import ParsedList
-from copdns.lists.patterns import UNBOUNDED, PatternSet
+from copdns.lists.pattern_parts import UNBOUNDED
+from copdns.lists.patterns import PatternSet
 from copdns.lists.small_index import Draft, Names
 from copdns.lists.special import SpecialRules
 from copdns.lists.terms import Terms

@@ -21,6 +21,11 @@ def child_page_url(port: int) -> str:
     return f"http://{WHY_HOST}{_colon(port, _HTTP)}/"
 
 
+def secure_url(host: str, port: int) -> str:
+    """Return the address of the pages on a host by HTTPS."""
+    return f"https://{host}{_colon(port, _HTTPS)}/"
+
+
 def desk_url(port: int, tls_port: int | None, host: str = DESK_HOST) -> str:
     """Return the address of the guardians' pages: with TLS, where it is not turned off.
 

@@ -231,7 +231,8 @@ class Device:
     """A machine that sends queries.
 
     profile: the id of whose it is.  addresses: plain, or prefixes in CIDR form.  macs: such as
-        "02:00:00:00:00:01"; they identify it at any address (docs/devices.md).
+        "02:00:00:00:00:01"; they identify it at any address (docs/devices.md).  tokens: digests of
+        those that it shows over encrypted DNS, wherever it is (`model/device_tokens.py`).
     """
 
     id: str
@@ -240,6 +241,7 @@ class Device:
     addresses: tuple[str, ...]
     macs: tuple[str, ...] = ()
     kind: DeviceKind = DeviceKind.OTHER
+    tokens: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

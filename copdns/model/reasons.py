@@ -23,7 +23,6 @@ PROHIBITED: Final = 18
 STALE_NXDOMAIN: Final = 19
 NOT_AUTHORITATIVE: Final = 20
 NOT_SUPPORTED: Final = 21
-NO_REACHABLE_UPSTREAM: Final = 22
 NETWORK_ERROR: Final = 23
 RATE_LIMITED: Final = 31
 BLOCKED_UPSTREAM: Final = 35
@@ -32,10 +31,16 @@ MAX_TEXT: Final = 80  # octets
 
 
 class Ede(NamedTuple):
-    """An extended DNS error: its code, and a text of at most 80 octets."""
+    """An extended DNS error: its code, and a text of at most 80 octets.
+
+    is_structured: the text is one of `dns/structured_error.py`, which may be longer.
+    shorter: of such a text, what is said where a reply has no room for all of it; "" for nothing.
+    """
 
     code: int
     text: str
+    is_structured: bool = False
+    shorter: str = ""
 
 
 _CODES: Final = {
@@ -110,6 +115,27 @@ _PLAIN: Final = {
     Reason.UPSTREAM_FILTERED: "upstream_filtered: blocked by the upstream resolver",
     Reason.NOT_A_CLIENT: "not_a_client: not served here",
 }
+
+
+# What an upstream may say that is passed on: not that it blocks, which has a reason of its own
+# (UPSTREAM_FILTERED), nor what only a server says to its own clients.
+_FORWARDED: Final = frozenset(range(25)) - {BLOCKED, CENSORED, FILTERED} | {25, 27, 33}
+# All that a reply can have, for whoever asks which (`server/discovery.py`).
+CODES: Final = _FORWARDED | {BLOCKED, CENSORED, FILTERED, RATE_LIMITED, BLOCKED_UPSTREAM}
+
+
+def forwarded_ede(code: int, text: bytes) -> Ede | None:
+    """Return an upstream's extended error as a client gets it; None where it does not.
+
+    text: as it came, of anybody's making.  Ours says that it is not ours (RFC 8914 section 3).
+    """
+    if code not in _FORWARDED:
+        return None
+    said = text.decode(errors="replace")
+    if not said.isprintable() or said.startswith("{"):  # the latter is for clients that ask for it
+        said = ""
+    said = said.strip()
+    return Ede(code, truncate_text(f"upstream: {said}" if said else "said by the upstream"))
 
 
 def truncate_text(text: str) -> str:

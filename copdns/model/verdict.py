@@ -84,18 +84,26 @@ class Requestor(NamedTuple):
 
     listener: the local address that received it.  address: the peer's, without port or zone.
     transport: udp, tcp, tls, https or quic.  mac: the device's, as a trusted forwarder gave it,
-    such as "02:00:00:00:00:01"; else "".
+    such as "02:00:00:00:00:01"; else "".  is_old_tls: it is encrypted by an older TLS than 1.3.
+    token: the digest of what it showed as its own name, right or wrong; it decides in place of all
+    else.  "" for none.
     """
 
     listener: str
     address: str
     transport: str
     mac: str = ""
+    is_old_tls: bool = False
+    token: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class LocalRecord:
-    """A record that copdns makes itself.  data: as zone files have it, by rtype; TXT unquoted."""
+    """A record that copdns makes itself.
+
+    data: as zone files have it, by rtype; TXT unquoted.  Of SVCB and RESINFO in the form for any
+    type (RFC 3597 section 5).
+    """
 
     name: str
     rtype: int
@@ -113,6 +121,7 @@ class LocalAnswer:
         or AAAA, as it fits.
     is_status: the answer depends on the requestor; `server/status_names.py` makes the records.
     is_probe: the query is noted (`network/probes.py`).
+    additionals: records of other names, for which the client would ask next.
     """
 
     rcode: int = 0
@@ -120,6 +129,7 @@ class LocalAnswer:
     is_own_address: bool = False
     is_status: bool = False
     is_probe: bool = False
+    additionals: tuple[LocalRecord, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,6 +202,7 @@ class AnswerDefaults:
     allow: networks that are served.  TTLs are in seconds.  door: the children's page.
     sends_reverse: reverse names of private addresses are sent to upstreams of their own.
     nat64: how devices without IPv4 reach it; None where none is helped to.
+    unknown_is_guest: whoever shows a token that no device has is a guest here; else refused.
     """
 
     allow: tuple[Network, ...]
@@ -201,3 +212,4 @@ class AnswerDefaults:
     door: str = child_page_url(80)
     sends_reverse: bool = False
     nat64: Nat64 | None = None
+    unknown_is_guest: bool = False

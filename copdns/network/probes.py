@@ -22,6 +22,7 @@ NAMES_PER_CODE = 6  # some devices ask several resolvers in turn, and each shoul
 MAX_AGE = 600.0  # seconds
 _MAX_CODES = 256  # at once, whoever drew them
 _MAX_SIGHTINGS = 32  # of a code
+ENCRYPTED = frozenset({"tls", "https", "quic"})  # transports
 _CODE = re.compile("[0-9a-z]{8}")
 
 
@@ -35,13 +36,14 @@ class ProbeWay(StrEnum):
 class Sighting(NamedTuple):
     """A query or request with a code.
 
-    name: of the query, without the zone; "" for the web.
-    profile: of the client.  device: "" for one that nobody named.
+    name: of the query, without the zone; "" for the web.  transport: that it came by, as
+    `Requestor` has it.  profile: of the client.  device: "" for one that nobody named.
     is_other_machine: it comes from another machine than this one.
     """
 
     way: ProbeWay
     name: str
+    transport: str
     address: str
     household: str
     profile: str
@@ -61,6 +63,8 @@ class Probes:
 
     def note_query(self, qname: str, requestor: Requestor, client: Client, now: float) -> None:
         """Note a query for a name below PROBE_ZONE.  now: seconds since the epoch."""
+        if requestor.token and not client.device:
+            return  # a wrong token: it tells nothing of the page's device
         name = qname.removesuffix(f".{PROBE_ZONE}")
         code, _, _ = name.partition("-")
         self._note(code, _sighting(ProbeWay.DNS, name, requestor, client), now)
@@ -82,7 +86,7 @@ class Probes:
                 yield seen
 
     def _note(self, code: str, sighting: Sighting, now: float) -> None:
-        if not _CODE.fullmatch(code):
+        if not is_code(code):
             return
         at, seen = self._by_code.setdefault(code, (now, {}))
         if not 0 <= now - at < MAX_AGE:
@@ -93,6 +97,11 @@ class Probes:
             self._by_code.popitem(last=False)
 
 
+def is_code(text: str) -> bool:
+    """Tell whether a text may be a code."""
+    return bool(_CODE.fullmatch(text))
+
+
 def probe_names(code: str) -> tuple[str, ...]:
     """Return the host names of the pictures of a page."""
     return tuple(f"{code}-{number}.{PROBE_ZONE}" for number in range(1, NAMES_PER_CODE + 1))
@@ -101,8 +110,10 @@ def probe_names(code: str) -> tuple[str, ...]:
 def _sighting(way: ProbeWay, name: str, requestor: Requestor, client: Client) -> Sighting:
     # A query of this machine comes from the address that it is sent to.
     away = requestor.address != requestor.listener
-    household, policy = client.household, client.policy
-    return Sighting(way, name, requestor.address, household, policy.profile, client.device, away)
+    # Of who shows a token nobody learns the address: it may be where the other parent lives.
+    address = requestor.listener if requestor.token else requestor.address
+    by, household, profile = requestor.transport, client.household, client.policy.profile
+    return Sighting(way, name, by, address, household, profile, client.device, away)
 
 
 # --- what the sightings of one code mean -------------------------------------------------------
@@ -123,6 +134,7 @@ class Findings(NamedTuple):
     strangers: addresses of its requests and queries at which it is unknown, though it is known at
     another.  is_other_machine: it is another machine than the one copdns runs on.
     device: the id of the known device, "" for none.  profile: of that device.
+    transports: by which queries came, in their order.
     """
 
     asks: AskedResolver
@@ -132,10 +144,16 @@ class Findings(NamedTuple):
     is_other_machine: bool
     device: str
     profile: str
+    transports: tuple[str, ...] = ()
 
     @property
     def is_known(self) -> bool:
         return bool(self.device)
+
+    @property
+    def is_encrypted(self) -> bool:
+        """Whether all queries that came were encrypted, and some came."""
+        return bool(self.transports) and ENCRYPTED.issuperset(self.transports)
 
 
 def assess_sightings(sightings: Iterable[Sighting]) -> Findings:
@@ -155,6 +173,7 @@ def assess_sightings(sightings: Iterable[Sighting]) -> Findings:
         is_other_machine=any(each.way is ProbeWay.DNS and each.is_other_machine for each in seen),
         device=known.device if known else "",
         profile=known.profile if known else "",
+        transports=tuple(dict.fromkeys(e.transport for e in seen if e.way is ProbeWay.DNS)),
     )
 
 

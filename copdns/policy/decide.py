@@ -16,24 +16,16 @@ from copdns.dns.records import A
 from copdns.lists.index import DictIndex, Entry, Index, ListInfo
 from copdns.lists.special import Networks
 from copdns.model.addresses import Network
-from copdns.model.household import (
-    BlockMode,
-    FullLogSpan,
-    PrivacyMode,
-    Rule,
-)
+from copdns.model.household import BlockMode, FullLogSpan, PrivacyMode, Rule
 from copdns.model.matchers import Matcher, MatchKind
 from copdns.model.nat64 import Nat64
 from copdns.model.times import Grant, Subject
 from copdns.model.verdict import SCHOOL, Action, Reason, StepNumber, Verdict
 from copdns.policy.list_rules import ListRules
+from copdns.policy.lookup import Lookup, Step
 from copdns.policy.matching import PolicyGroup
 from copdns.policy.split_table import SplitTable
-from copdns.policy.steps import (
-    AccessStep,
-    Lookup,
-    Step,
-)
+from copdns.policy.steps import AccessStep
 from copdns.policy.subjects import list_numbers
 from copdns.policy.time_rules import (
     TimeRules,

@@ -14,7 +14,7 @@ from itertools import chain
 from math import inf
 from typing import Final
 
-from copdns.dns.message import ResponseFacts, ipv4_inside, is_home_address
+from copdns.dns.response_facts import ResponseFacts, ipv4_inside, is_home_address
 from copdns.lists.index import ListKind
 from copdns.model.addresses import Network
 from copdns.model.encrypted_addresses import server_address
@@ -23,7 +23,8 @@ from copdns.model.matchers import Matcher
 from copdns.model.nat64 import Nat64
 from copdns.model.verdict import SCHOOL, Action, Reason, StepNumber, Verdict
 from copdns.policy.decide import AddressList, AddressRule, Policy, decide
-from copdns.policy.steps import Lookup, Step
+from copdns.policy.lookup import Lookup, Step
+from copdns.policy.matching import block_by_list
 from copdns.policy.time_rules import with_end
 
 Address = IPv4Address | IPv6Address
@@ -265,18 +266,7 @@ def _judge_by_lists(lists: Sequence[AddressList], addresses: Iterable[bytes]) ->
         for info, networks, step, reason in lists:
             network = networks.find(address.packed)
             if network:
-                is_service = reason is Reason.SERVICE
-                return Verdict(
-                    Action.BLOCK,
-                    reason,
-                    step,
-                    category="" if is_service else info.subject,
-                    service=info.subject if is_service else "",
-                    list=info.slug,
-                    list_version=info.version,
-                    rule=network,
-                    ttl=ADDRESS_TTL,
-                )
+                return block_by_list(step, reason, info, network, ADDRESS_TTL)
     return None
 
 

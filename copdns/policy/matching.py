@@ -202,17 +202,33 @@ class Blocker:
         nothing_open_below: bool,
         contact: str,
     ) -> Verdict:
-        is_service = reason is Reason.SERVICE or reason is Reason.CONTACT
-        return Verdict(
-            Action.BLOCK,
-            reason,
-            step,
-            category="" if is_service else info.subject,
-            service=info.subject if is_service else "",
-            list=info.slug,
-            list_version=info.version,
-            rule=entry_text(entry),
-            ttl=self.security_ttl if reason is Reason.SECURITY else self.ttl,
-            nothing_open_below=nothing_open_below,
-            contact=contact,
+        ttl = self.security_ttl if reason is Reason.SECURITY else self.ttl
+        return block_by_list(
+            step, reason, info, entry_text(entry), ttl, nothing_open_below, contact
         )
+
+
+def block_by_list(
+    step: StepNumber,
+    reason: Reason,
+    info: ListInfo,
+    rule: str,
+    ttl: int,
+    nothing_open_below: bool = False,
+    contact: str = "",
+) -> Verdict:
+    """Return the block verdict of a list.  rule: its entry, for people; ttl: seconds."""
+    is_service = reason is Reason.SERVICE or reason is Reason.CONTACT
+    return Verdict(
+        Action.BLOCK,
+        reason,
+        step,
+        category="" if is_service else info.subject,
+        service=info.subject if is_service else "",
+        list=info.slug,
+        list_version=info.version,
+        rule=rule,
+        ttl=ttl,
+        nothing_open_below=nothing_open_below,
+        contact=contact,
+    )

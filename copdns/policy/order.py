@@ -20,6 +20,7 @@ from copdns.model.verdict import Reason, StepNumber
 from copdns.policy.context import HouseholdContext
 from copdns.policy.decide import AddressList, AddressRule, Policy
 from copdns.policy.list_rules import Asker, ListRules
+from copdns.policy.lookup import Step
 from copdns.policy.matching import PolicyGroup, RuleSet
 from copdns.policy.step_builders import (
     build_blocker,
@@ -35,7 +36,7 @@ from copdns.policy.step_builders import (
     split_table,
     time_steps,
 )
-from copdns.policy.steps import AccessStep, GrantStep, RuleStep, Step
+from copdns.policy.steps import AccessStep, GrantStep, RuleStep
 from copdns.policy.time_rules import build_time_rules
 from copdns.time.plan import NO_TIME_PLAN, TimePlan
 

@@ -12,8 +12,10 @@ from typing import Any
 from copdns.model.household import BlockMode, Profile, Rule
 from copdns.policy.decide import Policy
 from copdns.policy.list_rules import Asker
+from copdns.policy.local_step import LocalStep
+from copdns.policy.lookup import Step
 from copdns.policy.matching import RuleSet
-from copdns.policy.steps import DefaultStep, LocalStep, ProtectedStep, SafeSearchStep, Step
+from copdns.policy.steps import DefaultStep, ProtectedStep, SafeSearchStep
 from copdns.policy.time_steps import TimeStep
 
 

@@ -87,7 +87,7 @@ class DeviceIndex:
     with_macs: clients whose device has a MAC address.  guest: the client of an unknown device.
     """
 
-    __slots__ = ("by_address", "by_mac", "by_network", "guest", "with_macs")
+    __slots__ = ("by_address", "by_mac", "by_network", "by_token", "guest", "with_macs")
 
     def __init__(
         self,
@@ -103,6 +103,7 @@ class DeviceIndex:
         self.by_mac: dict[str, Client] = {}
         self.by_address: dict[str, Client] = {}
         self.by_network: list[tuple[Network, Client]] = []
+        self.by_token: dict[str, Client] = {}
         self.with_macs: set[Client] = set()
         self.guest = stranger
         for household in reversed(households):
@@ -120,6 +121,8 @@ class DeviceIndex:
             self.by_mac[mac] = client
         if device.macs:
             self.with_macs.add(client)
+        for token in device.tokens:
+            self.by_token[token] = client
         for text in device.addresses:  # in normal form: plain for a single address
             if "/" in text:
                 self.by_network.append((ip_network(text), client))
@@ -143,6 +146,7 @@ class Snapshot:
         "_devices",
         "_stranger",
         "_unknown",
+        "_unknown_token",
         "built_at",
         "contexts",
         "defaults",
@@ -182,6 +186,10 @@ class Snapshot:
         self._unknown: dict[str, UnknownClient] = before._unknown if before else {}
         self.heard: HeardDevices = _heard_devices(households, now, before.heard if before else {})
         self._devices = devices or DeviceIndex(households, policies, self._stranger, self.heard)
+        # The same for a wrong token and a revoked one.
+        self._unknown_token: Client = (
+            self._devices.guest if defaults.unknown_is_guest else self._stranger
+        )
         self.built_at = now
         self.rebuild_at = rebuild_at
         self.refresh_at = min((at for at in _sure_until(policies) if at > now), default=None)
@@ -203,7 +211,13 @@ class Snapshot:
         return found or guest_profile()
 
     def identify(self, requestor: Requestor) -> Client:
-        """Return the client that a requestor is; strangers get one whose policy refuses all."""
+        """Return the client that a requestor is; strangers get one whose policy refuses all.
+
+        Of who shows a token nothing is remembered: where a device is away from home, nobody learns
+        from what address.
+        """
+        if requestor.token:
+            return self._devices.by_token.get(requestor.token, self._unknown_token)
         key = f"{requestor.mac} {requestor.address}" if requestor.mac else requestor.address
         client = self._client_by_requestor.get(key)
         if client is None:
@@ -278,6 +292,10 @@ class Snapshot:
     def client_by_mac(self, mac: str) -> Client | None:
         """Return the client whose device has a MAC address."""
         return self._devices.by_mac.get(mac)
+
+    def has_token(self, digest: str) -> bool:
+        """Tell whether a device has a token."""
+        return digest in self._devices.by_token
 
     def client_by_address(self, address: str) -> Client | None:
         """Return the client whose device has an address, not only a network around it."""

@@ -131,7 +131,9 @@ def _below_arpa(qname: str, qtype: int) -> LocalAnswer | None:
     if qname == _DNS64:  # RFC 8880 section 7.1: no DNS64 here, so no AAAA
         return _dns64_probe(qname) if qtype == A else _NODATA
     if qname == "resolver.arpa" or qname.endswith(".resolver.arpa"):
-        return _NODATA  # RFC 9462 section 6.4: no encrypted listener is offered
+        # RFC 9462 section 6.4.  `server/discovery.py` has what is offered, which depends on the
+        # address that was asked.
+        return _NODATA
     zone = qname
     while zone:
         if zone in _LOCALLY_SERVED_ZONES:

@@ -15,17 +15,17 @@ from copdns.model.names import suffixes
 from copdns.model.times import TopicKind
 from copdns.model.verdict import SCHOOL, Reason, StepNumber
 from copdns.policy.context import HouseholdContext, OwnRecords
+from copdns.policy.local_step import LocalStep
+from copdns.policy.lookup import Step
 from copdns.policy.matching import Blocker, ListSet, RuleSet
 from copdns.policy.split_table import SplitTable
 from copdns.policy.steps import (
     DefaultStep,
     ListStep,
-    LocalStep,
     ProtectedStep,
     SafeSearchStep,
     SecurityStep,
     ServiceStep,
-    Step,
 )
 from copdns.policy.time_rules import homework_subjects
 from copdns.policy.time_steps import TimeStep, closure_timelines

@@ -16,7 +16,7 @@ from copdns.lists.index import Entry, ListInfo, ListKind
 from copdns.model.matchers import Matcher
 from copdns.model.times import Grant, Subject
 from copdns.model.verdict import StepNumber, Verdict
-from copdns.policy.steps import Lookup, Step
+from copdns.policy.lookup import Lookup, Step
 from copdns.policy.subjects import (
     MatchersByName,
     SubjectMatcher,

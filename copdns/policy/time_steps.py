@@ -19,8 +19,8 @@ from copdns.model.build import mypyc_attr
 from copdns.model.matchers import Matcher
 from copdns.model.times import Subject, Topic
 from copdns.model.verdict import Action, Reason, StepNumber, Verdict
+from copdns.policy.lookup import Lookup
 from copdns.policy.matching import Blocker, ListSet
-from copdns.policy.steps import Lookup
 from copdns.policy.subjects import (
     MatchersByName,
     covering_matchers,

@@ -192,6 +192,7 @@ _BY_NAME = tuple(
             rf"device {_DEVICE} changed: now {_PERSON}'s",
             rf"device {_DEVICE} (?:changed|removed|has a new MAC address)",
             rf"device {_DEVICE} is known by another MAC address",
+            rf"device {_DEVICE}: token (?:added|revoked)",
             rf"{_DEVICE}: (?:another browser can be linked|a linked browser was removed)",
             rf"{_DEVICE}: (?:another browser may be paired|a paired browser was removed)",
             rf"{_PERSON}: PIN (?:set|removed|taken away)",

@@ -77,10 +77,11 @@ from copdns.dns.query import (
     CacheKey,
     Query,
     read_query_body,
+    with_structured_errors,
     with_tcp_size,
     with_type,
 )
-from copdns.dns.records import AAAA, ANY, RD, A
+from copdns.dns.records import AAAA, ANY, RD, RESINFO, SVCB, A
 from copdns.dns.upstream_message import lowercase_question
 from copdns.dns.wire import (
     any_reply,
@@ -93,7 +94,14 @@ from copdns.dns.wire import (
 from copdns.model.build import mypyc_attr
 from copdns.model.errors import NXDOMAIN, REFUSED, SERVFAIL, NotAQueryError, WireError
 from copdns.model.household import SplitUpstream
-from copdns.model.reasons import NETWORK_ERROR, NOT_AUTHORITATIVE, OTHER_ERROR, Ede, ede_of
+from copdns.model.reasons import (
+    NETWORK_ERROR,
+    NOT_AUTHORITATIVE,
+    OTHER_ERROR,
+    Ede,
+    ede_of,
+    forwarded_ede,
+)
 from copdns.model.verdict import (
     Action,
     LocalAnswer,
@@ -104,9 +112,10 @@ from copdns.model.verdict import (
 )
 from copdns.policy.decide import Policy, decide_query
 from copdns.policy.judge import RebindingGuard, judge_response, with_end_inside
+from copdns.policy.local_step import map_records
 from copdns.policy.response_key import is_time_server, response_key
 from copdns.policy.snapshot import Client, Snapshot
-from copdns.policy.steps import map_records
+from copdns.server.discovery import Discovery
 from copdns.server.lazy_free import LazyFreeQueue
 from copdns.server.limits import EDE_LIMITED, Bound, ClientLimits, Excess, Limits
 from copdns.server.packet_cache import PacketCache
@@ -118,6 +127,7 @@ from copdns.server.replies import (
     ttl_within,
     unsupported_reply,
 )
+from copdns.server.structured_errors import StructuredErrors
 from copdns.server.verdict_memo import VerdictMemo
 from copdns.time.clock import Moment
 
@@ -253,6 +263,10 @@ def _as_it_is(snapshot: Snapshot) -> Snapshot:
     return snapshot
 
 
+def _ignore_snapshot(snapshot: Snapshot) -> None:
+    """The hook `on_snapshot` where nobody is interested."""
+
+
 def _ignore_probe(qname: str, requestor: Requestor, client: Client, now: float) -> None:
     """The hook `on_probe` where nobody is interested."""
 
@@ -266,6 +280,7 @@ class Resolver:
         (set by `Recognition`).
     on_probe: called with each query below probe.home.arpa; the set-up pages send these from a
         device to see which resolver it uses (set by the app).
+    on_snapshot: called with each snapshot from which on queries are decided by it (set by the app).
     limits: how much clients may ask (set by the app); None: without bound.  Servers ask for the
         bounds of a client (`limits_of`), and call `answer_excess` for what is beyond them.
     asks_time_in_clear: all upstreams are encrypted, and their certificates are worth nothing while
@@ -273,6 +288,9 @@ class Resolver:
         (set by the app).  Whatever the upstreams are, these names are not validated.
     forwards_subnets: an upstream is told from which network a query is, where the device says so
         (set by the app).
+    discovery: answers questions about the resolver itself (set by the app).
+    structured_errors: tells the reasons of blocks to clients that ask for structured errors (set by
+        the app); None: they get plain text, as everyone.
     lease_records: of devices that a DHCP server on this machine knows, by name and type (set by the
         app).  They stand where else a name of the home network does not exist.
     """
@@ -300,9 +318,12 @@ class Resolver:
         self.screen: Callable[[Requestor, Moment], Screening] = _answer_all
         self.add_sightings: Callable[[Snapshot], Snapshot] = _as_it_is
         self.on_probe: Callable[[str, Requestor, Client, float], None] = _ignore_probe
+        self.on_snapshot: Callable[[Snapshot], None] = _ignore_snapshot
         self.limits: Limits | None = None
         self.asks_time_in_clear = False
         self.forwards_subnets = False
+        self.discovery: Discovery | None = None
+        self.structured_errors: StructuredErrors | None = None
         self.lease_records: Mapping[str, Mapping[int, tuple[LocalRecord, ...]]] = {}
         self._snapshot = snapshot
         self._rebinding = rebinding
@@ -360,6 +381,8 @@ class Resolver:
                     self.recorder.count_malformed()
                     # A stranger does not learn what is wrong with its message.
                     return error_reply(message, error if client.household else _NOT_A_CLIENT)
+                if query.edns is not None and query.edns.has_empty_ede:
+                    query = self._with_old_wish(query)
                 verdict = decide_query(policy, query.qname, query.qtype, moment.wall)
             sized = query if requestor.transport == "udp" else with_tcp_size(query)
             reply = self._reply(message, sized, requestor, client, verdict, moment)
@@ -471,6 +494,7 @@ class Resolver:
         same = snapshot.policies is self._snapshot.policies
         same_splits = _splits(snapshot) == _splits(self._snapshot)
         self._snapshot = snapshot
+        self.on_snapshot(snapshot)
         if same:
             return
         if not same_splits:  # other upstreams are asked, and a key has only their zone
@@ -538,11 +562,14 @@ class Resolver:
         answered: the cache miss that the query waited for.  In one piece, like `answer`: every
         query would feel the calls.
         """
+        if query.qtype == SVCB or query.qtype == RESINFO:
+            verdict = self._discover(query, requestor, verdict)
         message_id, policy, action = message[:2], client.policy, verdict.action
         entry: CacheEntry | None = None
         # Most names are asked for only once, so the reply to a query that waited is not stored; the
         # reply to the second query for the name is.
         cacheable = answered is None
+        ede: Ede | None = None
         if query.is_unsupported and action is not Action.REFUSE:
             reply = unsupported_reply(message_id, query)
             self.recorder.count_unsupported(client, requestor, verdict, reply)
@@ -565,6 +592,8 @@ class Resolver:
                     reply, verdict = self._upstream_reply(
                         message_id, query, requestor, policy, verdict, moment, entry
                     )
+                    if verdict.blocks and query.wants_structured_errors:
+                        cacheable = False
                     if self.forwards_subnets and query.subnet:
                         reply = _with_subnet(reply, query, verdict)
                 elif isinstance(found, CacheMiss):
@@ -573,7 +602,11 @@ class Resolver:
                     cacheable = False
                     reply = empty_reply(message_id, query, SERVFAIL, EDE_CACHED_ERROR)
         elif action is Action.BLOCK:
-            reply = blocked_query_reply(message_id, query, requestor, policy, verdict, moment)
+            if query.edns is not None and query.edns.wants_structured_errors:
+                ede = self._structured_ede(query, requestor, policy, verdict, moment)
+                # In the household's language and with its names, none of which change a policy.
+                cacheable = cacheable and not ede.is_structured
+            reply = blocked_query_reply(message_id, query, requestor, policy, verdict, moment, ede)
         elif action is Action.LOCAL:
             if self.lease_records:
                 verdict = self._with_lease(query, policy, verdict)
@@ -600,6 +633,12 @@ class Resolver:
                 usage=self.recorder.usage_of(policy, query.qname, verdict, moment.wall),
             )
         return reply
+
+    def _discover(self, query: Query, requestor: Requestor, verdict: Verdict) -> Verdict:
+        """Return the verdict on a question about the resolver itself; for others, the one given."""
+        if self.discovery is None or verdict.action is Action.REFUSE:
+            return verdict
+        return self.discovery.verdict(query.qname, query.qtype, requestor) or verdict
 
     def _with_lease(self, query: Query, policy: Policy, verdict: Verdict) -> Verdict:
         """Return the verdict on a local name, with a device's records where it has none."""
@@ -796,6 +835,8 @@ class Resolver:
             if answer.ad:  # an upstream that checked it all the same may have had the wrong time
                 answer = answer.with_ttls(answer.rrs, answer.ttl_places)
                 answer.ad = False
+        elif answer.ede_codes and ede is None:
+            ede = forwarded_ede(answer.ede_codes[0], answer.ede_text)
         # There is nothing to judge if this policy and this verdict found nothing before (the same
         # objects, since a policy has one verdict for each list entry), or if the response consists
         # of addresses outside the home network and no rule is about addresses: the rebinding guard
@@ -818,11 +859,18 @@ class Resolver:
             )
             if inside is None and policy.nat64 is not None and query.qtype == AAAA:
                 inside = self._judge_mapped(policy, query, verdict, answer, moment)
+            told: Ede | None = None
+            if inside is not None and query.wants_structured_errors:
+                told = self._structured_ede(
+                    query, requestor, policy, inside, moment, answer.ede_text
+                )
             if inside is not None and inside.reason is not Reason.UPSTREAM_FILTERED:
-                blocked = blocked_query_reply(message_id, query, requestor, policy, inside, moment)
+                blocked = blocked_query_reply(
+                    message_id, query, requestor, policy, inside, moment, told
+                )
                 return blocked, inside
             if inside is not None:
-                verdict, ede = inside, ede_of(inside)
+                verdict, ede = inside, told or ede_of(inside)
             elif policy.time_rules is None and verdict.action is Action.ALLOW:
                 entry.harmless_for = policy, verdict  # no clock can change this finding
         return upstream_reply(message_id, query, answer, rrs, ede), verdict
@@ -847,6 +895,31 @@ class Resolver:
         if all(len(each) == 16 for each in facts.addresses):
             return None  # the upstream's own
         return judge_response(policy, self._rebinding, query.qname, verdict, facts, moment.wall, A)
+
+    # --- the reason, for clients that ask for structured errors ---
+
+    def _with_old_wish(self, query: Query) -> Query:
+        """Return a query that asks for structured errors in the old way, where that counts."""
+        structured = self.structured_errors
+        if structured is None or not structured.is_asked_the_old_way:
+            return query
+        return with_structured_errors(query)
+
+    def _structured_ede(
+        self,
+        query: Query,
+        requestor: Requestor,
+        policy: Policy,
+        verdict: Verdict,
+        moment: Moment,
+        from_upstream: bytes = b"",
+    ) -> Ede:
+        """Return a block's extended error for a client that asked for a structured one."""
+        if self.structured_errors is None:
+            return ede_of(verdict)
+        return self.structured_errors.ede_of(
+            query, requestor, policy, verdict, moment.wall, from_upstream
+        )
 
     # --- queries that wait for an upstream ---
 

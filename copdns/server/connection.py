@@ -136,6 +136,7 @@ class ClientConnection(asyncio.BufferedProtocol, ABC):
     def __init__(self, server: Server) -> None:
         self.server = server
         self.requestor = self.peer = Requestor(server.address, "", self.over)
+        self.shown: frozenset[str] = frozenset()  # digests of the tokens that were right here
         self.forwarder: Forwarder | None = None
         self.is_clogged = self.is_ended = False
         self._transport: asyncio.Transport | None = None
@@ -197,11 +198,26 @@ class ClientConnection(asyncio.BufferedProtocol, ABC):
     def is_open(self) -> bool:
         return self._transport is not None and not self._transport.is_closing()
 
+    def who_asks(self, shown: str | None) -> Requestor | None:
+        """Return who asks; None for someone who is refused.
+
+        shown: what a request says that is its device's token; None for nothing.
+        """
+        return self.requestor
+
     def ask(
-        self, message: bytes, moment: Moment, send_reply: SendReply, reply_to: Any
+        self,
+        message: bytes,
+        moment: Moment,
+        send_reply: SendReply,
+        reply_to: Any,
+        requestor: Requestor | None = None,
     ) -> bytes | None:
-        """Return the reply to a message; b"" for none, None where `send_reply` is called later."""
-        requestor, resolver = self.requestor, self.server.resolver
+        """Return the reply to a message; b"" for none, None where `send_reply` is called later.
+
+        requestor: of a request that says itself who asks (`who_asks`).
+        """
+        requestor, resolver = requestor or self.requestor, self.server.resolver
         if self.forwarder is not None:
             requestor = with_edns_device(requestor, self.forwarder, message)
             if requestor == self.peer:  # a forwarder itself has no bounds, and who it names has

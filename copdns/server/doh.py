@@ -44,7 +44,7 @@ from copdns.server.doh_requests import (
     cache_control,
     read_message,
 )
-from copdns.server.http1 import Http1
+from copdns.server.http1 import Http1, require_asker
 
 if TYPE_CHECKING:
     from h2.events import Event
@@ -254,6 +254,7 @@ class Http2(Speaker):
         self._frames_left = min(self._frames_left + FRAMES_PER_REQUEST, FRAMES_AT_FIRST)
         self._free(stream, incoming.held)
         try:
+            requestor = require_asker(self._connection, incoming.request)
             message = read_message(incoming.request, bytes(incoming.body))
         except RequestError as error:
             self._send_status(stream, error.status)
@@ -266,7 +267,9 @@ class Http2(Speaker):
         self._asking.add(stream)
         try:
             moment = self._connection.server.clock()
-            reply = self._connection.ask(message, moment, self._send_later, (stream, wishes))
+            reply = self._connection.ask(
+                message, moment, self._send_later, (stream, wishes), requestor
+            )
         except Exception as error:  # noqa: BLE001 - a bug met by one query must harm no other
             self._in_flight -= 1
             self._asking.discard(stream)

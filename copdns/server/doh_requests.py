@@ -13,9 +13,9 @@ from urllib.parse import unquote_to_bytes
 
 from copdns.dns.records import COUNTS_FORMAT, HEADER_SIZE, QUESTION_TAIL, read_records, skip_name
 from copdns.dns.stream_options import PADDING
+from copdns.model.device_tokens import token_in_path
 from copdns.model.errors import CopdnsError, WireError
 
-PATH: Final = b"/dns-query"
 TYPE: Final = b"application/dns-message"
 MAX_MESSAGE: Final = 65_535  # octets
 GRANTED: Final = PADDING  # a time to keep connections is for HTTP to tell
@@ -55,11 +55,20 @@ class Request(NamedTuple):
     content_type: bytes
 
 
+def read_shown(request: Request) -> str | None:
+    """Return what a request shows as its device's token; None for nothing.
+
+    Raises RequestError for a path that is not ours.
+    """
+    try:
+        return token_in_path(request.target.partition(b"?")[0])
+    except ValueError:
+        raise RequestError(NOT_FOUND) from None
+
+
 def check_head(request: Request) -> None:
-    """Raise RequestError for what no body can mend."""
-    path, _, _ = request.target.partition(b"?")
-    if path != PATH:
-        raise RequestError(NOT_FOUND)
+    """Raise RequestError for a request that is wrong whatever its body is."""
+    read_shown(request)
     if request.method == b"POST":
         if request.content_type.partition(b";")[0].strip().lower() != TYPE:
             raise RequestError(UNSUPPORTED_TYPE)
@@ -79,7 +88,7 @@ def read_message(request: Request, body: bytes) -> bytes:
 
 
 def _from_query(target: bytes) -> bytes:
-    """Return the message of a GET: base64url without padding (section 6), which is borne too."""
+    """Return the message of a GET: base64url, without padding (section 6) or with it."""
     _, _, query = target.partition(b"?")
     given = [each[4:] for each in query.split(b"&") if each.startswith(b"dns=")]
     if len(given) != 1:

@@ -11,6 +11,7 @@ from http import HTTPStatus
 from typing import Final
 
 from copdns.dns.stream_options import grant_wishes, read_wishes
+from copdns.model.verdict import Requestor
 from copdns.server.connection import READ_SIZE, ClientConnection, Speaker, report_bug
 from copdns.server.doh_requests import (
     BAD_REQUEST,
@@ -19,6 +20,7 @@ from copdns.server.doh_requests import (
     LENGTH_REQUIRED,
     MAX_MESSAGE,
     METHODS,
+    NOT_FOUND,
     NOT_STORED,
     OK,
     SERVER_ERROR,
@@ -29,6 +31,7 @@ from copdns.server.doh_requests import (
     cache_control,
     check_head,
     read_message,
+    read_shown,
 )
 
 MAX_HEAD: Final = READ_SIZE  # octets of a request line and its headers
@@ -100,17 +103,18 @@ class Http1(Speaker):
         options = headers.get(b"connection", b"").lower()
         self._is_last = b"close" in options or version == b"HTTP/1.0"
         try:
-            self._ask(read_message(request, body))
+            requestor = require_asker(self._connection, request)
+            self._ask(read_message(request, body), requestor)
         except RequestError as error:  # its end is known, so the next request can be read
             self._send_status(error.status)
         return True
 
-    def _ask(self, message: bytes) -> None:
+    def _ask(self, message: bytes, requestor: Requestor) -> None:
         wishes = read_wishes(message) & GRANTED
         self._is_asking = True
         try:
             moment = self._connection.server.clock()
-            reply = self._connection.ask(message, moment, self._send_later, wishes)
+            reply = self._connection.ask(message, moment, self._send_later, wishes, requestor)
         except Exception as error:  # noqa: BLE001 - a bug met by one query must harm no other
             self._is_asking = False
             self._tell_bug(error)
@@ -157,6 +161,15 @@ class Http1(Speaker):
             b"HTTP/1.1 %d %s\r\n%scache-control: %s\r\ncontent-length: %d\r\n%s\r\n%s"
             % (status, phrase, header, kept, len(body), end, body)
         )
+
+
+def require_asker(connection: ClientConnection, request: Request) -> Requestor:
+    """Return who sends a request; raise RequestError for another path, and for one with a token
+    that is refused, which is as if there were nothing."""
+    requestor = connection.who_asks(read_shown(request))
+    if requestor is None:
+        raise RequestError(NOT_FOUND)
+    return requestor
 
 
 def _read_head(head: bytes) -> tuple[Request, dict[bytes, bytes], bytes]:

@@ -92,8 +92,8 @@ class Messages(Speaker):
         try:
             moment = self._connection.server.clock()
             reply = self._connection.ask(message, moment, self._send_later, wishes)
-        except BaseException:
-            self._in_flight -= 1  # nothing is sent for it later
+        except BaseException:  # nothing is sent for it later
+            self._in_flight -= 1
             raise
         if reply is None:
             return

@@ -26,15 +26,18 @@ def blocked_query_reply(
     policy: Policy,
     verdict: Verdict,
     moment: Moment,
+    ede: Ede | None = None,
 ) -> bytes:
     """Return the reply in the profile's block mode; for a legal order always in mode nxdomain.
+
+    ede: what is told to who asked for a structured error; None: the verdict's plain text.
 
     In that mode `blocked_reply` says NODATA for a name below which something is open, since
     NXDOMAIN would deny that too (RFC 8020).
     """
     mode = BlockMode.NXDOMAIN if verdict.reason is Reason.LEGAL else policy.block_mode
     ttl = ttl_within(policy, verdict, moment, verdict.ttl)
-    return blocked_reply(message_id, query, verdict, mode, requestor.listener, ttl)
+    return blocked_reply(message_id, query, verdict, mode, requestor.listener, ttl, ede)
 
 
 def local_query_reply(

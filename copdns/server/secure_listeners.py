@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from copdns.dns.service_params import OpenPort
 from copdns.model.errors import ListenError
 from copdns.network.machine import ADDRESS_MISSING
+from copdns.policy.snapshot import Snapshot
 from copdns.server.answer import Resolver
 from copdns.server.connection import ClientConnection, Server
 from copdns.server.places import Places
@@ -77,10 +79,21 @@ class SecureListeners:
         self._open[address, port.over] = server
         return ""
 
+    def ports_at(self, address: str) -> list[OpenPort]:
+        """Return what is open at an address of this machine."""
+        ports = (each for each in self._ports if (address, each.over) in self._open)
+        return [OpenPort(each.over, each.port) for each in ports]
+
     def _warn(self, warning: str) -> None:
         if warning and warning != self.warning:
             log.warning("encrypted DNS is not served everywhere", error=warning)
         self.warning = warning
+
+    def drop_revoked(self, snapshot: Snapshot) -> None:
+        """End the connections on which a token was shown that no device has any more."""
+        for each in self._places.all:
+            if not all(map(snapshot.has_token, each.shown)):
+                each.drop()
 
     def count_connections(self) -> Mapping[str, int]:
         """Return how many connections are open, by transport."""

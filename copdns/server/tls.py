@@ -17,6 +17,7 @@ from contextlib import suppress
 from itertools import islice
 from typing import Final, NamedTuple
 
+from copdns.model.verdict import Requestor
 from copdns.server.answer import Resolver
 from copdns.server.connection import (
     READ_BUFFER,
@@ -29,6 +30,7 @@ from copdns.server.connection import (
 from copdns.server.limits import TokenBucket
 from copdns.server.messages import Messages
 from copdns.server.places import Places, client_of
+from copdns.server.tokens import NO_TOKENS, DeviceTokens, is_refused
 from copdns.time.clock import Moment
 
 HANDSHAKE: Final = 5.0  # seconds for a handshake; a phone with a bad connection needs one or two
@@ -37,6 +39,8 @@ MAX_CLIENTS: Final = 4096  # whose handshakes are counted
 _FORGOTTEN: Final = 256  # clients that are forgotten at a time
 _PLAIN_SIZE: Final = 16_384  # octets of a TLS record
 _PLAIN: Final = memoryview(bytearray(_PLAIN_SIZE))  # as READ_BUFFER, one for all connections
+
+ASKED_NAME: Final = "asked_name"  # attribute of an SSLObject: what came as SNI
 
 DONE, FAILED, REFUSED = "done", "failed", "refused"  # what became of a handshake
 
@@ -81,6 +85,7 @@ class SecurePort(NamedTuple):
     make_speaker: called after the handshake, with the protocol that was agreed on (ALPN, RFC 7301)
         or None.
     read_size: octets that are read of one connection in a turn of the loop.
+    tokens: how devices say which one they are.
     """
 
     over: str
@@ -91,6 +96,7 @@ class SecurePort(NamedTuple):
     limits: StreamLimits
     make_speaker: Callable[[TlsConnection, str | None], Speaker]
     read_size: int = READ_SIZE
+    tokens: DeviceTokens = NO_TOKENS
 
     def make_server(
         self,
@@ -153,8 +159,7 @@ class TlsConnection(ClientConnection):
     def begin(self) -> None:
         """Wait for a handshake; drop a stranger, and a device that begins too many."""
         handshakes, mono = self.server.handshakes, self.server.clock().mono
-        is_served = bool(self.server.resolver.snapshot.identify(self.peer).household)
-        if not is_served or not handshakes.may_begin(self.peer.address, mono):
+        if not self._is_served() or not handshakes.may_begin(self.peer.address, mono):
             handshakes.counts[REFUSED] += 1
             self.drop()
             return
@@ -167,6 +172,12 @@ class TlsConnection(ClientConnection):
         if too_many is not None:
             too_many.drop()
 
+    def _is_served(self) -> bool:
+        """Whether someone at this address is served, as far as the address alone can say."""
+        if self.server.secure.tokens.only:
+            return True
+        return bool(self.server.resolver.snapshot.identify(self.peer).household)
+
     def _shake_hands(self) -> bool:
         """Go on with the handshake; tell whether it is done.  May raise SSLError."""
         try:
@@ -175,12 +186,27 @@ class TlsConnection(ClientConnection):
             self._send_encrypted()
             return False
         self._send_encrypted()
+        if self._tls.version() != "TLSv1.3":
+            self.requestor = self.peer = self.peer._replace(is_old_tls=True)
+        asked: str | None = getattr(self._tls, ASKED_NAME, None)
+        self.requestor = self.server.secure.tokens.by_name(self.peer, asked)
         self._speaker = self.server.secure.make_speaker(self, self._tls.selected_alpn_protocol())
         handshakes = self.server.handshakes
         handshakes.under_way.remove(self)
         handshakes.counts[DONE] += 1
         super().begin()
         return self.is_open
+
+    def who_asks(self, shown: str | None) -> Requestor | None:
+        """Return who asks, by what a request shows and by the server name; None where refused."""
+        requestor = self.server.secure.tokens.by_path(self.requestor, shown)
+        snapshot = self.server.resolver.snapshot
+        if is_refused(snapshot, requestor):
+            return None
+        is_new = bool(requestor.token) and requestor.token not in self.shown
+        if is_new and snapshot.has_token(requestor.token):
+            self.shown |= {requestor.token}
+        return requestor
 
     def _fail(self) -> None:
         """End a connection on which no TLS came, or none that can be read."""
@@ -265,12 +291,23 @@ class TlsConnection(ClientConnection):
 
 
 def speak_dns(connection: TlsConnection, protocol: str | None) -> Speaker:
-    """Return what speaks DNS over TLS.  The protocol is `dot`, or the client named none we know."""
+    """Return what speaks DNS over TLS.  The protocol is `dot`, or the client named none we know.
+
+    Whoever is refused is so before they ask anything.
+    """
+    if connection.who_asks(None) is None:
+        connection.finish()
     return Messages(connection, is_encrypted=True)
+
+
+def note_asked_name(tls: ssl.SSLObject, asked: str | None, context: ssl.SSLContext) -> None:
+    """Keep which name a client asks for; to be set as `sni_callback` of a context."""
+    setattr(tls, ASKED_NAME, asked)
 
 
 def harden(context: ssl.SSLContext) -> ssl.SSLContext:
     """Leave only what has forward secrecy and checks what it decrypts (RFC 9325 section 4.2)."""
     context.set_ciphers("ECDHE+AESGCM:ECDHE+CHACHA20")  # of TLS 1.2; all of 1.3 are such
     context.options |= ssl.OP_NO_RENEGOTIATION | ssl.OP_CIPHER_SERVER_PREFERENCE
+    context.sni_callback = note_asked_name
     return context

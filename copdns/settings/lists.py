@@ -13,6 +13,31 @@ ListFormatText = Literal[
     "domains", "hosts", "wildcard", "adblock", "dnsmasq", "unbound", "rpz", "addresses", "hashed"
 ]
 
+# What lists of this machine and of others have in common.
+CategorySlug = Annotated[
+    Slug, Field(description="The category it belongs to, which profiles can block.")
+]
+MatchText = Annotated[
+    Literal["exact", "subtree"],
+    Field(description="Whether an entry covers only the domain itself or its subdomains too."),
+]
+Opens = Annotated[
+    bool,
+    Field(
+        description="Whether this is an allow-list: what lists of its category block of its "
+        "domains is lifted."
+    ),
+]
+LogOnlyDays = Annotated[
+    int,
+    Field(
+        ge=0,
+        le=30,
+        description="Days for which it only counts what it would block, from when it is first "
+        "here. A new list is best tried for 3.",
+    ),
+]
+
 
 class ListFile(Section):
     """A list of domains on this machine's disk."""
@@ -24,28 +49,16 @@ class ListFile(Section):
         min_length=1,
         description="The file; a relative path starts at the folder of the settings file.",
     )
-    category: Slug = Field(description="The category it belongs to, which profiles can block.")
+    category: CategorySlug
     format: ListFormatText = Field(
         description="`domains`: one domain per line; `hosts`: an address and domains; "
         "`wildcard`: *.domain; `adblock`: ad-blocker rules; `dnsmasq`, `unbound`: their settings; "
         "`rpz`: a response policy zone; `addresses`: addresses that no answer may have; `hashed`: "
         "domains as hashes."
     )
-    match: Literal["exact", "subtree"] = Field(
-        description="Whether an entry covers only the domain itself or its subdomains too."
-    )
-    opens: bool = Field(
-        default=False,
-        description="Whether this is an allow-list: what lists of its category block of its "
-        "domains is lifted.",
-    )
-    log_only: int = Field(
-        default=0,
-        ge=0,
-        le=30,
-        description="Days for which it only counts what it would block, from when it is first "
-        "here. A new list is best tried for 3.",
-    )
+    match: MatchText
+    opens: Opens = False
+    log_only: LogOnlyDays = 0
 
 
 class OwnSource(Section):
@@ -55,23 +68,11 @@ class OwnSource(Section):
         description="Its short name; the name of a list in the catalogue replaces that list."
     )
     url: str = Field(description="Where it is downloaded from: https, or http inside your network.")
-    category: Slug = Field(description="The category it belongs to, which profiles can block.")
+    category: CategorySlug
     format: ListFormatText = Field(description="Its format, as for `lists`.")
-    match: Literal["exact", "subtree"] = Field(
-        description="Whether an entry covers only the domain itself or its subdomains too."
-    )
-    opens: bool = Field(
-        default=False,
-        description="Whether this is an allow-list: what lists of its category block of its "
-        "domains is lifted.",
-    )
-    log_only: int = Field(
-        default=0,
-        ge=0,
-        le=30,
-        description="Days for which it only counts what it would block, from when it is first "
-        "here. A new list is best tried for 3.",
-    )
+    match: MatchText
+    opens: Opens = False
+    log_only: LogOnlyDays = 0
     member: str = Field(default="", description="The file to use from a .tar.gz.")
     title: str = Field(default="", description="Its title.")
     licence: str = Field(default="", description="Its licence.")

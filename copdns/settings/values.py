@@ -70,6 +70,10 @@ def _prefix(text: str) -> IPv6Network | Literal["auto", "off"]:
     return "off" if text == "off" else nat64_prefix(text)
 
 
+def _domain_if_any(text: str) -> str:
+    return domain(text) if text else ""
+
+
 def _kind(text: str) -> EventKind:
     if text not in set(EventKind):
         raise ValueError(f"{text!r} is not an event; write one of: {', '.join(EventKind)}")
@@ -91,6 +95,7 @@ Server = Annotated[UpstreamAddress | Literal["system"], ByText(_server)]
 Prefix = Annotated[IPv6Network | Literal["auto", "off"], ByText(_prefix)]
 Network6 = Annotated[IPv6Network, ByText(network6)]
 Domain = Annotated[str, ByText(domain)]
+OptionalDomain = Annotated[str, ByText(_domain_if_any)]
 Slug = Annotated[str, ByText(slug)]
 Port = Annotated[int, Field(ge=1, le=65535)]
 Kinds = Annotated[

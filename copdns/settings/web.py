@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
+
 from pydantic import Field, ValidationInfo, field_validator
 
-from copdns.settings.values import AUTO, Domain, ListenAddress, Port, Section
+from copdns.settings.values import AUTO, Domain, ListenAddress, OptionalDomain, Port, Section
+
+
+class UnknownToken(StrEnum):
+    """What whoever shows a token that no device has gets."""
+
+    GUEST = "guest"
+    REFUSED = "refused"
 
 
 class WebSettings(Section):
@@ -97,6 +106,23 @@ class EncryptedSettings(Section):
         validate_default=True,
         description="The key of that certificate, without a password.",
     )
+    name: OptionalDomain = Field(
+        default="",
+        description="The name that leads devices here, such as `dns.example.net`; devices that "
+        "look for encrypted DNS are told it. With a device's token before it, it tells which "
+        "device asks.",
+    )
+    unknown: UnknownToken = Field(
+        default=UnknownToken.GUEST,
+        description="What whoever shows a token that no device has gets: the rules of a `guest`, "
+        "or no answer (`refused`).",
+    )
+    public: bool = Field(
+        default=False,
+        validate_default=True,
+        description="Whether these ports may be open to the internet: only devices that show "
+        "their token are answered, wherever they are, and everyone else gets no answer.",
+    )
     idle: float = Field(
         default=30.0,
         ge=0.5,
@@ -123,6 +149,37 @@ class EncryptedSettings(Section):
         description="Encrypted connections that one device may begin in a second, on average over "
         "five.",
     )
+
+    @field_validator("name")
+    @classmethod
+    def _is_needed(cls, name: str, info: ValidationInfo) -> str:
+        ports = [info.data.get(key) for key in ("tls_port", "https_port")]  # wrong ones are told
+        if name and ports == [0, 0]:
+            raise ValueError(
+                "nothing uses this name, since encrypted.tls_port and encrypted.https_port are 0; "
+                "set one of these ports, or leave the name out"
+            )
+        return name
+
+    @property
+    def guests_unknown(self) -> bool:
+        """Whether whoever shows a token that no device has is a guest."""
+        return self.unknown is UnknownToken.GUEST and not self.public
+
+    @field_validator("public")
+    @classmethod
+    def _has_a_name(cls, public: bool, info: ValidationInfo) -> bool:
+        if public and info.data.get("name") == "":  # a wrong one is told
+            raise ValueError(
+                "devices away from home need a name that leads here; set encrypted.name, or leave "
+                "encrypted.public out"
+            )
+        if public and info.data.get("quic_port"):
+            raise ValueError(
+                "DNS over QUIC does not look at tokens yet, so it cannot be public; set "
+                "encrypted.quic_port to 0, or leave encrypted.public out"
+            )
+        return public
 
     @property
     def is_on(self) -> bool:

@@ -41,11 +41,12 @@ from copdns.store.household_db.edit import (
     when_made,
 )
 from copdns.store.household_db.household import HouseholdStore
+from copdns.store.household_db.migrations import HOUSEHOLD
 from copdns.store.household_db.moves import See, see_nothing
 from copdns.store.household_db.notes import CONSOLE, Change
 from copdns.store.household_db.tables import load
 from copdns.store.log_db import querylog
-from copdns.store.migrations import HOUSEHOLD, LOG
+from copdns.store.log_db.migrations import LOG
 from copdns.store.read_only import open_readable
 from copdns.store.schema_steps import SchemaSteps
 

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from copdns.events.key_files import run_process, write_private
+from copdns.model.certificate_names import names_in_certificate
 from copdns.model.errors import CertificateError, KeyProcessError
 from copdns.model.hosts import OWN_HOSTS
 
@@ -187,6 +188,10 @@ class Certificate:
         if self._with_authority and not self._is_own:
             self.authority = read_authority(self._files[0])
 
+    def read_names(self) -> tuple[str, ...]:
+        """Return the names and addresses that the certificate in use is for."""
+        return names_in_certificate(_read_der(self._files[0]))
+
     def _renew(self, names: Sequence[str], now: float, is_clock_wrong: bool) -> None:
         """Make a new one where the old one cannot be used, or not for long.
 
@@ -235,14 +240,18 @@ def fingerprint_of(path: Path) -> str:
 
     Raises CertificateError.
     """
+    return sha256(_read_der(path)).digest().hex(":").upper()
+
+
+def _read_der(path: Path) -> bytes:
+    """Return the first certificate in a file; raise CertificateError where there is none."""
     try:
         text = path.read_text(encoding="ascii")
         start = text.index("-----BEGIN CERTIFICATE-----")
         end = text.index("-----END CERTIFICATE-----", start)
-        der = ssl.PEM_cert_to_DER_cert(f"{text[start:end]}-----END CERTIFICATE-----\n")
+        return ssl.PEM_cert_to_DER_cert(f"{text[start:end]}-----END CERTIFICATE-----\n")
     except (OSError, ValueError) as error:
         raise CertificateError(f"{path}: no certificate in PEM format found") from error
-    return sha256(der).digest().hex(":").upper()
 
 
 def read_info(path: Path) -> CertificateInfo | None:

@@ -14,6 +14,7 @@ from copdns.web.child import (
     check,
     claim_device,
     consent,
+    device_setup,
     known_by,
     month,
     my_data,
@@ -50,6 +51,9 @@ from copdns.web.desk.household import (
     settings,
     targets,
     wizard,
+)
+from copdns.web.desk.household import (
+    device_setup as devices_setup,
 )
 from copdns.web.desk.household import (
     page as house,
@@ -255,6 +259,9 @@ ROUTES = (
     form("/guardian/devices/{device}/change", devices.change, DEVICES),
     web.post("/guardian/devices/{device}/remove", devices.remove),
     web.post("/guardian/devices/{device}/let-in", devices.let_in),
+    web.get("/guardian/devices/{device}/setup", devices_setup.device),
+    web.get("/guardian/devices/{device}/setup/{file}", devices_setup.file),
+    web.get("/guardian/encrypted", devices_setup.show),
     web.post("/guardian/pairings/{pairing}/revoke", devices.revoke),
     form("/guardian/unknown/{visitor}/name", devices.name, DEVICES),
     form("/guardian/unknown/{visitor}/guest", devices.guest, DEVICES),
@@ -282,6 +289,10 @@ ROUTES = (
     form("/guardian/names/services/{name}", names.change_own_service, NAMES),
     web.post("/guardian/names/services/{name}/remove", names.drop_own_service),
     web.post("/device", start_page.pair),
+    web.get("/device/setup", device_setup.setup),
+    web.get("/device/setup/{file}", device_setup.file),
+    web.get("/device/test", device_setup.test),
+    web.get("/device/test/{code}", device_setup.test_result),
     web.post("/device/object", known_by.object_),
     web.post("/device/move", known_by.agree),
     web.get("/me", my_data.me),

@@ -25,8 +25,11 @@ class PersonSign(NamedTuple):
 
 
 class Signs(dict[str, PersonSign]):
-    """Circles by the ids of profiles; of somebody who is not, or no longer, among them one without
-    a colour (number 0)."""
+    """The circles of people by the ids of their profiles.
+
+    For an id that is not among them, such as that of somebody who was removed, there is one without
+    a colour (number 0).
+    """
 
     def __missing__(self, profile: str) -> PersonSign:
         return PersonSign(_letters(profile, 1), 0)

@@ -123,6 +123,8 @@ _FORMS = Forms(
     sentence("device %(device)s changed: now belongs to %(who)s"),
     sentence("device %(device)s removed"),
     sentence("device %(device)s has a new MAC address"),
+    sentence("device %(device)s: token added"),
+    sentence("device %(device)s: token revoked"),
     sentence("a device added for %(who)s"),
     sentence("a device assigned to %(who)s for a while"),
     sentence("a device was refused access"),

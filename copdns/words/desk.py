@@ -1,7 +1,7 @@
 """Say a verdict to a guardian, who reads about somebody else: why a name is open or closed.
 
 Where the sentence for the child of fifteen and older speaks of nobody, it serves here as well
-(`words/child.py`); the others have a form of their own.  Pure.
+(`words/child_reasons.py`); the others have a form of their own.  Pure.
 """
 
 from __future__ import annotations
@@ -11,8 +11,9 @@ from collections.abc import Mapping
 from copdns.model.times import WeekParity
 from copdns.model.verdict import Reason, Verdict
 from copdns.time.own_timers import OWN
-from copdns.words.child import REASONS as TO_THE_CHILD
-from copdns.words.child import Key, Said, key_of, said_of
+from copdns.words.child import Said, key_of, said_of
+from copdns.words.child_reasons import REASONS as TO_THE_CHILD
+from copdns.words.child_reasons import Key
 from copdns.words.levels import Level
 from copdns.words.phrases import Phrase
 

@@ -23,7 +23,7 @@ from dns.name import Name
 from dns.rdatatype import RdataType
 from dns.rrset import RRset
 
-from copdns.dns.message import ResponseFacts
+from copdns.dns.response_facts import ResponseFacts
 from copdns.model.household import BlockMode
 from copdns.model.reasons import text_of
 from copdns.model.verdict import Action, Reason, Verdict

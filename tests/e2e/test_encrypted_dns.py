@@ -53,6 +53,7 @@ def encrypted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Encrypted]:
         missing("needs aioquic, which make installs for tests")
     over_tls, over_https, over_quic = free_port(), free_port(), free_port()
     chosen = {"tls_port": over_tls, "https_port": over_https, "quic_port": over_quic}
+    chosen = {**chosen, "name": NAME}
     settings = {
         "household": "family.yaml",
         "rebinding": {"enabled": False},
@@ -203,6 +204,69 @@ def test_stubby_asks_us_over_tls(encrypted: Encrypted, tmp_path: Path) -> None:
     with stubby(tmp_path, encrypted) as port:
         assert {str(each) for each in ask(port, FREE, "A").answer[0]} == {"127.0.0.1", "127.0.0.2"}
         assert ask(port, BLOCKED, "A").answer == []
+
+
+STRUCTURED = dns.edns.GenericOption(26, b"")
+
+
+def ask_by_https(
+    encrypted: Encrypted, query: dns.message.Message, folder: Path
+) -> dns.message.Message:
+    """Ask with curl, which knows nothing of DNS messages, and read what came with dnspython."""
+    asked, came = folder / "query", folder / "reply"
+    asked.write_bytes(query.to_wire())
+    said_by(
+        "curl",
+        *("-sf", "--cacert", encrypted.certificate.path, "--data-binary", f"@{asked}"),
+        *("--resolve", f"{NAME}:{encrypted.https}:{HERE}", "-o", came),
+        *("-H", "Content-Type: application/dns-message"),
+        f"https://{NAME}:{encrypted.https}/dns-query",
+    )
+    return dns.message.from_wire(came.read_bytes())
+
+
+@pytest.mark.parametrize("asks", [True, False], ids=["asks for it", "does not"])
+def test_who_asks_for_it_over_an_encrypted_connection_reads_the_reason_as_i_json(
+    encrypted: Encrypted, tmp_path: Path, asks: bool
+) -> None:
+    wish = [dns.edns.GenericOption(26, b"")] if asks else []
+    query = dns.message.make_query(BLOCKED, "A", use_edns=0, options=wish)
+    context = ssl.create_default_context(cafile=str(encrypted.certificate.path))
+    by_tls = dns.query.tls(
+        query, HERE, PATIENCE, encrypted.tls, ssl_context=context, server_hostname=NAME
+    )
+    by_https = ask_by_https(encrypted, query, tmp_path)
+    in_clear = dns.query.udp(query, HERE, PATIENCE, encrypted.program.port)
+    assert ede_of(in_clear) == (17, "rule: games.example")  # who wrote that, nobody knows
+    page = f"why.home.arpa:{encrypted.program.web_port}"
+    for reply in (by_tls, by_https):
+        found = ede_of(reply)
+        assert found is not None
+        if asks:
+            assert json.loads(found[1], object_pairs_hook=list) == [
+                ("j", f"A grown-up blocked games.example, so this does not open. "
+                      f"Find out more: {page}"),
+                ("l", "en"),
+            ]  # fmt: skip
+        else:
+            assert found == (17, "rule: games.example")
+
+
+def test_dig_and_kdig_find_the_encrypted_ports_and_what_the_resolver_can_do(
+    encrypted: Encrypted,
+) -> None:
+    where = [f"@{HERE}", "-p", str(encrypted.program.port), "+norec"]
+    said = said_by("dig", *where, "_dns.resolver.arpa", "SVCB")
+    flags = re.search(r"flags: ([a-z ]+);", said)
+    assert flags is not None
+    assert "aa" in flags[1].split()
+    assert re.search(rf'SVCB\s+1 {NAME}\. alpn="dot" port={encrypted.tls}\n', said)
+    path = r'(key7|dohpath)="/dns-query{\?dns}"'
+    assert re.search(rf'SVCB\s+2 {NAME}\. alpn="doq" port={encrypted.quic}\n', said)
+    assert re.search(rf'SVCB\s+3 {NAME}\. alpn="h2" port={encrypted.https} {path}\n', said)
+    assert re.search(rf"{NAME}\.\s+\d+\s+IN\s+A\s+{HERE}\n", said)
+    said = said_by("kdig", *where, NAME, "TYPE261")
+    assert b"exterr=0-25,27,31,33,35".hex() in said.replace(" ", "").lower()
 
 
 def test_unbound_asks_us_over_tls_for_whom_it_asks(encrypted: Encrypted, tmp_path: Path) -> None:

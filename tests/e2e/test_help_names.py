@@ -30,7 +30,7 @@ from copdns.household.shape import moment_text
 from copdns.model.household import PrivacyMode
 from copdns.store.db import open_database
 from copdns.store.folder_lock import LOCK_FILE
-from copdns.store.migrations import HOUSEHOLD
+from copdns.store.household_db.migrations import HOUSEHOLD
 from tests.e2e.curious import help_file, leave_help_file
 from tests.e2e.house import ROOT, House, Reply, eventually, house, traces
 from tests.e2e.upstream import has

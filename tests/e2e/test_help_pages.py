@@ -23,8 +23,8 @@ from copdns.accounts.roles import Role
 from copdns.app.app import FLUSH_EVERY
 from copdns.store.db import open_database
 from copdns.store.household_db.accounts import Accounts
+from copdns.store.household_db.migrations import HOUSEHOLD
 from copdns.store.household_db.thread import StoreThread
-from copdns.store.migrations import HOUSEHOLD
 from tests.e2e.house import ADA, MIA, TOM, House, eventually, house, traces
 from tests.e2e.visitor import PASSWORD, Visitor, set_up
 from tests.web.access import DESK, PAIRED, desk_routes, every_route

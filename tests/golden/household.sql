@@ -39,7 +39,7 @@ CREATE TABLE device (
     position integer not null,
     name text not null,
     profile text not null,
-    addresses text not null, macs text not null default '[]', kind text not null default 'other',
+    addresses text not null, macs text not null default '[]', kind text not null default 'other', tokens text not null default '[]',
     primary key (household, id),
     foreign key (household, profile) references profile deferrable initially deferred
 ) without rowid;

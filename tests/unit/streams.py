@@ -7,15 +7,17 @@ import socket
 import ssl
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
-from copdns.model.household import Device
+from copdns.model.household import Device, Household
 from copdns.server.connection import ClientConnection, StreamLimits, StreamServer
 from copdns.server.doh import speak_http
 from copdns.server.forwarded import NO_FORWARDERS, Forwarders
 from copdns.server.places import Places
 from copdns.server.tcp import TcpServer
 from copdns.server.tls import Handshakes, SecurePort, TlsServer, harden, speak_dns
+from copdns.server.tokens import NO_TOKENS, DeviceTokens
 from tests.home import Home
 from tests.household import MIA, block, family
 from tests.unit.messages import query
@@ -66,9 +68,17 @@ class Client:
 class TlsClient(Client):
     """A connection to the server, encrypted.  What is read of it is decrypted here, by OpenSSL."""
 
-    def begin(self, context: ssl.SSLContext, session: ssl.SSLSession | None = None) -> None:
+    def begin(
+        self,
+        context: ssl.SSLContext,
+        session: ssl.SSLSession | None = None,
+        name: str | None = None,
+    ) -> None:
+        """name: that is asked for (SNI)."""
         self.incoming, self.outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
-        self.tls = context.wrap_bio(self.incoming, self.outgoing, session=session)
+        self.tls = context.wrap_bio(
+            self.incoming, self.outgoing, server_hostname=name, session=session
+        )
         self.plain = b""
 
     async def more(self) -> bytes:
@@ -144,7 +154,9 @@ def serving(certificate: Path, protocols: list[str]) -> ssl.SSLContext:
 class Desk:
     """A server with the home behind it.
 
-    certificate: of one that encrypts.  over: what it speaks then, "tls" or "https".
+    certificate: of one that encrypts.  over: what it speaks then, "tls" or "https".  house: else
+    one with Mia's laptop at HOST and OTHER.  tokens, guests: how devices say which one they are,
+    and whether who says it wrongly is a guest.
     """
 
     def __init__(
@@ -155,10 +167,17 @@ class Desk:
         client_connections: int = 0,
         handshakes: int = 1000,
         over: str = "tls",
+        house: Household | None = None,
+        tokens: DeviceTokens = NO_TOKENS,
+        guests: bool = False,
         **limits: float,
     ) -> None:
         here = Device("laptop", "Laptop", "mia", (HOST, OTHER))
-        self.home = Home(family(MIA, devices=(here,), rules=(block(GAMES),)))
+        self.home = Home(house or family(MIA, devices=(here,), rules=(block(GAMES),)))
+        if guests:
+            self.home.defaults = replace(self.home.defaults, unknown_is_guest=True)
+            self.home.change()
+        self.tokens = tokens
         self.limits = StreamLimits(**limits)  # type: ignore[arg-type]
         self.forwarders = forwarders
         self.over = over
@@ -180,11 +199,17 @@ class Desk:
         if self.context is None:
             return TcpServer(home.resolver, home.clock, HOST, 0, self.limits, self.forwarders)
         speak = speak_dns if self.over == "tls" else speak_http
-        port = SecurePort(self.over, "", 0, "", lambda: self.context, self.limits, speak)
+        port = SecurePort(
+            self.over, "", 0, "", lambda: self.context, self.limits, speak, tokens=self.tokens
+        )
         return TlsServer(home.resolver, home.clock, HOST, port, self.places, self.handshakes)
 
     async def client(
-        self, buffer: int = 0, source: str = HOST, session: ssl.SSLSession | None = None
+        self,
+        buffer: int = 0,
+        source: str = HOST,
+        session: ssl.SSLSession | None = None,
+        name: str | None = None,
     ) -> Client:
         """Return a client that is connected; where the server encrypts, after the handshake."""
         reader, writer = await self.connect(buffer, source)
@@ -193,7 +218,7 @@ class Desk:
         else:
             made = TlsClient(reader, writer)
             self.clients.append(made)
-            made.begin(self.client_context, session)
+            made.begin(self.client_context, session, name)
             await made.shake_hands()
         return self.clients[-1]
 

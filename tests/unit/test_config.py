@@ -121,8 +121,20 @@ def test_values_arrive_parsed() -> None:
             "encrypted: {tls_port: 853, https_port: 853}",
             "encrypted.tls_port is 853 too, and it does not speak HTTPS",
         ),
+        (
+            "encrypted: {name: dns.example}",
+            "nothing uses this name, since encrypted.tls_port and encrypted.https_port",
+        ),
         ("encrypted: {tls_port: 53}", "encrypted.tls_port and dns.port are both 53 on auto"),
         ("encrypted: {https_port: 443}", "encrypted.https_port and web.tls_port are both 443"),
+        ("encrypted: {name: dns.example}", "nothing uses this name, since encrypted.tls_port"),
+        ("encrypted: {tls_port: 853, public: true}", "set encrypted.name"),
+        (
+            "encrypted: {quic_port: 853, tls_port: 853, name: dns.example, public: true}",
+            "DNS over QUIC does not look at tokens yet",
+        ),
+        ("encrypted: {tls_port: 853, name: 'a b'}", "encrypted.name: "),
+        ("encrypted: {tls_port: 853, unknown: yes}", "encrypted.unknown: "),
         ("encrypted: {quic_port: 53}", "encrypted.quic_port and dns.port are both 53, but"),
         ("encrypted: {handshakes: 0}", "encrypted.handshakes: is 0; write at least 1"),
         ("upstreams: {order: random}", "upstreams.order"),
@@ -499,3 +511,15 @@ def test_an_upstream_is_told_a_network_or_a_devices_own() -> None:
     ]
     silent = "client_subnet: [{server: 192.0.2.1, send: 0.0.0.0/0}]"
     assert loaded(f"upstreams: {{{SERVERS}, {silent}}}").upstreams.client_subnet
+
+
+@pytest.mark.parametrize(
+    ("more", "is_guest"),
+    [("", True), (", unknown: refused", False), (", unknown: guest, public: true", False)],
+)
+def test_whoever_shows_a_wrong_token_is_a_guest_only_where_the_settings_let_them(
+    more: str, is_guest: bool
+) -> None:
+    chosen = loaded(f"encrypted: {{tls_port: 853, name: DNS.Example{more}}}")
+    assert chosen.encrypted.name == "dns.example"
+    assert defaults_of(chosen, "").unknown_is_guest is is_guest

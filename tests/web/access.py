@@ -26,6 +26,7 @@ EVERYONES = frozenset(
         *("GET /whose", "POST /whose/ask", "POST /whose/pin", "POST /whose/end"),
         "POST /device/object",
         *("GET /protection", "GET /protection/{code}", "GET /protection/dot/{code}"),
+        *("GET /device/test", "GET /device/test/{code}"),
         *("GET /guardian", "GET /guardian/login", "POST /guardian/login", "POST /guardian/logout"),
         *("GET /guardian/setup", "POST /guardian/setup"),
         *("GET /guardian/join", "POST /guardian/join"),
@@ -42,6 +43,7 @@ DEVICES = frozenset(
     {
         *("POST /device", "GET /month", "GET /ask", "POST /ask", "POST /bad/tell"),
         *("GET /ticket", "POST /ticket", "GET /age", "POST /age"),
+        *("GET /device/setup", "GET /device/setup/{file}"),
     }
 )
 

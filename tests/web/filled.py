@@ -12,9 +12,9 @@ from aiohttp import ClientResponse
 from copdns.network.unknown_devices import UnknownDevice
 from copdns.privacy.retention import CountKey, LogRow
 from copdns.store.db import open_database
+from copdns.store.log_db.migrations import LOG
 from copdns.store.log_db.rows import write
 from copdns.store.log_db.unknown_devices import save_unknown_devices
-from copdns.store.migrations import LOG
 from tests.home import Home
 from tests.household import ADA, MIA, NOW, TOM, block, family, library
 from tests.web.guardians import log_in, set_up

@@ -35,16 +35,18 @@ from copdns.store.household_db.consents import Consents
 from copdns.store.household_db.household import HouseholdStore
 from copdns.store.household_db.pairings import Pairings
 from copdns.store.household_db.thread import StoreThread
+from copdns.web.certificate import make_pem
 from copdns.web.pages import Pages
 from copdns.web.session import SESSION
 from tests.e2e.house import ADA, MIA, ROOT, TOM
-from tests.running import Program, running
+from tests.running import Program, free_port, running
 from tests.web.browsing import DESK, PHONE, Browsers, Device, Screen
 
 T = TypeVar("T")
 
 NO_PAGE = "Failed to load resource: the server responded with a status of"
 DOOR = "http://copdns.home.arpa/"
+ENCRYPTED = "dns.example.net"  # the name of encrypted DNS
 DESK_LOGIN, SET_UP = f"{DOOR}guardian/login", f"{DOOR}guardian/setup"
 PASSWORD = "seven green bottles"
 SOMEBODYS = "127.0.0.9"  # a device that nobody named
@@ -97,6 +99,9 @@ PAGES: tuple[Page, ...] = (
     Page("/age", CHILD),
     Page("/protection", (Who.PLAIN,)),
     Page("/protection/{code}", (Who.PLAIN, Who.FULL), "/protection/k7qf2m9d"),
+    Page("/device/setup", CHILD),
+    Page("/device/test", (Who.PLAIN,)),
+    Page("/device/test/{code}", (Who.PLAIN, Who.FULL), "/device/test/k7qf2m9d"),
     Page("/guardian/login", GUARDIAN),
     Page("/guardian/setup", GUARDIAN),
     Page("/guardian/", GUARDIAN),
@@ -129,6 +134,12 @@ PAGES: tuple[Page, ...] = (
     Page("/guardian/people/{person}/kept", GUARDIAN, "/guardian/people/mia/kept"),
     Page("/guardian/house", GUARDIAN),
     Page("/guardian/devices", GUARDIAN),
+    Page(
+        "/guardian/devices/{device}/setup",
+        GUARDIAN,
+        "/guardian/devices/mia-tablet/setup?code=k7qf2m9d",
+    ),
+    Page("/guardian/encrypted", GUARDIAN),
     Page("/guardian/names", GUARDIAN),
     Page("/guardian/guests", GUARDIAN),
     Page("/guardian/month", GUARDIAN),
@@ -344,6 +355,7 @@ PASTED_TEXT = "chess.example\nlocalhost\nakamaiedge.net\n"
 NO_HTML = (
     *("/guardian/appeals/{appeal}/report", "/guardian"),
     *("/app.webmanifest", "/worker.js", "/guardian/app.webmanifest", "/guardian/worker.js"),
+    *("/device/setup/{file}", "/guardian/devices/{device}/setup/{file}"),
 )
 NOT_PAGES = (
     *("/healthz", "/readyz", "/metrics", "/static", "/api"),
@@ -387,7 +399,19 @@ def example(folder: Path, band: str = "7-9", *, forked: bool = True) -> Iterator
         "preset: adult", "preset: adult\n    devices: {ada-laptop: [127.0.0.3]}"
     )
     (folder / "household.yaml").write_text(changed)
-    settings = {"household": str(folder / "household.yaml")}
+    certificate = folder / "dns.pem"
+    now = int(time.time())
+    certificate.write_text(make_pem((ENCRYPTED,), now - 86_400, now + 86_400 * 60))
+    settings = {
+        "household": str(folder / "household.yaml"),
+        "encrypted": {
+            "name": ENCRYPTED,
+            "tls_port": free_port(),
+            "https_port": free_port(),
+            "certificate": str(certificate),
+            "key": str(certificate),
+        },
+    }
     with running(folder, settings, forked=forked) as program:
         yield program
 

@@ -155,3 +155,32 @@ async def test_a_percent_sign_in_what_was_sent_is_no_bug(ada: Caller) -> None:
     for odd in ("fe80::1%eth0", "%", "%(x)s", "100%\u0096"):
         said = await ada("POST", "/guests", 409, json={"address": odd})
         assert "no unknown device was seen at" in said["detail"]
+
+
+# --- tokens -----------------------------------------------------------------------------------
+
+
+async def tokens(ada: Caller, device: str) -> list[str]:
+    found: list[str] = next(
+        each["tokens"] for each in await ada("GET", "/devices") if each["id"] == device
+    )
+    return found
+
+
+async def test_a_token_is_told_once_and_revoked(ada: Caller) -> None:
+    made = await ada("POST", "/devices/mia-phone/tokens", 201)
+    assert (len(made["secret"]), made["device"]) == (26, "mia-phone")
+    assert made["tls_name"] is made["https_address"] is None  # nothing is encrypted here
+    assert await tokens(ada, "mia-phone") == [made["token"]]
+    assert made["secret"] not in str(await ada("GET", "/devices"))
+    await ada("DELETE", f"/devices/tom-phone/tokens/{made['token']}", 404)
+    await ada("DELETE", f"/devices/mia-phone/tokens/{made['token']}", 204)
+    await ada("DELETE", f"/devices/mia-phone/tokens/{made['token']}", 404)
+    assert await tokens(ada, "mia-phone") == []
+
+
+async def test_a_device_has_no_more_than_eight_tokens(ada: Caller) -> None:
+    for _ in range(8):
+        await ada("POST", "/devices/mia-phone/tokens", 201)
+    await ada("POST", "/devices/mia-phone/tokens", 409)
+    await ada("POST", "/devices/radio/tokens", 404)

@@ -10,6 +10,7 @@ from gettext import NullTranslations
 import pytest
 from babel.messages.catalog import Catalog
 
+from copdns.config import EncryptedSettings, Settings
 from copdns.model.household import Band
 from copdns.web import pages, wording
 from copdns.web.child import help as help_pages
@@ -22,7 +23,8 @@ from tests.web.test_the_child_sees import fill, house
 PAGES = (
     *("/", "/rules", "/month", "/me", "/bad", "/help", "/ticket", "/whose", "/consent", "/age"),
     "/timer",
-    *("/app", "/offline", "/offline/empty"),
+    *("/app", "/offline", "/offline/empty", "/device/setup", "/device/test"),
+    "/device/test/k7qf2m9d",
     *("/check", "/check?name=markrule.example", "/check?name=games.example", "/protection"),
     *("/ask", "/ask?name=markrule.example", "/ask?about=minutes&budget=mia-day"),
 )
@@ -69,7 +71,13 @@ def heard(monkeypatch: pytest.MonkeyPatch) -> Listening:
 
 @pytest.fixture
 def site() -> Site:
-    return Site(house())
+    made = Site(house())
+    made.settings = Settings(
+        encrypted=EncryptedSettings(
+            name="dns.example.net", tls_port=853, https_port=8443, certificate="a", key="a"
+        )
+    )
+    return made
 
 
 @pytest.fixture

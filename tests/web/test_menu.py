@@ -81,6 +81,7 @@ REACHED_OTHERWISE = {
     "/guardian/setup": "its address is printed at the first start",
     "/guardian/join": "its address is in an invitation",
     "/guardian/log/live": "read by the script of the activity log",
+    "/guardian/devices/{device}/setup/{file}": "downloaded, where encrypted DNS can be set up",
     "/guardian/app.webmanifest": "read by browsers that can have the app",
     "/guardian/worker.js": "started by the script of the app",
     "/guardian/offline": "kept by the worker, and shown without a connection",

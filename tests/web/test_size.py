@@ -37,6 +37,8 @@ PATHS = (
     "/age",
     "/timer",
     "/app",
+    "/device/setup",
+    "/device/test",
 )
 LONG = ".".join(["a" * 57] * 4)  # with a number before and .toys.example behind: as long as can be
 

@@ -15,7 +15,7 @@ from copdns.network.setup_steps import SetupStep
 from copdns.network.unknown_devices import UnknownDevice
 from copdns.store.log_db.unknown_devices import save_unknown_devices
 from copdns.web.context import PARTS
-from copdns.web.desk.household.qr import qr
+from copdns.web.device_setup.qr import qr
 from copdns.web.languages import bundled_helplines
 from copdns.web.pages import Pages
 from tests.home import Home

@@ -8,7 +8,8 @@ import click
 
 from copdns.as_json.times import bedtime_json
 from copdns.cli.base import json_option
-from copdns.cli.home import AUTHOR, Home, pass_home, print_changes
+from copdns.cli.changes import print_changes
+from copdns.cli.home import AUTHOR, Home, pass_home
 from copdns.cli.output import local_text, print_json
 from copdns.cli.params import profile_argument
 from copdns.household.edit_checks import parse_field, require_profile

@@ -9,8 +9,9 @@ import click
 
 from copdns.as_json.times import bonus_json
 from copdns.cli.base import ParsedParam, json_option
+from copdns.cli.changes import print_changes
 from copdns.cli.commands.usage import line_of
-from copdns.cli.home import AUTHOR, Home, pass_home, print_changes
+from copdns.cli.home import AUTHOR, Home, pass_home
 from copdns.cli.output import count_text, print_json
 from copdns.cli.params import MINUTES, profile_argument
 from copdns.household.edit_checks import require_profile

@@ -9,6 +9,7 @@ import click
 
 from copdns.as_json.household import device_json, visitor_json
 from copdns.cli.base import DEVICE_ADDRESS, ID, MAC, json_option
+from copdns.cli.device_token import token
 from copdns.cli.home import Home, pass_home
 from copdns.cli.output import local_text, print_listing, printable
 from copdns.cli.params import profile_option, required_profile_option
@@ -37,6 +38,9 @@ _KIND = click.option(
 @click.group()
 def device() -> None:
     """Manage devices and who they belong to."""
+
+
+device.add_command(token)
 
 
 @device.command()
@@ -158,7 +162,7 @@ def list_(home: Home, profile: str, as_json: bool) -> None:
             each.name,
             "" if each.kind is DeviceKind.OTHER else str(each.kind),
             each.profile,
-            ", ".join((*each.macs, *each.addresses)),
+            ", ".join((*each.macs, *each.addresses, *(["token"] if each.tokens else []))),
         ),
     )
 

@@ -22,11 +22,11 @@ from copdns.model.errors import EXIT_FAILED, CopdnsError
 def doctor(home: Home, network: bool, as_json: bool) -> None:
     """Check this installation for problems.
 
-    Each finding says what it means and what to do. Checked are the ports, the upstreams (also
-    whether they block protected domains), the clock, the databases and their disk, the lists and
-    facts, the household, and whether devices can be told apart. Nothing is sent except to your
-    upstreams and to this machine, unless you give --network. The exit code is 1 if something does
-    not work.
+    Each finding says what it means and what to do. Checked are the ports, the certificate of
+    encrypted DNS, the upstreams (also whether they block protected domains), the clock, the
+    databases and their disk, the lists and facts, the household, and whether devices can be told
+    apart. Nothing is sent except to your upstreams and to this machine, unless you give --network.
+    The exit code is 1 if something does not work.
 
     \b
     Example:  copdns doctor
@@ -57,12 +57,14 @@ def run_checks(home: Home, *, network: bool = False) -> list[Finding]:
 
 def _load_checks(network: bool) -> tuple[tuple[str, Check], ...]:
     # Imported here: they import the server, which would slow down `copdns --help`.
-    from copdns.cli.doctor import devices, household, machine, upstreams
+    from copdns.cli.doctor import away, certificate, devices, household, machine, upstreams
     from copdns.cli.doctor import network as network_checks
 
     return (
         ("ports", machine.check_ports),
+        ("certificate", certificate.check_certificate),
         ("upstreams", upstreams.check_upstreams),
+        ("away", away.check_away),
         ("clock", machine.check_clock),
         ("databases", machine.check_databases),
         ("lists", household.check_lists),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import click
 
@@ -15,6 +15,7 @@ from copdns.cli.home import Home, pass_home
 from copdns.cli.output import count_text, local_text, print_json, print_table, printable
 from copdns.list_files.log_only import require_countable, trial_line
 from copdns.list_files.versions import Versions
+from copdns.lists.download import CopyState
 from copdns.lists.held import HeldVersion, VersionChoice, choice_line, version_id
 from copdns.lists.log_only import MAX_DAYS, OFFERED_DAYS
 from copdns.lists.versions import HoldReason, NeededKind, VersionDiff
@@ -137,10 +138,7 @@ def accept(home: Home, slug: str, version: str) -> None:
     \b
     Example:  copdns lists accept ut1-games
     """
-    _check_used(home, slug)
-    with lock_copies(home.lists.copies):
-        state = Versions(home.lists.copies).accept(slug, version)
-    home.note(choice_line(slug, VersionChoice.ACCEPT, state))
+    state = _decide(home, slug, VersionChoice.ACCEPT, lambda held: held.accept(slug, version))
     click.echo(f"{slug}: version {version_id(state)} is used now, with {state.names:,} domains")
 
 
@@ -156,10 +154,7 @@ def refuse(home: Home, slug: str, version: str) -> None:
     \b
     Example:  copdns lists refuse ut1-games
     """
-    _check_used(home, slug)
-    with lock_copies(home.lists.copies):
-        state = Versions(home.lists.copies).refuse(slug, version)
-    home.note(choice_line(slug, VersionChoice.REFUSE, state))
+    state = _decide(home, slug, VersionChoice.REFUSE, lambda held: held.refuse(slug, version))
     click.echo(f"{slug}: version {version_id(state)} stays in use")
 
 
@@ -176,11 +171,22 @@ def rollback(home: Home, slug: str, version: str) -> None:
     \b
     Example:  copdns lists rollback ut1-games
     """
+    now = time.time()
+    state = _decide(
+        home, slug, VersionChoice.ROLL_BACK, lambda held: held.roll_back(slug, now, version)
+    )
+    click.echo(f"{slug}: version {version_id(state)} is used now, with {state.names:,} domains")
+
+
+def _decide(
+    home: Home, slug: str, choice: VersionChoice, decide: Callable[[Versions], CopyState]
+) -> CopyState:
+    """Decide about a version of a list that is used; note it, and return what is in force."""
     _check_used(home, slug)
     with lock_copies(home.lists.copies):
-        state = Versions(home.lists.copies).roll_back(slug, time.time(), version)
-    home.note(choice_line(slug, VersionChoice.ROLL_BACK, state))
-    click.echo(f"{slug}: version {version_id(state)} is used now, with {state.names:,} domains")
+        state = decide(Versions(home.lists.copies))
+    home.note(choice_line(slug, choice, state))
+    return state
 
 
 @click.command("log-only")

@@ -16,7 +16,8 @@ from copdns.cli.base import (
     ParsedParam,
     json_option,
 )
-from copdns.cli.home import Home, pass_home, print_changes
+from copdns.cli.changes import print_changes
+from copdns.cli.home import Home, pass_home
 from copdns.cli.output import print_listing
 from copdns.cli.params import profile_option, scope_of, tag_option, warn_of_unused_tag
 from copdns.household.name_edits import (

@@ -8,7 +8,8 @@ import click
 
 from copdns.as_json.times import pause_json, timer_json
 from copdns.cli.base import json_option
-from copdns.cli.home import AUTHOR, Home, pass_home, print_changes
+from copdns.cli.changes import print_changes
+from copdns.cli.home import AUTHOR, Home, pass_home
 from copdns.cli.output import local_text, print_json, print_listing
 from copdns.cli.params import complete_profile, ending_options, parse_end
 from copdns.cli.time_words import pause_end

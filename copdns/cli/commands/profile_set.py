@@ -8,8 +8,9 @@ from typing import Any
 import click
 
 from copdns.cli.base import BAND, ID, AnyCommand, ParsedParam
+from copdns.cli.changes import print_changes
 from copdns.cli.commands.profile_edit import BY_BAND, OFF, ProfileOptions, build_edit
-from copdns.cli.home import Home, pass_home, print_changes
+from copdns.cli.home import Home, pass_home
 from copdns.cli.output import local_text
 from copdns.cli.params import SUBJECT, profile_argument
 from copdns.cli.people_records import follow_band, full_logs

@@ -11,7 +11,8 @@ import click
 
 from copdns.as_json.times import budget_json, calendar_json, schedule_json, texts
 from copdns.cli.base import ID, ParsedParam, json_option, not_text_message
-from copdns.cli.home import Home, pass_home, print_changes
+from copdns.cli.changes import print_changes
+from copdns.cli.home import Home, pass_home
 from copdns.cli.output import print_json, printable
 from copdns.cli.params import (
     about_option,

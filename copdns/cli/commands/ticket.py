@@ -9,7 +9,8 @@ import click
 from copdns.accounts.codes import make_ticket_code, ticket_digest
 from copdns.as_json.times import grant_json, ticket_json
 from copdns.cli.base import json_option
-from copdns.cli.home import AUTHOR, Home, pass_home, print_changes
+from copdns.cli.changes import print_changes
+from copdns.cli.home import AUTHOR, Home, pass_home
 from copdns.cli.output import count_text, local_text, print_json, print_listing
 from copdns.cli.params import (
     DURATION,

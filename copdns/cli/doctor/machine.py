@@ -50,8 +50,11 @@ def check_ports(home: Home) -> Iterator[Finding]:
     for address in listen_addresses(dns.listen):
         yield _check_port(address, dns.port, "dns", _is_copdns, udp=True)
         for way in (_OVER_TLS, _OVER_HTTPS, _OVER_QUIC):
-            if getattr(encrypted, way.setting):
-                yield _check_encrypted(address, dns.port, getattr(encrypted, way.setting), way)
+            port = getattr(encrypted, way.setting)
+            if port and encrypted.public:
+                yield _check_public(address, port, way)
+            elif port:
+                yield _check_encrypted(address, dns.port, port, way)
     addresses = listen_addresses(web.listen)
     for address in addresses:
         yield _check_port(address, web.port, "web", _is_healthy)
@@ -95,6 +98,28 @@ def _check_encrypted(address: str, port: int, own_port: int, way: _Way) -> Findi
             "restart copdns",
         )
     return found
+
+
+def _check_public(address: str, port: int, way: _Way) -> Finding:
+    """Check that whoever shows no token gets nothing, where all the world may ask."""
+    where = f"{address} port {port} (encrypted)"
+    if way.is_ours(address, port):
+        todo = "restart copdns, since encrypted.public is new"
+        return fail("ports", f"{where}: answers without a token, too", todo)
+    if _has_tls(address, port):
+        return ok("ports", f"{where}: answers only devices with a token")
+    return _check_port(address, port, "encrypted", way.is_ours, way.setting)
+
+
+def _has_tls(address: str, port: int) -> bool:
+    try:
+        with (
+            socket.create_connection((address, port), PATIENCE) as sock,
+            _no_checks().wrap_socket(sock, server_hostname=OWN_NAME),
+        ):
+            return True
+    except OSError:
+        return False
 
 
 def _warn_of_page_port(address: str, port: int) -> Finding:

@@ -36,7 +36,7 @@ MAX_PARALLEL = 16  # queries
 
 def check_upstreams(home: Home) -> Iterator[Finding]:
     """Query each upstream for the root's NS, by UDP and TCP or encrypted, and protected names."""
-    groups = {"": _default_upstreams(home)} | {
+    groups = {"": default_upstreams(home)} | {
         each.key: tuple(map(server_address, each.upstreams))
         for each in home.household.split_upstreams
         if each.key != EVERY_NAME
@@ -64,7 +64,8 @@ def check_splits(household: Household, rebinding: RebindingGuard) -> Iterator[Fi
         yield warn(ABOUT, what, f"if it has such addresses, add {domain} to rebinding.names")
 
 
-def _default_upstreams(home: Home) -> tuple[UpstreamAddress, ...]:
+def default_upstreams(home: Home) -> tuple[UpstreamAddress, ...]:
+    """Return the upstreams of all names that no other is for."""
     chosen = home.settings
     own = listen_addresses(chosen.dns.listen)
     found: dict[UpstreamAddress, None] = {}

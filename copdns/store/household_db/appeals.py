@@ -12,7 +12,6 @@ import sqlite3
 from collections.abc import Callable, Collection, Mapping
 from typing import NamedTuple, TypeVar
 
-from copdns.accounts.codes import make_appeal_id
 from copdns.accounts.roles import Balance
 from copdns.appeals import life
 from copdns.appeals.appeal import (
@@ -28,21 +27,26 @@ from copdns.appeals.appeal import (
 from copdns.appeals.life import PATIENCE, AppealDeadlines, Due, Filed
 from copdns.appeals.list_errors import WrongEntry, day_of, opened_for_everyone
 from copdns.appeals.news import mark
-from copdns.appeals.opening import (
-    ApprovalResult,
-    Decision,
-    Services,
-    carry_out,
-    close_provisional,
-    open_provisionally,
-)
+from copdns.appeals.opening import ApprovalResult, Decision, Services, carry_out, close_provisional
 from copdns.appeals.review import VERSION, DecisionReason
 from copdns.household.check import KnownIds
-from copdns.model.errors import AppealError, HouseholdError, StoreError
+from copdns.model.errors import StoreError
 from copdns.model.household import Household, Rule
 from copdns.store.db import read_transaction, rewrite
 from copdns.store.household_db.account_codes import read_voices
 from copdns.store.household_db.appeal_rows import save, select
+from copdns.store.household_db.appeal_steps import (
+    PROGRAM,
+    add_list_error,
+    apply_answer,
+    draw_free_id,
+    household_ids,
+    limiting_appeals,
+    open_meanwhile,
+    require_appeal,
+    require_asker,
+    require_own_appeal,
+)
 from copdns.store.household_db.edit import apply_edit
 from copdns.store.household_db.household import HouseholdStore
 from copdns.store.household_db.notes import Change, audit
@@ -51,7 +55,6 @@ from copdns.store.household_db.thread import StoreThread
 T = TypeVar("T")
 
 FORGET_AFTER = 365 * life.DAY  # from its end; then an appeal is deleted (docs/privacy.md)
-PROGRAM = "copdns"  # the author of what no person decided
 
 
 class UntoldAppeal(NamedTuple):
@@ -80,9 +83,9 @@ class AppealStore:
         """Store an appeal, or find the one about the same; AppealError as in `life.file_appeal`."""
 
         def work(connection: sqlite3.Connection) -> Filed:
-            _require_profile(connection, household, ask.profile)
-            there = _limiting_appeals(connection, household, ask, now)
-            found = life.file_appeal(there, ask, _draw_free_id(connection, household), now)
+            require_asker(connection, household, ask.profile)
+            there = limiting_appeals(connection, household, ask, now)
+            found = life.file_appeal(there, ask, draw_free_id(connection, household), now)
             if found.appeal not in there:
                 save(connection, household, found.appeal)
             return found
@@ -104,7 +107,7 @@ class AppealStore:
 
             change = Change(0, day_of(now), PROGRAM, f"blocked by mistake: {name}")
             apply_edit(connection, household, edit, change)
-            _remember_error(connection, household, name, to)
+            add_list_error(connection, household, name, to)
             return made[0]
 
         return await self._thread.write(work)
@@ -113,7 +116,7 @@ class AppealStore:
         """Withdraw an appeal, which must be of this profile."""
 
         def work(connection: sqlite3.Connection) -> Appeal:
-            before = _require_own_appeal(connection, household, appeal, profile)
+            before = require_own_appeal(connection, household, appeal, profile)
             after = life.withdraw(before, now)
             change = Change(0, now, PROGRAM, f"request {appeal} cancelled")
             apply_edit(
@@ -129,7 +132,7 @@ class AppealStore:
         """Note "I still disagree".  profile: as in `withdraw`; second: as in `add_disagreement`."""
 
         def work(connection: sqlite3.Connection) -> Appeal:
-            before = _require_own_appeal(connection, household, appeal, profile)
+            before = require_own_appeal(connection, household, appeal, profile)
             return _save(
                 connection, household, life.add_disagreement(before, words, now, second=second)
             )
@@ -198,7 +201,7 @@ class AppealStore:
 
     async def households(self) -> tuple[str, ...]:
         """Return the ids of all households."""
-        return await self._read(_household_ids)
+        return await self._read(household_ids)
 
     async def list_errors(self, household: str) -> tuple[WrongEntry, ...]:
         """Return the names that were found to be listed wrongly here, sorted by name."""
@@ -221,7 +224,7 @@ class AppealStore:
             return _save(
                 connection,
                 household,
-                life.mark_seen(_require_appeal(connection, household, appeal), now),
+                life.mark_seen(require_appeal(connection, household, appeal), now),
             )
 
         return await self._thread.write(work)
@@ -245,7 +248,7 @@ class AppealStore:
         """
 
         def work(connection: sqlite3.Connection) -> Appeal:
-            before = _require_appeal(connection, household, appeal)
+            before = require_appeal(connection, household, appeal)
             voices = read_voices(connection, household, before.asked)
             life.require_answerable(before, by, voices)
             kind = before.ask.kind
@@ -264,13 +267,13 @@ class AppealStore:
             change = Change(0, now, by.name, what)
             weighed = balance if kind is AppealKind.AGE else None
             with self._store.forgetting(connection, household, now):
-                done = _carry_out(connection, household, edit, change, weighed)
+                done = apply_answer(connection, household, edit, change, weighed)
             if done.made and kind is AppealKind.AGE:  # told as any other change of it
                 settings = "band" if decision.yes.only_age else "preset"
                 told = f"profile {before.ask.profile} set: {settings} {done.made[0].split()[1]}"
                 audit(connection, household, by.name, told, now)
             if decision.state is AppealState.GRANTED and reason is DecisionReason.LIST_ERROR:
-                _remember_error(connection, household, before.ask.name, before.ask.to)
+                add_list_error(connection, household, before.ask.name, before.ask.to)
             answer = AppealAnswer(now, done.state, reason, by, text, done.made, done.until, VERSION)
             return _save(connection, household, life.add_answer(before, answer))
 
@@ -331,12 +334,12 @@ class AppealStore:
 
         def work(connection: sqlite3.Connection) -> tuple[tuple[str, Due], ...]:
             found = []
-            for household in _household_ids(connection):
+            for household in household_ids(connection):
                 waiting = select(connection, household, states=_OVERDUE_STATES)
                 for each in life.overdue_appeals(waiting, low_harm, now, deadlines):
                     grant = ""
                     if each.open_meanwhile:
-                        grant = _open_meanwhile(connection, household, each, known, services, now)
+                        grant = open_meanwhile(connection, household, each, known, services, now)
                     save(connection, household, life.mark_reminded(each, now, grant))
                     found.append((household, each))
             return tuple(found)
@@ -351,7 +354,7 @@ class AppealStore:
                 "select household, id, told from appeal where mark <> told order by since, id"
             ).fetchall()
             return tuple(
-                UntoldAppeal(household, _require_appeal(connection, household, each), before)
+                UntoldAppeal(household, require_appeal(connection, household, each), before)
                 for household, each, before in rows
             )
 
@@ -386,7 +389,7 @@ class AppealStore:
                 save(
                     connection,
                     household,
-                    life.without_texts(_require_appeal(connection, household, each)),
+                    life.without_texts(require_appeal(connection, household, each)),
                 )
                 connection.execute(
                     "update appeal set tidied = 1 where household = ? and id = ?",
@@ -407,119 +410,6 @@ class AppealStore:
 _OVERDUE_STATES = (*WAITING, AppealState.TALK)
 
 
-def _limiting_appeals(
-    connection: sqlite3.Connection, household: str, ask: AppealRequest, now: int
-) -> tuple[Appeal, ...]:
-    """Return the appeals that count for the limits of a new one (`life.file_appeal`)."""
-    return select(
-        connection,
-        household,
-        profile=ask.profile,
-        states=WAITING,
-        device=ask.device,
-        after=now - life.DAY,
-    )
-
-
-def _require_appeal(connection: sqlite3.Connection, household: str, appeal: str) -> Appeal:
-    found = select(connection, household, appeal=appeal)
-    if not found:
-        raise AppealError("there is no request '%(appeal)s'", appeal=appeal)
-    return found[0]
-
-
-def _require_own_appeal(
-    connection: sqlite3.Connection, household: str, appeal: str, profile: str
-) -> Appeal:
-    """Return an appeal of a profile; AppealError where it is another one's, as for none."""
-    found = _require_appeal(connection, household, appeal)
-    if found.ask.profile != profile:
-        raise AppealError("there is no request '%(appeal)s'", appeal=appeal)
-    return found
-
-
 def _save(connection: sqlite3.Connection, household: str, appeal: Appeal) -> Appeal:
     save(connection, household, appeal)
     return appeal
-
-
-def _require_profile(connection: sqlite3.Connection, household: str, profile: str) -> None:
-    found = connection.execute(
-        "select 1 from profile where household = ? and id = ?", (household, profile)
-    ).fetchone()
-    if found is None:
-        raise AppealError(
-            "copdns does not know whose device this is, so an answer could not reach you; ask "
-            "someone who looks after your home to add this device"
-        )
-
-
-def _draw_free_id(connection: sqlite3.Connection, household: str) -> str:
-    while True:
-        new_id = make_appeal_id()
-        if not select(connection, household, appeal=new_id):
-            return new_id
-
-
-def _household_ids(connection: sqlite3.Connection) -> tuple[str, ...]:
-    return tuple(each for (each,) in connection.execute("select household from household"))
-
-
-def _carry_out(
-    connection: sqlite3.Connection,
-    household: str,
-    edit: Callable[[Household], ApprovalResult],
-    change: Change,
-    balance: Balance | None,
-) -> ApprovalResult:
-    """Edit the household as an answer says; write a line of the audit even if nothing opens."""
-    done: list[ApprovalResult] = []
-    revisions: list[int] = []
-
-    def edit_and_note(home: Household) -> Household:
-        revisions.append(home.revision)
-        done.append(edit(home))
-        return done[0].household
-
-    after = apply_edit(connection, household, edit_and_note, change, balance)
-    if after.revision == revisions[0]:
-        audit(connection, household, change.author, change.what, change.at)
-    return done[0]
-
-
-def _open_meanwhile(
-    connection: sqlite3.Connection,
-    household: str,
-    each: Due,
-    known: KnownIds,
-    services: Services,
-    now: int,
-) -> str:
-    """Open what waits too long; return the id of the grant, "" where it cannot be opened."""
-    grants: list[str] = []
-
-    def edit(home: Household) -> Household:
-        opened, grant = open_provisionally(home, each.appeal, known, services, now)
-        grants.append(grant)
-        return opened
-
-    change = Change(0, now, PROGRAM, f"request {each.appeal.id} allowed until it is answered")
-    try:
-        apply_edit(connection, household, edit, change)
-    except (AppealError, HouseholdError):  # such as a category that is gone
-        return ""
-    return grants[0]
-
-
-def _remember_error(
-    connection: sqlite3.Connection, household: str, name: str, to: ContestedVerdict
-) -> None:
-    """Store a wrongly listed name, to check later lists for it; not one that no list has."""
-    if name and to.list:
-        connection.execute(
-            """
-            insert or ignore into list_error (household, name, list, category)
-            values (?, ?, ?, ?)
-            """,
-            (household, name, to.list, to.category),
-        )

@@ -47,10 +47,10 @@ from copdns.store.household_db.attempts import (
 )
 from copdns.store.household_db.condition import FILE, Settled, good_image, settle
 from copdns.store.household_db.edit import adopt_edit, apply_edit, granted_full_logs, store_revision
+from copdns.store.household_db.migrations import HOUSEHOLD
 from copdns.store.household_db.moves import See, see_nothing
 from copdns.store.household_db.notes import Change, audit, notify_others
 from copdns.store.household_db.tables import load
-from copdns.store.migrations import HOUSEHOLD
 from copdns.store.read_only import is_unwritable
 
 DAY = 86_400

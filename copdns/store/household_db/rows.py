@@ -128,7 +128,7 @@ PROFILE: HouseholdTable[Profile] = HouseholdTable(
 DEVICE: HouseholdTable[Device] = HouseholdTable(
     name="device",
     field="devices",
-    columns="id, name, profile, addresses, macs, kind",
+    columns="id, name, profile, addresses, macs, kind, tokens",
     cells=lambda device: (
         device.id,
         device.name,
@@ -136,6 +136,7 @@ DEVICE: HouseholdTable[Device] = HouseholdTable(
         as_json(device.addresses),
         as_json(device.macs),
         device.kind,
+        as_json(device.tokens),
     ),
     value=lambda cells: Device(
         id=read_text(cells[0]),
@@ -144,6 +145,7 @@ DEVICE: HouseholdTable[Device] = HouseholdTable(
         addresses=read_texts(cells[3]),
         macs=read_texts(cells[4]),
         kind=DeviceKind(read_text(cells[5])),
+        tokens=read_texts(cells[6]),
     ),
 )
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from copdns.store.db import open_database, store_error
 from copdns.store.household_copy import file_identity
 from copdns.store.household_db.condition import current_path
-from copdns.store.migrations import HOUSEHOLD
+from copdns.store.household_db.migrations import HOUSEHOLD
 
 
 class Watcher:

@@ -15,9 +15,9 @@ from typing import NamedTuple
 from copdns.model.bypass_signs import Habit, Sign
 from copdns.store.db import open_database, store_error, transaction
 from copdns.store.log_db import sign_rows
+from copdns.store.log_db.migrations import LOG
 from copdns.store.log_db.querylog import FILE
 from copdns.store.log_db.sign_rows import Device
-from copdns.store.migrations import LOG
 
 BUSY = 2.0  # seconds to wait for another process; what is not saved now is lost, and little
 

@@ -25,9 +25,10 @@ from copdns.privacy.list_counts import ListCountKey
 from copdns.privacy.retention import CountKey, LogRow
 from copdns.privacy.row_filter import EVERY_ROW, RowFilter
 from copdns.store.db import DAMAGED, is_broken, lock_folder, open_database, store_error
+from copdns.store.log_db import list_rows
 from copdns.store.log_db import rows as log_rows
+from copdns.store.log_db.migrations import LOG
 from copdns.store.log_db.rows import HourLookups, PeriodCount, StoredRow
-from copdns.store.migrations import LOG
 
 FILE = "log.db"
 BEFORE_RESTORE = ".before-restore"  # added to the name of a database that a backup replaced
@@ -160,7 +161,7 @@ class QueryLog:
 
     def rows_by_list(self, household: str) -> dict[str, int]:
         """Return for how many rows each list is the reason, by its slug."""
-        return self._run(lambda each: log_rows.rows_by_list(each, household), {})
+        return self._run(lambda each: list_rows.rows_by_list(each, household), {})
 
     def devices_seen(
         self, household: str, profiles: Collection[str], since: float
@@ -203,20 +204,20 @@ class QueryLog:
 
     def count_lists(self, counts: Mapping[ListCountKey, int]) -> None:
         """Add to the counts of lists."""
-        self._run(lambda each: log_rows.count_lists(each, counts), None)
+        self._run(lambda each: list_rows.count_lists(each, counts), None)
 
     def note_lists(self, counts: Mapping[ListCountKey, int]) -> bool:
         """Store numbers of lists in place of those that are there; False where there is no log."""
 
         def write(connection: sqlite3.Connection) -> bool:
-            log_rows.note_lists(connection, counts)
+            list_rows.note_lists(connection, counts)
             return True
 
         return self._run(write, False)
 
     def list_counts(self, household: str, since: int) -> dict[ListCountKey, int]:
         """Return the counts of lists from a week on."""
-        return self._run(lambda each: log_rows.list_counts(each, household, since), {})
+        return self._run(lambda each: list_rows.list_counts(each, household, since), {})
 
     def purge(self, now: float, rows_days: float = 7, counts_days: float = 30) -> None:
         """Delete what is older, and what a wrong clock dated more than a day ahead.

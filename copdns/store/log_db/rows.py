@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from itertools import chain, islice
 from typing import NamedTuple
 
-from copdns.privacy.list_counts import WEEKS_KEPT, ListCountKey, ListCountKind, week_of
+from copdns.privacy.list_counts import WEEKS_KEPT, week_of
 from copdns.privacy.retention import CountKey, LogRow
 from copdns.privacy.row_filter import RowFilter
 from copdns.store.db import transaction
@@ -225,18 +225,6 @@ def devices_seen(
     return found
 
 
-def rows_by_list(connection: sqlite3.Connection, household: str) -> dict[str, int]:
-    """Return for how many rows each list is the reason, by its slug."""
-    rows = connection.execute(
-        """
-        select list, count(*) from lookup
-         where household = ? and list <> '' group by list
-        """,
-        (household,),
-    )
-    return dict(rows.fetchall())
-
-
 class PeriodCount(NamedTuple):
     """How many look-ups some people made in one period.
 
@@ -356,53 +344,6 @@ def sum_counts(
         {"household": household, "first": first, "end": end},
     )
     return tuple((CountKey(*row[:6]), row[6]) for row in found)
-
-
-def count_lists(connection: sqlite3.Connection, counts: Mapping[ListCountKey, int]) -> None:
-    """Add to the counts of lists."""
-    with transaction(connection):
-        for key, n in counts.items():
-            connection.execute(
-                """
-                insert into list_count (household, list, week, kind, n)
-                values (:household, :list, :week, :kind, :n)
-                    on conflict do update set n = n + excluded.n
-                """,
-                {**key._asdict(), "n": n},
-            )
-
-
-def note_lists(connection: sqlite3.Connection, counts: Mapping[ListCountKey, int]) -> None:
-    """Store numbers of lists in place of those that are there."""
-    with transaction(connection):
-        for key, n in counts.items():
-            connection.execute(
-                """
-                insert into list_count (household, list, week, kind, n)
-                values (:household, :list, :week, :kind, :n)
-                    on conflict do update set n = excluded.n
-                """,
-                {**key._asdict(), "n": n},
-            )
-
-
-def list_counts(
-    connection: sqlite3.Connection, household: str, since: int
-) -> dict[ListCountKey, int]:
-    """Return the counts of lists from a week on."""
-    found = connection.execute(
-        """
-        select household, list, week, kind, n
-          from list_count
-         where household = :household and week >= :week
-         order by list, week, kind
-        """,
-        {"household": household, "week": since},
-    )
-    return {
-        ListCountKey(home, slug, week, ListCountKind(kind)): n
-        for home, slug, week, kind, n in found
-    }
 
 
 def purge(connection: sqlite3.Connection, now: float, rows_days: float, counts_days: float) -> None:

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from copdns.network.unknown_devices import UnknownDevice, highest_number
 from copdns.store.db import open_database, store_error, transaction
+from copdns.store.log_db.migrations import LOG
 from copdns.store.log_db.querylog import FILE
-from copdns.store.migrations import LOG
 
 
 def load_unknown_devices(folder: Path) -> tuple[UnknownDevice, ...]:

@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import TypeVar
 
 from copdns.store.db import open_database, store_error, transaction
+from copdns.store.log_db.migrations import LOG
 from copdns.store.log_db.querylog import FILE
 from copdns.store.log_db.rows import last_erasure, profiles_erased_since
-from copdns.store.migrations import LOG
 from copdns.time.clock import LastSeen
 from copdns.time.minutes import (
     MINUTE,

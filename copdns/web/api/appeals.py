@@ -130,7 +130,7 @@ class AppealWhole(AppealShown):
     taken_back: bool
 
 
-class ReportShown(Given):
+class ErrorReportShown(Given):
     """report: where the list's maintainer takes it.  Nothing about the child is in it."""
 
     list: str
@@ -319,6 +319,6 @@ OPERATIONS = (
         _SEE,
         "What to tell the maintainer of a list that is wrong",
         report,
-        ReportShown,
+        ErrorReportShown,
     ),
 )

@@ -21,6 +21,7 @@ from copdns.web.api.openapi import BASE, make_document_handler
 from copdns.web.api.operation import Operation
 from copdns.web.api.people import (
     agreement,
+    device_tokens,
     devices,
     guests,
     kept,
@@ -50,6 +51,7 @@ OPERATIONS: tuple[Operation, ...] = (
     *calendar.OPERATIONS,
     *rules.OPERATIONS,
     *devices.OPERATIONS,
+    *device_tokens.OPERATIONS,
     *unknown.OPERATIONS,
     *guests.OPERATIONS,
     *pairings.OPERATIONS,

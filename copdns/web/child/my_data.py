@@ -35,6 +35,7 @@ from copdns.web.child.page import child_page, note_pin, require_proof
 from copdns.web.child.quiet_devices import quiet_devices_of
 from copdns.web.child.start_page import blocks_of
 from copdns.web.context import context_of
+from copdns.web.device_setup.offer import offer_of
 from copdns.web.person import Person, person_of
 from copdns.web.personal_data import MAX_ROWS, read_personal_data
 from copdns.web.received import fields_of
@@ -86,6 +87,7 @@ async def me(request: web.Request) -> web.Response:
         noticed=person.is_known and person.profile.notices_signs_at(context.now()),
         silent=await quiet_devices_of(request, person),
         resolvers=resolvers(person.household, person.profile, context.settings()),
+        encrypted=person.is_known and not offer_of(context).missing,
         now=context.now(),
     )
 

@@ -23,9 +23,10 @@ class QuietDevice(NamedTuple):
 
 
 async def quiet_devices_of(request: web.Request, person: Person) -> tuple[QuietDevice, ...]:
-    """Return the signs of a person's devices, the newest first; none where nobody notices any.
+    """Return the signs of a person's devices, the newest first.
 
-    On a device that somebody has for a while, and in a browser that is not this person's, none.
+    There are none while signs are not noticed, and none but in the paired browser of the person's
+    own device.
     """
     context = context_of(request)
     now = context.now()

@@ -21,11 +21,10 @@ from copdns.privacy.retention import CountKey
 from copdns.time.bedtime import Bedtime, bedtime_choices, tonights_bedtime
 from copdns.time.days import local_time, zone_of
 from copdns.time.own_timers import OWN
-from copdns.web.more_time import Kind, MoreTime, more_time, time_mark
+from copdns.web.more_time import MoreTime, more_time, time_mark
 
 HOURS = 24
 EXTRA_MINUTES = 15  # what one tap gives
-_LOW = 40  # percent of a limit that is left, from which on a ring is warm
 # Figures by hour are shown of those of whom names are recorded too: of anybody else the hours at
 # which they looked something up would tell more than the mode promises (docs/privacy.md).
 _WITH_HOURS = frozenset({PrivacyMode.BLOCKED, PrivacyMode.FULL})
@@ -55,10 +54,6 @@ class LimitLeft(NamedTuple):
 
     today: BudgetToday
     percent: int
-
-    @property
-    def is_low(self) -> bool:
-        return self.percent <= _LOW
 
 
 class DeviceSeen(NamedTuple):
@@ -111,13 +106,6 @@ class PersonCard:
     @property
     def has_use(self) -> bool:
         return self.mode is PrivacyMode.FULL and self.hours is not None
-
-    @property
-    def more_until(self) -> float | None:
-        """Until when 15 more minutes keep everything on; None where a limit gets them."""
-        if self.more is None or self.more.kind is Kind.MINUTES:
-            return None
-        return self.more.start + EXTRA_MINUTES * 60
 
 
 def person_card(

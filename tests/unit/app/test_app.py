@@ -7,12 +7,12 @@ from collections.abc import AsyncIterator, Coroutine, Iterator
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from copdns.app.app import App
+from copdns.app.languages import speak_to_guardians
 from copdns.config import (
     DnsSettings,
     ListFile,
@@ -37,9 +37,8 @@ from tests.running import free_port
 def test_a_notice_is_in_the_language_of_the_household(speaks: str, notices: str) -> None:
     """The guardians' pages have no Arabic, so a notice is in English as they are."""
     houses = {"home": Household("home", "Home", language=speaks)}
-    app = SimpleNamespace(_resolver=SimpleNamespace(snapshot=SimpleNamespace(households=houses)))
     for household in ("home", ""):  # "": what is about the machine
-        language = App._speaks(app, household)  # type: ignore[arg-type]  # as much as it needs
+        language = speak_to_guardians(houses, household)
         assert isinstance(language, Phrases)
         assert language.language == notices
 

@@ -102,6 +102,25 @@ async def test_both_ports_have_the_certificate_and_follow_it(make: Make, tmp_pat
     writer.close()
 
 
+async def test_it_tells_what_is_open_and_what_the_certificate_is_for(
+    make: Make, tmp_path: Path
+) -> None:
+    dot, doh = free_port(), free_port()
+    files = given(tmp_path / "first")
+    own = make(tls_port=dot, https_port=doh, **files)
+    assert (own.ports_at(HOST), own.names) == ((), ())
+    await own.follow([HOST])
+    assert [*own.ports_at(HOST)] == [("tls", dot), ("https", doh)]
+    assert [*own.ports_at("127.0.0.2")] == []
+    assert own.names == ("dns.example", "*.dns.example", HOST)
+    other = make_certificate(tmp_path / "second", "other.example").path
+    await asyncio.to_thread(shutil.copy, other, files["certificate"])
+    await own.follow([HOST])
+    assert own.names == ("other.example", "*.other.example", HOST)
+    await own.follow([])
+    assert [*own.ports_at(HOST)] == []
+
+
 async def test_files_that_do_not_fit_are_told_and_the_old_ones_stay(
     make: Make, tmp_path: Path
 ) -> None:
@@ -199,3 +218,14 @@ async def test_no_question_is_lost_while_the_certificate_is_exchanged(
     assert len(seen) == 3
     assert re.search(rf"Queries completed:\s+{asked} \(100", told), told
     assert re.search(rf"Response codes:\s+NOERROR {asked} \(100", told), told
+
+
+@pytest.mark.parametrize("public", [False, True])
+async def test_devices_are_told_of_ports_only_where_they_are_answered(
+    make: Make, tmp_path: Path, public: bool
+) -> None:
+    port = free_port()
+    own = make(tls_port=port, name="dns.example", public=public, **given(tmp_path))
+    await own.follow([HOST])
+    assert own.warning == ""
+    assert [each.port for each in own.ports_at(HOST)] == ([] if public else [port])

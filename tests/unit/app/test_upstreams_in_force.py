@@ -105,7 +105,7 @@ async def test_the_upstreams_of_a_split_domain_are_none_of_the_usual_ones(
 def zones(upstreams: UpstreamClient) -> dict[str, list[str]]:
     return {
         zone: [str(each.address) for each in group.values()]
-        for zone, group in upstreams._groups.items()
+        for zone, group in upstreams._groups.by_zone.items()
     }
 
 

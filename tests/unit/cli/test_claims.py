@@ -54,6 +54,12 @@ def test_a_command_is_told(home: Home) -> None:
     assert told(home) == [(ClaimKind.ADDRESS, device, "command line")]
 
 
+def test_a_token_is_told(home: Home) -> None:
+    device = device_of_mia(home)
+    home.ok("device", "token", "add", device)
+    assert told(home) == [(ClaimKind.TOKEN, device, "command line")]
+
+
 def test_an_import_is_told(home: Home) -> None:
     device = device_of_mia(home)
     text = home.ok("household", "export", "-")

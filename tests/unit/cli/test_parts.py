@@ -22,6 +22,7 @@ def test_a_device_is_added_listed_and_removed(home: Home) -> None:
         "addresses": ["192.0.2.77", "2001:db8::/64"],
         "macs": ["02:00:00:00:00:0a"],
         "kind": "computer",
+        "tokens": [],
     }
     assert "02:00:00:00:00:0a, 192.0.2.77" in home.ok("device", "list")
     assert home.json("check", "a.example", "--client", "2001:db8::9")["device"] == "laptop"
@@ -60,9 +61,38 @@ def test_what_a_device_is_known_by_can_be_changed(home: Home) -> None:
         "addresses": ["192.0.2.78"],
         "macs": ["02:00:00:00:00:01"],
         "kind": "console",
+        "tokens": [],
     }
     assert home.call("device", "set", "tablet").exit_code == 2
     assert home.call("device", "set", "radio", "--name", "Radio").exit_code == 1
+
+
+def test_a_token_is_shown_once_and_revoked_by_what_it_is_called(home: Home) -> None:
+    made = home.json("device", "token", "add", "phone")
+    assert len(made["secret"]) == 26
+    assert (made["tls_name"], made["https_address"]) == (None, None)  # nothing is encrypted here
+    assert home.json("device", "token", "list") == [
+        {"device": "phone", "token": made["token"], "profile": "tom"}
+    ]
+    shown = home.ok("device", "token", "list") + home.ok("device", "list")
+    assert made["token"] in shown
+    assert made["secret"] not in shown
+    assert made["secret"] not in home.ok("household", "export")
+    second = home.ok("device", "token", "add", "phone")
+    assert "No device can use it yet" in second
+    assert home.call("device", "token", "revoke", "phone", "00000000").exit_code == 1
+    home.ok("device", "token", "revoke", "phone", made["token"])
+    assert len(home.json("device", "token", "list")) == 1
+    home.ok("device", "token", "revoke", "phone")
+    assert home.json("device", "token", "list") == []
+    assert home.call("device", "token", "revoke", "phone").exit_code == 1
+
+
+def test_a_device_has_few_tokens(home: Home) -> None:
+    for _ in range(8):
+        home.json("device", "token", "add", "phone")
+    assert home.call("device", "token", "add", "phone").exit_code == 1
+    assert home.call("device", "token", "add", "radio").exit_code == 1
 
 
 def test_a_rule_decides_from_then_on(home: Home) -> None:

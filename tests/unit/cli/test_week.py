@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from copdns.cli.base import Options
-from copdns.cli.commands.check_week import ClientSelector, compute_week, walk_decisions
+from copdns.cli.check_week import ClientSelector, compute_week, walk_decisions
 from copdns.cli.home import Home as Opened
 from copdns.policy.decide import decide
 from copdns.store.log_db.usage import UsageStore

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from copdns.dns.cookies import find_cookie, opt_with_cookie
 from copdns.dns.exchange import MAX_WITHOUT_COOKIE, NO_EDNS_FOR, POOR_ANSWERS
-from copdns.dns.upstream import SWEEP_INTERVAL
 from copdns.dns.upstream_message import FULL
+from copdns.dns.upstream_queries import SWEEP_INTERVAL
 from tests.unit.upstreams import ATTEMPT, FOUND, Make
 from tests.upstream_server import Asked, UpstreamServer, Way, data, failing, reply_to, silent
 

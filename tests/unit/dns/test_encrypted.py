@@ -13,7 +13,7 @@ import structlog.testing
 from copdns.dns import stream_pool, tls
 from copdns.dns.connections import BOOTSTRAP_ZONE
 from copdns.dns.stream_pool import SILENCE
-from copdns.dns.upstream import SWEEP_INTERVAL
+from copdns.dns.upstream_queries import SWEEP_INTERVAL
 from copdns.model.addresses import Transport
 from tests.encrypted_server import NAME, Certificate, EncryptedServer, make_certificate
 from tests.unit.upstreams import ATTEMPT, FOUND, WWW, Asker, Make
@@ -94,7 +94,7 @@ async def test_a_query_is_padded_in_its_own_letters_and_without_a_cookie(
         await asker.ask(WWW._replace(qname=name, do=True)).one()
         asked = dns.asked[-1]
         assert asked.name == f"{name}."
-        assert (asked.do, asked.options) == (True, [12])
+        assert (asked.do, asked.options) == (True, [26, 12])
         assert len(asked.message.to_wire()) == 128
 
 
@@ -307,4 +307,4 @@ async def test_an_upstream_that_the_settings_name_no_more_is_left_when_it_has_an
     dot.release()
     assert await answers.found() == (FOUND,)
     asker.clock.wait(2 * SWEEP_INTERVAL)
-    assert asker.upstreams._gone == []
+    assert asker.upstreams._groups.gone == []

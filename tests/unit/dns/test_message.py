@@ -166,6 +166,15 @@ def test_an_upstream_that_says_that_it_filters_is_believed(code: int) -> None:
     assert answer.facts.is_filtered is (code in (15, 16, 17))
 
 
+def test_what_is_said_of_a_block_is_kept_only_from_who_certainly_said_it() -> None:
+    for code in (6, 17):
+        theirs = dns.message.from_wire(reply_to(query(), WWW))
+        theirs.use_edns(0, 0, 1232, options=[dns.edns.EDEOption(code, "because")])
+        wire = theirs.to_wire()
+        assert read_response(wire, authentic=True).ede_text == b"because"
+        assert read_response(wire).ede_text == (b"because" if code == 6 else b"")
+
+
 @pytest.mark.parametrize(
     ("address", "null"), [("A 0.0.0.0", True), ("AAAA ::", True), (WWW, False)]
 )

@@ -6,15 +6,10 @@ import asyncio
 import os
 
 from copdns.dns.socket_pool import MAX_QUERIES, MAX_SOCKETS, SOCKET_LIFETIME
-from copdns.dns.upstream import MAX_PENDING, SWEEP_INTERVAL
+from copdns.dns.upstream_queries import MAX_PENDING, SWEEP_INTERVAL
 from copdns.model.addresses import UpstreamAddress
 from tests.unit.upstreams import ATTEMPT, DEADLINE, FOUND, WWW, Make
-from tests.upstream_server import (
-    UpstreamServer,
-    failing,
-    silent,
-    truncated,
-)
+from tests.upstream_server import UpstreamServer, failing, silent, truncated
 
 # --- which upstreams there are -----------------------------------------------------------------
 
@@ -45,7 +40,7 @@ async def test_an_upstream_that_is_gone_is_asked_no_more_but_heard(
     server.release()
     assert await answers.found() == (FOUND,)
     asker.clock.wait(SWEEP_INTERVAL)
-    assert asker.upstreams._gone == []
+    assert asker.upstreams._groups.gone == []
     assert len(server.asked) == 1
 
 
@@ -117,7 +112,7 @@ async def test_a_socket_that_is_spent_waits_for_its_last_answers(
     server: UpstreamServer, make: Make
 ) -> None:
     asker = make(server)
-    (upstream,) = asker.upstreams._all_upstreams()
+    (upstream,) = asker.upstreams._groups.all_upstreams()
     server.hold()
     answers = [asker.ask(f"{number}.example") for number in range(8)]
     await server.heard(8)

@@ -11,7 +11,8 @@ import structlog.testing
 from copdns.dns.exchange import BACKOFF
 from copdns.dns.message import UpstreamResponse
 from copdns.dns.records import HTTPS
-from copdns.dns.upstream import SECOND_AFTER, SWEEP_INTERVAL, UpstreamClient
+from copdns.dns.upstream import UpstreamClient
+from copdns.dns.upstream_queries import SECOND_AFTER, SWEEP_INTERVAL
 from tests.unit.upstreams import ATTEMPT, DEADLINE, FOUND, WWW, Answers, Asker, Make
 from tests.upstream_server import (
     Asked,

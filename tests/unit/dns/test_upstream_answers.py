@@ -10,7 +10,8 @@ import pytest
 import structlog.testing
 
 from copdns.dns.exchange import NO_EDNS_FOR
-from copdns.dns.upstream import SWEEP_INTERVAL, UpstreamClient
+from copdns.dns.upstream import UpstreamClient
+from copdns.dns.upstream_queries import SWEEP_INTERVAL
 from tests.unit.upstreams import ATTEMPT, DEADLINE, FOUND, WWW, Answers, Make
 from tests.upstream_server import (
     Asked,

@@ -10,15 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from copdns.lists.patterns import (
-    MAX_REMEMBERED,
-    MAX_WORK,
-    UNBOUNDED,
-    PatternError,
-    PatternSet,
-    pattern_size,
-    read_pattern,
-)
+from copdns.lists.pattern_parts import UNBOUNDED, PatternError, pattern_size, read_pattern
+from copdns.lists.patterns import MAX_REMEMBERED, MAX_WORK, PatternSet
 
 
 def finds(pattern: str, name: str) -> bool:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from copdns.model.reasons import MAX_TEXT, ede_of, text_of, truncate_text
+from copdns.model.reasons import MAX_TEXT, Ede, ede_of, forwarded_ede, text_of, truncate_text
 from copdns.model.verdict import Action, Reason, Verdict
 
 REASONS = Path(__file__).parents[3] / "docs" / "reasons.md"
@@ -84,7 +84,7 @@ def verdict(reason: Reason, **fields: str) -> Verdict:
     ],
 )
 def test_a_reason_has_its_error_and_its_words(found: Verdict, code: int, text: str) -> None:
-    assert ede_of(found) == (code, text)
+    assert ede_of(found) == Ede(code, text)
 
 
 @pytest.mark.parametrize("reason", Reason)
@@ -122,3 +122,25 @@ def test_the_documentation_gives_the_error_that_is_sent(reason: Reason) -> None:
         assert documented == "none"
     else:
         assert re.findall(r"\d+", documented) == [str(ede_of(verdict(reason)).code)]
+
+
+@pytest.mark.parametrize("code", [0, 6, 9, 22, 25, 27, 33])
+def test_what_an_upstream_says_of_an_error_is_passed_on_as_its_own(code: int) -> None:
+    assert forwarded_ede(code, b"signature expired") == Ede(code, "upstream: signature expired")
+    assert forwarded_ede(code, b"") == Ede(code, "said by the upstream")
+
+
+@pytest.mark.parametrize("code", [15, 16, 17, 26, 31, 35, 999])
+def test_what_only_a_server_says_to_its_own_clients_is_not_passed_on(code: int) -> None:
+    assert forwarded_ede(code, b"text") is None
+
+
+@pytest.mark.parametrize("text", [b"a\nb", b"\x1b[2J", b"\xe2\x80\xaex", b'{"j":"x","l":"en"}'])
+def test_an_upstreams_text_with_anything_hidden_in_it_is_left_out(text: bytes) -> None:
+    assert forwarded_ede(6, text) == Ede(6, "said by the upstream")
+
+
+def test_an_upstreams_text_is_cut() -> None:
+    found = forwarded_ede(6, "é".encode() * 500)
+    assert found is not None
+    assert len(found.text.encode()) <= MAX_TEXT

@@ -87,3 +87,16 @@ def test_it_is_forgotten_soon_and_made_up_codes_take_no_room() -> None:
         probes.note_fetch(f"{number:08}", asker, client, NOW)
     assert probes.sightings(CODE, NOW) == ()
     assert len([n for n in range(1000) if probes.sightings(f"{n:08}", NOW)]) == 256
+
+
+def test_of_who_shows_a_token_no_address_is_noted() -> None:
+    """It may be where the other parent lives."""
+    probes, home = Probes(), Home()
+    client = home.resolver.snapshot.identify(Requestor("192.0.2.8", "192.0.2.8", "udp"))._replace(
+        device="mia-phone"
+    )
+    away = Requestor("192.0.2.250", "203.0.113.7", "tls", token="x")
+    probes.note_query(probe_names(CODE)[0], away, client, NOW)
+    unknown = client._replace(device="")
+    probes.note_query(probe_names(CODE)[1], away, unknown, NOW)
+    assert [each.address for each in probes.sightings(CODE, NOW)] == ["192.0.2.250"]

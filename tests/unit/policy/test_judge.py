@@ -7,8 +7,8 @@ from ipaddress import ip_address, ip_network
 
 import pytest
 
-from copdns.dns.message import ResponseFacts, is_home_address
 from copdns.dns.records import A
+from copdns.dns.response_facts import ResponseFacts, is_home_address
 from copdns.model.household import Profile
 from copdns.model.matchers import Matcher, MatchKind
 from copdns.model.times import Grant, Topic, TopicKind

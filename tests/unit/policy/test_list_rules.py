@@ -7,8 +7,8 @@ from hashlib import sha256
 
 import pytest
 
-from copdns.dns.message import ResponseFacts
 from copdns.dns.records import AAAA, HTTPS, TXT, A
+from copdns.dns.response_facts import ResponseFacts
 from copdns.lists.index import ListKind
 from copdns.lists.parse import ListFormat
 from copdns.model.household import BlockMode, Device, DeviceKind, PrivacyMode, Profile

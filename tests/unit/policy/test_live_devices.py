@@ -7,11 +7,12 @@ from dataclasses import replace
 
 import pytest
 
+from copdns.model.device_tokens import token_digest
 from copdns.model.household import Device, Household
-from copdns.model.verdict import Requestor
+from copdns.model.verdict import AnswerDefaults, Requestor
 from copdns.policy.build_snapshot import build_snapshot
 from copdns.policy.guest import GUEST
-from copdns.policy.snapshot import Sightings, Snapshot, UnknownClient
+from copdns.policy.snapshot import Client, Sightings, Snapshot, UnknownClient
 from tests.household import BO, DEFAULTS, NOW, family, library
 
 LISTS = library()
@@ -190,3 +191,55 @@ def test_many_unknown_devices_are_noticed_up_to_a_bound() -> None:
     for number in range(1100):
         live.identify(Requestor("", f"2001:db8::{number:x}", "udp"))
     assert len(live.take_unknown()) == 1024
+
+
+# --- tokens -----------------------------------------------------------------------------------
+
+
+TOKEN, REVOKED = token_digest("a" * 26), token_digest("b" * 26)
+AWAY = "203.0.113.7"
+
+
+def with_token(*tokens: str) -> Household:
+    tablet, *others = HOUSE.devices
+    return replace(HOUSE, devices=(replace(tablet, tokens=tokens), *others))
+
+
+def shows(live: Snapshot, token: str, address: str = AWAY, mac: str = "") -> Client:
+    return live.identify(Requestor("", address, "tls", mac, token=token))
+
+
+def live_with(defaults: AnswerDefaults, *tokens: str) -> Snapshot:
+    return build_snapshot(None, LISTS, defaults, (with_token(*tokens),), NOW)
+
+
+def test_a_token_wins_over_all_that_the_network_shows() -> None:
+    live = live_with(DEFAULTS, TOKEN)
+    for address, mac in ((AWAY, ""), ("192.0.2.40", ""), ("192.0.2.40", PHONE)):
+        found = shows(live, TOKEN, address, mac)
+        assert (found.device, found.policy.profile, found.is_certain) == ("tablet", "mia", True)
+    # It is the same client as the one at home, so that limits and minutes are shared.
+    assert shows(live, TOKEN) == live.identify(Requestor("", "192.0.2.9", "udp", TABLET))
+
+
+@pytest.mark.parametrize("token", [REVOKED, token_digest("")])
+@pytest.mark.parametrize("address", [AWAY, "192.0.2.40"])
+def test_a_wrong_token_is_a_guest_or_refused_wherever_it_comes_from(
+    token: str, address: str
+) -> None:
+    guests = live_with(replace(DEFAULTS, unknown_is_guest=True), TOKEN)
+    refuses = live_with(DEFAULTS, TOKEN)
+    found = shows(guests, token, address, PHONE)
+    assert (found.device, found.policy.profile) == ("", GUEST)
+    assert shows(refuses, token, address, PHONE).household == ""
+    assert guests.has_token(TOKEN)
+    assert not guests.has_token(token)
+
+
+def test_nothing_is_remembered_of_where_a_token_was_shown() -> None:
+    live = live_with(replace(DEFAULTS, unknown_is_guest=True), TOKEN)
+    shows(live, TOKEN)
+    shows(live, REVOKED)
+    shows(live, TOKEN, AWAY, STRANGE)
+    assert list(live.recent_requestors(10)) == []
+    assert live.take_unknown() == ()

@@ -277,6 +277,7 @@ async def test_pings_without_end_end_the_connection(here: Desk) -> None:
         own.http.ping(b"12345678")
     own.flush()
     await own.end()
+    assert here.connections() == []
 
 
 async def test_more_streams_than_are_allowed_end_the_connection(here: Desk) -> None:
@@ -372,8 +373,10 @@ async def test_what_is_no_http_ends_the_connection(here: Desk) -> None:
 
 
 async def test_a_silent_connection_is_closed(over_https: Open) -> None:
-    own = await browser(await over_https(idle=0.05))
+    here = await over_https(idle=0.05)
+    own = await browser(here)
     await own.end()
+    assert here.connections() == []
 
 
 # --- HTTP/1.1 ----------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 from copdns.store.db import open_database
-from copdns.store.migrations import HOUSEHOLD
+from copdns.store.household_db.migrations import HOUSEHOLD
 from copdns.store.schema_steps import SchemaSteps
 
 

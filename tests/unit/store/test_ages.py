@@ -18,8 +18,8 @@ from copdns.model.household import Band
 from copdns.store.db import open_database
 from copdns.store.household_db.ages import Ages
 from copdns.store.household_db.household import HouseholdStore
+from copdns.store.household_db.migrations import HOUSEHOLD
 from copdns.store.household_db.thread import StoreThread
-from copdns.store.migrations import HOUSEHOLD
 from tests.household import MIA, TOM, family
 from tests.unit.store.earlier import household_before
 

@@ -215,7 +215,7 @@ import sys
 from contextlib import closing
 from pathlib import Path
 from copdns.store.db import open_database
-from copdns.store.migrations import HOUSEHOLD
+from copdns.store.household_db.migrations import HOUSEHOLD
 sys.stdin.readline()
 with closing(open_database(Path(sys.argv[1]), HOUSEHOLD)) as connection:
     print(connection.execute("select count(*) from household").fetchone()[0])

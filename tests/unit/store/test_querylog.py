@@ -26,8 +26,8 @@ from copdns.privacy.retention import CountKey, LogRow, count_key, log_row
 from copdns.store.db import open_database
 from copdns.store.log_db import querylog
 from copdns.store.log_db import rows as log_rows
+from copdns.store.log_db.migrations import LOG
 from copdns.store.log_db.querylog import QueryLog
-from copdns.store.migrations import LOG
 
 GOLDEN = Path(__file__).parents[2] / "golden"
 NOW = 1_800_000_000

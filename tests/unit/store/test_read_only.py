@@ -8,7 +8,7 @@ import pytest
 
 from copdns.model.errors import StoreError
 from copdns.store.db import open_database
-from copdns.store.migrations import HOUSEHOLD
+from copdns.store.household_db.migrations import HOUSEHOLD
 from copdns.store.read_only import find_damage
 
 

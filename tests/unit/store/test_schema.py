@@ -14,7 +14,8 @@ from tempfile import TemporaryDirectory
 import pytest
 
 from copdns.store.db import open_database
-from copdns.store.migrations import HOUSEHOLD, LOG
+from copdns.store.household_db.migrations import HOUSEHOLD
+from copdns.store.log_db.migrations import LOG
 from copdns.store.schema_steps import SchemaSteps
 from tests.unit.store.earlier import household_before
 

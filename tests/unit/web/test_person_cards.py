@@ -99,10 +99,7 @@ def test_access_that_was_given_counts_for_what_comes_next() -> None:
 
 def test_the_limit_with_the_least_left_comes_first() -> None:
     found = card(used=20, budgets=(PLAY, FILMS))
-    assert [(each.today.left, each.percent, each.is_low) for each in found.limits] == [
-        (10, 33, True),
-        (40, 66, False),
-    ]
+    assert [(each.today.left, each.percent) for each in found.limits] == [(10, 33), (40, 66)]
     assert card(used=90, budgets=(PLAY,)).limits[0].percent == 0
 
 
@@ -165,13 +162,6 @@ def test_a_device_is_told_with_the_moment_that_a_full_log_has() -> None:
         DeviceSeen(phone, AT - 60),
     )
     assert card(activity=Activity(ACTIVITY.counts)).devices == (DeviceSeen(phone, None),)
-
-
-def test_it_says_until_when_more_time_would_last() -> None:
-    assert card(schedules=(NIGHT,)).more_until == at(21) + 900
-    assert card(**paused(None)).more_until == NOW + 900
-    assert card(budgets=(PLAY,)).more_until is None
-    assert card().more_until is None
 
 
 def test_tonights_bedtime_can_be_chosen() -> None:

@@ -6,7 +6,7 @@ import re
 
 import segno
 
-from copdns.web.desk.household.qr import BORDER, qr
+from copdns.web.device_setup.qr import BORDER, qr
 
 ADDRESS = "http://why.home.arpa/"
 

@@ -15,7 +15,6 @@ from copdns.model.verdict import Action, Reason, Verdict
 from copdns.web.languages import phrases_in
 from copdns.words.child import (
     CATEGORIES,
-    REASONS,
     STEPS,
     about_category,
     category_name,
@@ -26,6 +25,7 @@ from copdns.words.child import (
     what_next,
     why,
 )
+from copdns.words.child_reasons import REASONS
 from copdns.words.levels import Level, level_of
 from copdns.words.phrases import LANGUAGES, PSEUDO, placeholders
 from tests.reading import average, longest

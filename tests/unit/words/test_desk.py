@@ -10,7 +10,9 @@ import pytest
 from copdns.model.verdict import Action, Reason, Verdict
 from copdns.web.languages import phrases_in
 from copdns.words import child
-from copdns.words.child import Key, sentence
+from copdns.words.child import sentence
+from copdns.words.child_reasons import REASONS as TO_THE_CHILD
+from copdns.words.child_reasons import Key
 from copdns.words.desk import CATEGORIES, REASONS, STARTER, category_name, why
 from copdns.words.levels import Level
 from copdns.words.phrases import placeholders
@@ -51,16 +53,16 @@ def test_a_starter_list_does_not_repeat_its_category() -> None:
     )
 
 
-@pytest.mark.parametrize("key", child.REASONS)
+@pytest.mark.parametrize("key", TO_THE_CHILD)
 def test_every_reason_has_a_form_that_speaks_to_no_child(key: Key) -> None:
-    form = REASONS.get(key) or child.REASONS[key].full
+    form = REASONS.get(key) or TO_THE_CHILD[key].full
     assert not TO_A_CHILD.search(form.text)
 
 
 def test_the_forms_stand_in_their_context_and_lose_nothing_of_the_childs() -> None:
     assert all(each.context == "desk" for each in (STARTER, *REASONS.values()))
     for key, form in REASONS.items():
-        full = child.REASONS[key].full
+        full = TO_THE_CHILD[key].full
         assert placeholders(form.text) == placeholders(full.text)
         assert form.text != full.text
 

@@ -36,12 +36,6 @@ from copdns.web.house_checks import describe_troubles, note_and_try, note_try, t
 from copdns.web.problem import Refused
 from copdns.web.step_up import require_sure
 
-_Texts = Annotated[
-    tuple[Annotated[str, Field(min_length=1, max_length=60)], ...],
-    Field(min_length=1, max_length=20),
-]
-
-
 _Maybe = Annotated[
     tuple[Annotated[str, Field(min_length=1, max_length=60)], ...], Field(max_length=20)
 ]
@@ -72,7 +66,7 @@ def _not_empty(key: str) -> dict[str, JsonValue]:
 
 
 class Addresses(Sent):
-    """For a public site it needs a step-up: of a token the scope step_up."""
+    """A name of a public site needs a step-up; a token needs the scope step_up for it."""
 
     model_config = ConfigDict(
         json_schema_extra={"anyOf": [_not_empty("addresses"), _not_empty("records")]}
@@ -90,7 +84,7 @@ class RewriteShown(Given):
 
 
 class Target(Sent):
-    """For a public site it needs a step-up: of a token the scope step_up."""
+    """A name of a public site needs a step-up; a token needs the scope step_up for it."""
 
     target: Name
 
@@ -141,7 +135,7 @@ async def local_names(call: Call) -> object:
 
 
 async def set_local(call: Call) -> object:
-    """Set the addresses of a local name; of a public site it needs a step-up."""
+    """Set the addresses of a local name; the name of a public site needs a step-up."""
     wanted: Addresses = call.body
     name, values = call.part("name"), (*wanted.addresses, *wanted.records)
     if not values:
@@ -169,7 +163,7 @@ async def rewrites(call: Call) -> object:
 
 
 async def rewrite(call: Call) -> object:
-    """Set the target of a rewrite; of a public site it needs a step-up."""
+    """Set the target of a rewrite; the name of a public site needs a step-up."""
     wanted: Target = call.body
     text = call.part("rewrite")
     await _require_sure_of_site(call, text)

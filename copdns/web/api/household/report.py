@@ -49,7 +49,7 @@ class AppealsShown(Given):
     disagreed: int
 
 
-class ListShown(Given):
+class MonthListShown(Given):
     """errors: names that it was decided to name wrongly; still: that it names yet.
     overblocking_percent: null where nobody measured it."""
 
@@ -72,7 +72,7 @@ class ReportShown(Given):
     counted_from: Moment
     people: list[PersonShown]
     appeals: AppealsShown
-    lists: list[ListShown]
+    lists: list[MonthListShown]
 
 
 class MonthAsked(Sent):

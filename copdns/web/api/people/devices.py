@@ -26,6 +26,7 @@ class DeviceShown(Given):
     addresses: list[str]
     macs: list[str]
     kind: DeviceKind
+    tokens: list[str]
 
 
 class DeviceWanted(Sent):

@@ -24,8 +24,8 @@ from copdns.privacy.digest import USUAL_DAY, USUAL_MINUTE, DigestChoice, parse_a
 from copdns.web.context import context_of
 from copdns.web.desk.account.login import require_same_passwords
 from copdns.web.desk.change import say_done
-from copdns.web.desk.household.qr import qr
 from copdns.web.desk.time.forms import read_field
+from copdns.web.device_setup.qr import qr
 from copdns.web.languages import phrases_in
 from copdns.web.own_account import OwnAccount, confirm, own_account_of
 from copdns.web.pages import language_of

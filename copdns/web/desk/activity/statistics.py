@@ -49,7 +49,7 @@ from copdns.web.desk.activity.plots import (
     tick_places,
 )
 from copdns.web.desk.activity.top_sites import TopSites, top_sites
-from copdns.web.desk.page import require_viewed_people
+from copdns.web.desk.page import ViewedPeople, require_viewed_people
 from copdns.web.languages import phrases_in
 from copdns.web.pages import language_of
 from copdns.web.personal_data import is_untraced_row
@@ -120,12 +120,10 @@ async def numbers(request: web.Request) -> web.Response:
     found = await require_viewed_people(request, Permission.SEE_LOG)
     context, home, now = context_of(request), found.household, context_of(request).now()
     named = tuple(each for each in found.chosen if each.privacy_at(now) in NAMED)
-    views = (ViewedPart.COUNTS, ViewedPart.USAGE)
-    await note_look(request, found, *views)
-    if named:
-        await note_look(request, found._replace(chosen=named), ViewedPart.LOG)
+    await _note_views(request, found, named)
     span = _parse_span(request.query.get("days", ""))
-    buckets = hours(now) if span == 1 else days(now, span, home.timezone)
+    by_hour = span == 1  # so its bars are of people whose sites are recorded
+    buckets = hours(now) if by_hour else days(now, span, home.timezone)
     since = buckets[0].start
     ids_of_named = tuple(each.id for each in named)
     counts = await asyncio.to_thread(
@@ -139,7 +137,6 @@ async def numbers(request: web.Request) -> web.Response:
     usages = await asyncio.to_thread(load_history, context.folder, home.id, person, days_shown[0])
     shown = tuple(usages_for_others(home, usages, now, found.actor.profile))
     phrases = phrases_in(language_of(request))
-    by_hour = span == 1  # so its bars are of people whose sites are recorded
     return context.pages.render(
         request,
         "desk/numbers.html",
@@ -167,8 +164,8 @@ async def numbers(request: web.Request) -> web.Response:
         used=tuple(_used_budgets(home, found.chosen, shown, days_shown)),
         day_words=lambda shown: _day_words(phrases, shown),
         bucket_words=lambda shown: (
-            [phrases.time(shown[at].start, home.timezone) for at in tick_places(len(shown))]
-            if span == 1
+            _hour_words(phrases, shown, home.timezone)
+            if by_hour
             else _day_words(phrases, dates(now, len(shown), home.timezone))
         ),
         rest=OTHER_KINDS,
@@ -177,6 +174,14 @@ async def numbers(request: web.Request) -> web.Response:
         say=desk_wording(request, home),
         zone=home.timezone,
     )
+
+
+async def _note_views(
+    request: web.Request, found: ViewedPeople, named: tuple[Profile, ...]
+) -> None:
+    await note_look(request, found, ViewedPart.COUNTS, ViewedPart.USAGE)
+    if named:
+        await note_look(request, found._replace(chosen=named), ViewedPart.LOG)
 
 
 async def _top_sites(
@@ -220,6 +225,11 @@ def _day_words(phrases: Phrases, shown: Sequence[date]) -> list[str]:
     """Return the words below bars of days: the days of a week, else a few dates."""
     word = phrases.weekday if len(shown) <= WEEK else phrases.day_of_month
     return [word(shown[at]) for at in tick_places(len(shown))]
+
+
+def _hour_words(phrases: Phrases, shown: Sequence[Bucket], zone: str) -> list[str]:
+    """Return the words below bars of hours: a few times of day."""
+    return [phrases.time(shown[at].start, zone) for at in tick_places(len(shown))]
 
 
 def _parse_span(text: str) -> int:

@@ -12,9 +12,9 @@ from copdns.model.household import RuleAction
 from copdns.model.matchers import Matcher
 from copdns.time.plan import in_scope
 from copdns.web.context import context_of
-from copdns.web.desk.household.qr import Qr, qr
 from copdns.web.desk.page import household_in_force
 from copdns.web.desk.person.page import sort_categories
+from copdns.web.device_setup.qr import Qr, qr
 from copdns.web.notes import group_by_reason
 from copdns.web.session import require
 from copdns.web.wording import wording_for

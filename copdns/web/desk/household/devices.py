@@ -14,6 +14,7 @@ from copdns.accounts.account import GuestKind
 from copdns.accounts.roles import Actor, Permission, may
 from copdns.household.edits import remove_device, set_device
 from copdns.model.addresses import is_private_mac
+from copdns.model.device_tokens import short_token
 from copdns.model.errors import HouseholdError
 from copdns.model.household import Household
 from copdns.model.sentences import sentence
@@ -74,6 +75,7 @@ async def devices(request: web.Request) -> web.Response:
             for each in await context.claims.all_moves(household.id)
             if each.to and each.is_open(now)
         ],
+        short_token=short_token,
         now=now,
         zone=household.timezone,
     )

@@ -54,7 +54,7 @@ def usual_servers(context: AppContext, household: Household) -> UsualServers:
 
 async def choose(request: web.Request) -> web.Response:
     """Ask other servers from now on."""
-    home = await _surely(request)
+    home = await _require_sure_guardian(request)
     form = await form_of(request)
     if home.context.settings().upstreams.are_fixed:
         raise HouseholdError("the settings file names the DNS servers; change them there")
@@ -76,7 +76,7 @@ async def choose(request: web.Request) -> web.Response:
 
 async def give_back(request: web.Request) -> web.Response:
     """Ask the servers that this machine was given again; twice is harmless."""
-    home = await _surely(request)
+    home = await _require_sure_guardian(request)
     if home.household.usual_upstreams:
         await home.change("DNS servers: as this computer was given", remove_usual_upstreams)
     raise web.HTTPSeeOther(PAGE)
@@ -84,14 +84,14 @@ async def give_back(request: web.Request) -> web.Response:
 
 async def try_usual(request: web.Request) -> web.Response:
     """Ask each server once, and say what is wrong with it."""
-    home = await _surely(request)
+    home = await _require_sure_guardian(request)
     await _try(home, usual_servers(home.context, home.household).servers)
     raise web.HTTPSeeOther(PAGE)
 
 
 async def try_split(request: web.Request) -> web.Response:
     """Ask each server of a forwarded domain once, and say what is wrong with it."""
-    home = await _surely(request)
+    home = await _require_sure_guardian(request)
     name = request.match_info["name"]
     for each in home.household.split_upstreams:
         if each.key == name:
@@ -127,8 +127,8 @@ async def _try(home: HouseRequest, servers: Iterable[str]) -> None:
     say_done(home.request, home.actor, said)
 
 
-async def _surely(request: web.Request) -> HouseRequest:
-    """Return the request; raise unless a guardian is surely there.
+async def _require_sure_guardian(request: web.Request) -> HouseRequest:
+    """Return the request; raise StepUpNeededError unless a guardian just proved who they are.
 
     Whoever is asked sees every name, and whether anybody answers tells of the network at home.
     """

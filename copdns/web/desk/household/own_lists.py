@@ -73,14 +73,14 @@ def _choose_lines(request: web.Request, lines: tuple[LineReport, ...]) -> dict[s
 
 async def add(request: web.Request) -> web.Response:
     """Keep a new list."""
-    home, form = await _surely(request)
+    home, form = await _require_sure_guardian(request)
     kept = await keep_own(home.context, home.household, home.actor.name, _read(form))
     await _go_on(home, kept, None)
 
 
 async def change(request: web.Request) -> web.Response:
     """Put a new text in place of a list's."""
-    home, form = await _surely(request)
+    home, form = await _require_sure_guardian(request)
     before = await _require_list(home)
     kept = await keep_own(home.context, home.household, home.actor.name, _read(form), before[0])
     await _go_on(home, kept, before)
@@ -88,7 +88,7 @@ async def change(request: web.Request) -> web.Response:
 
 async def remove(request: web.Request) -> web.Response:
     """Remove a list; nothing happens where it is gone."""
-    home, _ = await _surely(request)
+    home, _ = await _require_sure_guardian(request)
     found = await find_own(home.context, request.match_info["list"])
     if found is not None:
         await remove_own(home.context, home.household, home.actor.name, found[0])
@@ -98,9 +98,9 @@ async def remove(request: web.Request) -> web.Response:
     raise web.HTTPSeeOther(LISTS)
 
 
-async def _surely(request: web.Request) -> tuple[HouseRequest, Form]:
-    """Return the household and the form; raise unless a guardian is surely there: a list decides
-    what everybody may see."""
+async def _require_sure_guardian(request: web.Request) -> tuple[HouseRequest, Form]:
+    """Return the household and the form; raise StepUpNeededError unless a guardian just proved who
+    they are: a list decides what everybody may see."""
     home = await require_house(request, Permission.EDIT_HOUSEHOLD)
     request[MOST] = MAX_FORM
     await require_step_up(request, home.actor)

@@ -136,6 +136,16 @@ EFFECTS: Mapping[str, Phrase] = {
         "setting", "Phones and browsers refuse a name for which this certificate is not valid."
     ),
     "encrypted.key": Phrase("setting", "None that anyone would notice."),
+    "encrypted.name": Phrase("setting", "Devices that look for encrypted DNS find this name."),
+    "encrypted.unknown": Phrase(
+        "setting",
+        "If refused, a device whose token was revoked opens nothing until its DNS setting is "
+        "changed.",
+    ),
+    "encrypted.public": Phrase(
+        "setting",
+        "Your child's rules can apply away from home, on devices that were set up for it.",
+    ),
     "encrypted.idle": Phrase("setting", "None that anyone would notice."),
     "encrypted.connections": Phrase(
         "setting", "None, unless very many devices send lookups at once."
@@ -200,6 +210,15 @@ EFFECTS: Mapping[str, Phrase] = {
     "limits.domain": Phrase(
         "setting", "Names that do not exist are looked up less often. Sites that exist open."
     ),
+    "reasons.structured": Phrase(
+        "setting",
+        "A browser that asks can show why a site is blocked, in the words of your child's page.",
+    ),
+    "reasons.older_signal": Phrase("setting", "None that anyone would notice."),
+    "reasons.contacts": Phrase(
+        "setting", "A browser can show whom to ask about a block, to everyone at home."
+    ),
+    "reasons.organisation": Phrase("setting", "A browser can show this name next to a block."),
     "rebinding.enabled": Phrase(
         "setting", "Keeps outside sites away from cameras and other devices in your home."
     ),

@@ -22,10 +22,10 @@ from copdns.model.names import host_of
 from copdns.network.machine import machine_timezone
 from copdns.network.setup_steps import SetupProgress, SetupState, SetupStep
 from copdns.web.context import context_of
-from copdns.web.desk.household.qr import qr
 from copdns.web.desk.page import stored_household
 from copdns.web.desk.person.page import change
 from copdns.web.desk.person.people import parse_band
+from copdns.web.device_setup.qr import qr
 from copdns.web.languages import bundled_helplines, phrases_in
 from copdns.web.pages import language_of
 from copdns.web.received import Fields, fields_of
@@ -131,10 +131,6 @@ async def _change(
 
 
 # --- the steps ------------------------------------------------------------------------------------
-
-
-async def _no_values(_: WizardRequest) -> Values:
-    return {}
 
 
 async def _school_values(wizard_request: WizardRequest) -> Values:

@@ -1,0 +1,104 @@
+"""`copdns doctor`: whether devices away from home can be answered, as far as this machine can tell.
+
+Whether a port is open can only be seen from outside (docs/encrypted-dns.md has how).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from ipaddress import ip_address, ip_network
+from pathlib import Path
+
+from copdns.app.upstream_probe import query_resolver
+from copdns.cli.doctor.finding import Finding, fail, ok, warn
+from copdns.cli.doctor.upstreams import default_upstreams
+from copdns.cli.home import Home
+from copdns.dns.message import read_response
+from copdns.dns.records import AAAA, A
+from copdns.model.errors import UpstreamError, WireError
+
+ABOUT = "away"
+_SHARED = ip_network("100.64.0.0/10")  # between a provider and its customers (RFC 6598)
+
+
+def check_away(home: Home) -> Iterator[Finding]:
+    """Check certificate, name and tokens, where the settings name the encrypted listener."""
+    chosen, web = home.settings.encrypted, home.settings.web
+    if not chosen.name:
+        return
+    file = chosen.certificate or web.tls_certificate
+    yield from check_certificate(
+        file,
+        [
+            *([chosen.name] if chosen.https_port else []),
+            *([f"*.{chosen.name}"] if chosen.tls_port else []),
+        ],
+    )
+    has_tokens = any(each.tokens for each in home.household.devices)
+    if chosen.public:
+        yield judge_addresses(chosen.name, find_addresses(home, chosen.name))
+        if not has_tokens:
+            what = "encrypted.public is on, and no device has a token, so nobody is answered there"
+            yield warn(ABOUT, what, "make one: copdns device token add ID")
+
+
+def check_certificate(file: str, wanted: Iterable[str]) -> Iterator[Finding]:
+    """Check that a certificate is valid for the names that devices ask for.  file: "" for none."""
+    if not file:
+        what = "the certificate is the one that copdns makes, which phones and browsers refuse"
+        yield warn(ABOUT, what, "set encrypted.certificate and encrypted.key")
+        return
+    try:
+        there = names_of(Path(file).read_bytes())
+    except (OSError, ValueError) as error:
+        yield fail(ABOUT, f"{file} cannot be read as a certificate: {error}", "see its rights")
+        return
+    for name in wanted:
+        if name in there or f"*.{name.partition('.')[2]}" in there:
+            yield ok(ABOUT, f"the certificate is valid for {name}")
+        else:
+            todo = f"get one that has {name} too; for names with * it takes DNS-01"
+            yield fail(ABOUT, f"the certificate is not valid for {name}: devices refuse it", todo)
+
+
+def names_of(pem: bytes) -> frozenset[str]:
+    """Return the names that the first certificate of a file is for; raise ValueError."""
+    from cryptography import x509  # slow to import, and few ask
+
+    try:
+        certificate = x509.load_pem_x509_certificate(pem)
+        found = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    except x509.ExtensionNotFound:
+        return frozenset()
+    return frozenset(each.lower() for each in found.get_values_for_type(x509.DNSName))
+
+
+def find_addresses(home: Home, name: str) -> tuple[str, ...]:
+    """Return where the upstreams say that a name leads, which is what others see of it."""
+    found: dict[str, None] = {}
+    for upstream in default_upstreams(home):
+        for qtype in (A, AAAA):
+            try:
+                facts = read_response(query_resolver(upstream, name, qtype)).facts
+            except (UpstreamError, WireError):
+                continue
+            found |= {str(ip_address(each)): None for each in facts.addresses}
+        if found:
+            break
+    return tuple(found)
+
+
+def judge_addresses(name: str, addresses: Iterable[str]) -> Finding:
+    """Say what the addresses of the listener's name mean for devices that are not at home."""
+    found = [ip_address(each) for each in addresses]
+    shown = ", ".join(map(str, found))
+    if not found:
+        what = f"{name} leads nowhere, so devices away from home do not find copdns"
+        return fail(ABOUT, what, "make it lead to the address that your router has outside")
+    if any(each.is_global for each in found):
+        return ok(ABOUT, f"{name} leads to {shown}; from outside it shows whether it answers there")
+    if any(each.version == 4 and each in _SHARED for each in found):
+        what = f"{name} leads to {shown}, an address that your provider shares among customers"
+        return warn(ABOUT, what, "ask for an address of your own, use IPv6, or a tunnel")
+    what = f"{name} leads to {shown}, which only devices at home reach"
+    return warn(ABOUT, what, "away from home it must lead to the address that your router has")

@@ -1,0 +1,63 @@
+"""Encrypted DNS on this device: what it changes, who sees what, how to set it up, test it and
+remove it again.
+
+The test works in any browser without a script: its page has pictures under names that nobody
+looked up before, and the next one says by which way queries for them came.
+"""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from copdns.accounts.codes import make_appeal_id
+from copdns.network.probes import assess_sightings, is_code, probe_names
+from copdns.policy.special_names import PROBE_ZONE
+from copdns.web.child.page import child_page, require_known_person
+from copdns.web.context import context_of
+from copdns.web.device_setup.offer import offer_of, send_file
+from copdns.web.device_setup.qr import qr
+from copdns.web.person import person_of, requestor_of
+
+HERE = "device/setup"
+
+
+async def setup(request: web.Request) -> web.Response:
+    """Show how this device is set up, where that can be done here."""
+    person, context = await require_known_person(request), context_of(request)
+    return child_page(
+        request,
+        person,
+        "device_setup.html",
+        offer=offer_of(context),
+        code=qr(f"{context.pages.door}{HERE}"),
+    )
+
+
+async def file(request: web.Request) -> web.Response:
+    """Return a file for this device."""
+    person = await require_known_person(request)
+    return await send_file(request, (person.household.id, person.device))
+
+
+async def test(request: web.Request) -> web.Response:
+    """Show pictures under new names; their code is that of the query, if it has one, so that who
+    sent the address here can see the result too."""
+    person, wanted = await person_of(request), request.query.get("code", "")
+    code = wanted if is_code(wanted) else make_appeal_id()
+    port = f":{request.url.port}" if request.url.port not in (None, 80, 443) else ""
+    dots = [f"http://{host}{port}/protection/dot/{code}" for host in probe_names(code)]
+    page = child_page(request, person, "device_test.html", code=code, dots=dots)
+    page.headers["Content-Security-Policy"] = (
+        f"default-src 'self'; img-src 'self' http://*.{PROBE_ZONE}{port}; "
+        "base-uri 'none'; form-action 'self'; frame-ancestors 'none'; object-src 'none'"
+    )
+    return page
+
+
+async def test_result(request: web.Request) -> web.Response:
+    """Show by which way queries came, and whose rules they got."""
+    person, context = await person_of(request), context_of(request)
+    code, now = request.match_info["code"], context.now()
+    context.probes.note_fetch(code, requestor_of(request), person.client, now)
+    found = assess_sightings(context.probes.sightings(code, now))
+    return child_page(request, person, "device_test_result.html", found=found, code=code)

@@ -1,0 +1,105 @@
+"""Encrypted DNS for the household's devices: what is missing, whether devices take the certificate,
+and for each device the steps, files, a test, and how it is removed again."""
+
+from __future__ import annotations
+
+import asyncio
+
+from aiohttp import web
+
+from copdns.accounts.codes import make_appeal_id
+from copdns.accounts.roles import Permission
+from copdns.model.errors import KeyProcessError
+from copdns.model.household import Device
+from copdns.network.certificate_faults import CertificateReport
+from copdns.network.probes import Findings, ProbeWay, assess_sightings, is_code
+from copdns.web.desk.time.page import HouseRequest, require_house
+from copdns.web.device_setup import files
+from copdns.web.device_setup.certificate_look import look_at_certificate
+from copdns.web.device_setup.offer import offer_of, read_wishes, send_file
+from copdns.web.device_setup.qr import qr
+
+TEST = "device/test?code="  # below the address of the child's page
+
+
+async def show(request: web.Request) -> web.Response:
+    """Show what is missing, and what devices think of the certificate."""
+    home = await require_house(request, Permission.SEE_PROFILES)
+    report, trouble = await _look(home)
+    return home.context.pages.render(
+        request,
+        "desk/encrypted.html",
+        actor=home.actor,
+        household=home.household,
+        people={each.id: each.name for each in home.household.profiles},
+        offer=offer_of(home.context),
+        report=report,
+        trouble=trouble,
+        zone=home.household.timezone,
+    )
+
+
+async def device(request: web.Request) -> web.Response:
+    """Show how a device is set up, and what a test of it found."""
+    home = await require_house(request, Permission.SEE_PROFILES)
+    found, offer = _device_of(home), offer_of(home.context)
+    wishes, sent = read_wishes(request.query), request.query.get("code", "")
+    code = sent if is_code(sent) else make_appeal_id()
+    door = home.context.pages.door
+    may_fall_back, server = wishes.may_fall_back, offer.server
+    return home.context.pages.render(
+        request,
+        "desk/device_setup.html",
+        actor=home.actor,
+        household=home.household,
+        device=found,
+        owner=home.household.profile(found.profile),
+        people={each.id: each.name for each in home.household.profiles},
+        offer=offer,
+        wishes=wishes,
+        chosen=request.query_string,
+        windows=files.powershell_lines(server, may_fall_back=may_fall_back),
+        code=code,
+        was_sent=sent == code,
+        seen=_find_result(home, code),
+        child_url=f"{door}device/setup",
+        child_code=qr(f"{door}device/setup"),
+        test_url=f"{door}{TEST}{code}",
+        test_code=qr(f"{door}{TEST}{code}"),
+    )
+
+
+async def file(request: web.Request) -> web.Response:
+    """Return a file for a device."""
+    home = await require_house(request, Permission.SEE_PROFILES)
+    return await send_file(request, (home.household.id, _device_of(home).id))
+
+
+def _device_of(home: HouseRequest) -> Device:
+    wanted = home.request.match_info["device"]
+    found = next((each for each in home.household.devices if each.id == wanted), None)
+    if found is None:
+        raise web.HTTPNotFound
+    return found
+
+
+def _find_result(home: HouseRequest, code: str) -> Findings | None:
+    """Return what a test showed; None before a query with its code came."""
+    sightings = home.context.probes.sightings(code, home.now)
+    ours = [each for each in sightings if each.household == home.household.id]
+    return assess_sightings(ours) if any(e.way is ProbeWay.DNS for e in ours) else None
+
+
+async def _look(home: HouseRequest) -> tuple[CertificateReport | None, str]:
+    """Return what devices think of the certificate of the settings, and why that cannot be said."""
+    settings = home.context.settings()
+    path, name = settings.encrypted_files[0], settings.encrypted.name
+    if not path or not settings.encrypted.is_on:
+        return None, ""
+    try:
+        report = await asyncio.to_thread(
+            look_at_certificate, path, name, home.context.now(), wildcard=False
+        )
+    except KeyProcessError as error:
+        return None, str(error)
+    return report, ""

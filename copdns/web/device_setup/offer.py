@@ -1,0 +1,141 @@
+"""What the dashboard and a child's page offer for a device: whether encrypted DNS can be set up
+here, and the files for it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import structlog
+from aiohttp import web
+
+from copdns.model.addresses import Transport
+from copdns.model.errors import KeyProcessError
+from copdns.model.sentences import sentence
+from copdns.web.context import AppContext, context_of
+from copdns.web.device_setup import apple, files
+from copdns.web.device_setup.apple import ProfileTexts, ProfileWishes, read_networks
+from copdns.web.device_setup.server import EncryptedServer, Missing, find_missing, server_of
+from copdns.web.device_setup.signing import sign_profile
+from copdns.web.languages import phrases_in
+from copdns.web.pages import language_of
+
+PROFILE = "copdns.mobileconfig"
+FIREFOX = "policies.json"
+CHROME, CHROME_WINDOWS = "copdns-chrome.json", "copdns-chrome.reg"
+CHROME_WINDOWS_END = "copdns-chrome-remove.reg"
+_KINDS = {
+    PROFILE: apple.MEDIA_TYPE,
+    FIREFOX: "application/json",
+    CHROME: "application/json",
+    CHROME_WINDOWS: "text/plain",
+    CHROME_WINDOWS_END: "text/plain",
+}
+MAX_NETWORKS_TEXT = 400  # characters
+
+log = structlog.get_logger("copdns")
+
+
+class SetupOffer(NamedTuple):
+    """What can be set up here.  missing: what has to be set first; nothing: it is complete."""
+
+    server: EncryptedServer
+    missing: tuple[Missing, ...]
+
+    @property
+    def by(self) -> Transport | None:
+        """By what Apple's devices send queries; None where they cannot."""
+        if self.server.https_url:
+            return Transport.HTTPS
+        return Transport.TLS if self.server.has_usual_tls_port else None
+
+    @property
+    def has_private_dns(self) -> bool:
+        """Whether Android can be told: it knows one port only."""
+        return self.server.has_usual_tls_port
+
+    @property
+    def files(self) -> frozenset[str]:
+        """The files that are offered."""
+        if self.missing:
+            return frozenset()
+        profile = frozenset({PROFILE}) if self.by else frozenset()
+        return profile | (_KINDS.keys() - {PROFILE} if self.server.https_url else frozenset())
+
+
+def offer_of(context: AppContext) -> SetupOffer:
+    """Return what can be set up for a device that is recognised by its address."""
+    settings = context.settings()
+    chosen = settings.encrypted
+    missing = find_missing(chosen, has_certificate=bool(settings.encrypted_files[0]))
+    return SetupOffer(server_of(chosen, context.addresses()), missing)
+
+
+def read_wishes(query: Mapping[str, str]) -> ProfileWishes:
+    """Return what a form says of a profile; what it does not say is as usual."""
+    networks = read_networks(query.get("networks", "")[:MAX_NETWORKS_TEXT])
+    return ProfileWishes("strict" not in query, networks)
+
+
+async def send_file(request: web.Request, device: Sequence[str]) -> web.Response:
+    """Return the file that the path names; raise HTTPNotFound where it is not offered.
+
+    device: as `make_profile` takes it.
+    """
+    name, offer = request.match_info["file"], offer_of(context_of(request))
+    if name not in offer.files:
+        raise web.HTTPNotFound
+    wishes = read_wishes(request.query)
+    return web.Response(
+        body=await _make_file(request, name, offer, device, wishes),
+        content_type=_KINDS[name],
+        headers={"Content-Disposition": f'attachment; filename="{name}"'},
+    )
+
+
+async def _make_file(
+    request: web.Request,
+    name: str,
+    offer: SetupOffer,
+    device: Sequence[str],
+    wishes: ProfileWishes,
+) -> bytes:
+    server, may_fall_back = offer.server, wishes.may_fall_back
+    if name == PROFILE and offer.by is not None:
+        profile = apple.make_profile(server, offer.by, device, _texts(request), wishes)
+        return await _sign(request, profile)
+    if name == FIREFOX:
+        return files.firefox_policies(server, may_fall_back=may_fall_back).encode()
+    if name == CHROME:
+        return files.chromium_policies(server, may_fall_back=may_fall_back).encode()
+    if name == CHROME_WINDOWS:
+        return files.chromium_registry(server, may_fall_back=may_fall_back).encode()
+    return files.chromium_registry_end().encode()
+
+
+async def _sign(request: web.Request, profile: bytes) -> bytes:
+    """Return a profile signed, where that works; the device says of one without that nobody
+    signed it, and takes it as well."""
+    certificate, key = context_of(request).settings().encrypted_files
+    try:
+        return await asyncio.to_thread(sign_profile, profile, certificate, key or certificate)
+    except KeyProcessError as error:
+        log.warning("a profile for an Apple device goes out without a signature", error=str(error))
+        return profile
+
+
+def _texts(request: web.Request) -> ProfileTexts:
+    phrases = phrases_in(language_of(request))
+    about = phrases.tell(
+        sentence("this sends the names of sites to copdns at home, encrypted"),
+        sentence(
+            "to remove it: Settings, General, VPN & Device Management, this profile, Remove Profile"
+        ),
+    )
+    consent = phrases.tell(
+        sentence("the device sends the names of sites to copdns encrypted"),
+        sentence("the same rules apply as before, and nothing more is recorded"),
+        sentence("you can remove this at any time in the settings of the device"),
+    )
+    return ProfileTexts("copdns", about, consent)

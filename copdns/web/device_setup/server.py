@@ -1,0 +1,71 @@
+"""Where a device sends encrypted queries, and what is missing where it cannot.  Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from enum import StrEnum
+from typing import NamedTuple
+
+from copdns.config import EncryptedSettings
+
+TLS_PORT = 853  # of DNS over TLS (RFC 7858 section 3.1); Android and many routers know no other one
+HTTPS_PORT = 443
+
+
+class EncryptedServer(NamedTuple):
+    """What a device is told of copdns.
+
+    tls_name: for DNS over TLS; "" where that is not served.  tls_port: 0 where it is not.
+    https_url: for DNS over HTTPS; "" where that is not served.
+    addresses: of this machine at home, without those of loopback where it has others.
+    is_home_only: nobody can use it away from home.
+    """
+
+    tls_name: str
+    tls_port: int
+    https_url: str
+    addresses: tuple[str, ...]
+    is_home_only: bool = True
+
+    @property
+    def has_usual_tls_port(self) -> bool:
+        """Whether devices can use DNS over TLS that know one port only."""
+        return self.tls_port == TLS_PORT
+
+
+class Missing(StrEnum):
+    """What has to be there before a device can be told a name."""
+
+    PORT = "port"  # encrypted.tls_port or encrypted.https_port
+    NAME = "name"  # encrypted.name
+    CERTIFICATE = "certificate"  # encrypted.certificate or web.tls_certificate
+
+
+def server_of(chosen: EncryptedSettings, addresses: Iterable[str]) -> EncryptedServer:
+    """Return what a device is told that is recognised by its address.
+
+    addresses: those that answer queries.
+    """
+    every = tuple(each for each in addresses if "%" not in each)  # a zone means nothing elsewhere
+    others = tuple(each for each in every if each != "::1" and not each.startswith("127."))
+    name, port = chosen.name, chosen.https_port
+    authority = name if port == HTTPS_PORT else f"{name}:{port}"
+    return EncryptedServer(
+        tls_name=name if chosen.tls_port else "",
+        tls_port=chosen.tls_port,
+        https_url=f"https://{authority}/dns-query" if port else "",
+        addresses=others or every,
+    )
+
+
+def find_missing(chosen: EncryptedSettings, *, has_certificate: bool) -> tuple[Missing, ...]:
+    """Return what is missing, in the order in which it is best set.
+
+    has_certificate: the settings give one; none checks the one that copdns makes itself.
+    """
+    found = {
+        Missing.PORT: not chosen.is_on,
+        Missing.NAME: not chosen.name,
+        Missing.CERTIFICATE: not has_certificate,
+    }
+    return tuple(each for each, is_missing in found.items() if is_missing)

@@ -1,0 +1,59 @@
+"""Sign a configuration profile with the certificate of encrypted DNS (CMS, RFC 5652), so that an
+Apple device says of whom it is.
+
+A process of its own signs (`python -m copdns.web.device_setup.signing`): the library takes 10 MB
+and is needed once a phone.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from base64 import b64decode, b64encode
+from pathlib import Path
+
+from copdns.events.key_files import run_process
+
+
+def sign_profile(profile: bytes, certificate: str, key: str) -> bytes:
+    """Return a profile with its signature and all certificates of a file.  It blocks.
+
+    certificate, key: files in PEM format.  Raises KeyProcessError.
+    """
+    wanted = {"profile": b64encode(profile).decode(), "certificate": certificate, "key": key}
+    command = (sys.executable, "-m", "copdns.web.device_setup.signing")
+    return b64decode(run_process(command, json.dumps(wanted)))
+
+
+def sign(profile: bytes, certificate: bytes, key: bytes) -> bytes:
+    """Return a profile inside a CMS message in DER form.
+
+    certificate, key: in PEM format; further certificates go with it, so that the device finds the
+    way to an authority that it knows.  Raises ValueError.
+    """
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes, serialization
+    from cryptography.hazmat.primitives.asymmetric import ec, rsa
+    from cryptography.hazmat.primitives.serialization import pkcs7
+
+    own, *others = x509.load_pem_x509_certificates(certificate)
+    private = serialization.load_pem_private_key(key, None)
+    if not isinstance(private, ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey):
+        raise ValueError("a profile can be signed with a key of the kind ECDSA or RSA only")
+    builder = pkcs7.PKCS7SignatureBuilder().set_data(profile)
+    builder = builder.add_signer(own, private, hashes.SHA256())
+    for each in others:
+        builder = builder.add_certificate(each)
+    # Binary: the octets stay as they are, without line ends of mail.
+    return builder.sign(serialization.Encoding.DER, [pkcs7.PKCS7Options.Binary])
+
+
+def main() -> None:
+    """Read JSON from stdin, {profile, certificate, key}, and write the message in base64."""
+    values = json.load(sys.stdin)
+    certificate, key = (Path(values[each]).read_bytes() for each in ("certificate", "key"))
+    sys.stdout.write(b64encode(sign(b64decode(values["profile"]), certificate, key)).decode())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,159 @@
+"""Devices away from home, by a token: as clients that are not ours ask, and what stays unknown."""
+
+from __future__ import annotations
+
+import json
+import socket
+import ssl
+import subprocess
+from collections.abc import Iterator
+from contextlib import ExitStack, suppress
+from pathlib import Path
+from typing import NamedTuple
+
+import dns.message
+import pytest
+
+from copdns.model.device_tokens import https_address, tls_name
+from tests.conftest import find_tool
+from tests.e2e.attackers import eventually
+from tests.e2e.test_unbound import FAMILY, authority, unbound
+from tests.encrypted_server import NAME, Certificate, make_certificate
+from tests.running import PATIENCE, Program, free_port, running
+
+pytestmark = pytest.mark.tools
+
+HERE = "127.0.0.1"
+ELSEWHERE = "127.0.77.77"  # where the device is, which nobody is to learn
+BLOCKED, FREE = "games.example", "school.example"
+WRONG = "a" * 26
+
+
+class Public(NamedTuple):
+    """A copdns whose encrypted ports are open to everyone, and its data folder."""
+
+    program: Program
+    tls: int
+    https: int
+    certificate: Certificate
+    data: Path
+
+    def make_token(self, device: str) -> dict[str, str]:
+        done = self.program.command("device", "token", "add", device, "--json")
+        assert done.returncode == 0, done.stderr
+        made: dict[str, str] = json.loads(done.stdout)
+        return made
+
+    def kdig(self, *words: str, name: str = NAME) -> subprocess.CompletedProcess[str]:
+        trust = [f"+tls-ca={self.certificate.path}", f"+tls-hostname={name}"]
+        source = ["-b", ELSEWHERE, "+timeout=5", "+retry=0"]
+        where = [f"@{HERE}", *source, *words, *trust]
+        return subprocess.run(
+            [find_tool("kdig"), *where, "+edns", FREE, "A", BLOCKED, "A"],
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE,
+            check=False,
+        )
+
+    def over_tls(self, token: str) -> subprocess.CompletedProcess[str]:
+        return self.kdig("-p", str(self.tls), "+tls", name=tls_name(NAME, token))
+
+    def over_https(self, path: str) -> subprocess.CompletedProcess[str]:
+        return self.kdig("-p", str(self.https), f"+https={path}")
+
+
+@pytest.fixture(scope="module")
+def public(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Public]:
+    folder = tmp_path_factory.mktemp("public")
+    (folder / "family.yaml").write_text(json.dumps(FAMILY))
+    made = make_certificate(folder)
+    tls, https = free_port(), free_port()
+    settings = {
+        "household": "family.yaml",
+        "rebinding": {"enabled": False},
+        "encrypted": {
+            "tls_port": tls,
+            "https_port": https,
+            "name": NAME,
+            "public": True,
+            "certificate": str(made.path),
+            "key": str(made.path),
+        },
+    }
+    with ExitStack() as stack:
+        upstream = stack.enter_context(unbound(folder / "upstream", *authority(folder)))
+        program = stack.enter_context(running(folder, settings, upstreams=[upstream]))
+        yield Public(program, tls, https, made, folder)
+
+
+def is_mias(done: subprocess.CompletedProcess[str]) -> bool:
+    """Tell whether what is allowed came, and what is blocked for Mia did not."""
+    said = done.stdout + done.stderr
+    return "127.0.0.2" in said and "EDE: 17 (Filtered)" in said
+
+
+def test_a_device_is_known_by_name_and_by_path_and_nobody_else_is_answered(public: Public) -> None:
+    token = public.make_token("tablet")
+    assert token["tls_name"] == tls_name(NAME, token["secret"])
+    assert token["https_address"] == https_address(NAME, public.https, token["secret"])
+    path = f"/dns-query/{token['secret']}"
+    eventually(lambda: is_mias(public.over_tls(token["secret"])))
+    assert is_mias(public.over_https(path))
+    refused = [public.over_tls(WRONG), public.kdig("-p", str(public.tls), "+tls")]
+    refused += [public.over_https(each) for each in ("/dns-query", f"/dns-query/{WRONG}")]
+    for done in refused:
+        assert "127.0.0.2" not in done.stdout
+        assert "HEADER" not in done.stdout
+
+
+def wait_for_end(connection: ssl.SSLSocket) -> None:
+    """Read until the other side ends the connection; TimeoutError where it does not."""
+    with suppress(ConnectionError, ssl.SSLError):
+        while connection.recv(4096):
+            pass
+
+
+def test_a_revoked_token_ends_its_open_connections(public: Public) -> None:
+    token = public.make_token("phone")
+    name = tls_name(NAME, token["secret"])
+    eventually(lambda: "127.0.0.2" in public.over_tls(token["secret"]).stdout)
+    context = ssl.create_default_context(cafile=str(public.certificate.path))
+    with (
+        socket.create_connection((HERE, public.tls), PATIENCE, (ELSEWHERE, 0)) as sock,
+        context.wrap_socket(sock, server_hostname=name) as connection,
+    ):
+        query = dns.message.make_query(FREE, "A").to_wire()
+        connection.sendall(len(query).to_bytes(2, "big") + query)
+        assert connection.recv(2) != b""
+        done = public.program.command("device", "token", "revoke", "phone", token["token"])
+        assert done.returncode == 0, done.stderr
+        wait_for_end(connection)
+    assert "HEADER" not in public.over_tls(token["secret"]).stdout
+
+
+def test_where_a_token_was_used_is_told_to_nobody(public: Public) -> None:
+    """No page, log, event, metric, file or backup has the address, or whether it is at home."""
+    token = public.make_token("tablet")
+    eventually(lambda: is_mias(public.over_tls(token["secret"])))
+    for path in ("/metrics", "/readyz", "/"):
+        assert ELSEWHERE not in public.program.get(path)
+    backup = public.data / "a.backup"
+    assert public.program.command("backup", str(backup)).returncode == 0
+    for words in (("log", "--json"), ("device", "list", "--json"), ("device", "unknown", "--json")):
+        assert ELSEWHERE not in public.program.command(*words).stdout
+    shown = ELSEWHERE.encode()
+    packed = socket.inet_aton(ELSEWHERE)
+    for file in public.data.rglob("*"):
+        if file.is_file():
+            octets = file.read_bytes()
+            assert shown not in octets, file
+            assert packed not in octets, file
+    assert shown not in b"".join(public.program.output._parts)
+    log = json.loads(public.program.command("log", "--json").stdout)
+    assert {each["profile"] for each in log if each["name"] == BLOCKED} == {"mia"}
+
+
+def test_doctor_says_that_strangers_get_nothing(public: Public) -> None:
+    said = public.program.command("doctor").stdout
+    assert f"port {public.tls} (encrypted): answers only devices with a token" in said

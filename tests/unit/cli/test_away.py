@@ -1,0 +1,53 @@
+"""`copdns doctor` about devices away from home: certificate, name, and what the address means."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from copdns.cli.doctor.away import check_certificate, judge_addresses
+from copdns.cli.doctor.finding import FindingStatus
+from tests.encrypted_server import make_certificate
+
+NAME = "dns.example"
+
+
+def test_a_certificate_must_be_for_the_name_and_for_the_tokens_before_it(tmp_path: Path) -> None:
+    file = str(make_certificate(tmp_path).path)
+    for wanted, status in (
+        (NAME, FindingStatus.OK),
+        (f"*.{NAME}", FindingStatus.OK),
+        ("other.example", FindingStatus.FAIL),
+    ):
+        (found,) = check_certificate(file, [wanted])
+        assert found.status is status
+        assert wanted in found.what
+
+
+def test_no_certificate_or_a_broken_one_is_told(tmp_path: Path) -> None:
+    (own,) = check_certificate("", [NAME])
+    assert own.status is FindingStatus.WARN
+    broken = tmp_path / "x.pem"
+    broken.write_text("x")
+    for file in (broken, tmp_path / "none.pem"):
+        (found,) = check_certificate(str(file), [NAME])
+        assert found.status is FindingStatus.FAIL
+
+
+@pytest.mark.parametrize(
+    ("addresses", "status", "said"),
+    [
+        ([], FindingStatus.FAIL, "leads nowhere"),
+        (["192.168.1.2"], FindingStatus.WARN, "only devices at home"),
+        (["100.64.3.4"], FindingStatus.WARN, "shares among customers"),
+        (["1.1.1.1"], FindingStatus.OK, "from outside"),
+        (["192.168.1.2", "2606:4700::1"], FindingStatus.OK, "from outside"),
+    ],
+)
+def test_the_address_says_whether_anyone_outside_gets_here(
+    addresses: list[str], status: FindingStatus, said: str
+) -> None:
+    found = judge_addresses(NAME, addresses)
+    assert found.status is status
+    assert said in found.what

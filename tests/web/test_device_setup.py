@@ -1,0 +1,288 @@
+"""Encrypted DNS on a device: what the dashboard and the child's page say, give and test."""
+
+from __future__ import annotations
+
+import json
+import plistlib
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import dns.message
+import pytest
+
+from copdns.config import EncryptedSettings, Settings
+from copdns.model.household import Band
+from copdns.network.probes import NAMES_PER_CODE, probe_names
+from tests.home import Home
+from tests.household import GUEST, LISTENER, MIA, TOM, asker, family
+from tests.unit.certificates import NAME, between, root, server
+from tests.web.site import HTML, PAGES, Client, Site, send, text
+
+URL = f"https://{NAME}:8443/dns-query"
+DESK = "/guardian/devices/mia-phone/setup"
+PROFILE = "copdns.mobileconfig"
+
+
+@pytest.fixture
+def site() -> Site:
+    return Site(Home(family(MIA, TOM)))
+
+
+@pytest.fixture
+def ready(site: Site, tmp_path: Path) -> Site:
+    """A home that serves both ways, with a certificate that its own authority signed."""
+    own = server()
+    (tmp_path / "dns.pem").write_bytes(own.pem + between().pem)
+    (tmp_path / "dns.key").write_bytes(own.key_pem)
+    site.settings = Settings(
+        encrypted=EncryptedSettings(
+            name=NAME,
+            tls_port=853,
+            https_port=8443,
+            certificate=str(tmp_path / "dns.pem"),
+            key=str(tmp_path / "dns.key"),
+        )
+    )
+    return site
+
+
+def changed(site: Site, **values: object) -> None:
+    chosen = site.settings.encrypted.model_copy(update=values)
+    site.settings = site.settings.model_copy(update={"encrypted": chosen})
+
+
+async def read(client: Client, path: str) -> str:
+    """Return a page without marks of direction."""
+    return re.sub("[\u2068\u2069]", "", await text(client, path))
+
+
+async def downloaded(client: Client, path: str) -> bytes:
+    reply = await client.get(path)
+    assert reply.status == 200
+    assert f'filename="{path.rpartition("/")[2].partition("?")[0]}"' in str(
+        reply.headers["Content-Disposition"]
+    )
+    return await reply.read()
+
+
+def come(site: Site, who: str, code: str, transport: str, count: int = NAMES_PER_CODE) -> None:
+    """Let a device's browser look up the names of a test."""
+    for name in probe_names(code)[:count]:
+        wire = dns.message.make_query(name, "A").to_wire()
+        assert site.home.send(wire, asker(who, transport))
+
+
+# --- the child's pages ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("band", "says", "not_says"),
+    [
+        (Band.TO_9, "sealed envelope", "encrypted"),
+        (Band.TO_12, "sealed envelope", "encrypted."),
+        (Band.TO_15, "Others on the Wi-Fi: no names of sites", "envelope"),
+    ],
+)
+async def test_a_child_reads_what_changes_and_who_sees_what(
+    client: Client, ready: Site, band: Band, says: str, not_says: str
+) -> None:
+    await ready.store.change(
+        "home",
+        lambda home: replace(
+            home, profiles=(replace(home.profiles[0], band=band), *home.profiles[1:])
+        ),
+        author="",
+        what="",
+        now=ready.now,
+    )
+    await ready.follow()
+    page = await read(client, "/device/setup")
+    before = page.partition("<details")[0]
+    assert says in before
+    assert not_says not in before
+    assert "the same as before" in before
+    assert "To remove it:" in page
+    assert f'href="/device/setup/{PROFILE}"' in page
+
+
+async def test_a_home_without_it_says_so_and_offers_nothing(client: Client, site: Site) -> None:
+    page = await read(client, "/device/setup")
+    assert "This is not set up in your home." in page
+    assert PROFILE not in page
+    assert (await client.get(f"/device/setup/{PROFILE}")).status == 404
+    assert "/device/setup" not in await read(client, "/me")
+
+
+async def test_the_page_about_privacy_leads_there(client: Client, ready: Site) -> None:
+    assert 'href="/device/setup"' in await read(client, "/me")
+
+
+async def test_a_device_that_nobody_named_is_told_so(client: Client, ready: Site) -> None:
+    ready.who = GUEST
+    for path in ("/device/setup", f"/device/setup/{PROFILE}"):
+        assert (await client.get(path, headers=HTML)).status == 403
+
+
+async def test_a_child_gets_a_signed_profile_for_home_only(client: Client, ready: Site) -> None:
+    signed = await downloaded(client, f"/device/setup/{PROFILE}")
+    begin, end = signed.index(b"<?xml"), signed.index(b"</plist>") + len(b"</plist>")
+    profile = plistlib.loads(signed[begin:end])
+    assert not signed.startswith(b"<?xml"), "inside a signature"
+    (payload,) = profile["PayloadContent"]
+    assert payload["DNSSettings"]["ServerURL"] == URL
+    assert payload["OnDemandRules"][-1] == {"Action": "Disconnect"}
+    assert "Remove Profile" in profile["PayloadDescription"]
+
+
+async def test_a_profile_is_in_the_readers_language(client: Client, ready: Site) -> None:
+    reply = await client.get(f"/device/setup/{PROFILE}", headers={"Accept-Language": "fr"})
+    signed = await reply.read()
+    end = signed.index(b"</plist>") + len(b"</plist>")
+    profile = plistlib.loads(signed[signed.index(b"<?xml") : end])
+    assert "this sends" not in profile["PayloadDescription"].lower()
+
+
+async def test_a_key_that_cannot_sign_leaves_a_profile_without_signature(
+    client: Client, ready: Site
+) -> None:
+    changed(ready, key=ready.settings.encrypted.certificate)
+    profile = plistlib.loads(await downloaded(client, f"/device/setup/{PROFILE}"))
+    assert profile["PayloadType"] == "Configuration"
+
+
+async def test_a_port_that_android_does_not_know_is_not_offered(
+    client: Client, ready: Site
+) -> None:
+    assert "Private DNS" in await read(client, "/device/setup")
+    changed(ready, tls_port=8853, https_port=0)
+    page = await read(client, "/device/setup")
+    assert "Private DNS" not in page
+    assert PROFILE not in page
+
+
+# --- the test -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("transport", "count", "says"),
+    [
+        ("tls", NAMES_PER_CODE, "uses copdns, and it is encrypted"),
+        ("https", NAMES_PER_CODE, "uses copdns, and it is encrypted"),
+        ("udp", NAMES_PER_CODE, "but it is not encrypted"),
+        ("tls", 2, "also uses another DNS server"),
+        ("tls", 0, "is not using copdns"),
+    ],
+)
+async def test_a_device_is_told_by_which_way_it_came(
+    client: Client, site: Site, transport: str, count: int, says: str
+) -> None:
+    code = _code(await read(client, "/device/test"))
+    come(site, "mia", code, transport, count)
+    page = await read(client, f"/device/test/{code}")
+    assert says in page
+    assert ("It has the rules of someone in this home." in page) is (count > 0)
+    assert "Mia" not in page, "this browser is not linked"
+
+
+async def test_a_linked_browser_is_told_whose_rules_it_has(client: Client, site: Site) -> None:
+    await send(client, "/device")
+    code = _code(await read(client, "/device/test"))
+    come(site, "mia", code, "tls")
+    assert "Mia's rules apply here." in await read(client, f"/device/test/{code}")
+
+
+async def test_the_pictures_of_a_test_come_from_names_of_ours_alone(client: Client) -> None:
+    reply = await client.get("/device/test", headers=HTML)
+    assert "img-src 'self' http://*.probe.home.arpa" in reply.headers["Content-Security-Policy"]
+    assert (await reply.text()).count("/protection/dot/") == NAMES_PER_CODE
+
+
+async def test_an_odd_code_is_replaced(client: Client) -> None:
+    page = await read(client, "/device/test?code=%22%3E%3Cscript%3E")
+    assert "<script>" not in page
+    assert len(_code(page)) == 8
+    assert _code(await read(client, "/device/test?code=k7qf2m9d")) == "k7qf2m9d"
+
+
+# --- the dashboard --------------------------------------------------------------------------------
+
+
+@pytest.mark.logged_in
+async def test_the_dashboard_names_what_is_missing_and_where(client: Client, site: Site) -> None:
+    for path in (DESK, "/guardian/encrypted"):
+        page = await read(client, path)
+        for setting in ("encrypted.tls_port", "encrypted.name", "encrypted.certificate"):
+            assert setting in page
+        assert URL not in page
+    assert (await client.get(f"{DESK}/{PROFILE}")).status == 404
+
+
+@pytest.mark.logged_in
+async def test_the_dashboard_has_steps_files_and_ways_back(client: Client, ready: Site) -> None:
+    page = await read(client, DESK)
+    assert "What is missing" not in page
+    assert page.count("To remove it:") == 5
+    for file in set(re.findall(rf'href="({DESK}/[^"]*)"', page)):
+        assert await downloaded(client, file)
+    assert URL in page
+    assert f"Add-DnsClientDohServerAddress -ServerAddress &#39;{LISTENER}&#39;" in page
+    assert '<path d="M' in page
+    assert f"{PAGES.door}device/setup" in page
+
+
+@pytest.mark.logged_in
+async def test_what_a_family_chooses_is_in_the_files(client: Client, ready: Site) -> None:
+    page = await read(client, f"{DESK}?networks=Blue+door&strict=on")
+    (link,) = set(re.findall(rf'href="({DESK}/policies.json[^"]*)"', page))
+    policies = json.loads(await downloaded(client, link.replace("&amp;", "&")))
+    assert policies["policies"]["DNSOverHTTPS"]["Fallback"] is False
+    (link,) = set(re.findall(rf'href="({DESK}/{PROFILE}[^"]*)"', page))
+    assert b"Blue door" in await downloaded(client, link.replace("&amp;", "&"))
+
+
+@pytest.mark.logged_in
+async def test_the_dashboard_says_who_came_by_which_way(client: Client, ready: Site) -> None:
+    code = _code(await read(client, DESK), "device/test?code=")
+    assert "Nothing has come from this device yet" in await read(client, f"{DESK}?code={code}")
+    come(ready, "mia", code, "tls")
+    page = await read(client, f"{DESK}?code={code}")
+    assert "This device uses copdns, as Mia's." in page
+    assert "It is encrypted: DNS over TLS." in page
+    other = await read(client, f"/guardian/devices/tom-phone/setup?code={code}")
+    assert "This is another device: it uses copdns, as Mia's." in other
+
+
+@pytest.mark.logged_in
+async def test_a_test_of_another_household_is_not_shown(client: Client, ready: Site) -> None:
+    client_of_others = ready.home.resolver.snapshot.identify(asker())._replace(household="other")
+    (name, *_) = probe_names("k7qf2m9d")
+    ready.probes.note_query(name, asker("mia", "tls"), client_of_others, ready.now)
+    assert "Nothing has come" in await read(client, f"{DESK}?code=k7qf2m9d")
+
+
+@pytest.mark.logged_in
+async def test_a_device_that_is_not_there_has_no_page(client: Client, ready: Site) -> None:
+    for path in ("/guardian/devices/nothing/setup", f"/guardian/devices/nothing/setup/{PROFILE}"):
+        assert (await client.get(path, headers=HTML)).status == 404
+
+
+@pytest.mark.logged_in
+async def test_the_certificate_is_looked_at_as_devices_do(
+    client: Client, ready: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "known.pem").write_bytes(root().pem)
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "known.pem"))
+    changed(ready, name="other.example")
+    page = await read(client, "/guardian/encrypted")
+    assert "Your devices will refuse it" in page
+    assert "The certificate is for" in page
+    assert "Refused by:" in page
+    changed(ready, certificate=str(tmp_path / "gone.pem"))
+    assert "gone.pem: No such file" in await read(client, "/guardian/encrypted")
+
+
+def _code(page: str, before: str = "/device/test/") -> str:
+    found = re.search(re.escape(before) + "([0-9a-z]{8})", page)
+    assert found
+    return found[1]
