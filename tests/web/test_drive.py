@@ -11,8 +11,7 @@ from tests.web.browsing import CHROMIUM, WINDOWLESS, Drive
 
 
 async def times(first: int, second: int) -> int:
-    await asyncio.sleep(0)
-    return first * second
+    return await asyncio.to_thread(int.__mul__, first, second)
 
 
 @pytest.mark.tools
