@@ -90,6 +90,7 @@ OPERATIONS: dict[str, tuple[str, str, Any]] = {
     "sends names home again": ("DELETE", "/splits/there.example", None),
     "sends all names elsewhere": ("PUT", "/upstreams", {"upstreams": ["192.0.2.53"]}),
     "sends all names home again": ("DELETE", "/upstreams", None),
+    "gives a device a token": ("POST", "/devices/mia-phone/tokens", None),
     "tries who answers": ("POST", "/upstreams/try", {"upstreams": ["192.0.2.53"]}),
     "adds a list": ("POST", "/lists/own", {"title": "Boards", "text": "chess.example"}),
     "changes a list": (
@@ -107,13 +108,13 @@ OPERATIONS: dict[str, tuple[str, str, Any]] = {
     "rewrites a public site": ("PUT", "/rewrites/*.bank.example.com", {"target": "start.example"}),
     "rewrites it no longer": ("DELETE", "/rewrites/=old.example.com", None),
     "makes a key for a program": ("POST", "/tokens", {"label": "Lamp", "scopes": ["give_time"]}),
-    "makes a token for a device": ("POST", "/devices/mia-phone/tokens", None),
 }
+# What programs need for them, besides.
+MAY = (Permission.EXPORT, Permission.EDIT_HOUSEHOLD, Permission.EDIT_DEVICES)
 FOR_PEOPLE_ONLY = {
     *("invites somebody", "makes a code for somebody", "erases", "wants a full log"),
     *("makes a key for a program", "has summaries sent"),
 }
-SCOPES = (Permission.EXPORT, Permission.EDIT_HOUSEHOLD, Permission.EDIT_DEVICES)
 # Operations that ask for nothing where the name is of a private zone.
 FOR_PUBLIC_SITES = {
     *("answers a public site", "answers it no longer"),
@@ -270,7 +271,7 @@ async def tried(
 async def test_a_token_from_before_is_told_that_this_is_for_people(
     client: Client, site: Site, filled: dict[str, str], what: str
 ) -> None:
-    scopes = [*SCOPES, Permission.SEE_PROFILES]
+    scopes = [*MAY, Permission.SEE_PROFILES]
     program = await caller(client, site, scopes, name="Ben")
     before = await stored(site)
     told = await tried(program, what, filled, 403)
@@ -283,7 +284,7 @@ async def test_a_token_from_before_is_told_that_this_is_for_people(
 async def test_a_token_that_was_made_for_it_may(
     client: Client, site: Site, filled: dict[str, str], what: str
 ) -> None:
-    scopes = [*SCOPES, Permission.STEP_UP]
+    scopes = [*MAY, Permission.STEP_UP]
     await tried(await caller(client, site, scopes, name="Ben"), what, filled)
 
 
@@ -330,17 +331,17 @@ async def test_the_document_says_which_operations_they_are(client: Client) -> No
         if each.get("x-step-up")
     }
     meant = {
-        (method, path.replace("{reviewer}", "{account}").replace("/mia/", "/{profile}/"))
+        (
+            method,
+            path.replace("{reviewer}", "{account}")
+            .replace("/mia/", "/{profile}/")
+            .replace("/mia-phone/", "/{device}/"),
+        )
         for what, (method, path, _) in OPERATIONS.items()
         if what not in FOR_PUBLIC_SITES and method != "PATCH"  # some calls alone
     }
     here = {
-        (
-            method,
-            re.sub(r"/splits/.*", "/splits/{domain}", path)
-            .replace("/board-games", "/{list}")
-            .replace("/mia-phone/", "/{device}/"),
-        )
+        (method, re.sub(r"/splits/.*", "/splits/{domain}", path).replace("/board-games", "/{list}"))
         for method, path in meant
     }
     here.add(("DELETE", "/profiles/{profile}"))  # tried in test_api_profiles.py
@@ -355,7 +356,7 @@ async def test_the_document_says_which_operations_they_are(client: Client) -> No
 TOLD = {
     "accounts.code": "making a code for someone else's account",
     "accounts.invite": "inviting someone",
-    "device_tokens.make": "making a token by which a [device is recognised]",
+    "device_tokens.make": "making a [device's token]",
     "facts.accept": "accepting what newer [facts](facts.md#what-waits) would take away",
     "facts.rollback": "going back to earlier ones",
     "house.export": "exporting what is recorded about someone, or the household",
