@@ -7,13 +7,14 @@ they take memory, and no query waits for a file.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING
 
 import structlog
 
 from copdns.config import Settings
 from copdns.dns.structured_error import StructuredText
+from copdns.household.edit_checks import private_names
 from copdns.model.errors import ListError
 from copdns.model.household import Household, Profile
 from copdns.model.verdict import Verdict
@@ -118,7 +119,7 @@ class StructuredReasons:
             phrases,
             level_of(profile.band) if profile else Level.FULL,
             self._title,
-            [*_private_names(household)],
+            [*private_names(household)],
             now,
             _zone(household, profile),
             policy.child_page.partition("://")[2].rstrip("/"),
@@ -137,11 +138,3 @@ class StructuredReasons:
 
 def _zone(household: Household, profile: Profile | None) -> str:
     return (household.local_to(profile) if profile else household).timezone
-
-
-def _private_names(household: Household) -> Iterator[str]:
-    yield household.name
-    for each in household.profiles:
-        yield from (each.id, each.name)
-    for device in household.devices:
-        yield from (device.id, device.name)

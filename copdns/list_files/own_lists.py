@@ -18,7 +18,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from copdns.household.edit_checks import free_slug
+from copdns.household.edit_checks import free_public_slug
 from copdns.household.rule_edits import speaking_of
 from copdns.list_files.facts import Facts, load_facts
 from copdns.list_files.load import catalogue_slugs, files_of
@@ -376,7 +376,8 @@ def keep_list(
     and ListError for a text that is refused as a whole.
     """
     title, text = _read_title(wanted.title), tidy_text(wanted.text)
-    slug = before.slug if before else free_slug(title, _all_slugs(catalogue, taken), "list")
+    there = _all_slugs(catalogue, taken)
+    slug = before.slug if before else free_public_slug(title, there, "list", household)
     own = OwnList(
         slug,
         title,

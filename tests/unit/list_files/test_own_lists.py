@@ -228,3 +228,11 @@ def test_the_book_of_no_list_is_mended_too(kept: OwnLists) -> None:
         (kept.folder / name).write_text("{")
         kept.mend()
     assert kept.all() == ()
+
+
+@pytest.mark.parametrize("title", ["Mia's games", "Not for MIA", "Mias Spiele", "mia"])
+def test_a_slug_that_answers_name_is_nobodys_name(kept: OwnLists, title: str) -> None:
+    """The plain text of an extended error has it, in clear text (docs/reasons.md)."""
+    own = keep(kept, title).own
+    assert (own.slug, own.title) == ("list", title)
+    assert keep(kept, "Miami").own.slug == "miami"
