@@ -17,7 +17,7 @@ from aiohttp import web
 
 from copdns.accounts.roles import Permission, may
 from copdns.household.check import KnownIds, is_protected
-from copdns.household.edit_checks import free_slug
+from copdns.household.edit_checks import free_public_slug
 from copdns.household.name_edits import (
     remove_local_name,
     remove_rewrite,
@@ -265,7 +265,8 @@ async def add_own_service(request: web.Request) -> web.Response:
     ):  # the form was sent twice
         raise web.HTTPSeeOther(PAGE)
     known = home.context.known_ids()
-    slug = free_slug(title, {*known.services, *(each.slug for each in there)}, "service")
+    taken = {*known.services, *(each.slug for each in there)}
+    slug = free_public_slug(title, taken, "service", home.household)
     edit = partial(add_service, slug=slug, title=title, names=found, known=known, contact=contact)
     await home.change(f"service {slug} added", edit)
     raise web.HTTPSeeOther(PAGE)
