@@ -31,6 +31,7 @@ from copdns.lists.own_lists import (
     MAX_LISTS,
     MAX_TITLE,
     LineReport,
+    OwnChange,
     OwnList,
     guess_format,
     read_lines,
@@ -202,6 +203,27 @@ class OwnLists:
         with self._changing() as found:
             found.pop(slug, None)
 
+    def take_back(self, change: OwnChange) -> None:
+        """Put a list back as it was before a change.
+
+        Raises HouseholdError where it is not as that change left it: another process may have
+        changed it a moment ago.
+        """
+        slug = next(each[0].slug for each in change if each is not None)
+        with self._changing() as found:
+            own, file = found.get(slug, (None, ""))
+            if (None if own is None else (own, self._read_text(file))) != change.after:
+                raise HouseholdError(
+                    "something else was changed since then, so this can no longer be undone; "
+                    "nothing was changed now"
+                )
+            if change.before is None:
+                del found[slug]
+            else:
+                file = _file_name(*change.before)
+                self._write(file, change.before[1])
+                found[slug] = change.before[0], file
+
     @contextmanager
     def _changing(self, *, anew: bool = False) -> Iterator[dict[str, tuple[OwnList, str]]]:
         """Yield the book, and write it as it is afterwards.  anew: yield an empty one."""
@@ -211,9 +233,14 @@ class OwnLists:
                 fcntl.flock(lock, fcntl.LOCK_EX)
                 self._give_to_owner(self.folder / _LOCK)
                 found = {} if anew else self._read()
+                is_known = anew or any(each.exists() for each in self._twins(_BOOK))
                 yield found
                 self._write(_BOOK, _book_text(found))
-                self._clear({each.name for _, file in found.values() for each in self._twins(file)})
+                self._sync_folder()  # else a power cut could leave an older book, without its texts
+                if is_known:  # where both files of the book were gone, somebody may need the texts
+                    self._clear(
+                        {each.name for _, file in found.values() for each in self._twins(file)}
+                    )
         except OSError as error:
             raise HouseholdError(
                 "the list could not be saved (%(why)s)", why=error.strerror or str(error)
@@ -222,6 +249,14 @@ class OwnLists:
             raise HouseholdError(
                 "the file of your own lists is damaged; restore a backup"
             ) from error
+
+    def _sync_folder(self) -> None:
+        """Have it on the disk which files there are."""
+        handle = os.open(self.folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
 
     def _make_folder(self) -> None:
         if not self.folder.is_dir():

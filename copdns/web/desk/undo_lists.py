@@ -23,19 +23,11 @@ async def undo_own(
 
     def put_back() -> None:
         lists = context.updates.own
-        slug = next(each[0].slug for each in own if each is not None)
-        now = lists.find(slug)
-        if (None if now is None else (now, lists.text(slug))) != own.after:
-            raise HouseholdError(
-                "something else was changed since then, so this can no longer be undone; nothing "
-                "was changed now"
-            )
-        if now is not None and (own.before is None or own.before[0].category != now.category):
-            require_unused(lists, household, now)
-        if own.before is None:
-            lists.remove(slug)
-        else:
-            lists.put(*own.before)
+        if own.after is not None and (
+            own.before is None or own.before[0].category != own.after[0].category
+        ):
+            require_unused(lists, household, own.after[0])
+        lists.take_back(own)
 
     try:
         await asyncio.to_thread(put_back)

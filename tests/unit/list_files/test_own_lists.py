@@ -19,7 +19,7 @@ from copdns.list_files.own_lists import (
     remove_list,
     report_lines,
 )
-from copdns.lists.own_lists import MAX_LISTS, LineOutcome, OwnList
+from copdns.lists.own_lists import MAX_LISTS, LineOutcome, OwnChange, OwnList
 from copdns.lists.parse import ListFormat
 from copdns.model.errors import BackupError, HouseholdError, ListError
 from copdns.model.household import Household
@@ -236,3 +236,28 @@ def test_a_slug_that_answers_name_is_nobodys_name(kept: OwnLists, title: str) ->
     own = keep(kept, title).own
     assert (own.slug, own.title) == ("list", title)
     assert keep(kept, "Miami").own.slug == "miami"
+
+
+def test_a_change_is_taken_back_only_where_nobody_made_another_one(kept: OwnLists) -> None:
+    kept.put(OWN, "chess.example\n")
+    first, second = (OWN, "chess.example\n"), (replace(OWN, changed_at=8), "go.example\n")
+    kept.put(*second)
+    OwnLists(kept.folder.parent).put(replace(OWN, changed_at=9), "poker.example\n")
+    with pytest.raises(HouseholdError, match="no longer be undone"):
+        kept.take_back(OwnChange(first, second))
+    assert kept.text("boards") == "poker.example\n"
+    kept.put(*second)
+    kept.take_back(OwnChange(first, second))
+    assert (kept.all(), kept.text("boards")) == ((OWN,), "chess.example\n")
+    kept.take_back(OwnChange(None, first))
+    assert kept.all() == ()
+    kept.take_back(OwnChange(first, None))
+    assert kept.text("boards") == "chess.example\n"
+
+
+def test_without_both_files_of_the_book_the_texts_stay(kept: OwnLists) -> None:
+    kept.put(OWN, "chess.example\n")
+    for name in ("book.json", "book.copy"):
+        (kept.folder / name).unlink()
+    kept.put(replace(OWN, slug="more"), "go.example\n")
+    assert len(list(kept.folder.glob("boards-*"))) == 2
