@@ -28,6 +28,9 @@ MAX_MESSAGE: Final = 65_535  # octets
 
 _LENGTH: Final = 2  # octets before a message
 MAX_STREAM_DATA: Final = _LENGTH + MAX_MESSAGE  # octets of a stream
+# Octets of a connection that are no whole query yet, as many as over HTTPS: what aioquic keeps room
+# for, which is far more than came where a client sends the end of a stream first.
+MAX_HELD: Final = 1 << 18
 _ONE_WAY: Final = 2  # bit of the number of a stream that only its maker writes to
 
 
@@ -90,7 +93,10 @@ class Streams(Speaker):
         streams = self._quic._streams
         if len(streams) > MAX_STREAMS or self._in_flight > MAX_STREAMS:
             return True
-        return any(each.receiver.highest_offset > MAX_STREAM_DATA for each in streams.values())
+        if any(each.receiver.highest_offset > MAX_STREAM_DATA for each in streams.values()):
+            return True
+        held = sum(len(each.receiver._buffer) for each in streams.values())
+        return held + sum(map(len, self._unread.values())) > MAX_HELD
 
     def _use(self, event: QuicEvent) -> None:
         if isinstance(event, StreamDataReceived):

@@ -34,6 +34,8 @@ from copdns.server.quic import QuicPort, QuicServer, make_configuration
 from copdns.server.quic_streams import (
     EXCESSIVE_LOAD,
     INTERNAL_ERROR,
+    MAX_HELD,
+    MAX_STREAM_DATA,
     MAX_STREAMS,
     NO_ERROR,
     PROTOCOL_ERROR,
@@ -282,6 +284,22 @@ async def test_a_stream_without_end_is_not_kept(here: QuicDesk) -> None:
             client.transmit()
             await turn()
     assert client.ended in (PROTOCOL_ERROR, EXCESSIVE_LOAD)
+
+
+async def test_what_is_held_of_a_connection_is_bounded_however_little_came(here: QuicDesk) -> None:
+    """The last octet of a stream comes alone, and aioquic keeps room for all before it."""
+    client = await here.greet()
+    quic = client._quic
+    quic._remote_max_data = 1 << 30  # as the server allows by and by
+    streams = MAX_HELD // MAX_STREAM_DATA + 2
+    assert streams < MAX_STREAMS
+    for _ in range(streams):
+        stream = quic.get_next_available_stream_id()
+        quic.send_stream_data(stream, bytes(MAX_STREAM_DATA))
+        quic._streams[stream].sender._pending.subtract(0, MAX_STREAM_DATA - 1)
+        client.transmit()
+    assert await client.end() == EXCESSIVE_LOAD
+    assert here.quic.clients == {}
 
 
 async def test_a_question_that_is_cancelled_is_forgotten(here: QuicDesk) -> None:
