@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from abc import abstractmethod
+from contextlib import suppress
 from typing import Final
 
 from aioquic.quic.connection import QuicConnection
@@ -169,7 +170,8 @@ class Streams(Speaker):
             return
         reply = grant_wishes(reply, PADDING, 0.0)  # section 5.4
         octets = len(reply).to_bytes(_LENGTH, "big") + reply
-        self._quic.send_stream_data(stream, octets, end_stream=True)
+        with suppress(RuntimeError):  # the client gave the stream up before it asked
+            self._quic.send_stream_data(stream, octets, end_stream=True)
 
 
 def _may_be_asked(message: bytes) -> bool:
