@@ -18,6 +18,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from tests.reading_lists import keep_what_is_read
+from tests.templates import keep_compiled_templates
 
 keep_what_is_read()
 
@@ -36,7 +37,9 @@ def pytest_configure(config: pytest.Config) -> None:
         # As for what a script starts in the background: all programs of tests would ignore Ctrl-C.
         signal.signal(signal.SIGINT, signal.default_int_handler)
     worker = getattr(config, "workerinput", None)  # of pytest-xdist
-    if worker is not None:
+    if worker is None:
+        config.add_cleanup(keep_compiled_templates())
+    else:
         number = int(worker["workerid"].removeprefix("gw"))
         config.args = _from_ones_share(config.args, number / worker["workercount"])
 

@@ -9,7 +9,8 @@ end of the socket is closed, this process ends, and what it has begun goes on.
 
 A process that is begun here does what `python -m copdns` does, from its arguments to its end, in
 the given environment and with no other descriptor open.  What differs: who has read its code and
-the languages of pages, so that its memory is partly this process's, and that variables by which
+the languages of pages, so that its memory is partly this process's, that a template of pages which
+another process compiled is not compiled again (tests/templates.py), and that variables by which
 Python or the C library are another (PYTHON..., LC_..., TZ, LD_PRELOAD) are those of this process.
 """
 
@@ -30,6 +31,7 @@ from typing import NamedTuple, TextIO
 
 import copdns
 from copdns.app.memory_use import leave_out_extras
+from tests.templates import take_compiled_templates
 
 MOST = 1 << 18  # octets of a message
 
@@ -48,6 +50,7 @@ class Wanted(NamedTuple):
 def main() -> None:
     import_all()
     read_languages()
+    take_compiled_templates()
     gc.collect()
     gc.freeze()  # a search for garbage in a child would write to, and so copy, what is shared
     wanted = serve(socket.socket(fileno=int(sys.argv[1])))

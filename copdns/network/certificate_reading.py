@@ -10,11 +10,13 @@ from __future__ import annotations
 import json
 import ssl
 import sys
+import warnings
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
 from cryptography import x509
+from cryptography.utils import CryptographyDeprecationWarning
 
 from copdns.model.errors import CertificateError
 from copdns.model.sentences import Sentence, Value
@@ -51,7 +53,10 @@ def read_roots() -> tuple[x509.Certificate, ...]:
             pem = _BEGIN + part.partition(_END)[0] + _END + b"\n"
             if pem not in found:
                 try:
-                    found[pem] = x509.load_pem_x509_certificate(pem)
+                    with warnings.catch_warnings():
+                        # Of authorities whose serial number is not positive, as some old ones have.
+                        warnings.simplefilter("ignore", CryptographyDeprecationWarning)
+                        found[pem] = x509.load_pem_x509_certificate(pem)
                 except ValueError:  # of an odd old authority; the others count
                     continue
     return tuple(found.values())

@@ -362,6 +362,7 @@ class Resolver:
             if not client.is_certain:
                 screening = self.screen(requestor, moment)
                 if screening is not Screening.ANSWER:
+                    # To a response or a malformed message it is NO_REPLY as well.
                     return truncated_reply(message) if screening is Screening.TRUNCATE else NO_REPLY
                 client = self._snapshot.identify(requestor)  # screening may have found the device
             policy, body = client.policy, message[2:]
@@ -377,7 +378,8 @@ class Resolver:
                 except NotAQueryError:  # shorter than a header, or a response
                     return NO_REPLY
                 except WireError as error:
-                    # FORMERR, or NOTIMP for another opcode: see `read_query_body`.
+                    # FORMERR for no or several questions, a name that is too long or anything
+                    # malformed; NOTIMP for another opcode (dns/query.py, `read_query_body`).
                     self.recorder.count_malformed()
                     # A stranger does not learn what is wrong with its message.
                     return error_reply(message, error if client.household else _NOT_A_CLIENT)
@@ -570,7 +572,7 @@ class Resolver:
         # reply to the second query for the name is.
         cacheable = answered is None
         ede: Ede | None = None
-        if query.is_unsupported and action is not Action.REFUSE:
+        if query.is_unsupported and action is not Action.REFUSE:  # BADVERS, or REFUSED: CH, AXFR
             reply = unsupported_reply(message_id, query)
             self.recorder.count_unsupported(client, requestor, verdict, reply)
             return reply

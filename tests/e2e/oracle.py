@@ -34,6 +34,7 @@ from tests.e2e.oracle_upstream import oracle
 
 LISTENER = "127.0.0.1"
 UDP_SIZE = 1232  # octets that copdns and the upstream send at most in a datagram
+UPSTREAM_BLOCKS = {15, 16, 17}  # blocked, censored, filtered (RFC 8914)
 LOCAL_TTL, REWRITE_TTL, ANY_TTL, HELP_TTL = 300, 300, 3600, 30
 
 # RFC 8914 section 4 and its registry, by reason; a household's own reasons are "filtered".
@@ -156,6 +157,7 @@ def _given(
     found = Expected(verdict, said.rcode(), *sections)
     found.max_ttl, found.size = policy.max_ttl, size
     found.ad = bool(said.flags & dns.flags.AD) and (how.do or how.ad)
+    found.ede = _passed_on(said, how)
     if rewrite and not all(map(_is_text, _names(said.answer))):
         ede = (
             None
@@ -177,6 +179,14 @@ def _given(
         found.verdict, found.ede = inside, _ede(inside, how)
         return found
     return _blocked(policy, inside, case, listener)
+
+
+def _passed_on(said: Message, how: How) -> tuple[int, str] | None:
+    """Return the upstream's extended error as copdns passes it on (docs/reasons.md)."""
+    found = ede_of(said)
+    if how.size is None or found is None or found[0] in UPSTREAM_BLOCKS:
+        return None
+    return found[0], f"upstream: {found[1]}" if found[1] else "said by the upstream"
 
 
 def _names(section: list[RRset]) -> Iterable[Name]:
@@ -228,7 +238,7 @@ def facts_of(found: Expected, said: Message) -> ResponseFacts:
         home_addresses=tuple(
             addresses
         ),  # all of loopback; protection tells which of them is allowed
-        is_filtered=bool({15, 16, 17} & set(edes)),
+        is_filtered=bool(UPSTREAM_BLOCKS & set(edes)),
     )
 
 

@@ -155,5 +155,6 @@ def test_where_a_token_was_used_is_told_to_nobody(public: Public) -> None:
 
 
 def test_doctor_says_that_strangers_get_nothing(public: Public) -> None:
-    said = public.program.command("doctor").stdout
-    assert f"port {public.tls} (encrypted): answers only devices with a token" in said
+    done = public.program.command("doctor")
+    said = done.stdout
+    assert f"port {public.tls} (encrypted): answers only devices with a token" in said, done.stderr

@@ -46,7 +46,7 @@ MOVES = (
     r"\d{1,2}:\d\d(:\d\d)?( ?[AP]M)?",
     r'class="day-now"[^>]*',
 )
-MADE_UP = ("/protection", "/guardian/me/factor")  # pages with a new secret each time
+MADE_UP = ("/protection", "/device/test", "/guardian/me/factor")  # with a new secret each time
 OF_SESSIONS = ("session", "browser", "look", "sqlite_sequence")
 
 

@@ -9,15 +9,17 @@
         assert_accessible(mia)
 
 The fixtures `chromium` and `browsers` stand in tests/web/conftest.py; without a Chromium, or what
-drives it, their tests are skipped, and fail where CI is set.  Playwright works without an event
-loop of ours: tests with a browser are plain functions.
+drives it, their tests are skipped, and fail where CI is set.  One is there for all files that a
+process runs.  Playwright works without an event loop of ours: tests with a browser are plain
+functions.
 """
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Collection, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -27,7 +29,7 @@ from tests.running import PATIENCE, Program
 from tests.web.proxy import HTTP, Way, outside, proxy
 
 if TYPE_CHECKING:  # it is there only where a browser is, too
-    from playwright.sync_api import Browser, Locator, Page, Request
+    from playwright.sync_api import Browser, Locator, Page, Playwright, Request
 
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome")  # what it is called, by system
 # The same without windows, which has no tabs and bars of its own to draw: half the work.  Where
@@ -236,23 +238,62 @@ class Browsers:
         return self.device(program, address, screen, **more)
 
 
+class Drive:
+    """Playwright and the browsers that it drives, kept from one file of tests to the next.
+
+    Its event loop runs, for Python, from here on: `awake` is where browsers are used; elsewhere it
+    is out of the way of the loops that other tests run.
+    """
+
+    def __init__(self) -> None:
+        from playwright.sync_api import sync_playwright
+
+        self.playwright = sync_playwright().start()
+        self._loop = asyncio.get_running_loop()
+        asyncio._set_running_loop(None)
+        self._browsers: dict[str, Browser] = {}
+
+    @contextmanager
+    def awake(self) -> Iterator[None]:
+        before = asyncio._get_running_loop()  # ours, where it is awake already
+        asyncio._set_running_loop(self._loop)
+        try:
+            yield
+        finally:
+            asyncio._set_running_loop(before)
+
+    def browser(self, path: str) -> Browser:
+        """Return the Chromium that stands there; it is started where it does not run (any more)."""
+        there = self._browsers.get(path)
+        if there is None or not there.is_connected():
+            self._browsers[path] = there = launch(self.playwright, path)
+        return there
+
+    def close(self) -> None:
+        with self.awake():
+            for each in self._browsers.values():
+                each.close()
+            self.playwright.stop()
+
+
 @contextmanager
 def launched(path: str) -> Iterator[Browser]:
-    """Start a Chromium that by itself can look up nothing and so reach nothing."""
-    from playwright.sync_api import sync_playwright
+    """Start a Chromium for what follows, and end it then."""
+    with closing(Drive()) as drive, drive.awake():
+        yield drive.browser(path)
 
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=path,
-            args=[
-                "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
-                # What would make a long-lived page's scripts fast is a tenth of the work here.
-                "--js-flags=--no-opt --no-maglev",
-            ],
-            timeout=PATIENCE * 1000,
-        )
-        yield browser
-        browser.close()
+
+def launch(playwright: Playwright, path: str) -> Browser:
+    """Start a Chromium that by itself can look up nothing and so reach nothing."""
+    return playwright.chromium.launch(
+        executable_path=path,
+        args=[
+            "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
+            # What would make a long-lived page's scripts fast is a tenth of the work here.
+            "--js-flags=--no-opt --no-maglev",
+        ],
+        timeout=PATIENCE * 1000,
+    )
 
 
 def wait_until(page: Page, condition: str, argument: object = None) -> None:

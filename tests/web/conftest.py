@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 from collections.abc import AsyncIterator, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,7 +12,7 @@ import pytest
 from tests.conftest import find_tool, missing
 from tests.home import Home
 from tests.running import Program
-from tests.web.browsing import CHROMIUM, WINDOWLESS, Browsers, launched
+from tests.web.browsing import CHROMIUM, WINDOWLESS, Browsers, Drive
 from tests.web.guardians import guardian_client, hash_quickly
 from tests.web.pages import example
 from tests.web.programs import Caller, caller
@@ -22,22 +22,22 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
 
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    """Of a file, not of the whole run: while Playwright is there no other event loop runs."""
-    with one_of(WINDOWLESS, *CHROMIUM) as browser:
-        yield browser
-
-
-@contextmanager
-def one_of(*names: str) -> Iterator[Browser]:
-    """Start the first of these browsers that is there, and skip the test where none is."""
-    path = find_tool(*names)
+@pytest.fixture(scope="session")
+def drive() -> Iterator[Drive]:
+    """What drives browsers, which takes a second of the processor to start: once for all files."""
     for package in ("playwright", "axe_playwright_python"):
         if importlib.util.find_spec(package) is None:
             missing(f"needs {package}, which `make test` installs where it has wheels")
-    with launched(path) as browser:
-        yield browser
+    with closing(Drive()) as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def chromium(drive: Drive) -> Iterator[Browser]:
+    """Of a file, since no other event loop runs while it is there; it is the one of the file
+    before, whose pages are closed."""
+    with drive.awake():
+        yield drive.browser(find_tool(WINDOWLESS, *CHROMIUM))
 
 
 @pytest.fixture(scope="module")

@@ -52,7 +52,8 @@ async def opened(client: Client, site: Site) -> list[tuple[str, str]]:
 
 
 def _path(page: Page, filled: dict[str, str]) -> str:
-    return (page.path or page.route).format(**filled)
+    path = (page.path or page.route).format(**filled)
+    return path.replace("/mia-tablet/", "/mia-phone/")  # what Mia has in this house
 
 
 def _who(page: Page) -> str:

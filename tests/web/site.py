@@ -47,9 +47,11 @@ from copdns.web.pages import Pages
 from copdns.web.routes import application
 from tests.home import Home
 from tests.household import LISTENER, asker
+from tests.templates import take_compiled_templates
 
 Client = TestClient  # type: ignore[type-arg]
 
+take_compiled_templates()
 PAGES = Pages()
 HTML = {"Accept": "text/html"}
 

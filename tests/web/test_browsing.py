@@ -4,13 +4,14 @@ what they tell of a page is true."""
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import ExitStack
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from tests.conftest import find_tool
 from tests.e2e.house import ADA, MIA, ROOT, TOM, House, house
 from tests.web.browsing import (
     CHROMIUM,
@@ -18,15 +19,12 @@ from tests.web.browsing import (
     PHONE,
     Browsers,
     Device,
+    Drive,
     assert_accessible,
     violations,
     wait_until,
 )
-from tests.web.conftest import one_of
 from tests.web.proxy import HTTP, serving
-
-if TYPE_CHECKING:
-    from playwright.sync_api import Browser
 
 PAGE = """<!doctype html>
 <html lang="{language}" dir="{direction}">
@@ -85,11 +83,11 @@ class _SmallPage(BaseHTTPRequestHandler):
 POLICIES = {"/strict": "script-src 'self'"}
 
 
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    """With windows, as people have it."""
-    with one_of(*CHROMIUM) as browser:
-        yield browser
+@pytest.fixture
+def windows(drive: Drive) -> Iterator[Browsers]:
+    """Browsers with windows, as people have them: they say where they got nowhere."""
+    with drive.awake(), ExitStack() as stack:
+        yield Browsers(drive.browser(find_tool(*CHROMIUM)), stack)
 
 
 @pytest.fixture(scope="module")
@@ -110,9 +108,9 @@ def ports() -> Iterator[dict[int, int]]:
 
 @pytest.mark.parametrize("name", ["copdns.home.arpa", "why.home.arpa", "127.0.0.1"])
 def test_the_programs_pages_are_reached_by_its_names_and_address(
-    browsers: Browsers, home: House, name: str
+    windows: Browsers, home: House, name: str
 ) -> None:
-    mia = browsers.child(home.program, MIA)
+    mia = windows.child(home.program, MIA)
     mia.open(f"http://{name}/readyz")
     mia.reads("ready")
     assert not mia.sees_an_error
@@ -129,10 +127,8 @@ def test_every_device_comes_from_its_own_address(
     somebody.reads(f"Hello {address}")
 
 
-def test_a_blocked_name_ends_at_the_browsers_own_error_page(
-    browsers: Browsers, home: House
-) -> None:
-    mia, ada = browsers.child(home.program, MIA), browsers.guardian(home.program, ADA)
+def test_a_blocked_name_ends_at_the_browsers_own_error_page(windows: Browsers, home: House) -> None:
+    mia, ada = windows.child(home.program, MIA), windows.guardian(home.program, ADA)
     for each in (mia, ada):
         each.open("http://games.example/")
     assert mia.sees_an_error
@@ -141,10 +137,8 @@ def test_a_blocked_name_ends_at_the_browsers_own_error_page(
     ada.reads("This is games.example")
 
 
-def test_a_block_that_comes_is_felt_by_a_page_that_was_open(
-    browsers: Browsers, home: House
-) -> None:
-    tom = browsers.child(home.program, TOM)
+def test_a_block_that_comes_is_felt_by_a_page_that_was_open(windows: Browsers, home: House) -> None:
+    tom = windows.child(home.program, TOM)
     tom.open("http://films.example/")
     tom.reads("This is films.example")
     home.command("rule", "add", "block", "films.example", "--profile", "tom")
@@ -154,17 +148,17 @@ def test_a_block_that_comes_is_felt_by_a_page_that_was_open(
 @pytest.mark.parametrize(
     "place", ["https://open.example/", "http://127.0.0.1:8079/", "http://192.0.2.1:8080/"]
 )
-def test_no_browser_gets_anywhere_else(browsers: Browsers, home: House, place: str) -> None:
-    ada = browsers.guardian(home.program, ADA)
+def test_no_browser_gets_anywhere_else(windows: Browsers, home: House, place: str) -> None:
+    ada = windows.guardian(home.program, ADA)
     ada.open(place)
     assert ada.sees_an_error
     assert ada.way.asked
 
 
 def test_where_a_browser_went_is_known(
-    browsers: Browsers, home: House, ports: dict[int, int]
+    windows: Browsers, home: House, ports: dict[int, int]
 ) -> None:
-    mia = browsers.child(home.program, MIA, ports=ports)
+    mia = windows.child(home.program, MIA, ports=ports)
     mia.open("http://why.home.arpa/")
     assert set(mia.way.asked) == {"why.home.arpa"}
     mia.tap("Elsewhere")

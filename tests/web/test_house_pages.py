@@ -108,7 +108,7 @@ async def test_changes_go_back_without_losing_a_line(client: Client, site: Site)
         await site.pairings.let_another_in("home", "mia-phone", f"by-{n}-", site.now + n // 2)
     seen: set[str] = set()
     path = "/guardian/changes"
-    for _ in range(5):
+    for _ in range(20):
         page = await text(client, path)
         seen |= set(re.findall(r"by-\d+-", page))
         before = re.search(r'href="(/guardian/changes\?before=\d+)"', page)

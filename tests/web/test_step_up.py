@@ -88,6 +88,7 @@ OPERATIONS: dict[str, tuple[str, str, Any]] = {
     "sends names home again": ("DELETE", "/splits/there.example", None),
     "sends all names elsewhere": ("PUT", "/upstreams", {"upstreams": ["192.0.2.53"]}),
     "sends all names home again": ("DELETE", "/upstreams", None),
+    "gives a device a token": ("POST", "/devices/mia-phone/tokens", None),
     "tries who answers": ("POST", "/upstreams/try", {"upstreams": ["192.0.2.53"]}),
     "adds a list": ("POST", "/lists/own", {"title": "Boards", "text": "chess.example"}),
     "changes a list": (
@@ -106,6 +107,8 @@ OPERATIONS: dict[str, tuple[str, str, Any]] = {
     "rewrites it no longer": ("DELETE", "/rewrites/=old.example.com", None),
     "makes a key for a program": ("POST", "/tokens", {"label": "Lamp", "scopes": ["give_time"]}),
 }
+# What programs need for them, besides.
+MAY = (Permission.EXPORT, Permission.EDIT_HOUSEHOLD, Permission.EDIT_DEVICES)
 FOR_PEOPLE_ONLY = {
     *("invites somebody", "makes a code for somebody", "erases", "wants a full log"),
     *("makes a key for a program", "has summaries sent"),
@@ -266,7 +269,7 @@ async def tried(
 async def test_a_token_from_before_is_told_that_this_is_for_people(
     client: Client, site: Site, filled: dict[str, str], what: str
 ) -> None:
-    scopes = [Permission.EXPORT, Permission.EDIT_HOUSEHOLD, Permission.SEE_PROFILES]
+    scopes = [*MAY, Permission.SEE_PROFILES]
     program = await caller(client, site, scopes, name="Ben")
     before = await stored(site)
     told = await tried(program, what, filled, 403)
@@ -279,7 +282,7 @@ async def test_a_token_from_before_is_told_that_this_is_for_people(
 async def test_a_token_that_was_made_for_it_may(
     client: Client, site: Site, filled: dict[str, str], what: str
 ) -> None:
-    scopes = [Permission.EXPORT, Permission.EDIT_HOUSEHOLD, Permission.STEP_UP]
+    scopes = [*MAY, Permission.STEP_UP]
     await tried(await caller(client, site, scopes, name="Ben"), what, filled)
 
 
@@ -326,7 +329,12 @@ async def test_the_document_says_which_operations_they_are(client: Client) -> No
         if each.get("x-step-up")
     }
     meant = {
-        (method, path.replace("{reviewer}", "{account}").replace("/mia/", "/{profile}/"))
+        (
+            method,
+            path.replace("{reviewer}", "{account}")
+            .replace("/mia/", "/{profile}/")
+            .replace("/mia-phone/", "/{device}/"),
+        )
         for what, (method, path, _) in OPERATIONS.items()
         if what not in FOR_PUBLIC_SITES and method != "PATCH"  # some calls alone
     }

@@ -26,7 +26,7 @@ from tests.conftest import find_tool
 from tests.e2e.house import ROOT, eventually
 from tests.push_service import ReadingBrowser
 from tests.running import PATIENCE, Program, free_port, running
-from tests.web.browsing import CHROMIUM, PHONE, Device, assert_accessible, wait_until
+from tests.web.browsing import CHROMIUM, PHONE, Device, Drive, assert_accessible, wait_until
 from tests.web.pages import PASSWORD, ask, beside, done
 from tests.web.proxy import Way
 
@@ -116,10 +116,7 @@ def push_service() -> Iterator[tuple[str, queue.Queue[bytes]]]:
 
 
 @pytest.fixture(scope="module")
-def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TrustedHouse]:
-    pytest.importorskip("playwright")
-    from playwright.sync_api import sync_playwright
-
+def house(drive: Drive, tmp_path_factory: pytest.TempPathFactory) -> Iterator[TrustedHouse]:
     folder = tmp_path_factory.mktemp("house")
     pem, key, digest = issued(folder)
     port = free_port()
@@ -132,8 +129,8 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TrustedHouse]:
         program = stack.enter_context(
             running(folder, settings, environment={"COPDNS_WEB__TLS_PORT": str(port)})
         )
-        playwright = stack.enter_context(sync_playwright())
-        browser = playwright.chromium.launch(
+        stack.enter_context(drive.awake())
+        browser = drive.playwright.chromium.launch(
             executable_path=find_tool(*CHROMIUM),  # the other one shows no notices
             args=["--headless=new", f"--ignore-certificate-errors-spki-list={digest}"],
         )
