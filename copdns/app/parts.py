@@ -231,7 +231,9 @@ class Parts:
         help_answers = HelpAnswers()
         snapshot = await self._snapshots.build(None, self._catalogue, households)
         self._resolver = self._new_resolver(snapshot, help_answers)
-        self._reasons = StructuredReasons(lambda: self._resolver.snapshot, lambda: self.settings)
+        self._reasons = StructuredReasons(
+            lambda: self._resolver.snapshot, lambda: self.settings, lambda: self._recorder.own_lists
+        )
         await self._tell_reasons()
         self._help_chores = HelpChores(
             self._folder,

@@ -7,14 +7,14 @@ they take memory, and no query waits for a file.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING
 
 import structlog
 
-from copdns.app.from_settings import own_lists
 from copdns.config import Settings
 from copdns.dns.structured_error import StructuredText
+from copdns.household.edit_checks import private_names
 from copdns.model.errors import ListError
 from copdns.model.household import Household, Profile
 from copdns.model.verdict import Verdict
@@ -32,11 +32,20 @@ ENGLISH = "en"
 
 
 class StructuredReasons:
-    """Tells why a name is blocked, in languages that were read before."""
+    """Tells why a name is blocked, in languages that were read before.
 
-    def __init__(self, snapshot: Callable[[], Snapshot], settings: Callable[[], Settings]) -> None:
+    own_lists: gives the slugs of the lists that the household named: in the settings, or pasted.
+    """
+
+    def __init__(
+        self,
+        snapshot: Callable[[], Snapshot],
+        settings: Callable[[], Settings],
+        own_lists: Callable[[], Collection[str]],
+    ) -> None:
         self._snapshot = snapshot
         self._settings = settings
+        self._own_lists = own_lists
         self._phrases: dict[str, Phrases] = {}  # by language
         self._missing: set[str] = set()  # languages whose catalogue cannot be read
 
@@ -110,7 +119,7 @@ class StructuredReasons:
             phrases,
             level_of(profile.band) if profile else Level.FULL,
             self._title,
-            [*_private_names(household)],
+            [*private_names(household)],
             now,
             _zone(household, profile),
             policy.child_page.partition("://")[2].rstrip("/"),
@@ -122,18 +131,10 @@ class StructuredReasons:
         if kind == "service":
             service = library.services.get(slug)
             return service.title if service else ""
-        if kind == "list" and slug not in own_lists(self._settings()):
+        if kind == "list" and slug not in self._own_lists():
             return next((each.title for each in library.index.infos if each.slug == slug), "")
         return ""
 
 
 def _zone(household: Household, profile: Profile | None) -> str:
     return (household.local_to(profile) if profile else household).timezone
-
-
-def _private_names(household: Household) -> Iterator[str]:
-    yield household.name
-    for each in household.profiles:
-        yield from (each.id, each.name)
-    for device in household.devices:
-        yield from (device.id, device.name)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from typing import Any, Protocol, TypeVar
 from unicodedata import normalize
@@ -112,6 +112,26 @@ def free_slug(name: str, taken: Iterable[str], usual: str) -> str:
         number += 1
         found = f"{first}-{number}"
     return found
+
+
+def free_public_slug(title: str, taken: Iterable[str], usual: str, household: Household) -> str:
+    """Return an id as `free_slug` does, for what answers name: one without a title that names a
+    person, a device or the household.  usual: for such a title too."""
+    names = "|".join(re.escape(each) for each in private_names(household) if each)
+    is_private = re.search(rf"(?<!\w)(?:{names})s?(?!\w)", title, re.IGNORECASE) if names else None
+    return free_slug("" if is_private else title, taken, usual)
+
+
+def private_names(household: Household) -> Iterator[str]:
+    """Yield what no answer may say: names and ids of people and devices, and the household's name.
+
+    A name may be "".
+    """
+    yield household.name
+    for person in household.profiles:
+        yield from (person.id, person.name)
+    for device in household.devices:
+        yield from (device.id, device.name)
 
 
 def check_fields(values: dict[str, Any], allowed: set[str], noun: str) -> None:

@@ -104,30 +104,34 @@ class FactsStore:
         """Write anew what is damaged, or gone, of a file or of its copy.
 
         For the program that runs, which looks each minute: what is damaged next may be the other of
-        the two.  Raises FetchError or HouseholdError where it cannot be written now.
+        the two.  What is damaged twice stays, until `begin` makes it anew, and nothing is written
+        for it.  Raises FetchError or HouseholdError where it cannot be written now.
         """
-        if not self._is_whole(self.state):
-            with self._hold_lock():
-                state = self.state
+        state = self.state
+        if self._is_whole(state) and not self._find_halves(state):
+            return
+        with self._hold_lock():
+            state = self.state
+            if not self._is_whole(state):
                 self._write(state)
-                for digest in _digests(state):
-                    with suppress(
-                        FactsError
-                    ):  # both files of it are damaged: `begin` makes it anew
-                        self._store(load_set(self._data, digest))
+            for digest in self._find_halves(state):
+                self._store(load_set(self._data, digest))
 
     def _is_whole(self, state: FactsState) -> bool:
-        """Tell whether each file is there twice and as it was written."""
-        if state == FactsState():
-            return True
+        """Tell whether the state is there twice and as it was written."""
         text = dump_facts_state(state).encode()
-        return all(
+        return state == FactsState() or all(
             read_octets(self._copies.folder / name) == text for name in (STATE, STATE_COPY)
-        ) and all(
-            read_set_file(path, digest)
-            for digest in _digests(state)
-            for path in set_paths(self._data, digest)
         )
+
+    def _find_halves(self, state: FactsState) -> list[str]:
+        """Return the digests of the sets of which one file is whole and the other is not."""
+        found = []
+        for digest in sorted(_digests(state)):
+            files = [read_set_file(path, digest) for path in set_paths(self._data, digest)]
+            if any(files) and not all(files):
+                found.append(digest)
+        return found
 
     def _heal(self, state: FactsState) -> FactsState:
         """Return a state whose set is whole and sound, by the newest one where it has to be."""

@@ -18,7 +18,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from copdns.household.edit_checks import free_slug
+from copdns.household.edit_checks import free_public_slug
 from copdns.household.rule_edits import speaking_of
 from copdns.list_files.facts import Facts, load_facts
 from copdns.list_files.load import catalogue_slugs, files_of
@@ -160,24 +160,24 @@ class OwnLists:
         return found
 
     def mend(self) -> None:
-        """Write anew what is damaged, or gone, of a file or of its copy.
+        """Write anew what is damaged, or gone, of a file or of its copy; each minute.
 
-        What is damaged twice stays as it is.  Raises ListError where that is the book, and
+        Nothing is written for what is damaged twice.  Raises ListError where that is the book, and
         HouseholdError where the disk cannot be written.
         """
-        book = self._read()
-        if not book or not (damaged := self._damaged_files(book)):
+        if not self._damaged_files(self._read()):
             return
         with self._changing() as found:
-            for file in damaged & {file for _, file in found.values()}:
+            for file in self._damaged_files(found) - {_BOOK}:
                 with suppress(ListError):
                     self._write(file, self._read_text(file))
 
     def _damaged_files(self, book: Mapping[str, tuple[OwnList, str]]) -> set[str]:
-        """Return the names of the files that are not there twice and whole."""
-        found = {file for _, file in book.values() if not all(map(_is_whole, self._twins(file)))}
+        """Return the names of the files that are there whole, but not twice."""
+        files = {file: [*map(_is_whole, self._twins(file))] for _, file in book.values()}
+        found = {file for file, whole in files.items() if any(whole) and not all(whole)}
         texts = {_text_of(each) for each in self._twins(_BOOK)}
-        return found | ({_BOOK} if texts != {_book_text(book)} else set())
+        return found | ({_BOOK} if texts not in ({_book_text(book)}, {None}) else set())
 
     # --- changing -------------------------------------------------------------------------------
 
@@ -376,7 +376,8 @@ def keep_list(
     and ListError for a text that is refused as a whole.
     """
     title, text = _read_title(wanted.title), tidy_text(wanted.text)
-    slug = before.slug if before else free_slug(title, _all_slugs(catalogue, taken), "list")
+    there = _all_slugs(catalogue, taken)
+    slug = before.slug if before else free_public_slug(title, there, "list", household)
     own = OwnList(
         slug,
         title,

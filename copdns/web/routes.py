@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from aiohttp import web
 
 from copdns.web import health, pages, static
@@ -63,6 +65,7 @@ from copdns.web.desk.person import privacy as person_privacy
 from copdns.web.desk.person import rules as person_rules
 from copdns.web.desk.person import settings as person_settings
 from copdns.web.desk.time import calendar, give_time, person_time, schedules, tickets
+from copdns.web.device_setup.offer import SIGNING
 from copdns.web.forms import Page, form
 from copdns.web.home_screen import offer
 from copdns.web.middlewares import GUARDS, MAX_BODY, add_headers
@@ -332,6 +335,7 @@ def application(context: AppContext) -> web.Application:
     app.on_shutdown.append(lambda _: following.close())
     app[PACE] = Pace()
     app[RECENT] = RecentActions()
+    app[SIGNING] = asyncio.Lock()
     add_feed(app)
     app.router.add_routes(ROUTES)
     return app

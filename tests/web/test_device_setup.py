@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import plistlib
 import re
+import threading
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,6 +16,7 @@ import pytest
 from copdns.config import EncryptedSettings, Settings
 from copdns.model.household import Band
 from copdns.network.probes import NAMES_PER_CODE, probe_names
+from copdns.web.device_setup import offer
 from tests.home import Home
 from tests.household import GUEST, LISTENER, MIA, TOM, asker, family
 from tests.unit.certificates import NAME, between, root, server
@@ -151,6 +154,25 @@ async def test_a_key_that_cannot_sign_leaves_a_profile_without_signature(
     assert profile["PayloadType"] == "Configuration"
 
 
+async def test_one_process_at_once_signs_whoever_asks(
+    client: Client, ready: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now, most = 0, 0
+
+    def sign(*_: object) -> bytes:
+        nonlocal now, most
+        now += 1
+        most = max(most, now)
+        threading.Event().wait(0.01)
+        now -= 1
+        return b"signed"
+
+    monkeypatch.setattr(offer, "sign_profile", sign)
+    paths = [f"/device/setup/{PROFILE}"] * 8
+    assert await asyncio.gather(*(downloaded(client, each) for each in paths)) == [b"signed"] * 8
+    assert most == 1
+
+
 async def test_a_port_that_android_does_not_know_is_not_offered(
     client: Client, ready: Site
 ) -> None:
@@ -159,6 +181,26 @@ async def test_a_port_that_android_does_not_know_is_not_offered(
     page = await read(client, "/device/setup")
     assert "Private DNS" not in page
     assert PROFILE not in page
+
+
+async def test_no_file_takes_choices_from_the_address_on_a_childs_page(
+    client: Client, ready: Site
+) -> None:
+    """A page of a stranger can lead a child there, and the profile would be signed."""
+    signed = await downloaded(client, f"/device/setup/{PROFILE}?strict=on&networks=Cafe")
+    assert b"Cafe" not in signed
+    policies = json.loads(await downloaded(client, "/device/setup/policies.json?strict=on"))
+    assert policies["policies"]["DNSOverHTTPS"]["Fallback"] is True
+
+
+async def test_without_a_token_nothing_is_offered_where_each_device_needs_one(
+    client: Client, ready: Site
+) -> None:
+    changed(ready, public=True)
+    page = await read(client, "/device/setup")
+    assert "This is not set up in your home." in page
+    assert PROFILE not in page
+    assert (await client.get(f"/device/setup/{PROFILE}")).status == 404
 
 
 # --- the test -------------------------------------------------------------------------------------
@@ -219,6 +261,16 @@ async def test_the_dashboard_names_what_is_missing_and_where(client: Client, sit
 
 
 @pytest.mark.logged_in
+async def test_the_dashboard_says_that_each_device_needs_a_token(
+    client: Client, ready: Site
+) -> None:
+    changed(ready, public=True)
+    page = await read(client, DESK)
+    assert "copdns device token add" in page
+    assert PROFILE not in page
+
+
+@pytest.mark.logged_in
 async def test_the_dashboard_has_steps_files_and_ways_back(client: Client, ready: Site) -> None:
     page = await read(client, DESK)
     assert "What is missing" not in page
@@ -239,6 +291,10 @@ async def test_what_a_family_chooses_is_in_the_files(client: Client, ready: Site
     assert policies["policies"]["DNSOverHTTPS"]["Fallback"] is False
     (link,) = set(re.findall(rf'href="({DESK}/{PROFILE}[^"]*)"', page))
     assert b"Blue door" in await downloaded(client, link.replace("&amp;", "&"))
+    # The file on the device's own page has no choices, so nobody is sent there for it.
+    child_page = f"{PAGES.door}device/setup"
+    assert child_page in await read(client, DESK)
+    assert child_page not in page
 
 
 @pytest.mark.logged_in

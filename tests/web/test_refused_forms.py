@@ -75,6 +75,9 @@ REFUSED = (
         "address",
         "/guardian/me",
     ),
+    Sent(f"{TIME}/pause", {"lasts": "-1"}, "lasts", TIME),
+    Sent("/guardian/devices/mia-phone/change", {"known": MINE}, "known", "/guardian/devices"),
+    Sent("/guardian/lists/own", {"title": MINE, "text": ""}, "text"),
     Sent("/guardian/wizard/place", {"name": MINE, "timezone": "Mars/Base"}, "timezone"),
     Sent("/guardian/wizard/school", {"names": f"school.example\n{MINE}"}, "names"),
     Sent("/guardian/wizard/children", {"add": "1", "name": MINE, "band": "5"}, "band"),
@@ -184,6 +187,63 @@ async def test_a_button_that_is_refused_leads_back_to_its_page(client: Client) -
             "/guardian/checks/confirm", headers={**headers, "Referer": elsewhere}
         )
         assert "Back to where you were" not in await reply.text()
+
+
+# Forms with a page of their own that no row of REFUSED fills in, each with where it is refused, or
+# why it needs no row.
+NOT_FILLED_IN = {
+    **dict.fromkeys(
+        (
+            *("/guardian/guests", "/guardian/me/digest/test"),
+            *(f"/guardian/people/{{person}}/{each}" for each in ("closed", "preset", "search")),
+            *("/guardian/people/{person}/kept", "/guardian/people/{person}/full-log"),
+        ),
+        "only choices that the page gives",
+    ),
+    **dict.fromkeys(
+        (
+            *(f"/guardian/names/{each}/{{name}}" for each in ("local", "rewrites", "services")),
+            *("/guardian/names/splits/{name}", "/guardian/lists/own/{list}"),
+            "/guardian/time/{person}/schedules/{schedule}",
+            "/guardian/time/{person}/budgets/{budget}",
+        ),
+        "read as the form that adds one",
+    ),
+    "/guardian/app/notices": "sent by a script: tests/web/test_home_screen.py",
+    "/guardian/appeals/{appeal}/decide": "tests/web/test_inbox.py",
+    "/guardian/me/factor": "tests/web/test_my_account.py",
+    "/guardian/me/factor/remove": "tests/web/test_my_account.py",
+    "/guardian/me/tokens": "tests/web/test_my_account.py",
+    "/guardian/time/{person}/bedtime": "tests/web/test_overview.py",
+    "/guardian/names/servers": "tests/web/test_dns_servers.py",
+    "/guardian/calendar/import": "a file, which no page fills in again",
+    **dict.fromkeys(
+        (
+            "/guardian/people/{person}/rules/{rule}/note",
+            "/guardian/time/{person}/budgets/{budget}/bonus",
+            "/guardian/time/{person}/more",
+            *("/guardian/unknown/{visitor}/guest", "/guardian/unknown/{visitor}/name"),
+        ),
+        "its page has it only where there is a rule, a limit or an unknown device",
+    ),
+}
+
+
+def test_every_form_is_refused_once_or_it_is_said_why_not() -> None:
+    paths = [
+        route.path
+        for route in ROUTES
+        if route.method == "POST"
+        and route.path.startswith("/guardian")
+        and hasattr(route.handler, "__wrapped__")
+    ]
+    sent = {each.path for each in REFUSED}
+    filled_in = sent & set(paths)
+    for path in paths:
+        form = re.compile(re.sub(r"\{\w+\}", "[^/]+", path))
+        if any(form.fullmatch(each) for each in sent - set(paths)):
+            filled_in.add(path)
+    assert set(paths) - filled_in == NOT_FILLED_IN.keys()
 
 
 # Only buttons, or a choice that the page gives: nothing typed is lost with them.

@@ -11,6 +11,8 @@ import pytest
 
 from copdns.accounts.account import MINUTE
 from copdns.accounts.roles import Permission, Role
+from copdns.web.api import table
+from tests.test_house import ROOT
 from tests.web.guardians import PASSWORD, set_up
 from tests.web.pages import PASTED, PASTED_TEXT
 from tests.web.programs import Caller, caller, page
@@ -348,3 +350,35 @@ async def test_the_document_says_which_operations_they_are(client: Client) -> No
     export = told["paths"]["/api/v1/household.yaml"]["get"]["security"]
     assert {"token": ["export", "step_up"]} in export
     assert KIND in told["info"]["description"]
+
+
+# What docs/accounts.md calls each operation that asks, by its id.
+TOLD = {
+    "accounts.code": "making a code for someone else's account",
+    "accounts.invite": "inviting someone",
+    "device_tokens.make": "making a [device's token]",
+    "facts.accept": "accepting what newer [facts](facts.md#what-waits) would take away",
+    "facts.rollback": "going back to earlier ones",
+    "house.export": "exporting what is recorded about someone, or the household",
+    "kept.document": "exporting what is recorded about someone",
+    "kept.erase": "deleting what is recorded",
+    "mine.choose_digest": "having a weekly summary sent",
+    "mine.make_token": "making an API token",
+    "names.end_split": "(conditional forwarding), changing that, and ending it",
+    "names.end_usual": "giving them back",
+    "names.set_usual": "choosing the [DNS servers of all names]",
+    "names.split": "sending a domain to another DNS server",
+    "names.try_servers": "trying whether DNS servers answer",
+    "own_lists.add": "adding, changing and removing a [list of your own]",
+    "own_lists.change": "adding, changing and removing a [list of your own]",
+    "own_lists.remove": "adding, changing and removing a [list of your own]",
+    "profiles.ask_full_log": "a full log",
+    "profiles.remove": "removing a person",
+}
+
+
+def test_the_page_of_accounts_names_each_operation_that_asks() -> None:
+    page = (ROOT / "docs" / "accounts.md").read_text()
+    told = " ".join(page.partition("## Step-up")[2].partition("\n## ")[0].split())
+    assert {each.id for each in table.OPERATIONS if each.step_up} == TOLD.keys()
+    assert [each for each in TOLD.values() if each not in told] == []

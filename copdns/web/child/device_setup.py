@@ -34,7 +34,7 @@ async def setup(request: web.Request) -> web.Response:
 
 
 async def file(request: web.Request) -> web.Response:
-    """Return a file for this device."""
+    """Return a file for this device, as usual: any site can lead here with choices of its own."""
     person = await require_known_person(request)
     return await send_file(request, (person.household.id, person.device))
 

@@ -23,11 +23,12 @@ from copdns.store.household_db.notes import CONSOLE, FIRST_START, REPAIRED
 from copdns.time.days import local_time, starts_at, zone_of
 from copdns.web.desk.activity.changes import said_of
 from copdns.web.desk.change import say_done
+from copdns.web.desk.house_request import HouseRequest, require_house
 from copdns.web.desk.inbox import TO_ANSWER, is_for_others
 from copdns.web.desk.person.signs import bypass_notices
 from copdns.web.desk.person_cards import Activity, PersonCard, person_card, upcoming
 from copdns.web.desk.time.give_time import PAUSE_ALL, is_paused_with_all
-from copdns.web.desk.time.page import HouseRequest, require_house, template_values
+from copdns.web.desk.time.page import template_values
 from copdns.web.session import may_see_notices
 from copdns.web.step_up import require_step_up
 from copdns.web.unknown_devices import makers_of, unassigned_devices

@@ -15,7 +15,12 @@ from copdns.model.errors import KeyProcessError
 from copdns.model.sentences import sentence
 from copdns.web.context import AppContext, context_of
 from copdns.web.device_setup import apple, files
-from copdns.web.device_setup.apple import ProfileTexts, ProfileWishes, read_networks
+from copdns.web.device_setup.apple import (
+    USUAL_WISHES,
+    ProfileTexts,
+    ProfileWishes,
+    read_networks,
+)
 from copdns.web.device_setup.server import EncryptedServer, Missing, find_missing, server_of
 from copdns.web.device_setup.signing import sign_profile
 from copdns.web.languages import phrases_in
@@ -33,6 +38,8 @@ _KINDS = {
     CHROME_WINDOWS_END: "text/plain",
 }
 MAX_NETWORKS_TEXT = 400  # characters
+# One process at once signs: pages wait for it, and nothing else of the program does.
+SIGNING: web.AppKey[asyncio.Lock] = web.AppKey("signing a profile", asyncio.Lock)
 
 log = structlog.get_logger("copdns")
 
@@ -78,15 +85,16 @@ def read_wishes(query: Mapping[str, str]) -> ProfileWishes:
     return ProfileWishes("strict" not in query, networks)
 
 
-async def send_file(request: web.Request, device: Sequence[str]) -> web.Response:
+async def send_file(
+    request: web.Request, device: Sequence[str], wishes: ProfileWishes = USUAL_WISHES
+) -> web.Response:
     """Return the file that the path names; raise HTTPNotFound where it is not offered.
 
-    device: as `make_profile` takes it.
+    device, wishes: as `make_profile` takes them.
     """
     name, offer = request.match_info["file"], offer_of(context_of(request))
     if name not in offer.files:
         raise web.HTTPNotFound
-    wishes = read_wishes(request.query)
     return web.Response(
         body=await _make_file(request, name, offer, device, wishes),
         content_type=_KINDS[name],
@@ -119,7 +127,8 @@ async def _sign(request: web.Request, profile: bytes) -> bytes:
     signed it, and takes it as well."""
     certificate, key = context_of(request).settings().encrypted_files
     try:
-        return await asyncio.to_thread(sign_profile, profile, certificate, key or certificate)
+        async with request.app[SIGNING]:
+            return await asyncio.to_thread(sign_profile, profile, certificate, key or certificate)
     except KeyProcessError as error:
         log.warning("a profile for an Apple device goes out without a signature", error=str(error))
         return profile

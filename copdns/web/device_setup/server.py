@@ -39,6 +39,7 @@ class Missing(StrEnum):
     PORT = "port"  # encrypted.tls_port or encrypted.https_port
     NAME = "name"  # encrypted.name
     CERTIFICATE = "certificate"  # encrypted.certificate or web.tls_certificate
+    OWN_NAME = "own_name"  # a token: with encrypted.public nobody is answered without one
 
 
 def server_of(chosen: EncryptedSettings, addresses: Iterable[str]) -> EncryptedServer:
@@ -61,11 +62,13 @@ def server_of(chosen: EncryptedSettings, addresses: Iterable[str]) -> EncryptedS
 def find_missing(chosen: EncryptedSettings, *, has_certificate: bool) -> tuple[Missing, ...]:
     """Return what is missing, in the order in which it is best set.
 
-    has_certificate: the settings give one; none checks the one that copdns makes itself.
+    has_certificate: the settings give one; none checks the one that copdns makes itself.  What is
+    offered has no token, so that where one is needed a device would get no answer, at home as well.
     """
     found = {
         Missing.PORT: not chosen.is_on,
         Missing.NAME: not chosen.name,
         Missing.CERTIFICATE: not has_certificate,
+        Missing.OWN_NAME: chosen.public,
     }
     return tuple(each for each, is_missing in found.items() if is_missing)

@@ -10,6 +10,8 @@ from __future__ import annotations
 import json
 import sys
 from base64 import b64decode, b64encode
+from contextlib import suppress
+from functools import lru_cache
 from pathlib import Path
 
 from copdns.events.key_files import run_process
@@ -19,7 +21,22 @@ def sign_profile(profile: bytes, certificate: str, key: str) -> bytes:
     """Return a profile with its signature and all certificates of a file.  It blocks.
 
     certificate, key: files in PEM format.  Raises KeyProcessError.
+
+    The same profile is signed once, until a file changes: whoever asks again costs no process.
     """
+    return _sign_once(profile, certificate, key, (_mark(certificate), _mark(key)))
+
+
+def _mark(path: str) -> tuple[int, ...]:
+    """Return what tells one content of a file from another; () where there is no file."""
+    with suppress(OSError):
+        found = Path(path).stat()
+        return found.st_ino, found.st_size, found.st_mtime_ns
+    return ()
+
+
+@lru_cache(maxsize=8)
+def _sign_once(profile: bytes, certificate: str, key: str, _marks: object) -> bytes:
     wanted = {"profile": b64encode(profile).decode(), "certificate": certificate, "key": key}
     command = (sys.executable, "-m", "copdns.web.device_setup.signing")
     return b64decode(run_process(command, json.dumps(wanted)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import dns.message
@@ -11,10 +12,12 @@ import pytest
 
 from copdns.app.structured_reasons import StructuredReasons
 from copdns.config import Settings
+from copdns.list_files.load import load_catalogue
+from copdns.list_files.own_lists import OwnLists, Wanted, keep_list
 from copdns.model.household import Device, Household
 from copdns.policy.guest import GUEST
 from tests.home import Home
-from tests.household import ADDRESSES, asker, block, family, library
+from tests.household import ADDRESSES, MIA, TOM, asker, block, family, library
 from tests.replies import ede_of
 from tests.unit.messages import opt, option, query
 
@@ -27,7 +30,7 @@ async def begin(house: Household | None = None, **settings: Any) -> tuple[Home, 
         house or family(rules=(block(GAMES),)), library(categories={"gambling": ["bets.example"]})
     )
     chosen = Settings.model_validate({**ON, **settings})
-    reasons = StructuredReasons(lambda: home.resolver.snapshot, lambda: chosen)
+    reasons = StructuredReasons(lambda: home.resolver.snapshot, lambda: chosen, frozenset)
     await reasons.follow()
     home.resolver.structured_errors = reasons.errors
     return home, reasons
@@ -114,3 +117,22 @@ async def test_nobody_and_nothing_of_the_household_is_named() -> None:
             if found is not None:
                 words = json.loads(found[1]).get("j", "").replace(name, "").lower()
                 assert not [each for each in ("mia", "tom", "ada", "phone", GUEST) if each in words]
+
+
+@pytest.mark.parametrize("category", ["gambling", ""])
+async def test_a_list_that_the_household_pasted_is_not_named(tmp_path: Path, category: str) -> None:
+    """Its title is the household's own, also where its category is one that ships."""
+    kept = OwnLists(tmp_path)
+    wanted = Wanted("What Ada fears", category, "bets.example")
+    own = keep_list(kept, wanted, load_catalogue(()), family(), 7).own
+    tom = replace(TOM, categories=frozenset({own.category}))
+    home = Home(family(MIA, tom), load_catalogue(kept.sources()))
+    settings = Settings.model_validate(ON)
+    reasons = StructuredReasons(
+        lambda: home.resolver.snapshot, lambda: settings, lambda: {each.slug for each in kept.all()}
+    )
+    await reasons.follow()
+    home.resolver.structured_errors = reasons.errors
+    text = told(home, "tom", "bets.example")["j"]
+    assert text
+    assert "ada" not in text.lower()

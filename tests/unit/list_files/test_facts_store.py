@@ -478,3 +478,15 @@ def test_facts_of_another_version_are_looked_at_again(
     )
     assert load_facts(tmp_path).is_damaged
     assert replace(store.state, checked_by="").checked_by == ""
+
+
+@pytest.mark.usefixtures("unlooked_at")
+def test_what_is_damaged_twice_is_not_written_each_minute(
+    store: FactsStore, tmp_path: Path
+) -> None:
+    store.receive(bundle(add), [PUBLIC], NOW)
+    for path in set_paths(tmp_path, store.state.digest):
+        path.write_text("{}")
+    before = {each: each.stat().st_ino for each in files(tmp_path)}
+    store.mend()
+    assert {each: each.stat().st_ino for each in files(tmp_path)} == before

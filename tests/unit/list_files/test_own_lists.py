@@ -210,3 +210,29 @@ def test_a_backup_of_too_much_is_refused(kept: OwnLists) -> None:
     found["lists"][0]["text"] = "x" * 300_000
     with pytest.raises(BackupError):
         read_dumped(json.dumps(found))
+
+
+def test_what_is_damaged_twice_is_not_written_each_minute(kept: OwnLists) -> None:
+    kept.put(OWN, "chess.example\n")
+    for each in kept.folder.glob("boards-*"):
+        each.write_text("damaged")
+    before = kept.mark()
+    kept.mend()
+    assert kept.mark() == before
+
+
+def test_the_book_of_no_list_is_mended_too(kept: OwnLists) -> None:
+    kept.put(OWN, "chess.example\n")
+    kept.remove("boards")
+    for name in ("book.copy", "book.json"):  # the second one has only the first to be read from
+        (kept.folder / name).write_text("{")
+        kept.mend()
+    assert kept.all() == ()
+
+
+@pytest.mark.parametrize("title", ["Mia's games", "Not for MIA", "Mias Spiele", "mia"])
+def test_a_slug_that_answers_name_is_nobodys_name(kept: OwnLists, title: str) -> None:
+    """The plain text of an extended error has it, in clear text (docs/reasons.md)."""
+    own = keep(kept, title).own
+    assert (own.slug, own.title) == ("list", title)
+    assert keep(kept, "Miami").own.slug == "miami"

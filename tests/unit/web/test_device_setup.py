@@ -14,6 +14,7 @@ import pytest
 
 from copdns.model.addresses import Transport
 from copdns.settings.web import EncryptedSettings
+from copdns.web.device_setup import signing
 from copdns.web.device_setup.apple import (
     LOGIN_CHECK,
     MAX_NETWORKS,
@@ -230,6 +231,24 @@ def test_a_process_signs_with_the_files_of_the_settings(tmp_path: Path) -> None:
     assert _verified(tmp_path, signed) == b"a profile"
 
 
+def test_a_profile_is_signed_once_until_its_key_changes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    began: list[str] = []
+
+    def begin(_command: object, wanted: str) -> str:
+        began.append(wanted)
+        return "c2lnbmVk"
+
+    monkeypatch.setattr(signing, "run_process", begin)
+    key = tmp_path / "dns.key"
+    for text in ("one", "one and more"):
+        key.write_text(text)
+        for _ in range(3):
+            assert sign_profile(b"a profile", "dns.pem", str(key)) == b"signed"
+    assert len(began) == 2
+
+
 def _verified(folder: Path, signed: bytes) -> bytes | None:
     """Return what openssl says was signed; None where it does not believe it."""
     (folder / "signed").write_bytes(signed)
@@ -324,7 +343,8 @@ def test_a_device_is_told_what_is_served() -> None:
 
 def test_what_is_missing_is_named_in_order() -> None:
     nothing = EncryptedSettings()
-    assert find_missing(nothing, has_certificate=False) == tuple(Missing)
+    every = tuple(each for each in Missing if each is not Missing.OWN_NAME)
+    assert find_missing(nothing, has_certificate=False) == every
     there = EncryptedSettings(name=NAME, tls_port=853)
     assert find_missing(there, has_certificate=True) == ()
     assert find_missing(there, has_certificate=False) == (Missing.CERTIFICATE,)

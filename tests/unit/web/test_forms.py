@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from copdns.model.errors import HouseholdError
 from copdns.model.times import DayType, Topic, TopicKind, WeekParity
 from copdns.time.schedule import parse_slots
+from copdns.web.desk.form import Form
 from copdns.web.desk.time import forms
-from copdns.web.desk.time.forms import Form
 from tests.household import MIA, NOW
 
 

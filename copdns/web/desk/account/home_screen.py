@@ -12,9 +12,9 @@ from copdns.model.sentences import Sentence, sentence
 from copdns.store.household_db.push import PushStore
 from copdns.web.context import context_of
 from copdns.web.desk.change import say_done
+from copdns.web.desk.house_request import require_house
 from copdns.web.desk.page import household_in_force
 from copdns.web.desk.person_cards import next_edge
-from copdns.web.desk.time.page import require_house
 from copdns.web.home_screen.notices import (
     no_browser,
     parse_browser,

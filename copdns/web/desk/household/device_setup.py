@@ -13,8 +13,9 @@ from copdns.model.errors import KeyProcessError
 from copdns.model.household import Device
 from copdns.network.certificate_faults import CertificateReport
 from copdns.network.probes import Findings, ProbeWay, assess_sightings, is_code
-from copdns.web.desk.time.page import HouseRequest, require_house
+from copdns.web.desk.house_request import HouseRequest, require_house
 from copdns.web.device_setup import files
+from copdns.web.device_setup.apple import USUAL_WISHES
 from copdns.web.device_setup.certificate_look import look_at_certificate
 from copdns.web.device_setup.offer import offer_of, read_wishes, send_file
 from copdns.web.device_setup.qr import qr
@@ -57,6 +58,7 @@ async def device(request: web.Request) -> web.Response:
         people={each.id: each.name for each in home.household.profiles},
         offer=offer,
         wishes=wishes,
+        usual=USUAL_WISHES,
         chosen=request.query_string,
         windows=files.powershell_lines(server, may_fall_back=may_fall_back),
         code=code,
@@ -72,7 +74,8 @@ async def device(request: web.Request) -> web.Response:
 async def file(request: web.Request) -> web.Response:
     """Return a file for a device."""
     home = await require_house(request, Permission.SEE_PROFILES)
-    return await send_file(request, (home.household.id, _device_of(home).id))
+    wishes = read_wishes(request.query)
+    return await send_file(request, (home.household.id, _device_of(home).id), wishes)
 
 
 def _device_of(home: HouseRequest) -> Device:

@@ -22,7 +22,7 @@ from copdns.model.household import Household
 from copdns.model.sentences import Sentence, sentence
 from copdns.web.context import AppContext
 from copdns.web.desk.change import say_done
-from copdns.web.desk.time.page import HouseRequest, form_of, require_house
+from copdns.web.desk.house_request import HouseRequest, form_of, require_house
 from copdns.web.house_checks import describe_troubles, note_and_try, note_try, troubles_of
 from copdns.web.step_up import require_step_up
 

@@ -13,8 +13,9 @@ from copdns.model.errors import HouseholdError
 from copdns.model.household import Household, Profile
 from copdns.policy.guest import guest_profile
 from copdns.time.plan import budgets_in_force, in_scope
+from copdns.web.desk.house_request import form_of, require_house
 from copdns.web.desk.person.page import sort_categories
-from copdns.web.desk.time.page import form_of, require_house, template_values
+from copdns.web.desk.time.page import template_values
 from copdns.web.languages import phrases_in
 from copdns.web.pages import language_of
 from copdns.web.step_up import require_step_up

@@ -17,7 +17,7 @@ from aiohttp import web
 
 from copdns.accounts.roles import Permission, may
 from copdns.household.check import KnownIds, is_protected
-from copdns.household.edit_checks import free_slug
+from copdns.household.edit_checks import free_public_slug
 from copdns.household.name_edits import (
     remove_local_name,
     remove_rewrite,
@@ -45,10 +45,11 @@ from copdns.model.scoped_names import EVERY_NAME, read_scoped_name
 from copdns.model.times import Topic, TopicKind
 from copdns.policy.judge import RebindingGuard, guarded_splits
 from copdns.web.context import context_of
+from copdns.web.desk.form import Form
+from copdns.web.desk.house_request import HouseRequest, form_of, require_house
 from copdns.web.desk.household import dns_servers
 from copdns.web.desk.person.people import parse_name
-from copdns.web.desk.time.forms import Form, read_choice, read_field
-from copdns.web.desk.time.page import HouseRequest, form_of, require_house
+from copdns.web.desk.time.forms import read_choice, read_field
 from copdns.web.session import require
 from copdns.web.step_up import require_step_up
 
@@ -264,7 +265,8 @@ async def add_own_service(request: web.Request) -> web.Response:
     ):  # the form was sent twice
         raise web.HTTPSeeOther(PAGE)
     known = home.context.known_ids()
-    slug = free_slug(title, {*known.services, *(each.slug for each in there)}, "service")
+    taken = {*known.services, *(each.slug for each in there)}
+    slug = free_public_slug(title, taken, "service", home.household)
     edit = partial(add_service, slug=slug, title=title, names=found, known=known, contact=contact)
     await home.change(f"service {slug} added", edit)
     raise web.HTTPSeeOther(PAGE)

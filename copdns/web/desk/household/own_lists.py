@@ -25,8 +25,8 @@ from copdns.model.household import Household
 from copdns.model.matchers import MatchKind
 from copdns.model.sentences import plural_sentence
 from copdns.web.desk.change import say_list_changed
-from copdns.web.desk.time.forms import Form
-from copdns.web.desk.time.page import HouseRequest, form_of, require_house
+from copdns.web.desk.form import Form
+from copdns.web.desk.house_request import HouseRequest, form_of, require_house
 from copdns.web.desk.undo_lists import removed_sentence
 from copdns.web.list_versions import find_own, keep_own, remove_own
 from copdns.web.received import MOST, whole_number

@@ -10,7 +10,7 @@ from aiohttp import web
 
 from copdns.accounts.roles import Permission, may
 from copdns.model.errors import BusyError
-from copdns.web.desk.time.page import HouseRequest, require_house
+from copdns.web.desk.house_request import HouseRequest, require_house
 from copdns.web.event_targets import find_target, send_test, target_id
 
 

@@ -18,9 +18,9 @@ from copdns.model.errors import HouseholdError
 from copdns.model.household import Household, Profile
 from copdns.model.times import Subject
 from copdns.web.context import context_of
+from copdns.web.desk.house_request import form_of
 from copdns.web.desk.person.page import PersonAccess, change, person_page, require_person
 from copdns.web.desk.time.forms import parse_subjects
-from copdns.web.desk.time.page import form_of
 
 KINDS = ("always", "homework")
 MAX_THINGS = 200  # in a list, or tags

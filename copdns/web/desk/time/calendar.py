@@ -17,8 +17,9 @@ from copdns.model.household import Household
 from copdns.model.times import WEEKDAYS, DayType
 from copdns.time.days import DateRange, add_holidays, local_time, zone_of
 from copdns.web.calendars import MAX_OCTETS, read_calendar
+from copdns.web.desk.house_request import HouseRequest, form_of, require_house
 from copdns.web.desk.time.forms import parse_dates, parse_weekend
-from copdns.web.desk.time.page import HouseRequest, form_of, require_house, template_values
+from copdns.web.desk.time.page import template_values
 
 PAGE = "/guardian/calendar"
 

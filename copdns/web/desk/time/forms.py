@@ -7,7 +7,7 @@ sentence for whoever typed it.  The edits check whether ids exist and whether va
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from datetime import date
 from enum import StrEnum
 from typing import Any, TypeVar
@@ -32,60 +32,16 @@ from copdns.model.violations import sentence_of
 from copdns.time.moments import parse_moment
 from copdns.time.nights import PLAY, Night, Nights, can_be_night, night_slots
 from copdns.time.schedule import parse_slots
+from copdns.web.desk.form import Form
 
 Value = TypeVar("Value")
 Choice = TypeVar("Choice", bound=StrEnum)
 
 MAX_ROWS = 12  # slots, or minutes by day, of a form
-MAX_NOTE = 200  # characters
 FROM_A_DATE = "from"  # of a schedule: every second week, from a date in a field of its own
 USUAL_DAY = "usual"  # of a date: as its day of the week
 _MAX_GRANT = 31 * DAY_MINUTES  # minutes; for longer there are rules
 _MAX_TICKET_DAYS = 366  # days until it expires
-
-
-class Form:
-    """The fields of a form, each with all its values."""
-
-    def __init__(self, fields: Mapping[str, Sequence[str]]) -> None:
-        self._fields = fields
-
-    def all(self, name: str) -> tuple[str, ...]:
-        """Return all values of a field, without blanks around; () where it was not sent."""
-        return tuple(each.strip() for each in self._fields.get(name, ()))
-
-    def one(self, name: str) -> str:
-        """Return the first value of a field; "" where it was not sent."""
-        return next(iter(self.all(name)), "")
-
-    def has(self, name: str) -> bool:
-        """Tell whether a field was sent: a box that was ticked."""
-        return name in self._fields
-
-    def number(self, name: str, low: int, high: int, default: int | None = None) -> int:
-        """Return a whole number from low to high; raise HouseholdError."""
-        text = self.one(name)
-        if not text and default is not None:
-            return default
-        if text.isascii() and text.isdigit() and len(text) < 6 and low <= int(text) <= high:
-            return int(text)
-        raise HouseholdError(
-            "write a whole number from %(low)s to %(high)s",
-            name=name,
-            low=low,
-            high=high,
-        )
-
-    def note(self, name: str = "note") -> str:
-        """Return a note on one line; raise HouseholdError."""
-        text = " ".join(self.one(name).split())
-        if len(text) > MAX_NOTE or not text.isprintable():
-            raise HouseholdError(
-                "write at most %(most)s characters, without control characters",
-                name=name,
-                most=MAX_NOTE,
-            )
-        return text
 
 
 def is_bedtime(form: Form) -> bool:

@@ -28,10 +28,11 @@ from copdns.time.bedtime import moment_tonight, tonights_bedtime
 from copdns.time.days import budget_day, zone_of
 from copdns.time.moments import moment_text
 from copdns.web.desk.change import Edit
+from copdns.web.desk.form import Form
+from copdns.web.desk.house_request import HouseRequest, form_of, require_house
 from copdns.web.desk.page import page_to_show
 from copdns.web.desk.seen import SEEN, unless_changed
 from copdns.web.desk.time.forms import (
-    Form,
     parse_end,
     parse_extra,
     parse_lifts,
@@ -39,14 +40,7 @@ from copdns.web.desk.time.forms import (
     read_field,
     require_end,
 )
-from copdns.web.desk.time.page import (
-    HouseRequest,
-    PersonRequest,
-    form_of,
-    require_house,
-    require_person,
-    unless_gone,
-)
+from copdns.web.desk.time.page import PersonRequest, require_person, unless_gone
 from copdns.web.desk.time.schedules import budget_of
 from copdns.web.more_time import give_more_time, require_more_time, was_sent_before
 

@@ -1,4 +1,4 @@
-"""What handlers about time have in common: who acts on whom, and how a change is stored."""
+"""What handlers about one person's time have in common, and what their templates need."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 from aiohttp import web
 
-from copdns.accounts.roles import Actor, Permission, may
+from copdns.accounts.roles import Permission, may
 from copdns.model.errors import HouseholdError
 from copdns.model.household import Household, Profile
 from copdns.model.times import DAY_WORDS
@@ -15,38 +15,10 @@ from copdns.policy.decide import Policy
 from copdns.policy.today import Today
 from copdns.time.days import local_time, zone_of
 from copdns.time.nights import nights_of
-from copdns.web.context import AppContext, context_of
-from copdns.web.desk.change import Edit, change_household
-from copdns.web.desk.page import stored_household
+from copdns.web.desk.change import Edit
+from copdns.web.desk.house_request import HouseRequest, require_house
 from copdns.web.desk.seen import mark_of
-from copdns.web.desk.time.forms import Form
-from copdns.web.others import TimeView, time_view
-from copdns.web.received import fields_of
-from copdns.web.session import require
 from copdns.web.wording import desk_wording
-
-
-@dataclass(frozen=True, slots=True)
-class HouseRequest:
-    """A request of somebody who may.  household: as stored, so pages show what was just changed."""
-
-    request: web.Request
-    context: AppContext
-    actor: Actor
-    household: Household
-
-    @property
-    def now(self) -> int:
-        """Seconds since the epoch."""
-        return int(self.context.now())
-
-    async def change(self, what: str, edit: Edit) -> Household:
-        """Store an edited household; raise HouseholdError.  what: for the audit log."""
-        return await change_household(self.request, self.actor, edit, what)
-
-    def time_view(self) -> TimeView:
-        """Return the time of the stored household's people, as the actor may know it."""
-        return time_view(self.context, self.household, self.actor)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,12 +46,6 @@ class PersonRequest(HouseRequest):
         """Return the person's policy and the state of their day, as the actor may know it."""
         view = self.time_view()
         return view.policy(self.profile.id), view.today(self.profile)
-
-
-async def require_house(request: web.Request, permission: Permission) -> HouseRequest:
-    """Return the request with its household; raise as `require` does, or HTTPNotFound."""
-    actor, context = await require(request, permission), context_of(request)
-    return HouseRequest(request, context, actor, await stored_household(request, actor))
 
 
 async def require_person(request: web.Request, permission: Permission) -> PersonRequest:
@@ -124,12 +90,6 @@ def clock_values(house: HouseRequest, local: Household) -> dict[str, Any]:
         "wall": lambda at: f"{local_time(at, zone):%H:%M}",
         "this_week": local_time(house.now, zone).date().isocalendar().week,
     }
-
-
-async def form_of(request: web.Request) -> Form:
-    """Return the fields that were sent, without files."""
-    fields = await fields_of(request)
-    return Form({key: [str(each) for each in fields.getall(key)] for key in fields})
 
 
 def unless_gone(edit: Edit) -> Edit:

@@ -18,13 +18,9 @@ from copdns.time.days import DAY_SECONDS, local_time, zone_of
 from copdns.time.plan import Closure, in_scope, with_moved_bedtime
 from copdns.time.preview import ClosedSpan, PreviewWeek, build_week, week_span
 from copdns.time.schedule import closed_spans
+from copdns.web.desk.house_request import require_house
 from copdns.web.desk.seen import mark_of
-from copdns.web.desk.time.page import (
-    PersonRequest,
-    require_house,
-    require_person,
-    template_values,
-)
+from copdns.web.desk.time.page import PersonRequest, require_person, template_values
 from copdns.web.desk.time.schedules import plan_suggested
 from copdns.web.desk.time.week_bars import Chart, week_bars
 from copdns.web.more_time import more_time, time_mark
