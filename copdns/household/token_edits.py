@@ -41,6 +41,23 @@ def revoke_token(household: Household, device_id: str, token: str) -> Household:
     return _with(household, replace(device, tokens=kept))
 
 
+def keep_tokens(restored: Household, here: Household) -> tuple[Household, tuple[str, ...]]:
+    """Return a household of a backup with the tokens that devices have here, and the ids of devices
+    of which one is left out.
+
+    So none that was revoked since is right again, and none that was made since is wrong.  A device
+    that was somebody else's then, or is not here any more, has none.
+    """
+    there = {(each.id, each.profile): each.tokens for each in here.devices}
+    devices, revoked = [], []
+    for each in restored.devices:
+        tokens = there.get((each.id, each.profile), ())
+        if not set(each.tokens) <= set(tokens):
+            revoked.append(each.id)
+        devices.append(replace(each, tokens=tokens))
+    return replace(restored, devices=tuple(devices)), tuple(revoked)
+
+
 def _find(household: Household, device_id: str) -> Device:
     for each in household.devices:
         if each.id == device_id:

@@ -50,7 +50,7 @@ def is_stored_token(text: str) -> bool:
 def stored_token(text: str) -> str:
     """Read what a household file has of a token: its digest, since a token is shown once."""
     found = text.strip().lower()
-    if not is_stored_token(found):
+    if not is_stored_token(found) or found == token_digest(""):  # as who shows none would be known
         raise TextError(
             "'%(written)s' is not the digest of a token, which has 64 hexadecimal digits; make "
             "a token with the command `device token add`",

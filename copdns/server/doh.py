@@ -61,6 +61,9 @@ MAX_HIDDEN: Final = 3 * MAX_HEAD  # octets that come and are no whole frame, or 
 # reset at once, pings and settings cost us more than who sends them.
 FRAMES_AT_FIRST: Final = 200
 FRAMES_PER_REQUEST: Final = 8
+# What a request without a query takes of them, such as one with a wrong token: no bound of queries
+# slows whoever sends those, so that a connection ends after some.
+FRAMES_PER_ERROR: Final = 2 * FRAMES_PER_REQUEST
 
 
 class _Connection(H2Connection):
@@ -257,6 +260,7 @@ class Http2(Speaker):
             requestor = require_asker(self._connection, incoming.request)
             message = read_message(incoming.request, bytes(incoming.body))
         except RequestError as error:
+            self._frames_left -= FRAMES_PER_ERROR
             self._send_status(stream, error.status)
             return
         wishes = read_wishes(message) & GRANTED

@@ -35,6 +35,7 @@ from copdns.server.doh_requests import (
 )
 
 MAX_HEAD: Final = READ_SIZE  # octets of a request line and its headers
+MAX_ERRORS: Final = 25  # requests without a query, such as with a wrong token, of a connection
 _END: Final = b"\r\n\r\n"
 _LENGTH: Final = b"content-length"
 _LINE_ENDS: Final = b"\r\n\0"  # that are none here, or no text
@@ -47,6 +48,7 @@ class Http1(Speaker):
         self._connection = connection
         self._unread = bytearray()
         self._wanted = 0  # octets of the next request, once its head was read
+        self._errors_left = MAX_ERRORS
         self._is_asking = self._is_last = self._is_reading = False
 
     @property
@@ -92,7 +94,12 @@ class Http1(Speaker):
             return False
         request, headers, version = _read_head(bytes(self._unread[:end]))
         start = end + len(_END)
-        size = _body_size(request, headers)
+        try:
+            size = _body_size(request, headers)
+        except RequestError as error:
+            if error.status != BAD_REQUEST:  # what the path decides, too
+                require_asker(self._connection, request)  # who is refused learns no more than that
+            raise
         if len(self._unread) < start + size:
             self._wanted = start + size
             return False
@@ -106,6 +113,8 @@ class Http1(Speaker):
             requestor = require_asker(self._connection, request)
             self._ask(read_message(request, body), requestor)
         except RequestError as error:  # its end is known, so the next request can be read
+            self._errors_left -= 1  # no bound of queries slows whoever goes on like this
+            self._is_last = self._is_last or not self._errors_left
             self._send_status(error.status)
         return True
 

@@ -41,7 +41,9 @@ class Places(Generic[T]):
     def add(self, connection: T, address: str) -> T | None:
         """Take in a new connection; return the one that has to end for it, or None.
 
-        That is the longest silent one of the client itself, or of the client with the most.
+        That is the longest silent one of the client itself, or of the client with the most; of all
+        such clients where several have as many, so that who has many networks ends nobody's that is
+        in use.
         """
         client = client_of(address)
         self._clients[connection] = client
@@ -49,7 +51,8 @@ class Places(Generic[T]):
         if self._client_limit and count > self._client_limit:
             return self._longest_silent(client)
         if len(self._clients) > self._limit:
-            return self._longest_silent(max(self.by_client, key=self.by_client.__getitem__))
+            most = max(self.by_client.values())
+            return next(e for e, whose in self._clients.items() if self.by_client[whose] == most)
         return None
 
     def note_use(self, connection: T) -> None:

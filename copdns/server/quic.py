@@ -301,11 +301,10 @@ class QuicClient(StreamClient):
             return
         try:
             self._quic.receive_datagram(datagram, at, now=self._now())
+            self._go_on()
         except Exception as error:  # noqa: BLE001 - what a client sends must harm no other
             report_bug(error)
             self.end(INTERNAL_ERROR)
-            return
-        self._go_on()
 
     def _ring(self) -> None:
         self._alarm = None

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from abc import abstractmethod
+from contextlib import suppress
 from typing import Final
 
 from aioquic.quic.connection import QuicConnection
@@ -28,6 +29,9 @@ MAX_MESSAGE: Final = 65_535  # octets
 
 _LENGTH: Final = 2  # octets before a message
 MAX_STREAM_DATA: Final = _LENGTH + MAX_MESSAGE  # octets of a stream
+# Octets of a connection that are no whole query yet, as many as over HTTPS: what aioquic keeps room
+# for, which is far more than came where a client sends the end of a stream first.
+MAX_HELD: Final = 1 << 18
 _ONE_WAY: Final = 2  # bit of the number of a stream that only its maker writes to
 
 
@@ -90,7 +94,10 @@ class Streams(Speaker):
         streams = self._quic._streams
         if len(streams) > MAX_STREAMS or self._in_flight > MAX_STREAMS:
             return True
-        return any(each.receiver.highest_offset > MAX_STREAM_DATA for each in streams.values())
+        if any(each.receiver.highest_offset > MAX_STREAM_DATA for each in streams.values()):
+            return True
+        held = sum(len(each.receiver._buffer) for each in streams.values())
+        return held + sum(map(len, self._unread.values())) > MAX_HELD
 
     def _use(self, event: QuicEvent) -> None:
         if isinstance(event, StreamDataReceived):
@@ -163,7 +170,8 @@ class Streams(Speaker):
             return
         reply = grant_wishes(reply, PADDING, 0.0)  # section 5.4
         octets = len(reply).to_bytes(_LENGTH, "big") + reply
-        self._quic.send_stream_data(stream, octets, end_stream=True)
+        with suppress(RuntimeError):  # the client gave the stream up before it asked
+            self._quic.send_stream_data(stream, octets, end_stream=True)
 
 
 def _may_be_asked(message: bytes) -> bool:

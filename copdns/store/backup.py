@@ -23,6 +23,7 @@ from typing import NamedTuple
 from copdns.accounts.roles import Role
 from copdns.household.check import violations
 from copdns.household.safeguards import repair_profile
+from copdns.household.token_edits import keep_tokens
 from copdns.model.errors import BackupError, StoreError
 from copdns.model.household import Household
 from copdns.store.db import (
@@ -143,7 +144,8 @@ def restore_household(
                 if has_history:
                     _keep_what_stays(connection)
                 for each in _household_ids(connection):
-                    said += _restore_one(connection, each, here.get(each), made, now, see)
+                    change = Change(0, now, CONSOLE, _what_changed(made))
+                    said += _restore_one(connection, each, here.get(each), has_history, change, see)
                 if has_history:
                     _drop_who_is_gone(connection)
             connection.execute("vacuum")
@@ -385,13 +387,14 @@ def _restore_one(
     connection: sqlite3.Connection,
     household: str,
     before: Household | None,
-    made: int,
-    now: int,
+    has_history: bool,
+    change: Change,
     see: See,
 ) -> list[str]:
     """Store the restored household as far as the safeguards allow; return what they changed.
 
-    before: the household in this folder; None where there is none.
+    before: the household in this folder; None where there is none.  has_history: it is in use, so
+    a token that it does not have was revoked.
     """
     written = _load(connection, household, as_written=True)
     profiles, said = [], []
@@ -400,18 +403,26 @@ def _restore_one(
         old = old or former_profile(connection, household, profile)
         granted = granted_full_logs(connection, household, profile.id)
         is_added = before is not None and before.profile(profile.id) is None
-        added = now if is_added else when_made(connection, household, profile.id)
-        found = repair_profile(old, profile, granted, now, added)
+        added = change.at if is_added else when_made(connection, household, profile.id)
+        found = repair_profile(old, profile, granted, change.at, added)
         profiles.append(found.profile)
         said += [f"{profile.id}: {each}" for each in found.said]
     sound = replace(written, profiles=tuple(profiles))
+    if before is not None and has_history:
+        sound, revoked = keep_tokens(sound, before)
+        said += [
+            f"device {each}: not restored from the backup: a revoked token" for each in revoked
+        ]
     if wrong := [str(each) for each in violations(sound)]:
         raise BackupError(
             "this backup has an invalid household, so it was not restored:\n" + "\n".join(wrong)
         )
-    what = f"backup of {datetime.fromtimestamp(made, UTC):%Y-%m-%d %H:%M} UTC restored"
-    store_restored(connection, before, written, sound, Change(0, now, CONSOLE, what), see)
+    store_restored(connection, before, written, sound, change, see)
     return said
+
+
+def _what_changed(made: int) -> str:
+    return f"backup of {datetime.fromtimestamp(made, UTC):%Y-%m-%d %H:%M} UTC restored"
 
 
 def _replace_database(copy: Path, there: Path, *, keep: bool = True) -> Path | None:

@@ -214,9 +214,16 @@ class Certificate:
 
     def _read_state(self) -> object:
         try:
-            return tuple((each.stat().st_mtime_ns, each.stat().st_size) for each in self._files)
+            return tuple(map(_state_of, self._files))
         except OSError as error:
             raise CertificateError(f"{error.filename}: {error.strerror}") from error
+
+
+def _state_of(path: Path) -> tuple[int, int, int]:
+    """Return what is another one once a file changed, or who may read it: one that could not be
+    read is tried again then."""
+    found = path.stat()
+    return found.st_mtime_ns, found.st_ctime_ns, found.st_size
 
 
 def names_of(host: str, addresses: Sequence[str]) -> tuple[str, ...]:

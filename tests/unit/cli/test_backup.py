@@ -232,6 +232,23 @@ def test_a_key_that_was_taken_away_since_does_not_work_again(home: Home, file: P
     assert home.json("account", "token", "list") == []
 
 
+def test_devices_keep_the_tokens_of_now_and_a_revoked_one_stays_wrong(
+    home: Home, file: Path, tmp_path: Path
+) -> None:
+    home.ok("account", "add", "Ada", "--profile", "ada")
+    lost = home.json("device", "token", "add", "tablet")["token"]
+    home.ok("backup", str(file))
+    home.ok("device", "token", "revoke", "tablet", lost)
+    kept = home.json("device", "token", "add", "tablet")["token"]
+    assert "device tablet: not restored from the backup: a revoked" in home.ok(
+        "restore", str(file), "--yes"
+    )
+    assert [each["token"] for each in home.json("device", "token", "list")] == [kept]
+    other = other_machine(home, tmp_path)
+    other.ok("restore", str(file), "--yes")
+    assert [each["token"] for each in other.json("device", "token", "list")] == [lost]
+
+
 def test_what_belongs_to_whom_the_backup_does_not_know_goes(home: Home, file: Path) -> None:
     home.file_appeal()
     home.ok("account", "add", "Mum", "--profile", "ada")

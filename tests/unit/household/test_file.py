@@ -28,6 +28,7 @@ from copdns.household.time_shape import (
     ListedBudgetShape,
     ListedScheduleShape,
 )
+from copdns.model.device_tokens import token_digest
 from copdns.model.errors import ConfigError
 from copdns.model.household import (
     AnnouncedBandChange,
@@ -220,6 +221,14 @@ def test_tokens_are_in_the_file_as_digests_and_come_back() -> None:
     )
     assert household.devices[0].tokens == (digest,)
     assert parsed(dump(household)) == household
+
+
+def test_no_device_is_known_by_showing_nothing() -> None:
+    with pytest.raises(ConfigError, match="is not the digest of a token"):
+        parsed(
+            "profiles: {mia: {band: 7-9, devices: {tablet: {addresses: [192.0.2.7], "
+            f"tokens: [{token_digest('')}]}}}}}}}}\n"
+        )
 
 
 def test_announced_moments_are_written_with_their_zone() -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from copdns.accounts.claims import ClaimKind, device_claims
 from copdns.accounts.moves import DAY, Seen, wanted_moves, with_moves
-from copdns.household.token_edits import add_token, revoke_token
+from copdns.household.token_edits import add_token, keep_tokens, revoke_token
 from copdns.household.undo import undo
 from copdns.model.device_tokens import MAX_TOKENS, token_digest
 from copdns.model.errors import HouseholdError
@@ -83,3 +83,14 @@ def test_a_revoked_token_is_nobodys_and_its_device_not_gone() -> None:
     assert not any(each.is_of_tokens for each in moves)
     # Guest rules are for who is at home: a token of someone who was removed is a wrong one.
     assert all(not each.tokens for each in with_moves(gone, moves, NOW).devices)
+
+
+def test_a_household_of_a_backup_has_the_tokens_of_now() -> None:
+    old = add_token(add_token(HOUSE, "mia-phone", ONE), "tom-phone", TWO)
+    assert keep_tokens(old, old) == (old, ())
+    assert keep_tokens(HOUSE, old) == (old, ())
+    assert keep_tokens(old, HOUSE) == (HOUSE, ("mia-phone", "tom-phone"))
+    devices = tuple(replace(each, profile="mia") for each in old.devices)
+    moved, without = keep_tokens(old, replace(old, devices=devices))
+    assert (tokens_of(moved, "mia-phone"), tokens_of(moved, "tom-phone")) == ((ONE,), ())
+    assert without == ("tom-phone",)  # nobody has what was someone else's

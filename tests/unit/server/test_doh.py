@@ -27,9 +27,17 @@ from h2.events import (
 from h2.settings import SettingCodes
 
 from copdns.server import doh, http1
-from copdns.server.doh import FRAMES_AT_FIRST, MAX_HIDDEN, MAX_STREAMS, MAX_UNSENT, Http2
+from copdns.server.doh import (
+    FRAMES_AT_FIRST,
+    FRAMES_PER_ERROR,
+    FRAMES_PER_REQUEST,
+    MAX_HIDDEN,
+    MAX_STREAMS,
+    MAX_UNSENT,
+    Http2,
+)
 from copdns.server.doh_requests import MAX_MESSAGE
-from copdns.server.http1 import MAX_HEAD
+from copdns.server.http1 import MAX_ERRORS, MAX_HEAD
 from copdns.time.clock import Moment
 from tests.unit.messages import ID, message, parsed, query
 from tests.unit.streams import GAMES, SLOW, Desk, Open, TlsClient, turn
@@ -271,6 +279,18 @@ async def test_streams_that_are_reset_at_once_end_the_connection(here: Desk) -> 
     assert (await other.response(other.ask(body=query(GAMES)))).status == 200
 
 
+async def test_requests_without_a_query_end_the_connection_after_some(here: Desk) -> None:
+    """No bound of queries counts them, so a stranger who has no token could send any number."""
+    own = await browser(here)
+    for _ in range(FRAMES_AT_FIRST // (FRAMES_PER_ERROR - FRAMES_PER_REQUEST) + 1):
+        own.ask("GET", "/", kind="")
+    await own.end()
+    client = await plain_client(here)
+    client.put(b"GET / HTTP/1.1\r\n\r\n" * (MAX_ERRORS + 10))
+    assert (await client.end()).count(b"HTTP/1.1 404") == MAX_ERRORS
+    assert here.connections() == []
+
+
 async def test_pings_without_end_end_the_connection(here: Desk) -> None:
     own = await browser(here)
     for _ in range(FRAMES_AT_FIRST + 1):
@@ -314,7 +334,7 @@ async def test_streams_that_are_reset_take_no_room_once_they_are_answered(here: 
 async def test_few_streams_are_remembered_after_their_end(here: Desk) -> None:
     own = await browser(here)
     for _ in range(4):
-        streams = [own.ask("GET", "/", kind="") for _ in range(MAX_STREAMS)]
+        streams = [own.ask(body=query(GAMES)) for _ in range(MAX_STREAMS)]
         for stream in streams:
             await own.response(stream)
     (connection,) = here.connections()

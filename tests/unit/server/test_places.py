@@ -54,3 +54,12 @@ def test_what_was_removed_counts_no_more() -> None:
 )
 def test_who_counts_as_one_client(one: str, other: str, same: bool) -> None:
     assert (client_of(one) == client_of(other)) is same
+
+
+def test_among_clients_with_as_many_the_longest_silent_one_ends() -> None:
+    """Someone with many networks has one connection from each, as Mia has hers."""
+    places: Places[str] = Places(3)
+    for name, address in (("mia", "192.0.2.1"), ("a", "2001:db8::1"), ("b", "2001:db8:0:1::1")):
+        assert places.add(name, address) is None
+    places.note_use("mia")
+    assert places.add("c", "2001:db8:0:2::1") == "a"

@@ -34,10 +34,13 @@ from copdns.server.quic import QuicPort, QuicServer, make_configuration
 from copdns.server.quic_streams import (
     EXCESSIVE_LOAD,
     INTERNAL_ERROR,
+    MAX_HELD,
+    MAX_STREAM_DATA,
     MAX_STREAMS,
     NO_ERROR,
     PROTOCOL_ERROR,
     REQUEST_CANCELLED,
+    Streams,
 )
 from copdns.server.tls import DONE, FAILED, REFUSED
 from copdns.time.clock import Moment
@@ -284,6 +287,22 @@ async def test_a_stream_without_end_is_not_kept(here: QuicDesk) -> None:
     assert client.ended in (PROTOCOL_ERROR, EXCESSIVE_LOAD)
 
 
+async def test_what_is_held_of_a_connection_is_bounded_however_little_came(here: QuicDesk) -> None:
+    """The last octet of a stream comes alone, and aioquic keeps room for all before it."""
+    client = await here.greet()
+    quic = client._quic
+    quic._remote_max_data = 1 << 30  # as the server allows by and by
+    streams = MAX_HELD // MAX_STREAM_DATA + 2
+    assert streams < MAX_STREAMS
+    for _ in range(streams):
+        stream = quic.get_next_available_stream_id()
+        quic.send_stream_data(stream, bytes(MAX_STREAM_DATA))
+        quic._streams[stream].sender._pending.subtract(0, MAX_STREAM_DATA - 1)
+        client.transmit()
+    assert await client.end() == EXCESSIVE_LOAD
+    assert here.quic.clients == {}
+
+
 async def test_a_question_that_is_cancelled_is_forgotten(here: QuicDesk) -> None:
     client = await here.greet()
     stream = client.ask(asking(SLOW))
@@ -294,6 +313,44 @@ async def test_a_question_that_is_cancelled_is_forgotten(here: QuicDesk) -> None
     here.home.upstream.deliver()
     await client.reply(client.ask(asking(GAMES)))
     assert stream not in client.whole
+
+
+async def test_a_question_on_a_stream_that_was_given_up_before_gets_no_reply(
+    here: QuicDesk,
+) -> None:
+    told: list[str] = []
+    asyncio.get_running_loop().set_exception_handler(
+        lambda _loop, context: told.append(str(context["exception"]))
+    )
+    client = await here.greet()
+    stream = client._quic.get_next_available_stream_id()
+    client._quic.send_stream_data(stream, b"")
+    client._quic.stop_stream(stream, REQUEST_CANCELLED)
+    client.transmit()
+    await until(lambda: stream in client.resets)
+    client._quic.send_stream_data(stream, framed(asking(GAMES)), end_stream=True)
+    client.transmit()
+    await client.reply(client.ask(asking(GAMES)))
+    assert told == []
+    assert stream not in client.replies
+
+
+async def test_a_bug_in_what_became_of_a_connection_ends_it(
+    here: QuicDesk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[str] = []
+    asyncio.get_running_loop().set_exception_handler(
+        lambda _loop, context: told.append(str(context["exception"]))
+    )
+
+    def broken(_streams: Streams, _event: QuicEvent) -> None:
+        raise RuntimeError("a bug")
+
+    client = await here.greet()
+    monkeypatch.setattr(Streams, "_use", broken)
+    client.ask(asking(GAMES))
+    assert await client.end() == INTERNAL_ERROR
+    assert (told, here.quic.clients) == (["a bug"], {})
 
 
 async def test_a_silent_connection_is_closed(desk: Open) -> None:

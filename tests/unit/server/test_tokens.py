@@ -194,6 +194,16 @@ async def test_in_public_a_wrong_path_is_as_if_there_were_nothing(
     assert here.home.recorder.last is None
 
 
+async def test_in_public_a_body_that_is_too_large_shows_no_path_either(over_https: Open) -> None:
+    here = await over_https(tokens=PUBLIC)
+    for path in (PATH, f"{PATH}/{WRONG}", "/x"):
+        for length in ("Content-Length: 70000\r\n", ""):
+            client = await plain_client(here)
+            head = f"POST {path} HTTP/1.1\r\nContent-Type: {TYPE}\r\n{length}\r\n"
+            client.put(head.encode())
+            assert (await one_response(client)).status == 404
+
+
 async def test_a_discovered_path_selects_nobody_by_a_token(over_https: Open) -> None:
     """RFC 9462 section 7: what is discovered has the one path, and the address says who asks."""
     here = await over_https(tokens=HOME)

@@ -235,6 +235,29 @@ def test_own_files_are_served_and_followed(tmp_path: Path) -> None:
     assert not (tmp_path / "data").exists()  # nothing is made beside them
 
 
+def test_a_file_that_may_be_read_at_last_is_read(tmp_path: Path) -> None:
+    files = own(tmp_path)
+    made = Certificate(tmp_path, files)
+    made.begin(NAMES, NOW)
+    is_allowed = False
+
+    def read(certificate: Path, _key: Path) -> str:
+        if not is_allowed and made.fingerprint != fingerprint_of(certificate):
+            raise CertificateError(f"{certificate}: Permission denied")  # not so for root
+        return fingerprint_of(certificate)
+
+    followed = made.follow(read)
+    before = followed()
+    own(tmp_path)
+    with pytest.raises(CertificateError, match="denied"):
+        made.refresh(NAMES, NOW)
+    assert not made.refresh(NAMES, NOW)
+    is_allowed = True
+    Path(files[0]).chmod(0o640)  # its text and the time of its text stay
+    assert made.refresh(NAMES, NOW)
+    assert followed() != before
+
+
 def test_files_that_do_not_fit_are_told_once_and_the_old_ones_stay(tmp_path: Path) -> None:
     files = own(tmp_path)
     made = Certificate(tmp_path, files)
