@@ -121,7 +121,7 @@ def too_long(device: Device) -> list[str]:
     main = device.page.locator("main")
     folds = main.locator("details:not(#known-by, .undo)").count() >= FOLDS
     helped = folds or main.locator("[role=search], .save").count()
-    return [f"{screens:.1f} screens long"] if screens > MOST_SCREENS and not helped else []
+    return [f"{screens:.2f} screens long"] if screens > MOST_SCREENS and not helped else []
 
 
 def test_a_page_that_goes_on_and_on_is_told(
