@@ -41,7 +41,7 @@ from copdns.web.personal_data import MAX_ROWS, read_personal_data
 from copdns.web.received import fields_of
 
 NAMES_SHOWN = 16  # the file has all of them
-LOOKS_SHOWN = 20
+LOOKS_SHOWN = 10
 
 
 class Resolvers(NamedTuple):
