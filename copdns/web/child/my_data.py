@@ -77,6 +77,7 @@ async def me(request: web.Request) -> web.Response:
         "me.html",
         kept=data,
         shown=NAMES_SHOWN,
+        looks_shown=LOOKS_SHOWN,
         days=counts_by_day(data.counts, home.timezone) if data else (),
         categories=by_category(data.counts) if data else (),
         budgets={each.id: each for each in in_scope(home.budgets, person.profile)},
