@@ -65,7 +65,7 @@ def short_token(digest: str) -> str:
 
 
 def tls_name(name: str, token: str) -> str:
-    """Return the server name that a device is told for DNS over TLS and over QUIC.
+    """Return the server name that a device is told for DNS over TLS.
 
     name: of the encrypted listener, as `encrypted.name` has it.
     """
