@@ -13,7 +13,7 @@ from pathlib import Path
 import click
 
 from tests.bench import decide, machine, quiet, result, small, switch
-from tests.bench.aims import CHAIN, LANE, MANY, TIMED
+from tests.bench.aims import CHAIN, LANE, MANY, OVER_TLS, TIMED
 from tests.bench.build import BenchError, Programs, compiled
 from tests.bench.decide import DECIDE
 from tests.bench.machine import Machine
@@ -35,6 +35,7 @@ VARIANTS: Mapping[str, Copdns] = {
     "chain": Copdns(CHAIN, lane=False),
     "many": Copdns(MANY, lane=False, many=True),
     "timed": Copdns(TIMED, lane=True, timed=True),
+    "tls": Copdns(OVER_TLS, lane=False, over_tls=True),
 }
 
 

@@ -13,6 +13,7 @@ from tests.bench.workloads import Sample
 LANE, CHAIN = "copdns", "copdns-chain"  # with the fast lane, and without it
 TIMED = "copdns-timed"  # with the lane, and with schedules, budgets and rules for each
 DECISION = "copdns-decide"  # no server: policy.decide in the bench's own process
+OVER_TLS = "copdns-tls"  # without the lane, and with an upstream by DNS over TLS
 MANY = "copdns-many"  # without it, for 1,000 profiles and 10,000 devices
 
 
@@ -89,6 +90,8 @@ AIMS = (
     Aim("names never seen", LANE, "cold", "rate", at_least=2.0, peers=("unbound",)),
     Aim("names never seen", LANE, "cold", "rate", at_least=0.68, better=0.75, peers=("dnsdist",)),
     Aim("names never seen", TIMED, "cold", "rate", at_least=0.9, peers=(LANE,)),
+    Aim("upstream over TLS", OVER_TLS, "cold", "rate", at_least=25_000),
+    Aim("upstream over TLS", OVER_TLS, "cold", "rate", at_least=0.3, peers=(CHAIN,)),
     Aim("p99 at 5,000/s", LANE, "latency", "p99", at_most=1.25, better=1.1, peers=("unbound",)),
     Aim("lost at 5,000/s", LANE, "latency", "lost", at_most=0, worst=True),
     Aim("lost in a reload", LANE, "reload", "lost", at_most=0, worst=True),

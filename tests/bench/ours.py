@@ -21,7 +21,7 @@ from urllib.request import urlopen
 
 from tests.bench.build import BenchError
 from tests.bench.names import RULED
-from tests.bench.peers import BLOCKS, TCP, Place, replace
+from tests.bench.peers import BLOCKS, DNSDIST, TCP, Place, program, replace
 
 ROOT = Path(__file__).parents[2]
 CATEGORY = "gambling"  # of the bench's list: the presets of all children block it
@@ -78,6 +78,7 @@ class Copdns:
 
     lane: whether the fast lane is on; None: by default.  many: for a town instead of a family.
     timed: with 50 schedules, 10 budgets and 200 rules for each of the family.
+    over_tls: whether it asks its upstream by DNS over TLS.
     extra, extra_household: sections of settings, and the household, in place of ours.
     under: a command to start it by.  build: which copdns.
     """
@@ -86,6 +87,7 @@ class Copdns:
     lane: bool | None = None
     many: bool = False
     timed: bool = False
+    over_tls: bool = False
     extra: Mapping[str, object] | None = None
     extra_household: Mapping[str, Any] | None = None
     under: Sequence[str] = ()
@@ -99,6 +101,8 @@ class Copdns:
         return dataclasses.replace(self, name=name, build=build)
 
     def missing(self) -> str:
+        if self.over_tls and not program(DNSDIST.name):
+            return f"not installed (Debian: apt install {DNSDIST.package})"
         return ""
 
     def write_list(self, place: Place, names: Iterable[str]) -> None:
@@ -121,7 +125,7 @@ class Copdns:
         return {
             "dns": dns,
             "web": {"listen": ["127.0.0.1"], "port": place.control, "tls_port": 0},
-            "upstreams": {"servers": [f"127.0.0.1:{place.upstream}"]},
+            "upstreams": {"servers": [self._upstream(place)]},
             "rebinding": {"allow": ["127.0.0.0/8"]},
             "sources": {
                 "use": "none"
@@ -131,6 +135,11 @@ class Copdns:
             "data": "data",
             **(self.extra or {}),
         }
+
+    def _upstream(self, place: Place) -> str:
+        if self.over_tls:
+            return place.encrypted
+        return f"127.0.0.1:{place.upstream}"
 
     def command(self, place: Place) -> Sequence[str | Path]:
         settings = place.folder / "copdns.yaml"

@@ -25,12 +25,17 @@ BLOCKS, TCP = "blocks", "tcp"  # what a server may offer, and a workload may nee
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a server stands.  folder: its own.  port: of DNS; control: of anything else it has."""
+    """Where a server stands.
+
+    folder: its own.  port: of DNS; control: of anything else it has.  upstream: the stub's port.
+    encrypted: the same stub by DNS over TLS, as an upstream is written in settings; "": not there.
+    """
 
     folder: Path
     port: int
     control: int
     upstream: int
+    encrypted: str = ""
 
 
 class Server(Protocol):
@@ -193,6 +198,21 @@ function readList()
     addAction(SuffixMatchNodeRule(names), RCodeAction(DNSRCode.NXDOMAIN))
 end
 readList()
+"""
+
+
+def tls_front(plain: int, port: int, certificate: Path, upstream: int) -> str:
+    """Return settings of a dnsdist that has no rules: DNS over TLS before an upstream.
+
+    plain: a port that it takes as well, since without one it takes 53.  certificate: of it, with
+    its key.
+    """
+    return f"""
+setSecurityPollSuffix('')
+setMaxTCPClientThreads(1)
+setLocal('127.0.0.1:{plain}')
+addTLSLocal('127.0.0.1:{port}', '{certificate}', '{certificate}', {{maxInFlight=1000}})
+newServer({{address='127.0.0.1:{upstream}', sockets=4}})
 """
 
 

@@ -47,6 +47,8 @@ class Run:
     def _start(self, server: Server) -> None:
         say(f"{server.name}: starting with {self.stage.count:,} names")
         try:
+            if isinstance(server, Copdns) and server.over_tls:
+                self.stage.encrypt_upstream()
             running = self.stage.start(server)
             if BLOCKS in server.offers:  # one that only echoes keeps nothing
                 check(self.stage, running)

@@ -105,7 +105,7 @@ def _settled(stage: Stage, place: Place) -> Callable[[], bool]:
 
     def settled() -> bool:
         blocks = kind(place.port, stage.hot_set.blocked) == "blocked"
-        return blocks or '"error":' in said(place)
+        return blocks or '"error":' in said(place.folder)
 
     return settled
 
@@ -115,7 +115,7 @@ def _compile_outside(stage: Stage, server: Copdns, place: Place) -> None:
     process = stage.launch(free, place)
     blocked = stage.hot_set.blocked
     if wait_until(lambda: kind(place.port, blocked) == "blocked", COMPILED, process) is None:
-        raise BenchError(f"{stage.count:,} names do not compile at all:\n{said(place)}")
+        raise BenchError(f"{stage.count:,} names do not compile at all:\n{said(place.folder)}")
     end(process)
 
 

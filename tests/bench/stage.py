@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import subprocess
 import time
 from collections.abc import Iterable, Iterator
@@ -15,7 +16,8 @@ from tests.bench.load import Generator, Load, kind, wait_until
 from tests.bench.machine import MORE_URGENT, Machine, Memory, memory, start, threads, urgent
 from tests.bench.names import HotSet
 from tests.bench.ours import environment
-from tests.bench.peers import BLOCKS, Place, Server
+from tests.bench.peers import BLOCKS, DNSDIST, Place, Server, program, tls_front
+from tests.encrypted_server import make_certificate
 from tests.running import free_port
 
 LOADED = 300.0  # seconds for a server to read its list
@@ -63,7 +65,8 @@ class Stage:
         self.hot_set: HotSet = names.write_hot_set(folder, count)
         self.upstream = free_port()
         command: list[str | Path] = [programs.upstream, str(self.upstream)]
-        self._upstream = self._own(start(command, machine.load))
+        self._upstreams = [self._own(start(command, machine.load)).pid]
+        self._encrypted = ""
         self.running: dict[str, Running] = {}
         self._listed: list[str] = []
 
@@ -75,6 +78,27 @@ class Stage:
         if not self._listed:
             self._listed = list(names.listed(self.count))
         return self._listed
+
+    def encrypt_upstream(self) -> None:
+        """Put a dnsdist before the stub, on the core of the load, that speaks DNS over TLS.
+
+        Once; raise BenchError when it does not start.
+        """
+        if self._encrypted:
+            return
+        folder = self.folder / "tls"
+        folder.mkdir()
+        port = free_port()
+        certificate = make_certificate(folder)
+        settings = tls_front(free_port(), port, certificate.path, self.upstream)
+        (folder / "dnsdist.conf").write_text(settings)
+        command = [program(DNSDIST.name), *DNSDIST.arguments]
+        with (folder / SAID).open("a") as output:
+            process = self._own(start(command, self.machine.load, 0, folder, output=output))
+        if wait_until(lambda: _listens(port), ENDED, process) is None:
+            raise BenchError(f"{DNSDIST.name} did not start; it said:\n{said(folder)}")
+        self._encrypted = f"tls://127.0.0.1:{port}#sha256/{certificate.pin}"
+        self._upstreams.append(process.pid)
 
     def start(self, server: Server) -> Running:
         """Start a server for the first time, with a folder of its own."""
@@ -94,7 +118,7 @@ class Stage:
         """Give a server a folder with its settings and its list."""
         folder = self.folder / server.name
         folder.mkdir(parents=True)
-        place = Place(folder, free_port(), free_port(), self.upstream)
+        place = Place(folder, free_port(), free_port(), self.upstream, self._encrypted)
         server.write_list(place, self.listed())
         server.write_settings(place)
         return place
@@ -119,7 +143,7 @@ class Stage:
             return answer == "blocked"
 
         if wait_until(blocks, LOADED, process) is None:
-            raise BenchError(f"{server.name} did not start; it said:\n{said(place)}")
+            raise BenchError(f"{server.name} did not start; it said:\n{said(place.folder)}")
         return process, Started(answers[0], time.monotonic() - began)
 
     def _own(self, process: subprocess.Popen[str]) -> subprocess.Popen[str]:
@@ -145,15 +169,22 @@ class Stage:
         if not running.server.main_only:
             chosen = threads(process)
         with (
-            urgent(threads(self._upstream.pid), MORE_URGENT),
+            urgent([each for pid in self._upstreams for each in threads(pid)], MORE_URGENT),
             urgent(chosen),
         ):
             yield
 
 
-def said(place: Place) -> str:
-    """Return the last words of a server."""
-    return (place.folder / SAID).read_text(errors="replace")[-500:]
+def said(folder: Path) -> str:
+    """Return the last words of a server that has this folder."""
+    return (folder / SAID).read_text(errors="replace")[-500:]
+
+
+def _listens(port: int) -> bool:
+    """Tell whether somebody takes TCP connections there."""
+    with socket.socket() as client:
+        client.settimeout(1.0)
+        return client.connect_ex(("127.0.0.1", port)) == 0
 
 
 def end(process: subprocess.Popen[str]) -> None:

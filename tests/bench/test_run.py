@@ -13,14 +13,15 @@ import pytest
 from click.testing import CliRunner
 
 from tests.bench.__main__ import SOURCES_OF_MANY, main
-from tests.bench.aims import DECISION, LANE
+from tests.bench.aims import CHAIN, DECISION, LANE, OVER_TLS
 from tests.bench.build import NO_COMPILER, BenchError, Programs, compiled
 from tests.bench.decide import DECIDE
 from tests.bench.ours import ROOT, SIX, Build, Copdns, find_build, household, town
-from tests.bench.peers import UNBOUND, Place
+from tests.bench.peers import DNSDIST, UNBOUND, Place, program
 from tests.bench.run import Run
 from tests.bench.stage import Stage
 from tests.bench.workloads import WORKLOADS
+from tests.conftest import find_tool
 
 
 def bench(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
@@ -55,6 +56,20 @@ def test_a_small_bench_gives_every_number_and_nothing_goes_wrong(
     assert "a decision in us" in done.stdout
     assert kept["log_rows_dropped"][LANE] == 0
     assert shown_again(file) == done.stdout
+
+
+def test_an_upstream_is_asked_over_tls_where_a_variant_says_so(
+    tmp_path: Path, programs: Programs
+) -> None:
+    if not program(DNSDIST.name):
+        find_tool(DNSDIST.name)  # says what is missing
+    done = bench(tmp_path, "--variants", "chain,tls", "--only", "cold")
+    assert done.returncode == 0, done.stdout + done.stderr
+    (file,) = (tmp_path / "results").glob("*.json")
+    samples = json.loads(file.read_text())["samples"]
+    assert {each["server"] for each in samples} == {CHAIN, OVER_TLS}
+    assert all(_sound(each["values"]) for each in samples)
+    assert "tls://" in (tmp_path / "run" / OVER_TLS / "copdns.yaml").read_text()
 
 
 def shown_again(file: Path) -> str:
