@@ -47,8 +47,11 @@ def _log_unraisable(told: UnraisableHookArgs) -> None:
     """
     if told.exc_type is UnicodeDecodeError and isinstance(told.object, bytes):
         return
-    places = "".join(format_tb(told.exc_traceback))
-    log.error("a bug where nobody can be told of it", error=told.exc_type.__name__, traceback=places)
+    log.error(
+        "a bug where nobody can be told of it",
+        error=told.exc_type.__name__,
+        traceback="".join(format_tb(told.exc_traceback)),
+    )
 
 
 def _renderers(*, on_terminal: bool) -> list[Processor]:

@@ -23,7 +23,7 @@ DAYS = 90  # of a certificate: testssl.sh warns before the end of one
 # What a test of some seconds looks at: versions, and forward secrecy.
 BRIEF = ("--protocols", "--fs")
 
-# What testssl.sh calls MEDIUM or worse, or could not do, and is no fault here: each with the reason.
+# What testssl.sh calls MEDIUM or worse, or could not do, and is no fault here, with the reasons.
 EXPECTED: Mapping[str, str] = {
     "cert_chain_of_trust": "the test's certificate signed itself",
     "cert_revocation": "as above, so that there is nobody who could revoke it",
