@@ -21,6 +21,7 @@ from itertools import combinations
 from pathlib import Path
 
 from copdns.model.device_tokens import token_text
+from tests.e2e.attackers import eventually
 from tests.e2e.test_unbound import FAMILY
 from tests.encrypted_server import NAME, make_certificate
 from tests.running import PATIENCE, free_port, running
@@ -29,6 +30,7 @@ HERE = "127.0.0.1"
 TRIES = 3000  # of each token, over each transport
 AT_ONCE = 20  # requests of a connection: it ends after 25 without a query
 FAR = 4.0  # standard deviations: by chance once in 16,000 comparisons
+REFUSED = b"HTTP/1.1 404 "
 Timed = Callable[[str], float]
 
 
@@ -66,7 +68,8 @@ def _refusing(folder: Path) -> Iterator[tuple[int, int, str]]:
         token = json.loads(added.stdout)
         done = program.command("device", "token", "revoke", "tablet", token["token"])
         assert done.returncode == 0, done.stderr
-        time.sleep(1.5)  # in which it takes effect
+        scan = _OverHttps(https)
+        eventually(lambda: scan.answer(token["secret"]).startswith(REFUSED))
         yield tls, https, token["secret"]
 
 
@@ -99,6 +102,21 @@ class _OverHttps:
         self._left = 0
 
     def __call__(self, token: str) -> float:
+        connection = self._connect()
+        request = _request(token)
+        began = time.perf_counter()
+        connection.sendall(request)
+        assert connection.recv(4096).startswith(REFUSED)
+        return time.perf_counter() - began
+
+    def answer(self, token: str) -> bytes:
+        """Return how a request with a token is answered, on a connection of its own."""
+        with self._connect() as connection:
+            self._connection = None
+            connection.sendall(_request(token))
+            return connection.recv(4096)
+
+    def _connect(self) -> ssl.SSLSocket:
         if self._connection is None or not self._left:
             if self._connection is not None:
                 self._connection.close()
@@ -107,11 +125,11 @@ class _OverHttps:
             self._connection = self._context.wrap_socket(sock, server_hostname=NAME)
             self._left = AT_ONCE
         self._left -= 1
-        request = f"GET /dns-query/{token}?dns=AAABAAABAAAAAAAAAWEAAAEAAQ HTTP/1.1\r\n\r\n".encode()
-        began = time.perf_counter()
-        self._connection.sendall(request)
-        assert self._connection.recv(4096).startswith(b"HTTP/1.1 404 ")
-        return time.perf_counter() - began
+        return self._connection
+
+
+def _request(token: str) -> bytes:
+    return f"GET /dns-query/{token}?dns=AAABAAABAAAAAAAAAWEAAAEAAQ HTTP/1.1\r\n\r\n".encode()
 
 
 def _trusting(protocol: str) -> ssl.SSLContext:
