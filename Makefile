@@ -13,7 +13,7 @@ PREFIX ?= /opt/copdns
 DESTDIR ?=
 
 .PHONY: run test test-compiled compiled oracle lanes flood conformance faults soak fuzz screenshots
-.PHONY: attack damage bench lint words lock install clean
+.PHONY: attack testssl damage bench lint words lock install clean
 
 run: $(VENV)/.installed
 	$(VENV)/bin/copdns -c config/home.yaml --data var run
@@ -92,6 +92,11 @@ screenshots: $(VENV)/.installed
 attack: $(VENV)/.installed $(VENV)-attack/.installed
 	@scripts/add-browser $(VENV) requirements-browser.lock
 	$(VENV)/bin/python -m tests.web.attack $(VENV)-attack/bin/wapiti
+
+# What testssl.sh, which must be installed, finds wrong with DNS over TLS and HTTPS, for each kind of
+# key.  It takes ten minutes, and speaks with loopback only.
+testssl: $(VENV)/.installed
+	$(VENV)/bin/python -m tests.e2e.scan_tls
 
 # Each file of the data folder is damaged at 50 places, at the start and while the program runs.  It
 # takes hours: each place needs a start.

@@ -38,6 +38,7 @@ NOTICE_LASTS = 90 * DAY
 
 # Prefixes of device ids: of a guest, and (in pairings only) of an address that asks to be let in.
 # The id of a named device has no colon.
+ANNOUNCED_FROM = 13  # years: what becomes of somebody's devices is announced to them
 GUEST_PREFIX, REQUEST_PREFIX = "guest:", "asks:"
 
 
@@ -201,7 +202,8 @@ def with_guests(household: Household, guests: Iterable[Guest], now: float) -> Ho
     nothing has to be removed when a guest's time ends.
 
     They come last because the last device with an address or MAC wins.  A guest without a person
-    is left out, and so gets the rules of guests.
+    is left out, and so gets the rules of guests.  Where the device shows a token, the guest counts
+    too, but not in place of somebody else of 13 or more (`accounts/moves.py`).
     """
     devices = tuple(
         Device(
@@ -210,11 +212,21 @@ def with_guests(household: Household, guests: Iterable[Guest], now: float) -> Ho
             each.profile,
             (each.address,),
             (each.mac,) if each.mac else (),
+            instead_of=_tokens_below(household, each.profile, now),
         )
         for each in guests
         if now < each.until and household.profile(each.profile) is not None
     )
     return replace(household, devices=household.devices + devices) if devices else household
+
+
+def _tokens_below(household: Household, profile: str, now: float) -> tuple[str, ...]:
+    """Return the tokens of devices that a guest with somebody's rules may stand in for."""
+    others = {each.id for each in household.profiles if each.band_at(now).age >= ANNOUNCED_FROM}
+    others.discard(profile)
+    return tuple(
+        token for each in household.devices if each.profile not in others for token in each.tokens
+    )
 
 
 class GuestRequest(NamedTuple):

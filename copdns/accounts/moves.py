@@ -16,12 +16,11 @@ from dataclasses import replace
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import NamedTuple
 
-from copdns.accounts.account import Guest
+from copdns.accounts.account import ANNOUNCED_FROM, Guest
 from copdns.model.device_tokens import is_stored_token
 from copdns.model.household import Band, Device, Household, Profile
 
 DAY = 86_400
-ANNOUNCED_FROM = 13  # years: moves are announced
 YES_FROM = 16  # years: they need a yes
 ANNOUNCED_FOR = DAY
 FEW_ADDRESSES = 16  # a network of no more may be one device's

@@ -4,9 +4,16 @@ from __future__ import annotations
 
 import logging
 import sys
+from traceback import format_tb
+from typing import TYPE_CHECKING
 
 import structlog
 from structlog.typing import Processor
+
+if TYPE_CHECKING:
+    from sys import UnraisableHookArgs
+
+log = structlog.get_logger("copdns")
 
 
 def log_to_stderr() -> None:
@@ -29,6 +36,22 @@ def log_to_stderr() -> None:
         )
     )
     logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
+    sys.unraisablehook = _log_unraisable
+
+
+def _log_unraisable(told: UnraisableHookArgs) -> None:
+    """Log what went wrong where no caller could be told, without the object that Python prints.
+
+    A server name (SNI) that is no ASCII is such an object: its handshake has failed, and whoever
+    sends it is not told more, nor is the log.
+    """
+    if told.exc_type is UnicodeDecodeError and isinstance(told.object, bytes):
+        return
+    log.error(
+        "a bug where nobody can be told of it",
+        error=told.exc_type.__name__,
+        traceback="".join(format_tb(told.exc_traceback)),
+    )
 
 
 def _renderers(*, on_terminal: bool) -> list[Processor]:

@@ -233,6 +233,8 @@ class Device:
     profile: the id of whose it is.  addresses: plain, or prefixes in CIDR form.  macs: such as
         "02:00:00:00:00:01"; they identify it at any address (docs/devices.md).  tokens: digests of
         those that it shows over encrypted DNS, wherever it is (`model/device_tokens.py`).
+    instead_of: of a guest for a while: digests of tokens in whose place its address counts, as long
+        as they are shown there.
     """
 
     id: str
@@ -242,6 +244,7 @@ class Device:
     macs: tuple[str, ...] = ()
     kind: DeviceKind = DeviceKind.OTHER
     tokens: tuple[str, ...] = ()
+    instead_of: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -84,10 +84,20 @@ HeardDevices = dict[tuple[str, str, str], Heard]
 class DeviceIndex:
     """The client of each device, by what it is known by.
 
-    with_macs: clients whose device has a MAC address.  guest: the client of an unknown device.
+    with_macs: clients whose device has a MAC address.  instead_of: guests for a while, by their
+    address or MAC address and a token in whose place they count there.  guest: the client of an
+    unknown device.
     """
 
-    __slots__ = ("by_address", "by_mac", "by_network", "by_token", "guest", "with_macs")
+    __slots__ = (
+        "by_address",
+        "by_mac",
+        "by_network",
+        "by_token",
+        "guest",
+        "instead_of",
+        "with_macs",
+    )
 
     def __init__(
         self,
@@ -105,6 +115,7 @@ class DeviceIndex:
         self.by_network: list[tuple[Network, Client]] = []
         self.by_token: dict[str, Client] = {}
         self.with_macs: set[Client] = set()
+        self.instead_of: dict[tuple[str, str], Client] = {}
         self.guest = stranger
         for household in reversed(households):
             unknown = policies[household.id, guest_key(household)][1]
@@ -123,6 +134,9 @@ class DeviceIndex:
             self.with_macs.add(client)
         for token in device.tokens:
             self.by_token[token] = client
+        for token in device.instead_of:
+            for text in (*device.addresses, *device.macs):
+                self.instead_of[text, token] = client
         for text in device.addresses:  # in normal form: plain for a single address
             if "/" in text:
                 self.by_network.append((ip_network(text), client))
@@ -217,7 +231,8 @@ class Snapshot:
         from what address.
         """
         if requestor.token:
-            return self._devices.by_token.get(requestor.token, self._unknown_token)
+            guest = self._guest_instead(requestor) if self._devices.instead_of else None
+            return guest or self._devices.by_token.get(requestor.token, self._unknown_token)
         key = f"{requestor.mac} {requestor.address}" if requestor.mac else requestor.address
         client = self._client_by_requestor.get(key)
         if client is None:
@@ -229,6 +244,12 @@ class Snapshot:
                 self._client_by_requestor.clear()
             self._client_by_requestor[key] = client
         return client
+
+    def _guest_instead(self, requestor: Requestor) -> Client | None:
+        """Return who has the device for a while that shows a token, by where it is; else None."""
+        found, token, address = self._devices.instead_of, requestor.token, requestor.address
+        mac = requestor.mac or self.sightings.mac_at(address)
+        return found.get((mac, token)) or found.get((address, token))
 
     def _find(self, requestor: Requestor) -> Client:
         """Return the client by the strongest evidence that there is (docs/devices.md).

@@ -9,9 +9,9 @@ from __future__ import annotations
 import asyncio
 from abc import abstractmethod
 from contextlib import suppress
-from typing import Final
+from typing import Any, Final
 
-from aioquic.quic.connection import QuicConnection
+from aioquic.quic.connection import QuicConnection, QuicConnectionError
 from aioquic.quic.events import QuicEvent, StopSendingReceived, StreamDataReceived, StreamReset
 
 from copdns.dns.records import HEADER_SIZE
@@ -32,6 +32,11 @@ MAX_STREAM_DATA: Final = _LENGTH + MAX_MESSAGE  # octets of a stream
 # Octets of a connection that are no whole query yet, as many as over HTTPS: what aioquic keeps room
 # for, which is far more than came where a client sends the end of a stream first.
 MAX_HELD: Final = 1 << 18
+# Frames of a connection at first, and for each query: pings, new windows and acknowledgements cost
+# us more than who sends them, and thousands fit in a datagram.  As over HTTPS (`server/doh.py`).
+FRAMES_AT_FIRST: Final = 200
+FRAMES_PER_QUERY: Final = 8
+_READERS: Final = "_QuicConnection__frame_handlers"
 _ONE_WAY: Final = 2  # bit of the number of a stream that only its maker writes to
 
 
@@ -51,12 +56,35 @@ class StreamClient(ClientConnection):
         """End the connection now, and say why; who does not hear it finds it silent."""
 
 
+class _CountedFrames(dict[int, Any]):
+    """What reads the frames of a connection, by their type, as aioquic looks that up for each one.
+
+    Without any left the connection ends within the datagram, and does not read it to its end.
+    """
+
+    def __init__(self, readers: dict[int, Any]) -> None:
+        super().__init__(readers)
+        self._left = FRAMES_AT_FIRST
+
+    def __getitem__(self, frame_type: int) -> Any:
+        self._left -= 1
+        if self._left < 0:
+            raise QuicConnectionError(EXCESSIVE_LOAD, None, "")  # type: ignore[arg-type]
+        return super().__getitem__(frame_type)
+
+    def earn(self) -> None:
+        """Allow some more, for a query that came whole."""
+        self._left = min(self._left + FRAMES_PER_QUERY, FRAMES_AT_FIRST)
+
+
 class Streams(Speaker):
     """Answers the queries of one connection."""
 
     def __init__(self, client: StreamClient, quic: QuicConnection) -> None:
         self._client = client
         self._quic = quic
+        self._frames = _CountedFrames(vars(quic)[_READERS])
+        vars(quic)[_READERS] = self._frames  # aioquic tells of no frame but those of streams
         self._unread: dict[int, bytearray] = {}  # by stream: what is not whole yet
         self._asking: set[int] = set()  # streams that wait for a reply
         self._in_flight = 0  # queries without a reply, those that were cancelled as well
@@ -134,6 +162,7 @@ class Streams(Speaker):
 
     def _answer(self, stream: int, message: bytes) -> None:
         self._client.note_use()
+        self._frames.earn()
         self._in_flight += 1
         self._asking.add(stream)
         try:

@@ -37,6 +37,10 @@ HANDSHAKE: Final = 5.0  # seconds for a handshake; a phone with a bad connection
 MAX_HANDSHAKES: Final = 64  # under way at once
 MAX_CLIENTS: Final = 4096  # whose handshakes are counted
 _FORGOTTEN: Final = 256  # clients that are forgotten at a time
+# Where only tokens count: handshakes of all strangers in a second, on average over five.
+STRANGERS: Final = 20
+KNOWN_FOR: Final = 86_400.0  # seconds from a valid token, in which its client is no stranger
+_STRANGERS: Final = ""  # as which client all of them count
 _PLAIN_SIZE: Final = 16_384  # octets of a TLS record
 _PLAIN: Final = memoryview(bytearray(_PLAIN_SIZE))  # as READ_BUFFER, one for all connections
 
@@ -55,11 +59,16 @@ class Handshakes:
         """rate: handshakes of one client in a second, on average over five."""
         self._rate = rate
         self._buckets: dict[str, TokenBucket] = {}
+        self._of_strangers: TokenBucket | None = None
+        self._known_since: dict[str, float] = {}  # clients by their last valid token, oldest first
         self.counts = {DONE: 0, FAILED: 0, REFUSED: 0}
         self.under_way: Places[ClientConnection] = Places(MAX_HANDSHAKES)
 
-    def may_begin(self, address: str, mono: float) -> bool:
-        """Take a token of a client; tell whether there was one.  mono: monotonic seconds."""
+    def may_begin(self, address: str, mono: float, *, is_stranger: bool = False) -> bool:
+        """Take a token of a client; tell whether there was one.  mono: monotonic seconds.
+
+        is_stranger: there has to be one of all strangers, too.
+        """
         client = client_of(address)
         bucket = self._buckets.get(client)
         if bucket is None:
@@ -67,7 +76,28 @@ class Handshakes:
                 for oldest in [*islice(self._buckets, _FORGOTTEN)]:
                     del self._buckets[oldest]
             bucket = self._buckets[client] = TokenBucket(self._rate, mono)
-        return bucket.take(mono)
+        if not bucket.take(mono):
+            return False
+        if not is_stranger:
+            return True
+        if self._of_strangers is None:
+            self._of_strangers = TokenBucket(STRANGERS, mono)
+        return self._of_strangers.take(mono)
+
+    def note_token(self, address: str, mono: float) -> None:
+        """Note that a client showed a valid token: in memory alone, and for these bounds alone."""
+        client = client_of(address)
+        self._known_since.pop(client, None)
+        if len(self._known_since) >= MAX_CLIENTS:
+            del self._known_since[next(iter(self._known_since))]
+        self._known_since[client] = mono
+
+    def is_known(self, address: str, mono: float) -> bool:
+        """Tell whether a client showed a valid token lately; forget those that did not."""
+        known = self._known_since
+        while known and mono - known[oldest := next(iter(known))] >= KNOWN_FOR:
+            del known[oldest]
+        return client_of(address) in known
 
     def note_end(self, connection: ClientConnection) -> None:
         """Note that a connection ended, if it was not encrypted yet."""
@@ -159,7 +189,11 @@ class TlsConnection(ClientConnection):
     def begin(self) -> None:
         """Wait for a handshake; drop a stranger, and a device that begins too many."""
         handshakes, mono = self.server.handshakes, self.server.clock().mono
-        if not self._is_served() or not handshakes.may_begin(self.peer.address, mono):
+        address = self.peer.address
+        is_stranger = self.server.secure.tokens.only and not handshakes.is_known(address, mono)
+        if not self._is_served() or not handshakes.may_begin(
+            address, mono, is_stranger=is_stranger
+        ):
             handshakes.counts[REFUSED] += 1
             self.drop()
             return
@@ -168,7 +202,7 @@ class TlsConnection(ClientConnection):
             self._incoming, self._outgoing, server_side=True
         )
         self.wait_for(HANDSHAKE)
-        too_many = handshakes.under_way.add(self, self.peer.address)
+        too_many = handshakes.under_way.add(self, _STRANGERS if is_stranger else address)
         if too_many is not None:
             too_many.drop()
 
@@ -206,6 +240,8 @@ class TlsConnection(ClientConnection):
         is_new = bool(requestor.token) and requestor.token not in self.shown
         if is_new and snapshot.has_token(requestor.token):
             self.shown |= {requestor.token}
+            if self.server.secure.tokens.only:
+                self.server.handshakes.note_token(self.peer.address, self.server.clock().mono)
         return requestor
 
     def _fail(self) -> None:

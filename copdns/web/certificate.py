@@ -127,6 +127,7 @@ class Certificate:
         names: names and addresses of this machine.  now: seconds since the epoch.
         is_clock_wrong: now is certainly not the time.  Raises CertificateError.
         """
+        self._in_use = []  # of an earlier try that got no further
         try:
             self._renew(names, now, is_clock_wrong)
         except CertificateError:

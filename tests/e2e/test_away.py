@@ -154,6 +154,28 @@ def test_where_a_token_was_used_is_told_to_nobody(public: Public) -> None:
     assert {each["profile"] for each in log if each["name"] == BLOCKED} == {"mia"}
 
 
+@pytest.mark.parametrize("port", ["tls", "https"])
+def test_a_server_name_that_is_no_text_is_refused_and_told_nobody(
+    public: Public, port: str
+) -> None:
+    context = ssl.create_default_context(cafile=str(public.certificate.path))
+    name = f"{'q' * 26}.{NAME}"
+    incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+    tls = context.wrap_bio(incoming, outgoing, server_hostname=name)
+    with suppress(ssl.SSLWantReadError):
+        tls.do_handshake()
+    hello = outgoing.read()
+    assert hello.count(b"q" * 26) == 1
+    with socket.create_connection((HERE, getattr(public, port)), PATIENCE) as sock:
+        sock.sendall(hello.replace(b"q" * 26, b"q" * 24 + b"\xff\xfe"))
+        answer = sock.recv(4096)
+        assert answer[:1] == b"\x15"  # an alert (RFC 8446 section 6)
+        assert sock.recv(4096) == b""
+    right = public.make_token("phone")["secret"]  # others go on, and the log has what came before
+    eventually(lambda: "127.0.0.2" in public.over_tls(right).stdout)
+    assert "qqqq" not in b"".join(public.program.output._parts).decode()
+
+
 def test_doctor_says_that_strangers_get_nothing(public: Public) -> None:
     done = public.program.command("doctor")
     said = done.stdout

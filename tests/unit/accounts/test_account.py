@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from copdns.accounts.account import Guest, GuestKind, with_guests
+from copdns.model.device_tokens import token_digest
+from copdns.model.household import Device
 from copdns.model.verdict import Requestor
 from copdns.policy.build_snapshot import build_snapshot
-from tests.household import DEFAULTS, LISTENER, NOW, family, library
+from copdns.policy.snapshot import Sightings
+from tests.household import ADA, DEFAULTS, LISTENER, MIA, NOW, TOM, family, library
 
 GUEST = Guest("home", "g1", GuestKind.GUEST, "192.0.2.200", "", "mia", "Ada", 0, int(NOW) + 60)
 
@@ -25,6 +28,35 @@ def test_who_said_by_pin_who_it_is_outranks_the_device() -> None:
     person = GUEST._replace(address="192.0.2.40", profile="tom")
     assert profile_at("192.0.2.40") == "ada"
     assert profile_at("192.0.2.40", person) == "tom"
+
+
+MIAS, TOMS = (token_digest(each) for each in ("mias", "toms"))
+TABLETS = (
+    Device("mia-tablet", "Tablet", "mia", (), tokens=(MIAS,)),
+    Device("tom-tablet", "Tablet", "tom", (), tokens=(TOMS,)),
+)
+
+
+def profile_with(token: str, address: str, *guests: Guest, mac: str = "") -> str:
+    house = with_guests(family(MIA, TOM, ADA, devices=TABLETS), guests, NOW)
+    live = build_snapshot(None, library(), DEFAULTS, [house], NOW)
+    seen = live.with_sightings(Sightings({address: mac}) if mac else Sightings())
+    return seen.identify(Requestor(LISTENER, address, "tls", token=token)).policy.profile
+
+
+def test_a_guest_for_a_while_outranks_the_token_of_the_device_where_it_is() -> None:
+    tom = GUEST._replace(profile="tom", mac="02:00:00:00:00:01")
+    assert profile_with(MIAS, GUEST.address) == "mia"
+    assert profile_with(MIAS, GUEST.address, tom) == "tom"
+    assert profile_with(MIAS, "192.0.2.201", tom) == "mia"  # it went away, or is another one
+    assert profile_with(MIAS, "2001:db8::1", tom, mac=tom.mac) == "tom"
+    assert profile_with(token_digest("wrong"), GUEST.address, tom) != "tom"
+
+
+def test_nobody_becomes_a_guest_in_place_of_a_token_of_somebody_older() -> None:
+    """Else what a teenager does would be kept as a child's."""
+    assert profile_with(TOMS, GUEST.address, GUEST) == "tom"
+    assert profile_with(TOMS, GUEST.address, GUEST._replace(profile="tom")) == "tom"
 
 
 def test_a_guest_of_nobody_changes_nothing() -> None:

@@ -147,6 +147,7 @@ def test_a_reader_that_leaves_early_is_no_error(tmp_path: Path) -> None:
 @pytest.fixture
 def events(monkeypatch: pytest.MonkeyPatch) -> object:
     handlers = logging.root.handlers[:]
+    monkeypatch.setattr(sys, "unraisablehook", sys.unraisablehook)  # which the log replaces
     yield log_to_stderr
     structlog.reset_defaults()
     logging.root.handlers[:] = handlers
@@ -177,3 +178,20 @@ def test_no_event_shows_what_stood_in_variables(
     written = capsys.readouterr().err
     assert "ValueError" in written
     assert qname not in written
+
+
+@pytest.mark.usefixtures("events")
+def test_what_goes_wrong_where_nobody_can_be_told_is_logged_without_what_it_was_about(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    class Asked:
+        def __del__(self) -> None:
+            raise ValueError("games.example")
+
+    log_to_stderr()
+    asked = Asked()
+    del asked
+    written = capsys.readouterr().err
+    assert "ValueError" in written
+    assert "in __del__" in written
+    assert "games" not in json.loads(written)["event"] + json.loads(written)["error"]

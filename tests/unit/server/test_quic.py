@@ -27,12 +27,15 @@ from aioquic.quic.events import (
     StreamDataReceived,
     StreamReset,
 )
+from aioquic.quic.packet import QuicFrameType
+from aioquic.quic.packet_builder import QuicPacketBuilder
 
 from copdns.model.errors import CertificateError
 from copdns.server import quic, quic_streams
 from copdns.server.quic import QuicPort, QuicServer, make_configuration
 from copdns.server.quic_streams import (
     EXCESSIVE_LOAD,
+    FRAMES_AT_FIRST,
     INTERNAL_ERROR,
     MAX_HELD,
     MAX_STREAM_DATA,
@@ -301,6 +304,41 @@ async def test_what_is_held_of_a_connection_is_bounded_however_little_came(here:
         client.transmit()
     assert await client.end() == EXCESSIVE_LOAD
     assert here.quic.clients == {}
+
+
+def ping(client: Client, count: int) -> None:
+    """Send so many pings, each of one octet, in a datagram."""
+
+    def write(builder: QuicPacketBuilder, *_: object, **__: object) -> None:
+        buffer = builder.start_frame(QuicFrameType.PING, capacity=count)
+        buffer.push_bytes(bytes([QuicFrameType.PING]) * (count - 1))
+
+    client._quic._write_ping_frame = write  # type: ignore[method-assign,assignment]
+    client._quic.send_ping(0)
+    client.transmit()
+
+
+@pytest.mark.parametrize("in_each", [1, 50, 1000])
+async def test_frames_without_a_query_end_the_connection(here: QuicDesk, in_each: int) -> None:
+    client = await here.greet()
+    stream = client.ask(asking(GAMES))
+    await client.reply(stream)
+    async with asyncio.timeout(PATIENCE):
+        for _ in range(2 * FRAMES_AT_FIRST // in_each + 1):
+            ping(client, in_each)
+            await turn()
+        while client.ended is None:
+            await turn()
+    assert client.ended == EXCESSIVE_LOAD
+    await until(lambda: (here.quic.clients, here.places.all) == ({}, []))
+
+
+async def test_who_asks_may_go_on_for_as_long_as_they_like(here: QuicDesk) -> None:
+    client = await here.greet()
+    for _ in range(FRAMES_AT_FIRST):
+        ping(client, 2)
+        await client.reply(client.ask(asking(GAMES)))
+    assert client.ended is None
 
 
 async def test_a_question_that_is_cancelled_is_forgotten(here: QuicDesk) -> None:

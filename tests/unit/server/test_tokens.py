@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from functools import partial
 from pathlib import Path
@@ -14,12 +15,15 @@ import pytest
 from copdns.model import device_tokens
 from copdns.model.device_tokens import tls_name, token_digest, token_text
 from copdns.model.household import Device, Household
+from copdns.server import tls
 from copdns.server.secure_listeners import SecureListeners
+from copdns.server.tls import FAILED, REFUSED
 from copdns.server.tokens import DeviceTokens
 from tests.household import MIA, TOM, block, family
 from tests.unit.messages import parsed, query
 from tests.unit.server.test_doh import PATH, TYPE, Browser, one_response, plain_client
-from tests.unit.streams import GAMES, HOST, STRANGER, Desk, Open, TlsClient
+from tests.unit.streams import GAMES, HOST, STRANGER, Desk, Open, TlsClient, turn
+from tests.upstream_server import PATIENCE
 
 NAME = "dns.example"
 AWAY = STRANGER  # no device's address, and outside of what is served
@@ -255,6 +259,68 @@ async def test_the_next_question_is_refused_even_before_the_connection_ends(over
     here.home.change(house_with(TOMS))
     client.send(query(GAMES))
     assert parsed(await client.receive()).rcode() == 5
+
+
+# --- many strangers ----------------------------------------------------------------------------
+
+
+async def strangers(here: Desk, count: int) -> None:
+    """Begin a handshake from each of so many addresses, and wait until each is seen."""
+    ended = here.handshakes.counts[REFUSED] + len(here.handshakes.under_way) + count
+    for number in range(count):
+        await here.raw_client(f"127.0.{3 + number // 250}.{1 + number % 250}")
+    async with asyncio.timeout(PATIENCE):
+        while here.handshakes.counts[REFUSED] + len(here.handshakes.under_way) < ended:
+            await turn()
+
+
+async def test_strangers_have_one_bound_together_and_keep_out_nobody_with_a_token(
+    over_tls: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tls, "STRANGERS", 1)
+    here = await over_tls(tokens=PUBLIC)
+    known = await tls_client(here, tls_name(NAME, MIAS))
+    known.send(query(GAMES))
+    await known.receive()
+    await strangers(here, 30)
+    assert len(here.handshakes.under_way) < 10 < here.handshakes.counts[REFUSED]
+    again = await tls_client(here, tls_name(NAME, MIAS))
+    again.send(query(GAMES))
+    await again.receive()
+    assert who_asked(here) == "laptop"
+    here.home.clock.wait(tls.KNOWN_FOR)
+    await strangers(here, 30)
+    refused = await here.raw_client(AWAY)
+    assert await refused.end() == b""
+    assert here.handshakes._known_since == {}  # nobody's address is kept for longer
+
+
+async def test_strangers_lose_a_handshake_to_each_other_and_not_to_who_has_a_token(
+    over_https: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tls, "MAX_HANDSHAKES", 5)
+    here = await over_https(tokens=PUBLIC)
+    assert await over_http2(here, f"{PATH}/{MIAS}") == 200
+    slow = await here.raw_client(AWAY)  # known, and silent for longest
+    while not here.handshakes.under_way:
+        await turn()
+    for number in range(10):
+        await here.raw_client(f"127.0.4.{1 + number}")
+    async with asyncio.timeout(PATIENCE):
+        while here.handshakes.counts[FAILED] < 6:
+            await turn()
+    assert not slow.reader.at_eof()
+    assert here.handshakes.under_way.by_client[AWAY] == 1
+
+
+async def test_where_addresses_count_strangers_take_nothing_from_each_other(
+    over_tls: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tls, "STRANGERS", 1)
+    here = await over_tls(tokens=HOME)
+    for _ in range(15):
+        await tls_client(here, None, HOST)
+    assert here.handshakes.counts[REFUSED] == 0
 
 
 # --- what a stranger learns --------------------------------------------------------------------

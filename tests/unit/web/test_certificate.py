@@ -362,3 +362,14 @@ def shown_by(context: ssl.SSLContext, protocol: str, liked: str = "") -> str:
             each.do_handshake()
     assert own_end.selected_alpn_protocol() == protocol
     return sha256(own_end.getpeercert(binary_form=True) or b"").digest().hex(":").upper()
+
+
+def test_begun_again_it_makes_nothing_more_for_a_try_that_got_no_further(tmp_path: Path) -> None:
+    made = Certificate(tmp_path)
+    tried: list[str] = []
+    for what in ("first", "second", "third"):
+        made.begin(NAMES, NOW)
+        made.follow(lambda _certificate, _key, what=what: tried.append(what))
+    tried.clear()
+    assert made.refresh(NAMES, NOW + LIFETIME)
+    assert tried == ["third"]
