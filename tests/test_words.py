@@ -271,7 +271,7 @@ def test_a_french_sign_never_begins_a_line() -> None:
 
 # What is said to a friend or to a child, as no guardian is spoken to; a quotation may.
 FAMILIAR = {
-    "es": r"tus?|tú|ti|contigo|tienes|puedes|dejas|lees|has|(?<!se )elige|imprime|pon|define",
+    "es": r"tus?|tú|ti|contigo|tienes|puedes|dejas|has|(?<!se )elige|imprime|pon|define|consigue",
     "fr": r"tu|tes|ton|toi",
 }
 
