@@ -1,4 +1,4 @@
-"""On a phone what leads from page to page stands in one row, in every language of the desk."""
+"""What is narrow: menus stand in one row, words in one piece, and tables fit a small phone."""
 
 from __future__ import annotations
 
