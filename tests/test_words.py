@@ -261,5 +261,32 @@ def has_words(message: Message) -> bool:
     return any(letter.isalpha() for letter in PLACEHOLDER.sub("", forms(message.id)[-1]))
 
 
+def test_a_french_sign_never_begins_a_line() -> None:
+    # What stands apart from its word by a space goes to the next line with it, or not at all.
+    apart = re.compile(r" [;:?!»]|« ")
+    texts = {form for each in translated("fr") for form in forms(each.string)}
+    texts.update(path.read_text() for path in (ROOT / "web-ui" / "help" / "fr").glob("*.yaml"))
+    assert {text for text in texts if apart.search(text)} == set()
+
+
+# What is said to a friend or to a child, as no guardian is spoken to; a quotation may.
+FAMILIAR = {
+    "es": r"tus?|tú|ti|contigo|tienes|puedes|dejas|has|(?<!se )elige|imprime|pon|define|consigue",
+    "fr": r"tu|tes|ton|toi",
+}
+
+
+@pytest.mark.parametrize("language", sorted(FAMILIAR))
+def test_the_dashboard_speaks_to_guardians_as_to_adults(language: str) -> None:
+    familiar = re.compile(rf"\b(?:{FAMILIAR[language]})\b", re.IGNORECASE)
+    said = [
+        re.sub(r"«[^»]*»", "", form)
+        for each in translated(language)
+        if each.locations and all(file.startswith(DESK) for file, _ in each.locations)
+        for form in forms(each.string)
+    ]
+    assert [text for text in said if familiar.search(text)] == []
+
+
 def test_each_language_has_its_catalogue_and_no_catalogue_is_left_over() -> None:
     assert sorted(path.name for path in LOCALE.iterdir()) == sorted(TRANSLATED)

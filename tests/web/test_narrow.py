@@ -1,4 +1,4 @@
-"""On a phone what leads from page to page stands in one row, in every language of the desk."""
+"""What is narrow: menus stand in one row, words in one piece, and tables fit a small phone."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from copdns.web.pages import LANGUAGE
 from copdns.words.phrases import DESK_LANGUAGES, LANGUAGES
 from tests.e2e.house import ADA, MIA, TOM
 from tests.running import Program
-from tests.web.browsing import PHONE, Browsers, Screen, wait_until
+from tests.web.browsing import DESK, PHONE, Browsers, Screen, wait_until
 from tests.web.pages import DOOR, log_in, pair
 
 DESK_PAGE = "http://copdns.home.arpa/guardian/"
@@ -51,6 +51,36 @@ def test_the_pages_about_a_person_are_reached_in_one_row(
     for words in ("Summary", "Always allowed"):
         ada.tab_to(words)
         wait_until(ada.page, IN_SIGHT)  # a browser may take a moment to push the row aside
+
+
+# Words without a hyphen that stand on two lines, in what is shown when all is unfolded.
+BROKEN = """() => {
+    document.querySelectorAll('main details').forEach((each) => { each.open = true; });
+    const texts = document.createTreeWalker(document.querySelector('main'), NodeFilter.SHOW_TEXT);
+    const found = [];
+    while (texts.nextNode()) {
+        const text = texts.currentNode;
+        for (const word of text.data.matchAll(/(?<![^\\s(«])\\p{L}+(?![^\\s.,:;)»])/gu)) {
+            const range = document.createRange();
+            range.setStart(text, word.index);
+            range.setEnd(text, word.index + word[0].length);
+            const tops = new Set([...range.getClientRects()].map((each) => Math.round(each.top)));
+            if (tops.size > 1) found.push(word[0]);
+        }
+    }
+    return found;
+}"""
+
+
+@pytest.mark.parametrize("screen", [PHONE, DESK], ids=["phone", "desk"])
+def test_no_word_breaks_within_itself(browsers: Browsers, program: Program, screen: Screen) -> None:
+    ada = browsers.guardian(program, ADA, screen, language="fr")  # its words are the longest
+    log_in(ada, program)
+    broken = {}
+    for path in ("", "time/mia", "lists", "calendar", "people/mia/kept"):
+        ada.open(f"{DESK_PAGE}{path}")
+        broken[path] = ada.page.evaluate(BROKEN)
+    assert not any(broken.values()), broken
 
 
 SMALL = Screen(320, 640, True)

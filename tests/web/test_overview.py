@@ -103,6 +103,9 @@ async def test_hours_and_devices_are_told_as_far_as_the_mode_lets(
     assert "12 sites visited or tried today, most at 13:00." in card(page, "mia")
     assert "Which devices were used is not recorded for Mia." in card(page, "mia")
     assert "last used" not in card(page, "mia")
+    html = await (await client.get(HERE)).text()
+    low = html.partition('class="bars low"')[2].partition("</svg>")[0]
+    assert re.findall(r'<rect class="g-ok" x="(\S+)"', low) == ["131.5"], "in the 14th of 24 hours"
     await send(client, "/guardian/people/mia/full-log", days="2")
     assert re.search("Mia's phone · last used at 15:58", card(await text(client, HERE), "mia"))
 
