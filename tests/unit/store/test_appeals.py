@@ -36,13 +36,14 @@ from copdns.store.household_db.appeals import AppealStore
 from copdns.store.household_db.household import HouseholdStore
 from tests.household import family
 from tests.unit.appealing import ADA, AT, KNOWN, SERVICES, TODAY, ask, budget, home, no, yes
+from tests.unit.store.conftest import OpenStore
 
 LOW = frozenset({"games"})
 
 
 @pytest.fixture
-async def households(tmp_path: Path) -> AsyncIterator[HouseholdStore]:
-    with HouseholdStore.open(tmp_path) as store:
+async def households(open_store: OpenStore) -> AsyncIterator[HouseholdStore]:
+    with open_store() as store:
         await store.create(home(budgets=(budget(),)), "ada", AT)
         yield store
 
