@@ -30,7 +30,7 @@ def running_postgres() -> Iterator[str]:
     Skips the test, or fails it where CI is set, if PostgreSQL is not installed.
     """
     programs = _find_programs()
-    folder = Path(tempfile.mkdtemp(prefix="copdns-postgres-"))
+    folder = Path(tempfile.mkdtemp(prefix="pg-"))
     user = _user()
     try:
         if user is not None:

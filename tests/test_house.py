@@ -264,6 +264,19 @@ def test_sql_stands_in_the_store_only() -> None:
     assert not wrong, lines(wrong)
 
 
+def test_nothing_that_runs_at_home_imports_postgresql() -> None:
+    """A family does not install psycopg (the extra `provider`)."""
+    of_providers = ("store.postgres", "store.household_db.provider", "store.provider_backup")
+    wrong = [
+        source.at(node, f"{source.name} imports {name}")
+        for source in sources("copdns")
+        if not any(is_in(source.name, each) for each in of_providers)
+        for node, name in (*imports(source), *of_ours(source))
+        if is_in(name, "psycopg") or any(is_in(name, each) for each in of_providers)
+    ]
+    assert not wrong, lines(wrong)
+
+
 def _texts(tree: ast.Module) -> Iterator[ast.Constant]:
     """Yield the string constants that are no docstrings."""
     docstrings = {

@@ -13,7 +13,7 @@ import psycopg
 from psycopg.abc import Buffer
 from psycopg.adapt import Dumper, Loader
 from psycopg.conninfo import make_conninfo
-from psycopg_pool import ConnectionPool, PoolTimeout
+from psycopg_pool import ConnectionPool
 
 from copdns.model.errors import StoreError
 from copdns.store.connection import Rows
@@ -21,6 +21,7 @@ from copdns.store.postgres.dialect import translate, whole_statement
 
 SCHEMA = "copdns"
 WAIT = 5.0  # seconds to wait for a connection
+_BUSY = "5s"  # to wait for another writer
 MOST_CONNECTIONS = 4  # of one process
 
 
@@ -97,11 +98,14 @@ class PostgresPool:
         self.schema = schema
         self.most = most
         with _raise_for_people():
+            # First by itself: a pool tells only that nobody answered in time.
+            psycopg.connect(conninfo, connect_timeout=int(WAIT)).close()
             self._pool = ConnectionPool(
-                # psycopg_pool calls this per connection; options beat what a role or database set.
+                # These options beat what the role or the database sets.
                 make_conninfo(
                     conninfo,
-                    options=f"-c search_path={schema} -c client_encoding=UTF8",
+                    options=f"-c search_path={schema} -c lock_timeout={_BUSY}",
+                    client_encoding="UTF8",
                     application_name="copdns",
                 ),
                 min_size=1,
@@ -110,16 +114,8 @@ class PostgresPool:
                 kwargs={"autocommit": True},
                 configure=_configure,
                 check=ConnectionPool.check_connection,  # a restart of the server is no error
-                open=False,
+                open=True,
             )
-        try:
-            self._pool.open(wait=True, timeout=WAIT)
-        except PoolTimeout as error:
-            self._pool.close()
-            # The pool tells only that nobody answered in time: a connection of its own tells why.
-            with _raise_for_people(), psycopg.connect(conninfo, connect_timeout=int(WAIT)):
-                pass
-            raise StoreError(f"PostgreSQL: {error}; {_UNREACHABLE}") from error
 
     @contextmanager
     def connection(self) -> Iterator[PostgresConnection]:
@@ -137,14 +133,14 @@ def _configure(connection: psycopg.Connection[Any]) -> None:
     connection.adapters.register_loader("numeric", _WholeLoader)
 
 
-_UNREACHABLE = "start it, or correct how it is reached"
 _REMEDIES = (
+    (psycopg.errors.LockNotAvailable, "another program is using it; try again in a moment"),
     (psycopg.errors.DiskFull, "its disk is full; free some space there"),
     (psycopg.errors.ReadOnlySqlTransaction, "it can only be read; ask whoever runs it"),
     (psycopg.errors.InsufficientPrivilege, "give the role of copdns its schema"),
     (psycopg.errors.InvalidPassword, "correct the password of copdns"),
     (psycopg.DataError, "it cannot store what was written; write it in another way"),
-    (psycopg.OperationalError, _UNREACHABLE),
+    (psycopg.OperationalError, "start it, or correct how it is reached"),
 )
 
 

@@ -9,7 +9,8 @@ what `dialect.py` understands.
 from __future__ import annotations
 
 import sqlite3
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 
 from copdns.model.errors import StoreError
 from copdns.store.db import transaction
@@ -35,9 +36,27 @@ def migrate(pool: PostgresPool, steps: SchemaSteps) -> None:
     with pool.connection() as connection:
         if read_applied(connection, steps) >= steps.names:
             return  # what many processes do at every start takes no lock
-        connection.run_here(f"create schema if not exists {pool.schema}")
-        with transaction(connection):
-            _migrate(connection, steps)
+        with _alone(connection, pool.schema):
+            connection.run_here(f"create schema if not exists {pool.schema}")
+            with transaction(connection):
+                _migrate(connection, steps)
+
+
+@contextmanager
+def _alone(connection: PostgresConnection, schema: str) -> Iterator[None]:
+    """Keep others from migrating or writing a schema, also one that is not there yet.
+
+    The lock is that of a transaction (`dialect.py`), which here begins before there is a schema.
+    """
+    connection.run_here(f"set lock_timeout = '{_PATIENCE}'")
+    try:
+        connection.run_here(f"select pg_advisory_lock(hashtext('{schema}'))")
+        yield
+    finally:  # it goes back to the pool, which knows nothing of locks
+        connection.run_here("select pg_advisory_unlock_all(); reset lock_timeout")
+
+
+_PATIENCE = "60s"  # all tables are made meanwhile, perhaps by another program
 
 
 def read_applied(connection: PostgresConnection, steps: SchemaSteps) -> frozenset[str]:

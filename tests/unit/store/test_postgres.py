@@ -126,6 +126,24 @@ async def test_changes_of_several_programs_at_once_are_all_there(postgres: str) 
         assert len(await one.households()) == 9
 
 
+async def test_whoever_waits_too_long_for_another_writer_is_told(postgres: str) -> None:
+    with ProviderStore.connect(PostgresPool(postgres)) as store:
+        await store.create(family(), "ada", NOW)
+        with store.pool.connection() as one, store.pool.connection() as other:
+            other.run_here("set lock_timeout = '20ms'")
+            with (
+                transaction(one),
+                pytest.raises(StoreError, match="another program is using it; try again"),
+            ):
+                begin_and_end(other)
+            begin_and_end(other)
+
+
+def begin_and_end(connection: PostgresConnection) -> None:
+    with transaction(connection):
+        pass
+
+
 async def test_a_household_is_read_as_of_one_moment(postgres: str) -> None:
     with ProviderStore.connect(PostgresPool(postgres)) as store:
         await store.create(family(), "ada", NOW)
