@@ -95,10 +95,10 @@ def copy_databases(folder: Path, into: Path, *, with_log: bool) -> dict[str, Pat
             f"{folder}: there is no household here yet, so there is nothing to back up"
         )
     found = {condition.FILE: into / condition.FILE}
-    _copy_database(source, into / condition.FILE)
+    copy_database(source, into / condition.FILE)
     if with_log and (folder / querylog.FILE).exists():
         found[querylog.FILE] = into / querylog.FILE
-        _copy_database(folder / querylog.FILE, into / querylog.FILE)
+        copy_database(folder / querylog.FILE, into / querylog.FILE)
     return found
 
 
@@ -106,7 +106,11 @@ def _has_household(folder: Path) -> bool:
     return condition.current_path(folder).exists() or HouseholdCopy(folder).exists
 
 
-def _copy_database(source: Path, target: Path) -> None:
+def copy_database(source: Path, target: Path) -> None:
+    """Copy a household's database or log into a new file, without sessions and codes.
+
+    Raises StoreError.
+    """
     target.touch(mode=0o600)
     try:
         with closing(open_readable(source)) as old, closing(sqlite3.connect(target)) as new:

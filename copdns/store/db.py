@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Protocol
 
 from copdns.model.errors import StoreError
+from copdns.store.connection import SqlConnection
 from copdns.store.schema_steps import SchemaSteps
 
 BUSY = 5.0  # seconds to wait for another process
@@ -152,7 +153,7 @@ def close_on_error(connection: sqlite3.Connection) -> Iterator[None]:
 
 
 @contextmanager
-def transaction(connection: sqlite3.Connection) -> Iterator[None]:
+def transaction(connection: SqlConnection) -> Iterator[None]:
     """Run a transaction, as the only writer from its start: what it reads does not change.
 
     What it writes is in the connection's mirror before it is committed, or nowhere.
@@ -172,20 +173,21 @@ def transaction(connection: sqlite3.Connection) -> Iterator[None]:
         _allow_writes(connection, allowed=False)
 
 
-def _allow_writes(connection: sqlite3.Connection, *, allowed: bool) -> None:
+def _allow_writes(connection: SqlConnection, *, allowed: bool) -> None:
     """Let a connection write, or refuse it (pragma query_only): a write outside `transaction` would
     not be in the mirror, and would count as damage."""
     if isinstance(connection, MirroredConnection) and connection.mirror is not None:
         connection.execute(f"pragma query_only = {int(not allowed)}")
 
 
-def _keeping(connection: sqlite3.Connection) -> AbstractContextManager[Callable[[], None]]:
-    mirror = connection.mirror if isinstance(connection, MirroredConnection) else None
-    return nullcontext(lambda: None) if mirror is None else mirror.keeping(connection)
+def _keeping(connection: SqlConnection) -> AbstractContextManager[Callable[[], None]]:
+    if isinstance(connection, MirroredConnection) and connection.mirror is not None:
+        return connection.mirror.keeping(connection)
+    return nullcontext(lambda: None)
 
 
 @contextmanager
-def read_transaction(connection: sqlite3.Connection) -> Iterator[None]:
+def read_transaction(connection: SqlConnection) -> Iterator[None]:
     """Read several tables as of one moment."""
     connection.execute("begin")
     try:
@@ -194,22 +196,34 @@ def read_transaction(connection: sqlite3.Connection) -> Iterator[None]:
         connection.execute("rollback")
 
 
-def rewrite(connection: sqlite3.Connection) -> None:
+def rewrite(connection: SqlConnection) -> bool:
     """Rewrite a database, so that no free page, its -wal or its mirror holds what was deleted.
 
-    Pages that another process still reads go with the next checkpoint.
+    Return False while another process reads old pages; they go with the next checkpoint.
+    PostgreSQL's are left to its own vacuum: they are many households' (docs/providers.md).
     """
+    if not isinstance(connection, sqlite3.Connection):
+        return True
     _allow_writes(connection, allowed=True)
     try:
         connection.execute("vacuum")
-        connection.execute("pragma wal_checkpoint(truncate)").fetchone()
+        is_clean = empty_wal(connection)
         if isinstance(connection, MirroredConnection) and connection.mirror is not None:
             connection.mirror.adopt(connection)
+        return is_clean
     finally:
         _allow_writes(connection, allowed=False)
 
 
-def tidy_mirror(connection: sqlite3.Connection) -> None:
+def empty_wal(connection: SqlConnection) -> bool:
+    """Copy the -wal into the file and truncate it; return False while another process reads it."""
+    if not isinstance(connection, sqlite3.Connection):
+        return True
+    (busy, _, _) = connection.execute("pragma wal_checkpoint(truncate)").fetchone()
+    return not busy
+
+
+def tidy_mirror(connection: SqlConnection) -> None:
     """Let the mirror drop what was deleted."""
     if isinstance(connection, MirroredConnection) and connection.mirror is not None:
         connection.mirror.tidy(connection)

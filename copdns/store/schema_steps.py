@@ -7,8 +7,8 @@ applied.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable
-from typing import Protocol
+from collections.abc import Callable, Iterator
+from typing import Any, Protocol
 
 
 class SchemaStep(Protocol):
@@ -16,7 +16,7 @@ class SchemaStep(Protocol):
 
     __name__: str
 
-    def __call__(self, db: sqlite3.Connection, /) -> None: ...
+    def __call__(self, db: Any, /) -> None: ...  # a Connection; that of SQLite, of older steps
 
 
 class SchemaSteps:
@@ -54,10 +54,15 @@ class SchemaSteps:
         applied = self.read_applied(connection)
         for statement in _RECORD_TABLE:
             connection.execute(statement)
+        for name, step in self.missing(applied):
+            step(connection)
+            connection.execute(_RECORD, (self.name, name))
+
+    def missing(self, applied: frozenset[str]) -> Iterator[tuple[str, SchemaStep]]:
+        """Yield the steps that were not applied yet with their names, in order."""
         for name, step in self._steps.items():
             if name not in applied:
-                step(connection)
-                connection.execute(_RECORD, (self.name, name))
+                yield name, step
 
 
 _RECORD_TABLE = (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from copdns.accounts.account import Account
@@ -18,8 +19,15 @@ DAY = 86_400
 class House:
     """A data folder with the household of the cast, and one of Bo's."""
 
-    def __init__(self, folder: Path, store: HouseholdStore, thread: StoreThread) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        store: HouseholdStore,
+        thread: StoreThread,
+        open_other: Callable[[], StoreThread] | None = None,
+    ) -> None:
         self.folder = folder
+        self.open_other = open_other or (lambda: StoreThread.open(folder))
         self.store = store
         self.thread = thread
         self.accounts = Accounts(thread)

@@ -8,12 +8,12 @@ transaction of the code itself.
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Mapping
 
 from copdns.accounts.account import CODE_KEPT, CODE_TOLD, AccountCode, Purpose
 from copdns.accounts.codes import make_short_id
 from copdns.accounts.roles import Actor
+from copdns.store.connection import SqlConnection
 from copdns.store.household_db.notes import author_of
 from copdns.store.household_db.thread import StoreThread
 
@@ -33,7 +33,7 @@ class AccountCodes:
         """Return the codes that the owner of an account is to be told of, the oldest first: until
         a week after the first login since then."""
 
-        def work(connection: sqlite3.Connection) -> tuple[AccountCode, ...]:
+        def work(connection: SqlConnection) -> tuple[AccountCode, ...]:
             rows = connection.execute(
                 f"""
                 select {_COLUMNS} from account_code
@@ -53,7 +53,7 @@ class AccountCodes:
         Not for a login with a code: that may be the one who made it.
         """
 
-        def work(connection: sqlite3.Connection) -> None:
+        def work(connection: SqlConnection) -> None:
             connection.execute(
                 """
                 update account_code set told = ?
@@ -70,7 +70,7 @@ class AccountCodes:
 
 
 def note_code(
-    connection: sqlite3.Connection,
+    connection: SqlConnection,
     household: str,
     account: str,
     purpose: Purpose,
@@ -86,7 +86,7 @@ def note_code(
     )
 
 
-def note_use(connection: sqlite3.Connection, household: str, account: str, now: int) -> None:
+def note_use(connection: SqlConnection, household: str, account: str, now: int) -> None:
     """Note that the last code of an account was used; earlier ones had ended by it."""
     connection.execute(
         """
@@ -99,7 +99,7 @@ def note_use(connection: sqlite3.Connection, household: str, account: str, now: 
     )
 
 
-def forget_codes(connection: sqlite3.Connection, now: int) -> int:
+def forget_codes(connection: SqlConnection, now: int) -> int:
     """Delete old codes that nobody used, and those of accounts that are gone; return how many.
 
     The appeals that such an account answered are gone by then, too.
@@ -115,7 +115,7 @@ def forget_codes(connection: sqlite3.Connection, now: int) -> int:
     ).rowcount
 
 
-def read_voices(connection: sqlite3.Connection, household: str, since: int) -> Mapping[str, str]:
+def read_voices(connection: SqlConnection, household: str, since: int) -> Mapping[str, str]:
     """Return as whose the answers of accounts count: the id of who made the code with which each
     was joined last.  Accounts that count as their own are left out.
 

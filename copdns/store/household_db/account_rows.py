@@ -5,7 +5,6 @@ The transaction is the caller's: `accounts.py` has them.  Errors are AccountErro
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterable
 from dataclasses import replace
 
@@ -15,6 +14,7 @@ from copdns.accounts.roles import Actor, Role, may_add, may_remove
 from copdns.model.errors import AccountError
 from copdns.model.sentences import sentence
 from copdns.model.violations import no_such
+from copdns.store.connection import SqlConnection
 from copdns.store.household_db.account_codes import note_code
 from copdns.store.household_db.notes import audit, author_of, notify
 from copdns.store.household_db.push import end_lapsed
@@ -31,7 +31,7 @@ def account_from_row(row: tuple[str, str, str, str, str, int, str, str, int]) ->
     return Account(household, account, name, Role(role), profile, made, bool(password), bool(totp))
 
 
-def read_accounts(connection: sqlite3.Connection, household: str) -> tuple[Account, ...]:
+def read_accounts(connection: SqlConnection, household: str) -> tuple[Account, ...]:
     """Return all accounts of a household, the oldest first."""
     rows = connection.execute(
         f"select {COLUMNS} from account where household = ? order by made, id",  # noqa: S608
@@ -40,7 +40,7 @@ def read_accounts(connection: sqlite3.Connection, household: str) -> tuple[Accou
     return tuple(map(account_from_row, rows))
 
 
-def account_of(connection: sqlite3.Connection, household: str, account: str) -> Account | None:
+def account_of(connection: SqlConnection, household: str, account: str) -> Account | None:
     """Return an account by its id; None where the household has none of that id."""
     row = connection.execute(
         f"select {COLUMNS} from account where household = ? and id = ?",  # noqa: S608
@@ -49,7 +49,7 @@ def account_of(connection: sqlite3.Connection, household: str, account: str) -> 
     return None if row is None else account_from_row(row)
 
 
-def require_account(connection: sqlite3.Connection, household: str, account: str) -> Account:
+def require_account(connection: SqlConnection, household: str, account: str) -> Account:
     """Return an account; raise AccountError where it is gone."""
     found = account_of(connection, household, account)
     if found is None:
@@ -82,9 +82,7 @@ def _check_name(name: str) -> str:
     return clean
 
 
-def add_account(
-    connection: sqlite3.Connection, account: Account, by: Actor | None, now: int
-) -> Account:
+def add_account(connection: SqlConnection, account: Account, by: Actor | None, now: int) -> Account:
     """Store a new account, and return it with its id."""
     check_add(account.role, account.household, by)
     there = read_accounts(connection, account.household)
@@ -108,18 +106,19 @@ def add_account(
     return new
 
 
-def mark_all_seen(connection: sqlite3.Connection, account: Account, now: int) -> None:
+def mark_all_seen(connection: SqlConnection, account: Account, now: int) -> None:
     """Mark all notices as seen by an account: the first guardian need not be told of themselves."""
     connection.execute(
         """
-        insert or ignore into notice_seen (household, notice, account, at)
+        insert into notice_seen (household, notice, account, at)
         select household, id, ?, ? from notice where household = ?
+            on conflict do nothing
         """,
         (account.id, now, account.household),
     )
 
 
-def _check_profile(connection: sqlite3.Connection, account: Account) -> None:
+def _check_profile(connection: SqlConnection, account: Account) -> None:
     if account.role is Role.CHILD and not account.profile:
         raise AccountError("a child's account needs a profile; choose one")
     if not account.profile:
@@ -141,7 +140,7 @@ def check_add(role: Role, household: str, by: Actor | None) -> None:
 
 
 def check_remove(
-    connection: sqlite3.Connection,
+    connection: SqlConnection,
     account: Account,
     by: Actor | None,
     *,
@@ -174,7 +173,7 @@ def is_at_home(by: Actor | None, household: str) -> bool:
 
 
 def record_change(
-    connection: sqlite3.Connection,
+    connection: SqlConnection,
     kind: NoticeKind,
     account: Account,
     by: Actor | None,
@@ -190,7 +189,7 @@ def record_change(
         )
 
 
-def store_password(connection: sqlite3.Connection, account: Account, password_hash: str) -> None:
+def store_password(connection: SqlConnection, account: Account, password_hash: str) -> None:
     """Store the hash of a password."""
     connection.execute(
         "update account set password = ? where household = ? and id = ?",
@@ -199,7 +198,7 @@ def store_password(connection: sqlite3.Connection, account: Account, password_ha
 
 
 def store_recovery(
-    connection: sqlite3.Connection, household: str, account: str, digests: Iterable[str]
+    connection: SqlConnection, household: str, account: str, digests: Iterable[str]
 ) -> None:
     """Store the digests of recovery codes in place of all earlier ones."""
     connection.execute(
@@ -212,7 +211,7 @@ def store_recovery(
 
 
 def end_sessions(
-    connection: sqlite3.Connection, household: str, account: str, but_session: str = ""
+    connection: SqlConnection, household: str, account: str, but_session: str = ""
 ) -> None:
     """End the sessions of an account, all but one (its digest), and forget its known browsers."""
     connection.execute(
@@ -225,14 +224,14 @@ def end_sessions(
     end_lapsed(connection, household, account)
 
 
-def end_tokens(connection: sqlite3.Connection, household: str, account: str) -> None:
+def end_tokens(connection: SqlConnection, household: str, account: str) -> None:
     """Take back all tokens of an account."""
     connection.execute(
         "delete from token where household = ? and account = ?", (household, account)
     )
 
 
-def check_code(connection: sqlite3.Connection, code: Code, by: Actor | None) -> None:
+def check_code(connection: SqlConnection, code: Code, by: Actor | None) -> None:
     """Raise AccountError where a code may not be made.  by: None for the console."""
     if code.purpose is Purpose.SETUP:
         if by is not None:
@@ -251,7 +250,7 @@ def check_code(connection: sqlite3.Connection, code: Code, by: Actor | None) -> 
         )
 
 
-def check_not_set_up(connection: sqlite3.Connection, household: str) -> None:
+def check_not_set_up(connection: SqlConnection, household: str) -> None:
     """Raise AccountError where there is a guardian: a set-up code would bypass their account."""
     if any(each.role.is_guardian for each in read_accounts(connection, household)):
         raise AccountError(
@@ -260,7 +259,7 @@ def check_not_set_up(connection: sqlite3.Connection, household: str) -> None:
         )
 
 
-def record_code(connection: sqlite3.Connection, code: Code, by: Actor | None, now: int) -> None:
+def record_code(connection: SqlConnection, code: Code, by: Actor | None, now: int) -> None:
     """Write who made a code for whom: to the audit, to the owner, and to the guardians."""
     if code.purpose is Purpose.SETUP:
         audit(connection, code.household, author_of(by), "setup code created", now)
@@ -276,7 +275,7 @@ def record_code(connection: sqlite3.Connection, code: Code, by: Actor | None, no
     notify(connection, GuardianNotice(0, code.household, kind, account.name, author, now), by)
 
 
-def read_code(connection: sqlite3.Connection, digest: str, now: int) -> Code | None:
+def read_code(connection: SqlConnection, digest: str, now: int) -> Code | None:
     """Return what the code of a digest is for; None where it is unknown or over."""
     row = connection.execute(
         """
@@ -288,7 +287,7 @@ def read_code(connection: sqlite3.Connection, digest: str, now: int) -> Code | N
     return None if row is None else Code(row[0], Purpose(row[1]), row[2], row[3])
 
 
-def use_up_code(connection: sqlite3.Connection, digest: str, now: int) -> Code:
+def use_up_code(connection: SqlConnection, digest: str, now: int) -> Code:
     """Delete the code of a digest, and return what it was for; raise AccountError for none."""
     code = read_code(connection, digest, now)
     if code is None:

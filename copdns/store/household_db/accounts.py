@@ -7,13 +7,13 @@ a notice for all guardians.
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterable
 from dataclasses import replace
 
 from copdns.accounts.account import Account, Code, Credentials, GuardianNotice, NoticeKind, Purpose
 from copdns.accounts.roles import Actor, Role
 from copdns.model.errors import AccountError
+from copdns.store.connection import SqlConnection
 from copdns.store.household_db.account_codes import forget_codes, note_use
 from copdns.store.household_db.account_rows import (
     BAD_CODE,
@@ -41,6 +41,7 @@ from copdns.store.household_db.account_rows import (
 )
 from copdns.store.household_db.notes import audit, author_of, notify
 from copdns.store.household_db.thread import StoreThread
+from copdns.store.statements import lower_ascii
 
 
 class Accounts:
@@ -69,10 +70,10 @@ class Accounts:
         Case does not count.
         """
 
-        def work(connection: sqlite3.Connection) -> Credentials | None:
+        def work(connection: SqlConnection) -> Credentials | None:
             row = connection.execute(
-                f"select {COLUMNS} from account where household = ? and name = ?",  # noqa: S608
-                (household, clean_name(name)),
+                f"select {COLUMNS} from account where household = ? and lower(name) = ?",  # noqa: S608
+                (household, lower_ascii(clean_name(name))),
             ).fetchone()
             return None if row is None else Credentials(account_from_row(row), *row[6:])
 
@@ -87,7 +88,7 @@ class Accounts:
     async def remove(self, household: str, account: str, by: Actor | None, now: int) -> Account:
         """Remove an account with its sessions and tokens; return it."""
 
-        def work(connection: sqlite3.Connection) -> Account:
+        def work(connection: SqlConnection) -> Account:
             found = require_account(connection, household, account)
             check_remove(connection, found, by)
             connection.execute(
@@ -107,7 +108,7 @@ class Accounts:
     ) -> Account:
         """Give an account another role: who does it must be allowed to remove and to add it."""
 
-        def work(connection: sqlite3.Connection) -> Account:
+        def work(connection: SqlConnection) -> Account:
             found = require_account(connection, household, account)
             if found.role is role:
                 return found
@@ -142,7 +143,7 @@ class Accounts:
         by: the owner of the account, or None for the console, of which all guardians are told.
         """
 
-        def work(connection: sqlite3.Connection) -> None:
+        def work(connection: SqlConnection) -> None:
             found = require_account(connection, household, account)
             if by is not None and (by.id != account or not is_at_home(by, household)):
                 raise AccountError(
@@ -167,7 +168,7 @@ class Accounts:
         """Replace the hash of a password by another one of the same password, if it is still
         `before`."""
 
-        def work(connection: sqlite3.Connection) -> None:
+        def work(connection: SqlConnection) -> None:
             connection.execute(
                 "update account set password = ? where household = ? and id = ? and password = ?",
                 (password_hash, household, account, before),
@@ -191,7 +192,7 @@ class Accounts:
         """
         digests = tuple(recovery)
 
-        def work(connection: sqlite3.Connection) -> None:
+        def work(connection: SqlConnection) -> None:
             found = require_account(connection, household, account)
             connection.execute(
                 "update account set totp = ?, totp_used = ? where household = ? and id = ?",
@@ -210,7 +211,7 @@ class Accounts:
     async def use_totp(self, household: str, account: str, step: int) -> bool:
         """Note that the code of a time step was used; False where it or a later one was before."""
 
-        def work(connection: sqlite3.Connection) -> bool:
+        def work(connection: SqlConnection) -> bool:
             done = connection.execute(
                 """
                 update account set totp_used = :step
@@ -225,7 +226,7 @@ class Accounts:
     async def use_recovery(self, household: str, account: str, digest: str, now: int) -> bool:
         """Delete a recovery code, by its digest; False where there is no such code."""
 
-        def work(connection: sqlite3.Connection) -> bool:
+        def work(connection: SqlConnection) -> bool:
             done = connection.execute(
                 "delete from recovery where household = ? and account = ? and digest = ?",
                 (household, account, digest),
@@ -241,7 +242,7 @@ class Accounts:
     async def recovery_left(self, household: str, account: str) -> int:
         """Return how many unused recovery codes an account has."""
 
-        def work(connection: sqlite3.Connection) -> int:
+        def work(connection: SqlConnection) -> int:
             (left,) = connection.execute(
                 "select count(*) from recovery where household = ? and account = ?",
                 (household, account),
@@ -258,7 +259,7 @@ class Accounts:
         Only the console makes a code for the account of a guardian that has a password.
         """
 
-        def work(connection: sqlite3.Connection) -> None:
+        def work(connection: SqlConnection) -> None:
             check_code(connection, code, by)
             connection.execute(
                 "delete from one_time_code where household = ? and account = ?",
@@ -282,7 +283,7 @@ class Accounts:
     async def set_up(self, digest: str, name: str, password_hash: str, now: int) -> Account:
         """Use a set-up code to make the first account, an owner with this password."""
 
-        def work(connection: sqlite3.Connection) -> Account:
+        def work(connection: SqlConnection) -> Account:
             code = use_up_code(connection, digest, now)
             if code.purpose is not Purpose.SETUP:
                 raise AccountError(BAD_CODE, name="code")
@@ -299,7 +300,7 @@ class Accounts:
         """Use the code of an account: set its password, remove its second factor, end its
         sessions and its tokens, which somebody else may have."""
 
-        def work(connection: sqlite3.Connection) -> Account:
+        def work(connection: SqlConnection) -> Account:
             code = use_up_code(connection, digest, now)
             if code.purpose is Purpose.SETUP:
                 raise AccountError(BAD_CODE, name="code")
@@ -324,7 +325,7 @@ class Accounts:
         before: what it showed then, seconds since the epoch.
         """
 
-        def work(connection: sqlite3.Connection) -> None:
+        def work(connection: SqlConnection) -> None:
             connection.execute("delete from one_time_code where expires <= ?", (before,))
             connection.execute("update one_time_code set expires = expires + ?", (seconds,))
 
@@ -333,7 +334,7 @@ class Accounts:
     async def tidy(self, now: int) -> int:
         """Delete the codes that are over, of all households; return how many."""
 
-        def work(connection: sqlite3.Connection) -> int:
+        def work(connection: SqlConnection) -> int:
             sql = "delete from one_time_code where expires <= ?"
             return connection.execute(sql, (now,)).rowcount + forget_codes(connection, now)
 

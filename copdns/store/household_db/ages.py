@@ -6,12 +6,13 @@ Choosing an age group says so, too: the household's own transactions write that
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Mapping
 
 from copdns.household.ages import AgeConfirmation
 from copdns.model.errors import HouseholdError
 from copdns.model.violations import no_such
+from copdns.store.connection import SqlConnection
+from copdns.store.household_db.edit import CONFIRM_AGE
 from copdns.store.household_db.notes import audit
 from copdns.store.household_db.thread import StoreThread
 
@@ -25,7 +26,7 @@ class Ages:
     async def all(self, household: str) -> Mapping[str, AgeConfirmation]:
         """Return the confirmations by profile."""
 
-        def work(connection: sqlite3.Connection) -> Mapping[str, AgeConfirmation]:
+        def work(connection: SqlConnection) -> Mapping[str, AgeConfirmation]:
             rows = connection.execute(
                 "select profile, at, said from age_confirmed where household = ?", (household,)
             )
@@ -39,16 +40,13 @@ class Ages:
         author: in people's words.  now: seconds since the epoch.
         """
 
-        def work(connection: sqlite3.Connection) -> None:
+        def work(connection: SqlConnection) -> None:
             bands = dict(
                 connection.execute("select id, band from profile where household = ?", (household,))
             )
             if profile not in bands:
                 raise HouseholdError(no_such("profile", profile, bands))
-            connection.execute(
-                "insert or replace into age_confirmed (household, profile, at) values (?, ?, ?)",
-                (household, profile, now),
-            )
+            connection.execute(CONFIRM_AGE, (household, profile, now, None))
             what = f"age group {bands[profile]} confirmed for {profile}"
             audit(connection, household, author, what, now)
 
@@ -57,7 +55,7 @@ class Ages:
     async def say_right(self, household: str, profile: str, now: int) -> None:
         """Note that the person says that their age group is right."""
 
-        def work(connection: sqlite3.Connection) -> None:
+        def work(connection: SqlConnection) -> None:
             connection.execute(
                 "update age_confirmed set said = ? where household = ? and profile = ?",
                 (now, household, profile),

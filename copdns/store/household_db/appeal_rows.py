@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Collection, Iterable, Mapping
 from datetime import date
 
@@ -21,6 +20,7 @@ from copdns.appeals.news import mark
 from copdns.appeals.review import DecisionReason
 from copdns.model.household import Band
 from copdns.model.verdict import Action, Reason
+from copdns.store.connection import SqlConnection
 from copdns.store.household_db.cells import (
     Cells,
     as_json,
@@ -31,6 +31,7 @@ from copdns.store.household_db.cells import (
     read_texts,
 )
 from copdns.store.household_db.tables import odd_row_error
+from copdns.store.statements import ALL_ROWS
 
 COLUMNS = (
     *("id", "profile", "device", "kind", "name", "why", "words", "wanted", "minutes", "day"),
@@ -45,9 +46,9 @@ _SELECT = """
            disagreed, more_words, provisional, reminded, overdue, closed, band, wanted_band, paired
       from appeal
      where household = :household
-       and (:id is null or id = :id)
-       and ((:profile is null or profile = :profile)
-            and (:states is null or state in (select value from json_each(:states)))
+       and (id = :id or :id is null)
+       and ((profile = :profile or :profile is null)
+            and (state in (select value from json_each(:states)) or :states is null)
             or device = :device and asked > :after)
      order by asked desc, id
      limit :limit"""
@@ -87,7 +88,7 @@ _SAVE_ANSWER = """
 
 
 def select(
-    connection: sqlite3.Connection,
+    connection: SqlConnection,
     household: str,
     *,
     appeal: str | None = None,
@@ -95,12 +96,12 @@ def select(
     states: Collection[AppealState] = (),
     device: str | None = None,
     after: int = 0,
-    limit: int = -1,
+    limit: int = ALL_ROWS,
 ) -> tuple[Appeal, ...]:
     """Return a household's appeals that match, the newest first; it takes two queries.
 
     appeal: only the one with this id.  profile, states: "" and () for any.  device, after: also
-    those made on a device since then (seconds since the epoch).  limit: -1 for none.
+    those made on a device since then (seconds since the epoch).
     """
     wanted = {
         "household": household,
@@ -119,7 +120,7 @@ def select(
     return tuple(_appeal_from_row(household, row, tuple(answers.get(row[0], ()))) for row in rows)
 
 
-def save(connection: sqlite3.Connection, household: str, appeal: Appeal) -> None:
+def save(connection: SqlConnection, household: str, appeal: Appeal) -> None:
     """Write an appeal; of an answer that is stored already only its text is updated."""
     connection.execute(_SAVE, (household, *_cells(appeal), mark(appeal)))
     connection.executemany(_SAVE_ANSWER, _answer_rows(household, appeal))

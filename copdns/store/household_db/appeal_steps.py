@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable
 
 from copdns.accounts.codes import make_appeal_id
@@ -17,6 +16,7 @@ from copdns.appeals.opening import ApprovalResult, Services, open_provisionally
 from copdns.household.check import KnownIds
 from copdns.model.errors import AppealError, HouseholdError
 from copdns.model.household import Household
+from copdns.store.connection import SqlConnection
 from copdns.store.household_db.appeal_rows import select
 from copdns.store.household_db.edit import apply_edit
 from copdns.store.household_db.notes import Change, audit
@@ -25,7 +25,7 @@ PROGRAM = "copdns"  # the author of what no person decided
 
 
 def limiting_appeals(
-    connection: sqlite3.Connection, household: str, ask: AppealRequest, now: int
+    connection: SqlConnection, household: str, ask: AppealRequest, now: int
 ) -> tuple[Appeal, ...]:
     """Return the appeals that count for the limits of a new one (`life.file_appeal`)."""
     return select(
@@ -38,7 +38,7 @@ def limiting_appeals(
     )
 
 
-def require_appeal(connection: sqlite3.Connection, household: str, appeal: str) -> Appeal:
+def require_appeal(connection: SqlConnection, household: str, appeal: str) -> Appeal:
     """Return the appeal of an id; AppealError where the household has none."""
     found = select(connection, household, appeal=appeal)
     if not found:
@@ -47,7 +47,7 @@ def require_appeal(connection: sqlite3.Connection, household: str, appeal: str) 
 
 
 def require_own_appeal(
-    connection: sqlite3.Connection, household: str, appeal: str, profile: str
+    connection: SqlConnection, household: str, appeal: str, profile: str
 ) -> Appeal:
     """Return an appeal of a profile; AppealError where it is another one's, as for none."""
     found = require_appeal(connection, household, appeal)
@@ -56,7 +56,7 @@ def require_own_appeal(
     return found
 
 
-def require_asker(connection: sqlite3.Connection, household: str, profile: str) -> None:
+def require_asker(connection: SqlConnection, household: str, profile: str) -> None:
     """Raise AppealError where the household does not have the profile that asks."""
     found = connection.execute(
         "select 1 from profile where household = ? and id = ?", (household, profile)
@@ -68,7 +68,7 @@ def require_asker(connection: sqlite3.Connection, household: str, profile: str) 
         )
 
 
-def draw_free_id(connection: sqlite3.Connection, household: str) -> str:
+def draw_free_id(connection: SqlConnection, household: str) -> str:
     """Return an id that no appeal of the household has."""
     while True:
         new_id = make_appeal_id()
@@ -76,13 +76,13 @@ def draw_free_id(connection: sqlite3.Connection, household: str) -> str:
             return new_id
 
 
-def household_ids(connection: sqlite3.Connection) -> tuple[str, ...]:
+def household_ids(connection: SqlConnection) -> tuple[str, ...]:
     """Return the ids of all households."""
     return tuple(each for (each,) in connection.execute("select household from household"))
 
 
 def apply_answer(
-    connection: sqlite3.Connection,
+    connection: SqlConnection,
     household: str,
     edit: Callable[[Household], ApprovalResult],
     change: Change,
@@ -104,7 +104,7 @@ def apply_answer(
 
 
 def open_meanwhile(
-    connection: sqlite3.Connection,
+    connection: SqlConnection,
     household: str,
     each: Due,
     known: KnownIds,
@@ -128,14 +128,14 @@ def open_meanwhile(
 
 
 def add_list_error(
-    connection: sqlite3.Connection, household: str, name: str, to: ContestedVerdict
+    connection: SqlConnection, household: str, name: str, to: ContestedVerdict
 ) -> None:
     """Store a wrongly listed name, to check later lists for it; not one that no list has."""
     if name and to.list:
         connection.execute(
             """
-            insert or ignore into list_error (household, name, list, category)
-            values (?, ?, ?, ?)
+            insert into list_error (household, name, list, category)
+            values (?, ?, ?, ?) on conflict do nothing
             """,
             (household, name, to.list, to.category),
         )

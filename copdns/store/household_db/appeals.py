@@ -8,7 +8,6 @@ what each step does.
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Callable, Collection, Mapping
 from typing import NamedTuple, TypeVar
 
@@ -32,6 +31,7 @@ from copdns.appeals.review import VERSION, DecisionReason
 from copdns.household.check import KnownIds
 from copdns.model.errors import StoreError
 from copdns.model.household import Household, Rule
+from copdns.store.connection import SqlConnection
 from copdns.store.db import read_transaction, rewrite
 from copdns.store.household_db.account_codes import read_voices
 from copdns.store.household_db.appeal_rows import save, select
@@ -82,7 +82,7 @@ class AppealStore:
     async def file(self, household: str, ask: AppealRequest, now: int) -> Filed:
         """Store an appeal, or find the one about the same; AppealError as in `life.file_appeal`."""
 
-        def work(connection: sqlite3.Connection) -> Filed:
+        def work(connection: SqlConnection) -> Filed:
             require_asker(connection, household, ask.profile)
             there = limiting_appeals(connection, household, ask, now)
             found = life.file_appeal(there, ask, draw_free_id(connection, household), now)
@@ -97,7 +97,7 @@ class AppealStore:
     ) -> Rule:
         """Open a wrongly listed name for everyone; nothing shows who looked it up."""
 
-        def work(connection: sqlite3.Connection) -> Rule:
+        def work(connection: SqlConnection) -> Rule:
             made: list[Rule] = []
 
             def edit(before: Household) -> Household:
@@ -115,7 +115,7 @@ class AppealStore:
     async def withdraw(self, household: str, appeal: str, profile: str, now: int) -> Appeal:
         """Withdraw an appeal, which must be of this profile."""
 
-        def work(connection: sqlite3.Connection) -> Appeal:
+        def work(connection: SqlConnection) -> Appeal:
             before = require_own_appeal(connection, household, appeal, profile)
             after = life.withdraw(before, now)
             change = Change(0, now, PROGRAM, f"request {appeal} cancelled")
@@ -131,7 +131,7 @@ class AppealStore:
     ) -> Appeal:
         """Note "I still disagree".  profile: as in `withdraw`; second: as in `add_disagreement`."""
 
-        def work(connection: sqlite3.Connection) -> Appeal:
+        def work(connection: SqlConnection) -> Appeal:
             before = require_own_appeal(connection, household, appeal, profile)
             return _save(
                 connection, household, life.add_disagreement(before, words, now, second=second)
@@ -159,7 +159,7 @@ class AppealStore:
     async def appeal(self, household: str, appeal: str) -> Appeal | None:
         """Return an appeal; None where the household has none of that id."""
 
-        def read(connection: sqlite3.Connection) -> Appeal | None:
+        def read(connection: SqlConnection) -> Appeal | None:
             found = select(connection, household, appeal=appeal)
             return found[0] if found else None
 
@@ -168,7 +168,7 @@ class AppealStore:
     async def count_waiting(self, household: str) -> int:
         """Return how many requests wait for an answer."""
 
-        def read(connection: sqlite3.Connection) -> int:
+        def read(connection: SqlConnection) -> int:
             states = json.dumps(sorted(WAITING))
             (found,) = connection.execute(
                 """
@@ -184,7 +184,7 @@ class AppealStore:
     async def counts(self) -> Mapping[AppealState, int]:
         """Return how many appeals there are in each state, of all households."""
 
-        def read(connection: sqlite3.Connection) -> Mapping[AppealState, int]:
+        def read(connection: SqlConnection) -> Mapping[AppealState, int]:
             rows = connection.execute("select state, count(*) from appeal group by state")
             return {AppealState(state): count for state, count in rows}
 
@@ -193,7 +193,7 @@ class AppealStore:
     async def kind_counts(self) -> Mapping[AppealKind, int]:
         """Return how many appeals there are of each kind, of all households."""
 
-        def read(connection: sqlite3.Connection) -> Mapping[AppealKind, int]:
+        def read(connection: SqlConnection) -> Mapping[AppealKind, int]:
             rows = connection.execute("select kind, count(*) from appeal group by kind")
             return {AppealKind(kind): count for kind, count in rows}
 
@@ -206,7 +206,7 @@ class AppealStore:
     async def list_errors(self, household: str) -> tuple[WrongEntry, ...]:
         """Return the names that were found to be listed wrongly here, sorted by name."""
 
-        def read(connection: sqlite3.Connection) -> tuple[WrongEntry, ...]:
+        def read(connection: SqlConnection) -> tuple[WrongEntry, ...]:
             rows = connection.execute(
                 "select name, list, category from list_error where household = ? order by 1, 2",
                 (household,),
@@ -220,7 +220,7 @@ class AppealStore:
     async def mark_seen(self, household: str, appeal: str, now: int) -> Appeal:
         """Note that a guardian has seen an appeal; return it."""
 
-        def work(connection: sqlite3.Connection) -> Appeal:
+        def work(connection: SqlConnection) -> Appeal:
             return _save(
                 connection,
                 household,
@@ -247,7 +247,7 @@ class AppealStore:
         then.
         """
 
-        def work(connection: sqlite3.Connection) -> Appeal:
+        def work(connection: SqlConnection) -> Appeal:
             before = require_appeal(connection, household, appeal)
             voices = read_voices(connection, household, before.asked)
             life.require_answerable(before, by, voices)
@@ -287,7 +287,7 @@ class AppealStore:
         no trace of what was deleted.
         """
 
-        def work(connection: sqlite3.Connection) -> int:
+        def work(connection: SqlConnection) -> int:
             whose = (household, profile)
             gone = connection.execute(
                 """
@@ -332,7 +332,7 @@ class AppealStore:
         services: as in `decide`.
         """
 
-        def work(connection: sqlite3.Connection) -> tuple[tuple[str, Due], ...]:
+        def work(connection: SqlConnection) -> tuple[tuple[str, Due], ...]:
             found = []
             for household in household_ids(connection):
                 waiting = select(connection, household, states=_OVERDUE_STATES)
@@ -349,7 +349,7 @@ class AppealStore:
     async def find_untold(self) -> tuple[UntoldAppeal, ...]:
         """Return the appeals that changed since their last event, of all households."""
 
-        def read(connection: sqlite3.Connection) -> tuple[UntoldAppeal, ...]:
+        def read(connection: SqlConnection) -> tuple[UntoldAppeal, ...]:
             rows = connection.execute(
                 "select household, id, told from appeal where mark <> told order by since, id"
             ).fetchall()
@@ -363,7 +363,7 @@ class AppealStore:
     async def mark_told(self, untold: UntoldAppeal) -> None:
         """Note that the event of an appeal was published; a change since then needs another."""
 
-        def work(connection: sqlite3.Connection) -> None:
+        def work(connection: SqlConnection) -> None:
             connection.execute(
                 "update appeal set told = ? where household = ? and id = ?",
                 (mark(untold.appeal), untold.household, untold.appeal.id),
@@ -377,12 +377,12 @@ class AppealStore:
         Return how many appeals that was.  now: of a clock that is right.
         """
 
-        def work(connection: sqlite3.Connection) -> int:
+        def work(connection: SqlConnection) -> int:
             gone = connection.execute(
                 "delete from appeal where closed < ?", (now - FORGET_AFTER,)
             ).rowcount
             rows = connection.execute(
-                "select household, id from appeal where closed < ? and not tidied",
+                "select household, id from appeal where closed < ? and tidied = 0",
                 (now - deadlines.texts,),
             ).fetchall()
             for household, each in rows:
@@ -399,8 +399,8 @@ class AppealStore:
 
         return await self._thread.write(work)
 
-    async def _read(self, read: Callable[[sqlite3.Connection], T]) -> T:
-        def in_transaction(connection: sqlite3.Connection) -> T:
+    async def _read(self, read: Callable[[SqlConnection], T]) -> T:
+        def in_transaction(connection: SqlConnection) -> T:
             with read_transaction(connection):
                 return read(connection)
 
@@ -410,6 +410,6 @@ class AppealStore:
 _OVERDUE_STATES = (*WAITING, AppealState.TALK)
 
 
-def _save(connection: sqlite3.Connection, household: str, appeal: Appeal) -> Appeal:
+def _save(connection: SqlConnection, household: str, appeal: Appeal) -> Appeal:
     save(connection, household, appeal)
     return appeal

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import sqlite3
-
 from copdns.accounts.lockout import ATTEMPT_WINDOW, WrongCode, codes_refused_until
 from copdns.model.errors import TooManyTriesError
+from copdns.store.connection import SqlConnection
 
 MINUTE = 60
 
 
 def refuse_too_many(
-    connection: sqlite3.Connection, household: str, profile: str, device: str, now: int
+    connection: SqlConnection, household: str, profile: str, device: str, now: int
 ) -> None:
     """Raise TooManyTriesError where a profile or its device has to wait."""
     rows = connection.execute(
@@ -26,7 +25,7 @@ def refuse_too_many(
         )
 
 
-def note_attempt(connection: sqlite3.Connection, household: str, attempt: WrongCode) -> None:
+def note_attempt(connection: SqlConnection, household: str, attempt: WrongCode) -> None:
     """Store an attempt, and delete those that no longer count."""
     delete_attempts(connection, attempt.at - ATTEMPT_WINDOW)
     connection.execute(
@@ -35,13 +34,13 @@ def note_attempt(connection: sqlite3.Connection, household: str, attempt: WrongC
     )
 
 
-def forget_attempts(connection: sqlite3.Connection, household: str, profile: str) -> None:
+def forget_attempts(connection: SqlConnection, household: str, profile: str) -> None:
     """Delete the attempts of a profile that has typed a right code."""
     connection.execute(
         "delete from ticket_attempt where household = ? and profile = ?", (household, profile)
     )
 
 
-def delete_attempts(connection: sqlite3.Connection, before: int) -> None:
+def delete_attempts(connection: SqlConnection, before: int) -> None:
     """Delete the attempts up to a moment, in seconds since the epoch."""
     connection.execute("delete from ticket_attempt where at <= ?", (before,))

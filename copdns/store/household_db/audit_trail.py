@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import sqlite3
 from typing import NamedTuple
 
+from copdns.store.connection import SqlConnection
 from copdns.store.household_db.thread import StoreThread
 
 
@@ -38,7 +38,7 @@ class AuditTrail:
         Entries of one second stay together, so there may be a few more than limit.
         """
 
-        def work(connection: sqlite3.Connection) -> tuple[AuditEntry, ...]:
+        def work(connection: SqlConnection) -> tuple[AuditEntry, ...]:
             values = {
                 "household": household,
                 "limit": limit,
@@ -52,7 +52,7 @@ class AuditTrail:
     async def changes(self, household: str, limit: int) -> tuple[AuditEntry, ...]:
         """Return the newest changes, without looks, the newest first."""
 
-        def work(connection: sqlite3.Connection) -> tuple[AuditEntry, ...]:
+        def work(connection: SqlConnection) -> tuple[AuditEntry, ...]:
             rows = connection.execute(_CHANGES, {"household": household, "limit": limit})
             return tuple(AuditEntry(at, False, who, "", "", what) for at, who, what in rows)
 
@@ -70,12 +70,12 @@ _LINES = """
     with edge (at) as (
         select min(at) from (
             select at from (select at from change where household = :household and at < :before
-                             order by at desc limit :limit)
+                             order by at desc limit :limit) as changes
             union all
             select at from (select at from look where household = :household and at < :before
-                             order by at desc limit :limit)
+                             order by at desc limit :limit) as looks
             order by 1 desc limit :limit
-        )
+        ) as newest
     )
     select at, 0, author, '', '', what, id from change
      where household = :household and at < :before and at >= (select at from edge)

@@ -7,18 +7,19 @@ the value is the one of the preset for the person's age, and all guardians get a
 from __future__ import annotations
 
 import json
-import sqlite3
 from dataclasses import replace
 from typing import Any
 
 from copdns.accounts.account import GuardianNotice, NoticeKind
 from copdns.accounts.roles import Balance, GuardianChoice, weigh
 from copdns.model.household import SETTINGS, Household, Profile
+from copdns.store.connection import SqlConnection
 from copdns.store.household_db.notes import Change, notify
+from copdns.store.statements import upsert
 
 
 def balance_settings(
-    connection: sqlite3.Connection,
+    connection: SqlConnection,
     before: Household,
     after: Household,
     balance: Balance,
@@ -38,7 +39,7 @@ def balance_settings(
 
 
 def _weigh_profile(
-    connection: sqlite3.Connection,
+    connection: SqlConnection,
     household: str,
     old: Profile,
     new: Profile,
@@ -62,7 +63,7 @@ def _weigh_profile(
 
 
 def _note_choice(
-    connection: sqlite3.Connection,
+    connection: SqlConnection,
     household: str,
     profile: str,
     setting: str,
@@ -72,10 +73,11 @@ def _note_choice(
 ) -> list[GuardianChoice]:
     """Store a guardian's choice, and return the choices of all guardians."""
     connection.execute(
-        """
-        insert or replace into stance (household, account, profile, setting, value, at)
-        values (?, ?, ?, ?, ?, ?)
-        """,
+        upsert(
+            "stance",
+            "household, profile, setting, account",
+            "household, account, profile, setting, value, at",
+        ),
         (household, balance.account, profile, setting, _value_text(wanted), now),
     )
     rows = connection.execute(

@@ -14,6 +14,7 @@ from typing import Generic, TypeVar
 
 from copdns.model.matchers import Matcher, MatchKind
 from copdns.model.times import Subject, Topic, TopicKind
+from copdns.store.statements import upsert
 
 Cell = str | int | float | None
 Cells = tuple[Cell, ...]
@@ -37,25 +38,28 @@ class HouseholdTable(Generic[T]):
     cells: Callable[[T], Cells]
     value: Callable[[Cells], T]
 
-    # Names of columns and tables stand in the code; what comes from outside is a parameter.
+    # Names of columns and tables stand in the code; what comes from outside is a parameter.  The
+    # name is quoted: `grant` is a word of SQL's own in PostgreSQL.
 
     @property
     def select(self) -> str:
         """Return SQL that takes (household) and gives rows of `columns` in their order."""
-        return f"select {self.columns} from {self.name} where household = ? order by position"  # noqa: S608
+        return f'select {self.columns} from "{self.name}" where household = ? order by position'  # noqa: S608
 
     @property
     def write(self) -> str:
         """Return SQL that takes (household, position, *cells) and replaces the row of that key."""
         columns = f"household, position, {self.columns}"
-        marks = ", ".join("?" for _ in columns.split(", "))
-        return f"insert or replace into {self.name} ({columns}) values ({marks})"  # noqa: S608
+        return upsert(f'"{self.name}"', f"household, {self._key}", columns)
 
     @property
     def delete(self) -> str:
         """Return SQL that takes (household, key)."""
-        key, _, _ = self.columns.partition(", ")
-        return f"delete from {self.name} where household = ? and {key} = ?"  # noqa: S608
+        return f'delete from "{self.name}" where household = ? and {self._key} = ?'  # noqa: S608
+
+    @property
+    def _key(self) -> str:
+        return self.columns.partition(", ")[0]
 
 
 def read_text(cell: object) -> str:

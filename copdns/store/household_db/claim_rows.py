@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import sqlite3
-
 from copdns.accounts.claims import WATCHED_FOR, Claim, ClaimKind, device_claims, kept_claims
 from copdns.accounts.codes import make_short_id
 from copdns.model.household import Household
+from copdns.store.connection import SqlConnection
 from copdns.store.household_db.moves import read_moves
 
 COLUMNS = "household, id, profile, device, kind, author, at, pairing, objected"
 
 
 def note_claim(
-    connection: sqlite3.Connection,
+    connection: SqlConnection,
     household: str,
     profile: str,
     kind: ClaimKind,
@@ -32,7 +31,7 @@ def note_claim(
 
 
 def note_device_claims(
-    connection: sqlite3.Connection, before: Household | None, after: Household, author: str, at: int
+    connection: SqlConnection, before: Household | None, after: Household, author: str, at: int
 ) -> None:
     """Store what a change of the household gives its people; after `note_moves`.
 
@@ -47,7 +46,7 @@ def note_device_claims(
 
 
 def recent_claims(
-    connection: sqlite3.Connection, household: str, device: str, now: int
+    connection: SqlConnection, household: str, device: str, now: int
 ) -> tuple[Claim, ...]:
     """Return the claims about a device that may still matter for a new browser of it."""
     rows = connection.execute(

@@ -5,12 +5,12 @@
 
 from __future__ import annotations
 
-import sqlite3
 from typing import NamedTuple
 
 from copdns.accounts.claims import ANNOUNCED_FOR, SHOWN_FOR, WATCHED_FOR, Claim
 from copdns.accounts.codes import secret_digest
 from copdns.accounts.moves import Move
+from copdns.store.connection import SqlConnection
 from copdns.store.household_db.claim_rows import COLUMNS, claim_from_row
 from copdns.store.household_db.moves import agree, forget_moves, read_moves
 from copdns.store.household_db.notes import audit
@@ -42,7 +42,7 @@ class Claims:
         cookie: of a browser: those of whoever it was linked for are shown there as well.
         """
 
-        def work(connection: sqlite3.Connection) -> tuple[Claim, ...]:
+        def work(connection: SqlConnection) -> tuple[Claim, ...]:
             browser = _find_browser(connection, household, cookie)
             people = (profile, browser.profile if browser is not None else profile)
             rows = connection.execute(
@@ -66,7 +66,7 @@ class Claims:
     ) -> tuple[Move, ...]:
         """Return the moves away from a person that wait, the oldest first.  cookie: as in `of`."""
 
-        def work(connection: sqlite3.Connection) -> tuple[Move, ...]:
+        def work(connection: SqlConnection) -> tuple[Move, ...]:
             browser = _find_browser(connection, household, cookie)
             people = (profile, browser.profile if browser is not None else profile)
             found = read_moves(connection, household)
@@ -82,7 +82,7 @@ class Claims:
         """Let a move of a person's device take effect, by their own yes; nothing changes where it
         is not there (any more)."""
 
-        def work(connection: sqlite3.Connection) -> None:
+        def work(connection: SqlConnection) -> None:
             for each in read_moves(connection, household):
                 if (each.id, each.profile) == (move, profile) and each.to:
                     agree(connection, each, author, now)
@@ -97,7 +97,7 @@ class Claims:
         that objects: its own pairing stays as it is, and whoever it was linked for counts too.
         """
 
-        def work(connection: sqlite3.Connection) -> bool:
+        def work(connection: SqlConnection) -> bool:
             browser = _find_browser(connection, household, cookie)
             whose = browser.profile if browser is not None else profile
             done = 0
@@ -112,7 +112,7 @@ class Claims:
     async def tidy(self, now: int) -> int:
         """Delete what is over, of all households; return how many rows."""
 
-        def work(connection: sqlite3.Connection) -> int:
+        def work(connection: SqlConnection) -> int:
             sql = "delete from claim where at <= ?"
             done = connection.execute(sql, (now - CLAIMS_LAST,)).rowcount
             return done + forget_moves(connection, now)
@@ -120,9 +120,7 @@ class Claims:
         return await self._thread.write(work)
 
 
-def _find_browser(
-    connection: sqlite3.Connection, household: str, cookie: str
-) -> KnownBrowser | None:
+def _find_browser(connection: SqlConnection, household: str, cookie: str) -> KnownBrowser | None:
     """Return the browser of a device's cookie; None for that of a guest, who is told nothing."""
     if not cookie:
         return None
@@ -138,9 +136,7 @@ def _find_browser(
     return KnownBrowser(*row) if row is not None and row[0] == household else None
 
 
-def _object(
-    connection: sqlite3.Connection, household: str, profile: str, own: str, now: int
-) -> int:
+def _object(connection: SqlConnection, household: str, profile: str, own: str, now: int) -> int:
     """Return how many browsers and PINs were objected to."""
     values = {"household": household, "profile": profile, "own": own, "now": now}
     done = connection.execute(

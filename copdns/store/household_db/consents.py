@@ -5,7 +5,6 @@ Only this module passes consent to `safeguards.adopt`.  A person has one questio
 
 from __future__ import annotations
 
-import sqlite3
 from dataclasses import replace
 
 from copdns.household.edit_checks import require_profile
@@ -13,10 +12,12 @@ from copdns.household.safeguards import require_known_for_long
 from copdns.model.errors import HouseholdError
 from copdns.model.household import FullLogSpan, Household
 from copdns.privacy.consent import Question, accept_question, check_question
+from copdns.store.connection import SqlConnection
 from copdns.store.household_db.edit import apply_edit, granted_full_logs, when_made
 from copdns.store.household_db.notes import Change, audit
 from copdns.store.household_db.tables import load
 from copdns.store.household_db.thread import StoreThread
+from copdns.store.statements import upsert
 
 _COLUMNS = "household, profile, days, author, at, refused"
 
@@ -40,7 +41,7 @@ class Consents:
         """Store a question in place of an earlier one; PrivacyError where it may not be asked."""
         household, profile_id = question.household, question.profile
 
-        def work(connection: sqlite3.Connection) -> None:
+        def work(connection: SqlConnection) -> None:
             profile = require_profile(_load_household(connection, household), profile_id)
             made = when_made(connection, household, profile_id)
             require_known_for_long(profile, made, question.at)
@@ -48,10 +49,7 @@ class Consents:
             new = check_question(
                 profile, _read_question(connection, household, profile_id), history, question
             )
-            connection.execute(
-                f"insert or replace into full_log_question ({_COLUMNS}) values (?, ?, ?, ?, ?, ?)",  # noqa: S608
-                new,
-            )
+            connection.execute(upsert("full_log_question", "household, profile", _COLUMNS), new)
             asked_for = f"full log of {question.days} days requested from {profile_id}"
             audit(connection, household, question.author, asked_for, question.at)
 
@@ -63,7 +61,7 @@ class Consents:
         question: as the person read it; the consent does not count for a newer one.
         """
 
-        def work(connection: sqlite3.Connection) -> None:
+        def work(connection: SqlConnection) -> None:
             with self._thread.forgetting(connection, question.household, now):
                 _begin_full_log(connection, question, author, now)
             _delete_question(connection, question.household, question.profile)
@@ -73,7 +71,7 @@ class Consents:
     async def refuse(self, household: str, profile: str, author: str, now: int) -> None:
         """Store a no; where there is one already, or no question, nothing changes."""
 
-        def work(connection: sqlite3.Connection) -> None:
+        def work(connection: SqlConnection) -> None:
             question = _read_question(connection, household, profile)
             if question is None or question.refused is not None:
                 return
@@ -88,7 +86,7 @@ class Consents:
     async def drop(self, household: str, profile: str) -> None:
         """Delete a question that has no answer; a no stays, so that nobody asks every day."""
 
-        def work(connection: sqlite3.Connection) -> None:
+        def work(connection: SqlConnection) -> None:
             question = _read_question(connection, household, profile)
             if question is not None and question.refused is None:
                 _delete_question(connection, household, profile)
@@ -98,7 +96,7 @@ class Consents:
     async def take_back(self, household: str, profile: str, author: str, now: int) -> None:
         """End a full log, also one that has not begun, at once; nothing changes without one."""
 
-        def work(connection: sqlite3.Connection) -> None:
+        def work(connection: SqlConnection) -> None:
             change = Change(0, now, author, f"profile {profile} set: full-log ended")
             with self._thread.forgetting(connection, household, now):
                 apply_edit(
@@ -108,9 +106,7 @@ class Consents:
         await self._thread.write(work)
 
 
-def _begin_full_log(
-    connection: sqlite3.Connection, question: Question, author: str, now: int
-) -> None:
+def _begin_full_log(connection: SqlConnection, question: Question, author: str, now: int) -> None:
     household, profile = question.household, question.profile
     there = _read_question(connection, household, profile)
     history = granted_full_logs(connection, household, profile)
@@ -131,7 +127,7 @@ def _with_full_log(home: Household, profile_id: str, full_log: FullLogSpan | Non
     return replace(home, profiles=profiles)
 
 
-def _read_question(connection: sqlite3.Connection, household: str, profile: str) -> Question | None:
+def _read_question(connection: SqlConnection, household: str, profile: str) -> Question | None:
     row = connection.execute(
         f"select {_COLUMNS} from full_log_question where household = ? and profile = ?",  # noqa: S608
         (household, profile),
@@ -139,14 +135,14 @@ def _read_question(connection: sqlite3.Connection, household: str, profile: str)
     return None if row is None else Question(*row)
 
 
-def _load_household(connection: sqlite3.Connection, household: str) -> Household:
+def _load_household(connection: SqlConnection, household: str) -> Household:
     home = load(connection, household)
     if home is None:
         raise HouseholdError("there is no household '%(household_id)s'", household_id=household)
     return home
 
 
-def _delete_question(connection: sqlite3.Connection, household: str, profile: str) -> None:
+def _delete_question(connection: SqlConnection, household: str, profile: str) -> None:
     connection.execute(
         "delete from full_log_question where household = ? and profile = ?", (household, profile)
     )

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import sqlite3
-
 from copdns.privacy.digest import DigestChoice
+from copdns.store.connection import SqlConnection
 from copdns.store.household_db.notes import audit
 from copdns.store.household_db.thread import StoreThread
+from copdns.store.statements import upsert
 
 _COLUMNS = "household, account, address, weekday, minute, language, since, trouble"
 
@@ -20,7 +20,7 @@ class Digests:
     async def all(self, household: str) -> tuple[DigestChoice, ...]:
         """Return all choices of a household."""
 
-        def work(connection: sqlite3.Connection) -> tuple[DigestChoice, ...]:
+        def work(connection: SqlConnection) -> tuple[DigestChoice, ...]:
             rows = connection.execute(
                 f"select {_COLUMNS} from digest where household = ? order by account",  # noqa: S608
                 (household,),
@@ -37,11 +37,8 @@ class Digests:
     async def choose(self, choice: DigestChoice, author: str, now: int) -> None:
         """Store a choice in place of an earlier one."""
 
-        def work(connection: sqlite3.Connection) -> None:
-            connection.execute(
-                f"insert or replace into digest ({_COLUMNS}) values (?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608
-                choice,
-            )
+        def work(connection: SqlConnection) -> None:
+            connection.execute(upsert("digest", "household, account", _COLUMNS), choice)
             audit(connection, choice.household, author, "weekly summary by email turned on", now)
 
         await self._thread.write(work)
@@ -49,7 +46,7 @@ class Digests:
     async def stop(self, household: str, account: str, author: str, now: int) -> None:
         """Remove a choice; without one, nothing changes."""
 
-        def work(connection: sqlite3.Connection) -> None:
+        def work(connection: SqlConnection) -> None:
             gone = connection.execute(
                 "delete from digest where household = ? and account = ?", (household, account)
             )
@@ -61,13 +58,20 @@ class Digests:
     async def note(self, choice: DigestChoice, since: int, trouble: str) -> None:
         """Note that one was due, and why it was not sent; what was chosen anew meanwhile stays."""
 
-        def work(connection: sqlite3.Connection) -> None:
+        def work(connection: SqlConnection) -> None:
             connection.execute(
                 """
-                update digest set since = max(since, ?), trouble = ?
-                 where household = ? and account = ? and address = ?
+                update digest set since = case when since > :since then since else :since end,
+                       trouble = :trouble
+                 where household = :household and account = :account and address = :address
                 """,
-                (since, trouble, choice.household, choice.account, choice.address),
+                {
+                    "since": since,
+                    "trouble": trouble,
+                    "household": choice.household,
+                    "account": choice.account,
+                    "address": choice.address,
+                },
             )
 
         await self._thread.write(work)

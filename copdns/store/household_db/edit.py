@@ -5,7 +5,6 @@ Whoever removes a person removes what waits for them; what applies even if they 
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -16,15 +15,17 @@ from copdns.household.announcements import changed_lookups, list_few, newly_prot
 from copdns.household.safeguards import adopt, with_due_band
 from copdns.model.errors import HouseholdError
 from copdns.model.household import Band, FullLogSpan, Household, Profile
+from copdns.store.connection import SqlConnection
 from copdns.store.household_db.balance import balance_settings
 from copdns.store.household_db.claim_rows import note_device_claims
 from copdns.store.household_db.moves import See, note_moves, see_nothing
 from copdns.store.household_db.notes import Change, notify, notify_others
 from copdns.store.household_db.tables import load, odd_row_error, write
+from copdns.store.statements import upsert
 
 
 def store_restored(
-    connection: sqlite3.Connection,
+    connection: SqlConnection,
     before: Household | None,
     written: Household,
     mended: Household,
@@ -48,7 +49,7 @@ def store_restored(
 
 
 def apply_edit(
-    connection: sqlite3.Connection,
+    connection: SqlConnection,
     household_id: str,
     edit: Callable[[Household], Household],
     change: Change,
@@ -73,7 +74,7 @@ def apply_edit(
 
 
 def adopt_edit(
-    connection: sqlite3.Connection,
+    connection: SqlConnection,
     before: Household,
     after: Household,
     now: int,
@@ -101,7 +102,7 @@ def adopt_edit(
 
 
 def _adopt_profile(
-    connection: sqlite3.Connection,
+    connection: SqlConnection,
     before: Household,
     profile: Profile,
     now: int,
@@ -119,7 +120,7 @@ def _adopt_profile(
 
 
 def store_revision(
-    connection: sqlite3.Connection,
+    connection: SqlConnection,
     before: Household | None,
     after: Household,
     change: Change,
@@ -139,7 +140,7 @@ def store_revision(
     return after
 
 
-def _write_change(connection: sqlite3.Connection, after: Household, change: Change) -> None:
+def _write_change(connection: SqlConnection, after: Household, change: Change) -> None:
     connection.execute(
         "insert into change (household, revision, at, author, what) values (?, ?, ?, ?, ?)",
         (after.id, after.revision, change.at, change.author, change.what),
@@ -147,7 +148,7 @@ def _write_change(connection: sqlite3.Connection, after: Household, change: Chan
 
 
 def _announce(
-    connection: sqlite3.Connection, before: Household | None, after: Household, change: Change
+    connection: SqlConnection, before: Household | None, after: Household, change: Change
 ) -> None:
     """Write notices for the guardians: of each full log that is new, and of what holds for all."""
     for profile in after.profiles:
@@ -170,13 +171,13 @@ def _announce(
 
 
 def _remember(
-    connection: sqlite3.Connection, before: Household | None, after: Household, now: int
+    connection: SqlConnection, before: Household | None, after: Household, now: int
 ) -> None:
     """Store what applies even where a profile is removed and made again: full logs and bands."""
     connection.executemany(
         """
-        insert or ignore into full_log_history (household, profile, starts, ends)
-        values (?, ?, ?, ?)
+        insert into full_log_history (household, profile, starts, ends)
+        values (?, ?, ?, ?) on conflict do nothing
         """,
         [
             (after.id, profile.id, profile.full_log.start, profile.full_log.end)
@@ -185,7 +186,7 @@ def _remember(
         ],
     )
     connection.executemany(
-        "insert or replace into former_profile (household, id, band) values (?, ?, ?)",
+        upsert("former_profile", "household, id", "household, id, band"),
         [
             (after.id, profile.id, with_due_band(profile, now).band)
             for profile in (before.profiles if before is not None else ())
@@ -193,7 +194,7 @@ def _remember(
         ],
     )
     connection.executemany(
-        "insert or replace into person_made (household, profile, at) values (?, ?, ?)",
+        upsert("person_made", "household, profile", "household, profile, at"),
         [
             (after.id, profile.id, now)
             for profile in after.profiles
@@ -202,14 +203,18 @@ def _remember(
     )
 
 
+# Of (household, profile, at, None): what the person said before counts no longer.
+CONFIRM_AGE = upsert("age_confirmed", "household, profile", "household, profile, at, said")
+
+
 def _confirm_ages(
-    connection: sqlite3.Connection, before: Household | None, after: Household, now: int
+    connection: SqlConnection, before: Household | None, after: Household, now: int
 ) -> None:
     """Store that the age groups that were chosen now are right (`household/ages.py`)."""
     connection.executemany(
-        "insert or replace into age_confirmed (household, profile, at) values (?, ?, ?)",
+        CONFIRM_AGE,
         [
-            (after.id, profile.id, now)
+            (after.id, profile.id, now, None)
             for profile in after.profiles
             if _has_new_age(
                 before.profile(profile.id) if before is not None else None, profile, now
@@ -226,7 +231,7 @@ def _has_new_age(old: Profile | None, new: Profile, now: int) -> bool:
     return old.band is not new.band or announced
 
 
-def when_made(connection: sqlite3.Connection, household_id: str, profile_id: str) -> int | None:
+def when_made(connection: SqlConnection, household_id: str, profile_id: str) -> int | None:
     """Return when a person was added to a household; None where they came with it."""
     row = connection.execute(
         "select at from person_made where household = ? and profile = ?",
@@ -235,9 +240,7 @@ def when_made(connection: sqlite3.Connection, household_id: str, profile_id: str
     return row[0] if row is not None else None
 
 
-def _forget_appeals(
-    connection: sqlite3.Connection, before: Household | None, after: Household
-) -> None:
+def _forget_appeals(connection: SqlConnection, before: Household | None, after: Household) -> None:
     """Delete the appeals of profiles that were removed; HouseholdError while one waits."""
     for profile in _find_gone(before, after):
         whose = (after.id, profile.id)
@@ -253,7 +256,7 @@ def _forget_appeals(
 
 
 def _tell_of_removed(
-    connection: sqlite3.Connection, before: Household | None, after: Household, change: Change
+    connection: SqlConnection, before: Household | None, after: Household, change: Change
 ) -> None:
     for profile in _find_gone(before, after):
         kind = NoticeKind.PERSON_REMOVED
@@ -268,7 +271,7 @@ def _find_gone(before: Household | None, after: Household) -> tuple[Profile, ...
 
 
 def granted_full_logs(
-    connection: sqlite3.Connection, household_id: str, profile_id: str
+    connection: SqlConnection, household_id: str, profile_id: str
 ) -> tuple[FullLogSpan, ...]:
     """Return every full log that was ever granted to a profile of this id."""
     rows = connection.execute(
@@ -282,7 +285,7 @@ def granted_full_logs(
 
 
 def former_profile(
-    connection: sqlite3.Connection, household_id: str, profile: Profile
+    connection: SqlConnection, household_id: str, profile: Profile
 ) -> Profile | None:
     """Return a profile with the last band of a removed one of the same id; None without one.
 

@@ -5,7 +5,6 @@ A browser of theirs is linked as any other (`pairings.py`), until the time is ov
 
 from __future__ import annotations
 
-import sqlite3
 from typing import NamedTuple
 
 from copdns.accounts.account import (
@@ -21,6 +20,7 @@ from copdns.accounts.claims import ClaimKind
 from copdns.accounts.codes import make_secret, make_short_id, secret_digest
 from copdns.accounts.moves import keeper_of
 from copdns.model.errors import AccountError
+from copdns.store.connection import SqlConnection
 from copdns.store.household_db.claim_rows import note_claim
 from copdns.store.household_db.moves import read_moves
 from copdns.store.household_db.notes import audit
@@ -33,6 +33,7 @@ from copdns.store.household_db.pairings import (
 )
 from copdns.store.household_db.tables import load
 from copdns.store.household_db.thread import StoreThread
+from copdns.store.statements import upsert
 
 MAX_GUESTS = 100
 MAX_REQUESTS = 20  # so that made-up addresses cannot fill the page
@@ -77,7 +78,7 @@ class Guests:
         until = now + min(max(lasts, 60), GUEST_LASTS)
         new = Guest(household, make_short_id(), kind, address, mac, profile, author, now, until)
 
-        def work(connection: sqlite3.Connection) -> Guest:
+        def work(connection: SqlConnection) -> Guest:
             if profile:
                 check_profile(connection, household, profile)
                 _check_not_kept(connection, new)
@@ -118,7 +119,7 @@ class Guests:
     async def of(self, household: str, now: int) -> tuple[Guest, ...]:
         """Return the guests whose time is not over, the oldest first."""
 
-        def work(connection: sqlite3.Connection) -> tuple[Guest, ...]:
+        def work(connection: SqlConnection) -> tuple[Guest, ...]:
             rows = connection.execute(
                 f"select {_GUEST} from guest where household = ? and until > ? order by at, id",  # noqa: S608
                 (household, now),
@@ -133,7 +134,7 @@ class Guests:
         """Return the kind of a guest and its proof, if the cookie is of a browser that is paired
         with it."""
 
-        def work(connection: sqlite3.Connection) -> PairedGuest | None:
+        def work(connection: SqlConnection) -> PairedGuest | None:
             row = connection.execute(
                 """
                 select guest.kind, pairing.proof from guest
@@ -155,7 +156,7 @@ class Guests:
         """
         secret = make_secret()
 
-        def work(connection: sqlite3.Connection) -> str | None:
+        def work(connection: SqlConnection) -> str | None:
             free = connection.execute(
                 """
                 select 1 from guest
@@ -183,7 +184,7 @@ class Guests:
         """
         new = GuestRequest(household, address, mac, now)
 
-        def work(connection: sqlite3.Connection) -> bool:
+        def work(connection: SqlConnection) -> bool:
             found = _read_requests(connection, household, now)
             if any(each.address == address for each in found):
                 return False
@@ -192,10 +193,7 @@ class Guests:
                     "many devices are already waiting; please tell someone who looks after "
                     "your home"
                 )
-            connection.execute(
-                f"insert or replace into guest_request ({_REQUEST}) values (?, ?, ?, ?)",  # noqa: S608
-                new,
-            )
+            connection.execute(upsert("guest_request", "household, address", _REQUEST), new)
             unpair(
                 connection, household, REQUEST_PREFIX + address
             )  # of an older request without an answer
@@ -216,7 +214,7 @@ class Guests:
     async def refuse(self, household: str, address: str, author: str, now: int) -> None:
         """Delete the request of an address, if any; the device keeps the rules of guests."""
 
-        def work(connection: sqlite3.Connection) -> None:
+        def work(connection: SqlConnection) -> None:
             done = connection.execute(
                 "delete from guest_request where household = ? and address = ?",
                 (household, address),
@@ -233,7 +231,7 @@ class Guests:
         author: in people's words, for the audit.
         """
 
-        def work(connection: sqlite3.Connection) -> None:
+        def work(connection: SqlConnection) -> None:
             done = connection.execute(
                 "delete from guest where household = ? and id = ?", (household, guest)
             )
@@ -248,7 +246,7 @@ class Guests:
     async def tidy(self, now: int) -> int:
         """Delete what is over, of all households; return how many rows."""
 
-        def work(connection: sqlite3.Connection) -> int:
+        def work(connection: SqlConnection) -> int:
             statements = (
                 ("delete from guest where until <= ?", now),
                 ("delete from guest_request where at <= ?", now - REQUEST_LASTS),
@@ -259,7 +257,7 @@ class Guests:
         return await self._thread.write(work)
 
 
-def _check_not_kept(connection: sqlite3.Connection, guest: Guest) -> None:
+def _check_not_kept(connection: SqlConnection, guest: Guest) -> None:
     """Raise AccountError where a guest's address is of a device of another person of 13 or more,
     or was until it was removed: that would move it unannounced."""
     home = load(connection, guest.household)
@@ -273,7 +271,7 @@ def _check_not_kept(connection: sqlite3.Connection, guest: Guest) -> None:
         )
 
 
-def _note_guest(connection: sqlite3.Connection, guest: Guest) -> None:
+def _note_guest(connection: SqlConnection, guest: Guest) -> None:
     note_claim(
         connection,
         guest.household,
@@ -285,14 +283,14 @@ def _note_guest(connection: sqlite3.Connection, guest: Guest) -> None:
     )
 
 
-def _pair_who_asked(connection: sqlite3.Connection, guest: Guest) -> None:
+def _pair_who_asked(connection: SqlConnection, guest: Guest) -> None:
     connection.execute(
         "update pairing set device = ?, profile = ? where household = ? and device = ?",
         (GUEST_PREFIX + guest.id, guest.profile, guest.household, REQUEST_PREFIX + guest.address),
     )
 
 
-def _unpair_guests(connection: sqlite3.Connection, household: str, address: str) -> None:
+def _unpair_guests(connection: SqlConnection, household: str, address: str) -> None:
     """Delete the pairings of earlier guests and requests of an address."""
     rows = connection.execute(
         "select id from guest where household = ? and address = ?", (household, address)
@@ -301,15 +299,13 @@ def _unpair_guests(connection: sqlite3.Connection, household: str, address: str)
         unpair(connection, household, device)
 
 
-def _raise_revision(connection: sqlite3.Connection, household: str) -> None:
+def _raise_revision(connection: SqlConnection, household: str) -> None:
     connection.execute(
         "update household set revision = revision + 1 where household = ?", (household,)
     )
 
 
-def _read_requests(
-    connection: sqlite3.Connection, household: str, now: int
-) -> tuple[GuestRequest, ...]:
+def _read_requests(connection: SqlConnection, household: str, now: int) -> tuple[GuestRequest, ...]:
     rows = connection.execute(
         f"select {_REQUEST} from guest_request where household = ? and at > ? order by at, address",  # noqa: S608
         (household, now - REQUEST_LASTS),

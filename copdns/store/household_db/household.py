@@ -28,6 +28,7 @@ from copdns.model.errors import (
     UnknownCodeError,
 )
 from copdns.model.household import Band, FullLogSpan, Household
+from copdns.store.connection import SqlConnection
 from copdns.store.db import (
     is_broken,
     migrate_in_memory,
@@ -60,7 +61,7 @@ T = TypeVar("T")
 Forget = Callable[[str, str, float], None]
 
 
-def _forget_nothing(_household: str, _profile: str, _now: float) -> None:
+def forget_nothing(_household: str, _profile: str, _now: float) -> None:
     """Forget nothing, where nothing is recorded."""
 
 
@@ -75,12 +76,12 @@ class HouseholdStore:
     """
 
     def __init__(
-        self, path: Path, connection: sqlite3.Connection, damage: str = "", *, in_memory: bool
+        self, path: Path, connection: SqlConnection, damage: str = "", *, in_memory: bool
     ) -> None:
         self.path = path
         self.damage = damage
         self.see: See = see_nothing
-        self.forget: Forget = _forget_nothing
+        self.forget: Forget = forget_nothing
         self._in_memory = in_memory
         self._connection = connection
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="household-store")
@@ -161,7 +162,7 @@ class HouseholdStore:
     async def household(self, household_id: str) -> Household | None:
         """Return a household as of one moment; None where there is none."""
 
-        def read(connection: sqlite3.Connection) -> Household | None:
+        def read(connection: SqlConnection) -> Household | None:
             with read_transaction(connection):
                 return load(connection, household_id)
 
@@ -187,7 +188,7 @@ class HouseholdStore:
         Raises PrivacyError as `safeguards.adopt` does.
         """
 
-        def work(connection: sqlite3.Connection) -> Household:
+        def work(connection: SqlConnection) -> Household:
             with transaction(connection), self.forgetting(connection, household_id, now):
                 people = _profile_ids(connection, household_id)
                 change = Change(0, now, author, what)
@@ -214,7 +215,7 @@ class HouseholdStore:
         counted: after too many, every code raises TooManyTriesError for a while.
         """
 
-        def work(connection: sqlite3.Connection) -> Household:
+        def work(connection: SqlConnection) -> Household:
             with transaction(connection):
                 before = load(connection, household_id)
                 if before is None:
@@ -239,7 +240,7 @@ class HouseholdStore:
     async def create(self, household: Household, author: str, now: int) -> Household:
         """Store a new household, and return it; raise HouseholdError where its id is taken."""
 
-        def work(connection: sqlite3.Connection) -> Household:
+        def work(connection: SqlConnection) -> Household:
             with transaction(connection):
                 before = load(connection, household.id)
                 if before is not None:
@@ -260,7 +261,7 @@ class HouseholdStore:
         clock that is right: one that is ahead would delete too early.
         """
 
-        def work(connection: sqlite3.Connection) -> int:
+        def work(connection: SqlConnection) -> int:
             with transaction(connection):
                 delete_attempts(connection, now - ATTEMPT_WINDOW)
                 gone = _delete_ended(connection, now - REMEMBER_FOR)
@@ -276,7 +277,7 @@ class HouseholdStore:
     async def note(self, household_id: str, author: str, what: str, now: int) -> None:
         """Write a line of the audit about something that is stored elsewhere."""
 
-        def work(connection: sqlite3.Connection) -> None:
+        def work(connection: SqlConnection) -> None:
             with transaction(connection):
                 audit(connection, household_id, author, what, now)
 
@@ -289,7 +290,7 @@ class HouseholdStore:
         kind = NoticeKind.RECORDS_ERASED
         told = GuardianNotice(0, household_id, kind, profile, author, now)
 
-        def work(connection: sqlite3.Connection) -> None:
+        def work(connection: SqlConnection) -> None:
             with transaction(connection):
                 audit(connection, household_id, author, what, now)
                 notify_others(connection, told)
@@ -297,9 +298,7 @@ class HouseholdStore:
         await self.run(work)
 
     @contextmanager
-    def forgetting(
-        self, connection: sqlite3.Connection, household_id: str, now: int
-    ) -> Iterator[None]:
+    def forgetting(self, connection: SqlConnection, household_id: str, now: int) -> Iterator[None]:
         """Delete what was recorded of an adult whom a change makes a child, before it is stored:
         others could see it then (`roles.guardians_may_see`)."""
         adults = _adult_ids(connection, household_id)
@@ -311,7 +310,7 @@ class HouseholdStore:
         """Return every full log that a profile of this id ever had."""
         return await self.run(lambda each: granted_full_logs(each, household_id, profile_id))
 
-    async def run(self, work: Callable[[sqlite3.Connection], T]) -> T:
+    async def run(self, work: Callable[[SqlConnection], T]) -> T:
         """Return the result of some work on the connection, in its thread.
 
         For the other stores of the same file, so that what they write together is one transaction.
@@ -328,7 +327,7 @@ class HouseholdStore:
         except StoreError as error:
             raise StoreError(f"{self.path}: {error}") from error
 
-    def _work(self, work: Callable[[sqlite3.Connection], T]) -> T:
+    def _work(self, work: Callable[[SqlConnection], T]) -> T:
         """Do some work; where the database turns out to be damaged, with what there is instead."""
         try:
             return work(self._connection)
@@ -346,7 +345,7 @@ class HouseholdStore:
         self._connection, self.path, self.damage = connection, *settled
 
 
-def _open(settled: Settled) -> sqlite3.Connection:
+def _open(settled: Settled) -> SqlConnection:
     copy = HouseholdCopy(settled.path.parent)
     # durable: a saved rule survives a power cut; changes are so rare that waiting is no harm.
     connection = open_database(settled.path, HOUSEHOLD, durable=True, mirror=copy)
@@ -361,30 +360,30 @@ def _decode_leniently(octets: bytes) -> str:
     return octets.decode(errors="surrogateescape")
 
 
-def _profile_ids(connection: sqlite3.Connection, household_id: str) -> frozenset[str]:
+def _profile_ids(connection: SqlConnection, household_id: str) -> frozenset[str]:
     rows = connection.execute("select id from profile where household = ?", (household_id,))
     return frozenset(profile for (profile,) in rows)
 
 
-def _adult_ids(connection: sqlite3.Connection, household_id: str) -> frozenset[str]:
+def _adult_ids(connection: SqlConnection, household_id: str) -> frozenset[str]:
     rows = connection.execute(
         "select id from profile where household = ? and band = ?", (household_id, Band.ADULT)
     )
     return frozenset(profile for (profile,) in rows)
 
 
-def _household_ids(connection: sqlite3.Connection) -> tuple[str, ...]:
+def _household_ids(connection: SqlConnection) -> tuple[str, ...]:
     rows = connection.execute("select household from household order by household")
     return tuple(household_id for (household_id,) in rows)
 
 
-def _delete_ended(connection: sqlite3.Connection, before: int) -> int:
+def _delete_ended(connection: SqlConnection, before: int) -> int:
     """Delete what ended before a moment.  A bonus ends with its day, in any time zone."""
     day = datetime.fromtimestamp(before - DAY, UTC).date()
     statements = (
         ("delete from pause where ends < ?", before),
         ("delete from moved_bedtime where ends < ?", before),
-        ("delete from grant where ends < ?", before),
+        ('delete from "grant" where ends < ?', before),
         ("delete from bonus where day < ?", str(day)),
         ("delete from ticket where coalesce(redeemed, expires) < ?", before),
         ("delete from full_log_question where coalesce(refused, at) < ?", before),
@@ -392,9 +391,7 @@ def _delete_ended(connection: sqlite3.Connection, before: int) -> int:
     return sum(connection.execute(sql, (cell,)).rowcount for sql, cell in statements)
 
 
-def _read_changes(
-    connection: sqlite3.Connection, household_id: str, limit: int
-) -> tuple[Change, ...]:
+def _read_changes(connection: SqlConnection, household_id: str, limit: int) -> tuple[Change, ...]:
     rows = connection.execute(
         """
         select revision, at, author, what from change

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Iterable
 
+from copdns.store.connection import SqlConnection
 from copdns.store.household_db.notes import audit
 from copdns.store.household_db.thread import StoreThread
 
@@ -22,7 +22,7 @@ class IgnoredDevices:
     async def of(self, household: str) -> frozenset[str]:
         """Return the ids of the unknown devices that a household ignores."""
 
-        def work(connection: sqlite3.Connection) -> frozenset[str]:
+        def work(connection: SqlConnection) -> frozenset[str]:
             rows = connection.execute(
                 "select id from ignored_visitor where household = ?", (household,)
             )
@@ -39,7 +39,7 @@ class IgnoredDevices:
         """
         ids = json.dumps(list(there))
 
-        def work(connection: sqlite3.Connection) -> None:
+        def work(connection: SqlConnection) -> None:
             connection.execute(
                 """
                 delete from ignored_visitor
@@ -48,7 +48,8 @@ class IgnoredDevices:
                 (household, ids),
             )
             done = connection.execute(
-                "insert or ignore into ignored_visitor (household, id, at) values (?, ?, ?)",
+                "insert into ignored_visitor (household, id, at) values (?, ?, ?)"
+                " on conflict do nothing",
                 (household, device, now),
             )
             if done.rowcount:
@@ -59,7 +60,7 @@ class IgnoredDevices:
     async def remove(self, household: str, device: str, author: str, now: int) -> None:
         """Stop ignoring an unknown device, if it is ignored."""
 
-        def work(connection: sqlite3.Connection) -> None:
+        def work(connection: SqlConnection) -> None:
             done = connection.execute(
                 "delete from ignored_visitor where household = ? and id = ?", (household, device)
             )

@@ -7,7 +7,6 @@ guardian's desk until that guardian has seen it.
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Iterable
 
 from copdns.accounts.account import (
@@ -21,8 +20,10 @@ from copdns.accounts.account import (
     ViewedPart,
 )
 from copdns.accounts.roles import Actor, Role
+from copdns.store.connection import SqlConnection
 from copdns.store.household_db.notes import CONSOLE, notify
 from copdns.store.household_db.thread import StoreThread
+from copdns.store.statements import upsert
 
 _LOOK = "household, at, account, role, profile, view"
 _NOTE_ALL = f"""
@@ -50,7 +51,7 @@ class Looks:
         A look at oneself does not count; the same look again within five minutes counts once.
         """
 
-        def work(connection: sqlite3.Connection) -> None:
+        def work(connection: SqlConnection) -> None:
             row = connection.execute(
                 """
                 select 1 from look
@@ -82,7 +83,7 @@ class Looks:
             "role": str(who.role),
         }
 
-        def work(connection: sqlite3.Connection) -> None:
+        def work(connection: SqlConnection) -> None:
             connection.execute(_NOTE_ALL, values)
 
         await self._thread.write(work)
@@ -92,7 +93,7 @@ class Looks:
     ) -> tuple[AccessRecord, ...]:
         """Return the newest looks at a person, or at anybody, the newest first."""
 
-        def work(connection: sqlite3.Connection) -> tuple[AccessRecord, ...]:
+        def work(connection: SqlConnection) -> tuple[AccessRecord, ...]:
             rows = connection.execute(
                 f"""
                 select {_LOOK} from look
@@ -108,10 +109,10 @@ class Looks:
     async def tidy(self, now: int) -> int:
         """Delete what is over, of all households; return how many rows."""
 
-        def work(connection: sqlite3.Connection) -> int:
+        def work(connection: SqlConnection) -> int:
             statements = (
                 ("delete from look where at <= ?", now - LOOK_LASTS),
-                ("delete from notice where at <= ? and told", now - NOTICE_LASTS),
+                ("delete from notice where at <= ? and told <> 0", now - NOTICE_LASTS),
             )
             return sum(connection.execute(sql, (at,)).rowcount for sql, at in statements)
 
@@ -127,7 +128,7 @@ class Notices:
     async def unseen(self, household: str, account: str) -> tuple[GuardianNotice, ...]:
         """Return the notices since an account was made that it has not seen, the oldest first."""
 
-        def work(connection: sqlite3.Connection) -> tuple[GuardianNotice, ...]:
+        def work(connection: SqlConnection) -> tuple[GuardianNotice, ...]:
             rows = connection.execute(
                 f"""
                 select {_NOTICE} from notice
@@ -151,7 +152,7 @@ class Notices:
         """
         new = GuardianNotice(0, household, NoticeKind.WANTS_TO_TALK, profile, name, now)
 
-        def work(connection: sqlite3.Connection) -> None:
+        def work(connection: SqlConnection) -> None:
             last = _last_notice(connection, household, NoticeKind.WANTS_TO_TALK, profile)
             if last is None or not 0 <= now - last.at < TALK_INTERVAL:
                 notify(connection, new)
@@ -163,7 +164,7 @@ class Notices:
     ) -> tuple[GuardianNotice, int] | None:
         """Return a child's last such notice, and how many accounts have seen it; None without."""
 
-        def work(connection: sqlite3.Connection) -> tuple[GuardianNotice, int] | None:
+        def work(connection: SqlConnection) -> tuple[GuardianNotice, int] | None:
             last = _last_notice(connection, household, NoticeKind.WANTS_TO_TALK, profile)
             if last is None:
                 return None
@@ -177,7 +178,7 @@ class Notices:
     async def all(self, household: str, limit: int = 100) -> tuple[GuardianNotice, ...]:
         """Return the newest notices, the newest first."""
 
-        def work(connection: sqlite3.Connection) -> tuple[GuardianNotice, ...]:
+        def work(connection: SqlConnection) -> tuple[GuardianNotice, ...]:
             rows = connection.execute(
                 f"select {_NOTICE} from notice where household = ? order by id desc limit ?",  # noqa: S608
                 (household, limit),
@@ -192,11 +193,12 @@ class Notices:
         """Note that an account has seen notices, if that is not noted already."""
         ids = tuple(notices)
 
-        def work(connection: sqlite3.Connection) -> None:
+        def work(connection: SqlConnection) -> None:
             connection.executemany(
                 """
-                insert or ignore into notice_seen (household, notice, account, at)
+                insert into notice_seen (household, notice, account, at)
                 select household, id, ?, ? from notice where household = ? and id = ?
+                    on conflict do nothing
                 """,
                 [(account, now, household, each) for each in ids],
             )
@@ -209,20 +211,20 @@ class Notices:
         servers: for people; "" for those that the network gives.  The first ones are no news.
         """
 
-        def differing(connection: sqlite3.Connection) -> list[tuple[str, str | None]]:
+        def differing(connection: SqlConnection) -> list[tuple[str, str | None]]:
             rows = connection.execute(
                 """
                 select household, servers from household left join upstreams_told using (household)
-                 where servers is not ?
+                 where servers is null or servers <> ?
                 """,
                 (servers,),
             )
             return rows.fetchall()
 
-        def work(connection: sqlite3.Connection) -> None:
+        def work(connection: SqlConnection) -> None:
             for household, told in differing(connection):
                 connection.execute(
-                    "insert or replace into upstreams_told (household, servers) values (?, ?)",
+                    upsert("upstreams_told", "household", "household, servers"),
                     (household, servers),
                 )
                 if told is not None:
@@ -235,7 +237,7 @@ class Notices:
     async def find_untold(self) -> tuple[GuardianNotice, ...]:
         """Return the notices without an event so far, of all households, the oldest first."""
 
-        def work(connection: sqlite3.Connection) -> tuple[GuardianNotice, ...]:
+        def work(connection: SqlConnection) -> tuple[GuardianNotice, ...]:
             rows = connection.execute(f"select {_NOTICE} from notice where not told order by id")  # noqa: S608
             return tuple(map(_notice_from_row, rows))
 
@@ -246,7 +248,7 @@ class Notices:
         them."""
         ids = [(each,) for each in notices]
 
-        def work(connection: sqlite3.Connection) -> None:
+        def work(connection: SqlConnection) -> None:
             connection.executemany("update notice set told = 1 where id = ?", ids)
 
         await self._thread.write(work)
@@ -258,7 +260,7 @@ def _access_from_row(row: tuple[str, int, str, str, str, str]) -> AccessRecord:
 
 
 def _last_notice(
-    connection: sqlite3.Connection, household: str, kind: NoticeKind, about: str
+    connection: SqlConnection, household: str, kind: NoticeKind, about: str
 ) -> GuardianNotice | None:
     row = connection.execute(
         f"""

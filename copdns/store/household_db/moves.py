@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Callable
 
 from copdns.accounts.codes import make_short_id
@@ -17,7 +16,9 @@ from copdns.accounts.moves import (
     wanted_moves,
 )
 from copdns.model.household import Household
+from copdns.store.connection import SqlConnection
 from copdns.store.household_db.notes import Change, audit
+from copdns.store.statements import upsert
 
 # Returns what the network shows of a household: whoever opens the store knows.
 See = Callable[[str], Seen]
@@ -31,7 +32,7 @@ def see_nothing(_household: str) -> Seen:
 _COLUMNS = "household, id, profile, device, name, known_by, target, author, at, until, by_sight"
 
 
-def read_moves(connection: sqlite3.Connection, household: str) -> tuple[Move, ...]:
+def read_moves(connection: SqlConnection, household: str) -> tuple[Move, ...]:
     """Return all moves of a household, the oldest first."""
     rows = connection.execute(
         f"select {_COLUMNS} from device_move where household = ? order by at, id",  # noqa: S608
@@ -41,7 +42,7 @@ def read_moves(connection: sqlite3.Connection, household: str) -> tuple[Move, ..
 
 
 def note_moves(
-    connection: sqlite3.Connection,
+    connection: SqlConnection,
     before: Household | None,
     after: Household,
     change: Change,
@@ -72,9 +73,7 @@ def note_moves(
             _store(connection, new._replace(id=make_short_id()))
 
 
-def _limit_moves(
-    connection: sqlite3.Connection, before: Household, after: Household, now: int
-) -> None:
+def _limit_moves(connection: SqlConnection, before: Household, after: Household, now: int) -> None:
     """Give an end to the moves that wait for a yes of somebody who is removed."""
     gone = {each.id for each in before.profiles} - {each.id for each in after.profiles}
     for each in read_moves(connection, after.id):
@@ -86,7 +85,7 @@ def _says_the_same(move: Move, new: Move) -> bool:
     return move.profile == new.profile and set(new.known_by) <= set(move.known_by)
 
 
-def agree(connection: sqlite3.Connection, move: Move, author: str, now: int) -> None:
+def agree(connection: SqlConnection, move: Move, author: str, now: int) -> None:
     """Let a move take effect now, since its person said yes; in a transaction of the caller."""
     _forget(connection, move)
     connection.execute(
@@ -96,25 +95,25 @@ def agree(connection: sqlite3.Connection, move: Move, author: str, now: int) -> 
     audit(connection, move.household, author, what, now)
 
 
-def forget_moves(connection: sqlite3.Connection, now: int) -> int:
+def forget_moves(connection: SqlConnection, now: int) -> int:
     """Delete the moves that took effect; return how many."""
     return connection.execute("delete from device_move where until <= ?", (now,)).rowcount
 
 
-def _store(connection: sqlite3.Connection, move: Move) -> None:
+def _store(connection: SqlConnection, move: Move) -> None:
     connection.execute(
-        f"insert or replace into device_move ({_COLUMNS}) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608
+        upsert("device_move", "household, id", _COLUMNS),
         move._replace(known_by=json.dumps(move.known_by)),  # type: ignore[arg-type]
     )
 
 
-def _forget(connection: sqlite3.Connection, move: Move) -> None:
+def _forget(connection: SqlConnection, move: Move) -> None:
     connection.execute(
         "delete from device_move where household = ? and id = ?", (move.household, move.id)
     )
 
 
-def _unlinked_devices(connection: sqlite3.Connection, household: Household) -> list[str]:
+def _unlinked_devices(connection: SqlConnection, household: Household) -> list[str]:
     rows = connection.execute(
         """
         select device from pairing where household = :household

@@ -5,11 +5,12 @@ To be called inside the transaction of the change itself, so that no change lack
 
 from __future__ import annotations
 
-import sqlite3
 from typing import NamedTuple
 
 from copdns.accounts.account import GuardianNotice
 from copdns.accounts.roles import Actor
+from copdns.store.connection import SqlConnection
+from copdns.store.statements import lower_ascii
 
 CONSOLE = "command line"
 FIRST_START = "first start"  # who made the household
@@ -34,7 +35,7 @@ def author_of(by: Actor | None) -> str:
     return CONSOLE if by is None else by.name
 
 
-def audit(connection: sqlite3.Connection, household: str, author: str, what: str, at: int) -> None:
+def audit(connection: SqlConnection, household: str, author: str, what: str, at: int) -> None:
     """Write a line of the audit; the household's revision stays, since no answer changes.
 
     author, what: in people's words.  at: seconds since the epoch.
@@ -48,25 +49,25 @@ def audit(connection: sqlite3.Connection, household: str, author: str, what: str
     )
 
 
-def notify_others(connection: sqlite3.Connection, notice: GuardianNotice) -> None:
+def notify_others(connection: SqlConnection, notice: GuardianNotice) -> None:
     """Store a notice for all guardians but the one whose name its author is."""
     number = _store(connection, notice)
     connection.execute(
         """
         insert into notice_seen (household, notice, account, at)
         select household, :notice, id, :at from account
-         where household = :household and name = :author
+         where household = :household and lower(name) = :author
         """,
         {
             "notice": number,
             "at": notice.at,
             "household": notice.household,
-            "author": notice.author,
+            "author": lower_ascii(notice.author),
         },
     )
 
 
-def notify(connection: sqlite3.Connection, notice: GuardianNotice, by: Actor | None = None) -> None:
+def notify(connection: SqlConnection, notice: GuardianNotice, by: Actor | None = None) -> None:
     """Store a notice for all guardians but its author; its id is assigned here."""
     number = _store(connection, notice)
     if by is not None:
@@ -76,13 +77,13 @@ def notify(connection: sqlite3.Connection, notice: GuardianNotice, by: Actor | N
         )
 
 
-def _store(connection: sqlite3.Connection, notice: GuardianNotice) -> int | None:
+def _store(connection: SqlConnection, notice: GuardianNotice) -> int:
     """Return the id of a notice that is stored."""
-    done = connection.execute(
+    (number,) = connection.execute(
         """
         insert into notice (household, kind, about, author, at, starts, ends, told)
-        values (?, ?, ?, ?, ?, ?, ?, 0)
+        values (?, ?, ?, ?, ?, ?, ?, 0) returning id
         """,
         notice[1:],
-    )
-    return done.lastrowid
+    ).fetchone()
+    return int(number)

@@ -7,7 +7,6 @@ shows the rules only.  The pairing of a guest's browser ends with the guest's ti
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterable
 from typing import NamedTuple
 
@@ -23,10 +22,12 @@ from copdns.accounts.claims import ClaimKind, proof_of_pairing
 from copdns.accounts.codes import make_secret, make_short_id, secret_digest
 from copdns.model.errors import AccountError
 from copdns.model.violations import no_such
+from copdns.store.connection import SqlConnection
 from copdns.store.household_db.claim_rows import note_claim, recent_claims
 from copdns.store.household_db.moves import read_moves
 from copdns.store.household_db.notes import audit
 from copdns.store.household_db.thread import StoreThread
+from copdns.store.statements import upsert
 
 MAX_PAIRINGS = 8  # browsers of one device
 
@@ -71,7 +72,7 @@ class Pairings:
         quietly: do not update when it was last used.
         """
 
-        def work(connection: sqlite3.Connection) -> Pairing | None:
+        def work(connection: SqlConnection) -> Pairing | None:
             row = connection.execute(
                 f"""
                 select {_PAIRING} from pairing
@@ -101,7 +102,7 @@ class Pairings:
         """
         secret = make_secret()
 
-        def work(connection: sqlite3.Connection) -> str | None:
+        def work(connection: SqlConnection) -> str | None:
             there = _read_pairings(connection, household, device, profile, now)
             if there and not _is_open_for_another(connection, household, device, now):
                 return None
@@ -126,13 +127,11 @@ class Pairings:
     async def let_another_in(self, household: str, device: str, author: str, now: int) -> None:
         """Allow the next browser of a device to be paired, within an hour."""
 
-        def work(connection: sqlite3.Connection) -> None:
+        def work(connection: SqlConnection) -> None:
             _check_device(connection, household, device)
             _note_opening(connection, household, device, author, now)
             connection.execute(
-                """
-                insert or replace into pairing_open (household, device, until) values (?, ?, ?)
-                """,
+                upsert("pairing_open", "household, device", "household, device, until"),
                 (household, device, now + PAIRING_OPEN),
             )
             audit(connection, household, author, f"{device}: another browser can be linked", now)
@@ -142,7 +141,7 @@ class Pairings:
     async def of(self, household: str, device: str = "") -> tuple[Pairing, ...]:
         """Return the pairings of a household, or of one device, the oldest first."""
 
-        def work(connection: sqlite3.Connection) -> tuple[Pairing, ...]:
+        def work(connection: SqlConnection) -> tuple[Pairing, ...]:
             rows = connection.execute(
                 f"""
                 select {_PAIRING} from pairing
@@ -158,7 +157,7 @@ class Pairings:
     async def links(self, household: str) -> tuple[DeviceLink, ...]:
         """Return the pairings of all devices of a household, as they can be put back."""
 
-        def work(connection: sqlite3.Connection) -> tuple[DeviceLink, ...]:
+        def work(connection: SqlConnection) -> tuple[DeviceLink, ...]:
             rows = connection.execute(
                 f"select digest, {_PAIRING} from pairing"  # noqa: S608
                 " where household = ? and device not like '%:%'",
@@ -174,13 +173,13 @@ class Pairings:
         Not those that were no proof: nobody could object to them while the device was away.
         """
 
-        def work(connection: sqlite3.Connection) -> None:
+        def work(connection: SqlConnection) -> None:
             for each in links:
                 is_proof = each.proof is not None and each.proof <= now
                 if is_proof and _is_of(connection, each.household, each.device, each.profile):
                     connection.execute(
-                        f"insert or ignore into pairing (digest, {_PAIRING})"  # noqa: S608
-                        " values (?, ?, ?, ?, ?, ?, ?, ?)",
+                        f"insert into pairing (digest, {_PAIRING})"  # noqa: S608
+                        " values (?, ?, ?, ?, ?, ?, ?, ?) on conflict do nothing",
                         each,
                     )
 
@@ -189,7 +188,7 @@ class Pairings:
     async def revoke(self, household: str, pairing: str, author: str, now: int) -> None:
         """End a pairing.  Where it was the device's last, the next browser is paired again."""
 
-        def work(connection: sqlite3.Connection) -> None:
+        def work(connection: SqlConnection) -> None:
             row = connection.execute(
                 "delete from pairing where household = ? and id = ? returning device",
                 (household, pairing),
@@ -204,7 +203,7 @@ class Pairings:
     async def tidy(self, now: int) -> int:
         """Delete what is over, of all households; return how many rows."""
 
-        def work(connection: sqlite3.Connection) -> int:
+        def work(connection: SqlConnection) -> int:
             statements = (
                 ("delete from pairing where used <= ?", now - PAIRING_LASTS),
                 ("delete from pairing_open where until <= ?", now),
@@ -216,7 +215,7 @@ class Pairings:
 
 
 def store_pairing(
-    connection: sqlite3.Connection,
+    connection: SqlConnection,
     household: str,
     device: str,
     profile: str,
@@ -234,7 +233,7 @@ def store_pairing(
 
 
 def _note_opening(
-    connection: sqlite3.Connection, household: str, device: str, author: str, now: int
+    connection: SqlConnection, household: str, device: str, author: str, now: int
 ) -> None:
     """Tell a device's person that another browser can be linked there, and whose it still is."""
     row = connection.execute(
@@ -250,7 +249,7 @@ def _note_opening(
         note_claim(connection, household, who, ClaimKind.OPENING, author, now, device=device)
 
 
-def proof_of_pin(connection: sqlite3.Connection, household: str, profile: str) -> int | None:
+def proof_of_pin(connection: SqlConnection, household: str, profile: str) -> int | None:
     """Return from when a PIN proves who somebody is (`accounts/claims.py`); None without a PIN."""
     row = connection.execute(
         "select proof from pin where household = ? and profile = ?", (household, profile)
@@ -258,14 +257,14 @@ def proof_of_pin(connection: sqlite3.Connection, household: str, profile: str) -
     return row[0] if row is not None else None
 
 
-def unpair(connection: sqlite3.Connection, household: str, device: str) -> None:
+def unpair(connection: SqlConnection, household: str, device: str) -> None:
     """Delete the pairings of a device."""
     connection.execute(
         "delete from pairing where household = ? and device = ?", (household, device)
     )
 
 
-def unpair_who_is_gone(connection: sqlite3.Connection) -> int:
+def unpair_who_is_gone(connection: SqlConnection) -> int:
     """Delete the pairings of guests and requests that no longer exist."""
     return connection.execute(
         """
@@ -288,7 +287,7 @@ def unpair_who_is_gone(connection: sqlite3.Connection) -> int:
 
 
 def _read_pairings(
-    connection: sqlite3.Connection, household: str, device: str, profile: str, now: int
+    connection: SqlConnection, household: str, device: str, profile: str, now: int
 ) -> list[tuple[str]]:
     return connection.execute(
         """
@@ -299,9 +298,7 @@ def _read_pairings(
     ).fetchall()
 
 
-def _is_open_for_another(
-    connection: sqlite3.Connection, household: str, device: str, now: int
-) -> bool:
+def _is_open_for_another(connection: SqlConnection, household: str, device: str, now: int) -> bool:
     row = connection.execute(
         "select 1 from pairing_open where household = ? and device = ? and until > ?",
         (household, device, now),
@@ -309,7 +306,7 @@ def _is_open_for_another(
     return row is not None
 
 
-def _is_of(connection: sqlite3.Connection, household: str, device: str, profile: str) -> bool:
+def _is_of(connection: SqlConnection, household: str, device: str, profile: str) -> bool:
     row = connection.execute(
         "select 1 from device where household = ? and id = ? and profile = ?",
         (household, device, profile),
@@ -317,14 +314,14 @@ def _is_of(connection: sqlite3.Connection, household: str, device: str, profile:
     return row is not None
 
 
-def _check_device(connection: sqlite3.Connection, household: str, device: str) -> None:
+def _check_device(connection: SqlConnection, household: str, device: str) -> None:
     rows = connection.execute("select id from device where household = ?", (household,))
     ids = [each for (each,) in rows]
     if device not in ids:
         raise AccountError(no_such("device", device, ids))
 
 
-def check_profile(connection: sqlite3.Connection, household: str, profile: str) -> None:
+def check_profile(connection: SqlConnection, household: str, profile: str) -> None:
     """Raise AccountError where the household has no such profile."""
     rows = connection.execute("select id from profile where household = ?", (household,))
     ids = [each for (each,) in rows]

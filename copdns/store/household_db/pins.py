@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import sqlite3
-
 from copdns.accounts.claims import ANNOUNCED_FOR, ClaimKind
+from copdns.store.connection import SqlConnection
 from copdns.store.household_db.claim_rows import note_claim
 from copdns.store.household_db.notes import audit
 from copdns.store.household_db.pairings import check_profile
@@ -21,7 +20,7 @@ class Pins:
     async def get(self, household: str, profile: str) -> str:
         """Return the hash of a person's PIN; "" for none."""
 
-        def work(connection: sqlite3.Connection) -> str:
+        def work(connection: SqlConnection) -> str:
             row = connection.execute(
                 "select hash from pin where household = ? and profile = ?", (household, profile)
             ).fetchone()
@@ -32,7 +31,7 @@ class Pins:
     async def people(self, household: str) -> frozenset[str]:
         """Return the ids of the profiles that have a PIN."""
 
-        def work(connection: sqlite3.Connection) -> frozenset[str]:
+        def work(connection: SqlConnection) -> frozenset[str]:
             rows = connection.execute("select profile from pin where household = ?", (household,))
             return frozenset(profile for (profile,) in rows)
 
@@ -41,7 +40,7 @@ class Pins:
     async def set(self, household: str, profile: str, pin_hash: str, author: str, now: int) -> None:
         """Set a PIN.  pin_hash: from `hash_password`; "" removes the PIN."""
 
-        def work(connection: sqlite3.Connection) -> None:
+        def work(connection: SqlConnection) -> None:
             check_profile(connection, household, profile)
             connection.execute(
                 "delete from pin where household = ? and profile = ?", (household, profile)

@@ -6,13 +6,13 @@ the proposal, and until then guardian and child can read what would be different
 
 from __future__ import annotations
 
-import sqlite3
 from typing import NamedTuple
 
 from copdns.accounts.account import GuardianNotice, NoticeKind
 from copdns.accounts.roles import Actor
 from copdns.household.safeguards import NOTICE, is_announced
 from copdns.model.household import Band, Profile
+from copdns.store.connection import SqlConnection
 from copdns.store.household_db.notes import audit, notify
 from copdns.store.household_db.thread import StoreThread
 
@@ -52,7 +52,7 @@ class Proposals:
     async def of(self, household: str, profile: str) -> Proposal | None:
         """Return the proposal for a person; None for none."""
 
-        def work(connection: sqlite3.Connection) -> Proposal | None:
+        def work(connection: SqlConnection) -> Proposal | None:
             row = connection.execute(
                 f"select {_COLUMNS} from proposal where household = ? and profile = ?",  # noqa: S608
                 (household, profile),
@@ -64,7 +64,7 @@ class Proposals:
     async def all(self, household: str) -> tuple[Proposal, ...]:
         """Return the proposals for all people, by the day from which they should apply."""
 
-        def work(connection: sqlite3.Connection) -> tuple[Proposal, ...]:
+        def work(connection: SqlConnection) -> tuple[Proposal, ...]:
             rows = connection.execute(
                 f"select {_COLUMNS} from proposal where household = ? order by since, profile",  # noqa: S608
                 (household,),
@@ -76,7 +76,7 @@ class Proposals:
     async def due(self, household: str, now: int) -> tuple[Proposal, ...]:
         """Return the proposals whose day has come, the longest due first."""
 
-        def work(connection: sqlite3.Connection) -> tuple[Proposal, ...]:
+        def work(connection: SqlConnection) -> tuple[Proposal, ...]:
             rows = connection.execute(
                 f"""
                 select {_COLUMNS} from proposal where household = ? and since <= ?
@@ -95,7 +95,7 @@ class Proposals:
         that is right.
         """
 
-        def work(connection: sqlite3.Connection) -> None:
+        def work(connection: SqlConnection) -> None:
             rows = connection.execute(_NOT_REMINDED, {"now": now, "kind": NoticeKind.PROPOSAL_DUE})
             for household, profile, since, author in rows.fetchall():
                 kind = NoticeKind.PROPOSAL_DUE
@@ -106,12 +106,15 @@ class Proposals:
     async def propose(self, proposal: Proposal) -> None:
         """Store a proposal in place of an earlier one, if the household has the profile."""
 
-        def work(connection: sqlite3.Connection) -> None:
+        def work(connection: SqlConnection) -> None:
             connection.execute(
                 f"""
-                insert or replace into proposal ({_COLUMNS})
+                insert into proposal ({_COLUMNS})
                 select ?, ?, ?, ?, ?, ? where exists
                        (select 1 from profile where household = ? and id = ?)
+                    on conflict (household, profile) do update
+                   set band = excluded.band, since = excluded.since, author = excluded.author,
+                       at = excluded.at
                 """,  # noqa: S608
                 (*proposal, proposal.household, proposal.profile),
             )
@@ -138,7 +141,7 @@ class Proposals:
     async def drop(self, household: str, profile: str) -> None:
         """Delete the proposal for a person, if there is one."""
 
-        def work(connection: sqlite3.Connection) -> None:
+        def work(connection: SqlConnection) -> None:
             connection.execute(
                 "delete from proposal where household = ? and profile = ?", (household, profile)
             )

@@ -11,13 +11,13 @@ logs out everywhere.
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterable
 
 from copdns.accounts.account import DAY, PAIRING_LASTS, SESSION_IDLE, Account, Pairing
 from copdns.accounts.codes import make_short_id
 from copdns.accounts.roles import Role
 from copdns.model.push import PushBrowser, PushKind, PushSubscription
+from copdns.store.connection import SqlConnection
 from copdns.store.household_db.thread import StoreThread
 
 LAPSED_LASTS = 30 * DAY  # seconds for which a browser is told after its session ran out
@@ -65,7 +65,7 @@ class PushStore:
         """
         new = _new(account.household, browser, kinds, language, label, now, account=account.id)
 
-        def work(connection: sqlite3.Connection) -> PushSubscription:
+        def work(connection: SqlConnection) -> PushSubscription:
             connection.execute("delete from push_subscription where session = ?", (session,))
             _insert(connection, new, session=session)
             connection.execute(
@@ -94,7 +94,7 @@ class PushStore:
         """Store the paired browser of somebody's own device; an earlier one of it goes."""
         new = _new(pairing.household, browser, kinds, language, label, now, profile=pairing.profile)
 
-        def work(connection: sqlite3.Connection) -> PushSubscription:
+        def work(connection: SqlConnection) -> PushSubscription:
             connection.execute(
                 "delete from push_subscription where household = ? and pairing = ?",
                 (pairing.household, pairing.id),
@@ -120,7 +120,7 @@ class PushStore:
         return next(iter(found), None)
 
     async def _find(self, where: str, *values: str) -> tuple[PushSubscription, ...]:
-        def work(connection: sqlite3.Connection) -> tuple[PushSubscription, ...]:
+        def work(connection: SqlConnection) -> tuple[PushSubscription, ...]:
             rows = connection.execute(
                 f"select {_COLUMNS} from push_subscription where {where}",  # noqa: S608
                 values,
@@ -132,7 +132,7 @@ class PushStore:
     async def choose(self, chosen: PushSubscription, kinds: Iterable[PushKind]) -> None:
         """Store what a browser wants to be told of."""
 
-        def work(connection: sqlite3.Connection) -> None:
+        def work(connection: SqlConnection) -> None:
             connection.execute(
                 "update push_subscription set kinds = ? where household = ? and id = ?",
                 (_write_kinds(kinds), chosen.household, chosen.id),
@@ -143,7 +143,7 @@ class PushStore:
     async def forget(self, gone: PushSubscription) -> None:
         """Delete a browser; a second time is harmless."""
 
-        def work(connection: sqlite3.Connection) -> None:
+        def work(connection: SqlConnection) -> None:
             connection.execute(
                 "delete from push_subscription where household = ? and id = ?",
                 (gone.household, gone.id),
@@ -160,7 +160,7 @@ class PushStore:
         profile: that person's; "" for nobody in particular.
         """
 
-        def work(connection: sqlite3.Connection) -> tuple[PushSubscription, ...]:
+        def work(connection: SqlConnection) -> tuple[PushSubscription, ...]:
             rows = connection.execute(
                 f"""
                 select {_COLUMNS} from push_subscription as s
@@ -178,7 +178,7 @@ class PushStore:
     async def is_current(self, subscription: PushSubscription, now: int) -> bool:
         """Tell whether a browser is still to be told."""
 
-        def work(connection: sqlite3.Connection) -> bool:
+        def work(connection: SqlConnection) -> bool:
             row = connection.execute(
                 f"""
                 select 1 from push_subscription as s
@@ -198,7 +198,7 @@ class PushStore:
     async def tidy(self, now: int) -> int:
         """Delete what is over, of all households; return how many rows."""
 
-        def work(connection: sqlite3.Connection) -> int:
+        def work(connection: SqlConnection) -> int:
             return connection.execute(
                 "delete from push_subscription where lapsed <= ?", (now - LAPSED_LASTS,)
             ).rowcount
@@ -206,7 +206,7 @@ class PushStore:
         return await self._thread.write(work)
 
 
-def lapse_sessions(connection: sqlite3.Connection, now: int) -> None:
+def lapse_sessions(connection: SqlConnection, now: int) -> None:
     """Note of browsers whose session just ran out that they stay; before such sessions are
     deleted."""
     connection.execute(
@@ -219,7 +219,7 @@ def lapse_sessions(connection: sqlite3.Connection, now: int) -> None:
     )
 
 
-def move_to_session(connection: sqlite3.Connection, account: Account, old: str, new: str) -> None:
+def move_to_session(connection: SqlConnection, account: Account, old: str, new: str) -> None:
     """Let a browser that logs in again keep its notices.
 
     old, new: digests of the sessions.  Those of another account are no business of this one: they
@@ -235,7 +235,7 @@ def move_to_session(connection: sqlite3.Connection, account: Account, old: str, 
     connection.execute("delete from push_subscription where session = ?", (old,))
 
 
-def end_lapsed(connection: sqlite3.Connection, household: str, account: str) -> None:
+def end_lapsed(connection: SqlConnection, household: str, account: str) -> None:
     """Delete the browsers of an account whose session ran out: it logs out everywhere."""
     connection.execute(
         "delete from push_subscription where household = ? and account = ? and lapsed is not null",
@@ -268,7 +268,7 @@ def _new(
 
 
 def _insert(
-    connection: sqlite3.Connection,
+    connection: SqlConnection,
     new: PushSubscription,
     *,
     session: str | None = None,

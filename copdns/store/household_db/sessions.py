@@ -7,7 +7,6 @@ written every five minutes at most, so that reading pages does not keep the disk
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Iterable
 
 from copdns.accounts.account import (
@@ -24,10 +23,12 @@ from copdns.accounts.codes import make_secret, make_short_id, secret_digest
 from copdns.accounts.roles import PERMISSIONS, Actor, Permission, Role, scopes_for
 from copdns.model.errors import AccountError
 from copdns.model.violations import no_such
+from copdns.store.connection import SqlConnection
 from copdns.store.household_db.account_rows import account_of, require_account
 from copdns.store.household_db.notes import audit
 from copdns.store.household_db.push import end_lapsed, lapse_sessions, move_to_session
 from copdns.store.household_db.thread import StoreThread
+from copdns.store.statements import ALL_ROWS
 
 MAX_SESSIONS = 20  # of an account; the one that was used longest ago ends
 MAX_BROWSERS = 20
@@ -55,7 +56,7 @@ class Sessions:
         """
         secret = make_secret()
 
-        def work(connection: sqlite3.Connection) -> str:
+        def work(connection: SqlConnection) -> str:
             require_account(connection, account.household, account.id)
             move_to_session(connection, account, secret_digest(replaces), secret_digest(secret))
             connection.execute("delete from session where digest = ?", (secret_digest(replaces),))
@@ -80,7 +81,7 @@ class Sessions:
     async def find(self, cookie: str, now: int) -> tuple[Session, Account] | None:
         """Return the session of a cookie and its account; None where it is over or unknown."""
 
-        def work(connection: sqlite3.Connection) -> tuple[Session, Account] | None:
+        def work(connection: SqlConnection) -> tuple[Session, Account] | None:
             row = connection.execute(
                 f"select {_SESSION} from session where digest = ?",  # noqa: S608
                 (secret_digest(cookie),),
@@ -104,7 +105,7 @@ class Sessions:
     async def confirm(self, digest: str, now: int) -> None:
         """Note that the owner of a session typed the password in it again."""
 
-        def work(connection: sqlite3.Connection) -> None:
+        def work(connection: SqlConnection) -> None:
             connection.execute("update session set confirmed = ? where digest = ?", (now, digest))
 
         await self._thread.write(work)
@@ -112,7 +113,7 @@ class Sessions:
     async def of(self, account: Account, now: int) -> tuple[Session, ...]:
         """Return the sessions of an account, the last used first."""
 
-        def work(connection: sqlite3.Connection) -> tuple[Session, ...]:
+        def work(connection: SqlConnection) -> tuple[Session, ...]:
             rows = connection.execute(
                 f"""
                 select {_SESSION} from session where household = ? and account = ?
@@ -128,7 +129,7 @@ class Sessions:
     async def end(self, cookie: str) -> None:
         """End the session of a cookie, if there is one."""
 
-        def work(connection: sqlite3.Connection) -> None:
+        def work(connection: SqlConnection) -> None:
             connection.execute("delete from session where digest = ?", (secret_digest(cookie),))
 
         await self._thread.write(work)
@@ -136,7 +137,7 @@ class Sessions:
     async def revoke(self, account: Account, digest: str) -> bool:
         """End a session of an account, by its digest; False where there is none."""
 
-        def work(connection: sqlite3.Connection) -> bool:
+        def work(connection: SqlConnection) -> bool:
             done = connection.execute(
                 "delete from session where household = ? and account = ? and digest = ?",
                 (account.household, account.id, digest),
@@ -151,7 +152,7 @@ class Sessions:
         but_session: the digest of the session that stays; "" for none.
         """
 
-        def work(connection: sqlite3.Connection) -> int:
+        def work(connection: SqlConnection) -> int:
             done = connection.execute(
                 "delete from session where household = ? and account = ? and digest <> ?",
                 (account.household, account.id, but_session),
@@ -176,7 +177,7 @@ class Sessions:
         """
         secret = make_secret()
 
-        def work(connection: sqlite3.Connection) -> str:
+        def work(connection: SqlConnection) -> str:
             connection.execute("delete from browser where digest = ?", (secret_digest(replaces),))
             _make_room(connection, "browser", "expires", account, MAX_BROWSERS)
             connection.execute(
@@ -191,7 +192,7 @@ class Sessions:
         """Return the digest of a browser that an account knows; "" for any other."""
         digest = secret_digest(cookie)
 
-        def work(connection: sqlite3.Connection) -> str:
+        def work(connection: SqlConnection) -> str:
             row = connection.execute(
                 """
                 select 1 from browser
@@ -206,7 +207,7 @@ class Sessions:
     async def tidy(self, now: int) -> int:
         """Delete what is over, of all households; return how many rows."""
 
-        def work(connection: sqlite3.Connection) -> int:
+        def work(connection: SqlConnection) -> int:
             lapse_sessions(connection, now)
             statements = (
                 ("delete from session where expires <= ?", now),
@@ -250,7 +251,7 @@ class Tokens:
             expires,
         )
 
-        def work(connection: sqlite3.Connection) -> tuple[Token, str]:
+        def work(connection: SqlConnection) -> tuple[Token, str]:
             owner = require_account(connection, account.household, account.id)
             _check_token(connection, owner, new, now)
             connection.execute(
@@ -269,7 +270,7 @@ class Tokens:
         It may do what both its scopes and the role of its account allow.
         """
 
-        def work(connection: sqlite3.Connection) -> tuple[Token, Actor] | None:
+        def work(connection: SqlConnection) -> tuple[Token, Actor] | None:
             row = connection.execute(
                 f"select {_TOKEN} from token where digest = ? and expires > ?",  # noqa: S608
                 (secret_digest(token_secret), now),
@@ -298,7 +299,7 @@ class Tokens:
     async def all(self, household: str, account: str = "") -> tuple[Token, ...]:
         """Return the tokens of a household, or of one account, the oldest first."""
 
-        def work(connection: sqlite3.Connection) -> tuple[Token, ...]:
+        def work(connection: SqlConnection) -> tuple[Token, ...]:
             rows = connection.execute(
                 f"""
                 select {_TOKEN} from token where household = ? and (? = '' or account = ?)
@@ -313,7 +314,7 @@ class Tokens:
     async def remove(self, household: str, token: str, author: str, now: int) -> Token:
         """Delete a token, and return it; raise AccountError where there is none of this id."""
 
-        def work(connection: sqlite3.Connection) -> Token:
+        def work(connection: SqlConnection) -> Token:
             rows = connection.execute(
                 f"select {_TOKEN} from token where household = ?",  # noqa: S608
                 (household,),
@@ -346,7 +347,7 @@ def _token_from_row(row: tuple[str, str, str, str, str, int, int, int | None]) -
     return Token(household, token, account, label, known, made, expires, used)
 
 
-def _check_token(connection: sqlite3.Connection, account: Account, new: Token, now: int) -> None:
+def _check_token(connection: SqlConnection, account: Account, new: Token, now: int) -> None:
     if account.role is Role.CHILD:
         raise AccountError("a child's account cannot create tokens")
     if not new.label.strip() or not new.label.isprintable():
@@ -373,13 +374,13 @@ def _check_token(connection: sqlite3.Connection, account: Account, new: Token, n
 
 
 def _make_room(
-    connection: sqlite3.Connection, table: str, oldest: str, account: Account, most: int
+    connection: SqlConnection, table: str, oldest: str, account: Account, most: int
 ) -> None:
     connection.execute(
         f"""
         delete from {table} where digest in (
             select digest from {table} where household = ? and account = ?
-             order by {oldest} desc, digest limit -1 offset ?)
+             order by {oldest} desc, digest limit {ALL_ROWS} offset ?)
         """,  # noqa: S608 - names of ours
         (account.household, account.id, most - 1),
     )

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
-
 from copdns.network.setup_steps import (
     Check,
     SetupItem,
@@ -12,8 +10,10 @@ from copdns.network.setup_steps import (
     SetupStep,
     setup_progress,
 )
+from copdns.store.connection import SqlConnection
 from copdns.store.household_db.notes import audit
 from copdns.store.household_db.thread import StoreThread
+from copdns.store.statements import upsert
 
 
 class Setups:
@@ -25,7 +25,7 @@ class Setups:
     async def progress(self, household: str) -> SetupProgress:
         """Return which steps and checks were done, and how they ended."""
 
-        def work(connection: sqlite3.Connection) -> SetupProgress:
+        def work(connection: SqlConnection) -> SetupProgress:
             rows = connection.execute(
                 "select item, state, detail, at from setup where household = ?", (household,)
             )
@@ -52,12 +52,9 @@ class Setups:
         author: writes a line of the audit; "" where no person did it.
         """
 
-        def work(connection: sqlite3.Connection) -> None:
+        def work(connection: SqlConnection) -> None:
             connection.execute(
-                """
-                insert or replace into setup (household, item, state, detail, at)
-                values (?, ?, ?, ?, ?)
-                """,
+                upsert("setup", "household, item", "household, item, state, detail, at"),
                 (household, what, state, detail, now),
             )
             if author:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterator
 from typing import Any
 
 from copdns.household.safeguards import enforce_limits
 from copdns.model.errors import HouseholdError, StoreError
 from copdns.model.household import Household, Profile
+from copdns.store.connection import SqlConnection
 from copdns.store.household_db.cells import (
     Cell,
     Cells,
@@ -61,7 +61,7 @@ TABLES: tuple[HouseholdTable[Any], ...] = (
 
 
 def load(
-    connection: sqlite3.Connection, household_id: str, *, as_written: bool = False
+    connection: SqlConnection, household_id: str, *, as_written: bool = False
 ) -> Household | None:
     """Return a household as stored; None where there is none.
 
@@ -106,9 +106,7 @@ def load(
         raise odd_row_error("household", household_id, household_id, error) from error
 
 
-def _is_full_log_granted(
-    connection: sqlite3.Connection, household_id: str, profile: Profile
-) -> bool:
+def _is_full_log_granted(connection: SqlConnection, household_id: str, profile: Profile) -> bool:
     """Tell whether a profile has a full log, and the history has it as well."""
     full = profile.full_log
     return full is not None and bool(
@@ -123,7 +121,7 @@ def _is_full_log_granted(
 
 
 def _read_values(
-    connection: sqlite3.Connection, table: HouseholdTable[T], household_id: str
+    connection: SqlConnection, table: HouseholdTable[T], household_id: str
 ) -> Iterator[T]:
     for row in connection.execute(table.select, (household_id,)):
         try:
@@ -140,7 +138,7 @@ def odd_row_error(table: str, key: object, household_id: str, error: ValueError)
     )
 
 
-def write(connection: sqlite3.Connection, before: Household | None, after: Household) -> None:
+def write(connection: SqlConnection, before: Household | None, after: Household) -> None:
     """Write the rows that differ.  before: the household as stored; None for a new one.
 
     Raises HouseholdError, before anything is written, for what the tables cannot hold.
@@ -190,7 +188,7 @@ def _check_owners(household: Household) -> None:
             )
 
 
-def _write_household(connection: sqlite3.Connection, household: Household) -> None:
+def _write_household(connection: SqlConnection, household: Household) -> None:
     connection.execute(
         """
         insert into household (

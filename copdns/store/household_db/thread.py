@@ -6,12 +6,12 @@ household's revision alone, except for guests, on whom answers depend.
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Self, TypeVar
 
+from copdns.store.connection import SqlConnection
 from copdns.store.db import transaction
 from copdns.store.household_db.household import HouseholdStore
 
@@ -45,19 +45,19 @@ class StoreThread:
         self.close()
 
     def forgetting(
-        self, connection: sqlite3.Connection, household_id: str, now: int
+        self, connection: SqlConnection, household_id: str, now: int
     ) -> AbstractContextManager[None]:
         """Do as `HouseholdStore.forgetting`, inside a work."""
         return self._store.forgetting(connection, household_id, now)
 
-    async def read(self, work: Callable[[sqlite3.Connection], T]) -> T:
+    async def read(self, work: Callable[[SqlConnection], T]) -> T:
         """Return the result of a query; several of one moment need a `read_transaction`."""
         return await self._store.run(work)
 
-    async def write(self, work: Callable[[sqlite3.Connection], T]) -> T:
+    async def write(self, work: Callable[[SqlConnection], T]) -> T:
         """Return the result of a change, in one transaction."""
 
-        def in_transaction(connection: sqlite3.Connection) -> T:
+        def in_transaction(connection: SqlConnection) -> T:
             with transaction(connection):
                 return work(connection)
 

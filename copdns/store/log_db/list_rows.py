@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Mapping
 
 from copdns.privacy.list_counts import ListCountKey, ListCountKind
+from copdns.store.connection import SqlConnection
 from copdns.store.db import transaction
 
 
-def rows_by_list(connection: sqlite3.Connection, household: str) -> dict[str, int]:
+def rows_by_list(connection: SqlConnection, household: str) -> dict[str, int]:
     """Return for how many rows each list is the reason, by its slug."""
     rows = connection.execute(
         """
@@ -21,7 +21,7 @@ def rows_by_list(connection: sqlite3.Connection, household: str) -> dict[str, in
     return dict(rows.fetchall())
 
 
-def count_lists(connection: sqlite3.Connection, counts: Mapping[ListCountKey, int]) -> None:
+def count_lists(connection: SqlConnection, counts: Mapping[ListCountKey, int]) -> None:
     """Add to the counts of lists."""
     with transaction(connection):
         for key, n in counts.items():
@@ -29,13 +29,14 @@ def count_lists(connection: sqlite3.Connection, counts: Mapping[ListCountKey, in
                 """
                 insert into list_count (household, list, week, kind, n)
                 values (:household, :list, :week, :kind, :n)
-                    on conflict do update set n = n + excluded.n
+                    on conflict (household, list, week, kind)
+                    do update set n = list_count.n + excluded.n
                 """,
                 {**key._asdict(), "n": n},
             )
 
 
-def note_lists(connection: sqlite3.Connection, counts: Mapping[ListCountKey, int]) -> None:
+def note_lists(connection: SqlConnection, counts: Mapping[ListCountKey, int]) -> None:
     """Store numbers of lists in place of those that are there."""
     with transaction(connection):
         for key, n in counts.items():
@@ -43,15 +44,13 @@ def note_lists(connection: sqlite3.Connection, counts: Mapping[ListCountKey, int
                 """
                 insert into list_count (household, list, week, kind, n)
                 values (:household, :list, :week, :kind, :n)
-                    on conflict do update set n = excluded.n
+                    on conflict (household, list, week, kind) do update set n = excluded.n
                 """,
                 {**key._asdict(), "n": n},
             )
 
 
-def list_counts(
-    connection: sqlite3.Connection, household: str, since: int
-) -> dict[ListCountKey, int]:
+def list_counts(connection: SqlConnection, household: str, since: int) -> dict[ListCountKey, int]:
     """Return the counts of lists from a week on."""
     found = connection.execute(
         """

@@ -24,6 +24,7 @@ from copdns.model.errors import StoreError
 from copdns.privacy.list_counts import ListCountKey
 from copdns.privacy.retention import CountKey, LogRow
 from copdns.privacy.row_filter import EVERY_ROW, RowFilter
+from copdns.store.connection import SqlConnection
 from copdns.store.db import DAMAGED, is_broken, lock_folder, open_database, store_error
 from copdns.store.log_db import list_rows
 from copdns.store.log_db import rows as log_rows
@@ -73,7 +74,7 @@ class QueryLog:
         self._buffers = threading.Lock()  # of counts; held briefly: the event loop waits for it
         self._writing = threading.Lock()  # held for a whole batch
         self._cleaning = threading.Lock()  # held while a profile is erased or forgotten
-        self._connection: sqlite3.Connection | None = None
+        self._connection: SqlConnection | None = None
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._write_batches, name="query-log", daemon=True)
 
@@ -209,7 +210,7 @@ class QueryLog:
     def note_lists(self, counts: Mapping[ListCountKey, int]) -> bool:
         """Store numbers of lists in place of those that are there; False where there is no log."""
 
-        def write(connection: sqlite3.Connection) -> bool:
+        def write(connection: SqlConnection) -> bool:
             list_rows.note_lists(connection, counts)
             return True
 
@@ -245,7 +246,7 @@ class QueryLog:
         self.flush()
         self._delete_everywhere(lambda each: log_rows.forget(each, household, profile))
 
-    def _delete_everywhere(self, work: Callable[[sqlite3.Connection], bool]) -> None:
+    def _delete_everywhere(self, work: Callable[[SqlConnection], bool]) -> None:
         with self._cleaning:  # two at once would each find that the other reads old pages
             clean = self._run(work, True)
         for path in self._find_moved_aside():
@@ -256,7 +257,7 @@ class QueryLog:
                 "pages of the file; end it and delete again"
             )
 
-    def _run(self, work: Callable[[sqlite3.Connection], T], nothing: T) -> T:
+    def _run(self, work: Callable[[SqlConnection], T], nothing: T) -> T:
         """Return the result of work on a connection of its own; `nothing` where there is no log.
 
         It makes no file: it may run as root, whose files the server could not write.
@@ -282,7 +283,7 @@ class QueryLog:
             trace = traceback.format_exc()
             _log.error("log_batch_lost", error=type(error).__name__, traceback=trace)
 
-    def _write(self, connection: sqlite3.Connection) -> None:
+    def _write(self, connection: SqlConnection) -> None:
         """Write a batch, or put it back where the disk is at fault.
 
         A batch that is at fault itself (a bug) is dropped: trying again would stop the log for
@@ -326,7 +327,7 @@ class QueryLog:
                     self._lost += n
             self._counts = counts
 
-    def _open(self) -> sqlite3.Connection:
+    def _open(self) -> SqlConnection:
         if self._connection is None:
             self._connection = open_database(self.path, LOG, busy=WRITER_BUSY)
             self.erasures = log_rows.last_erasure(self._connection)

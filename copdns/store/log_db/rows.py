@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import chain, islice
@@ -15,7 +14,8 @@ from typing import NamedTuple
 from copdns.privacy.list_counts import WEEKS_KEPT, week_of
 from copdns.privacy.retention import CountKey, LogRow
 from copdns.privacy.row_filter import RowFilter
-from copdns.store.db import transaction
+from copdns.store.connection import SqlConnection
+from copdns.store.db import empty_wal, rewrite, transaction
 from copdns.store.log_db import sign_rows as signs
 
 DAY = 86_400
@@ -33,14 +33,14 @@ class StoredRow(NamedTuple):
     row: LogRow
 
 
-def last_erasure(connection: sqlite3.Connection) -> int:
+def last_erasure(connection: SqlConnection) -> int:
     """Return the number of the newest erasure; 0 for none."""
     (newest,) = connection.execute("select coalesce(max(id), 0) from erasure").fetchone()
     return int(newest)
 
 
 def write(
-    connection: sqlite3.Connection,
+    connection: SqlConnection,
     rows: Sequence[LogRow],
     counts: Mapping[CountKey, int],
     seen: int,
@@ -67,13 +67,12 @@ _LOOKUP = """
 _COUNT = """
     insert into lookup_count (household, profile, hour, action, reason, category, n)
     values {rows}
-        on conflict do update set n = n + excluded.n
+        on conflict (household, profile, hour, action, reason, category)
+        do update set n = lookup_count.n + excluded.n
     """
 
 
-def _insert(
-    connection: sqlite3.Connection, statement: str, rows: Sequence[tuple[object, ...]]
-) -> None:
+def _insert(connection: SqlConnection, statement: str, rows: Sequence[tuple[object, ...]]) -> None:
     """Insert rows, many in one statement.
 
     Each statement releases and takes Python's lock: with a row each, the event loop would wait for
@@ -89,13 +88,13 @@ def _insert(
             at += size
 
 
-def profiles_erased_since(connection: sqlite3.Connection, seen: int) -> set[tuple[str, str]]:
+def profiles_erased_since(connection: SqlConnection, seen: int) -> set[tuple[str, str]]:
     """Return household and id of each profile that was erased after the erasure of this number."""
     return set(connection.execute("select household, profile from erasure where id > ?", (seen,)))
 
 
 def rows(
-    connection: sqlite3.Connection,
+    connection: SqlConnection,
     household: str,
     profile: str | None,
     limit: int,
@@ -136,7 +135,7 @@ _AFTER = """
 
 
 def find(
-    connection: sqlite3.Connection,
+    connection: SqlConnection,
     household: str,
     profiles: Collection[str],
     wanted: RowFilter,
@@ -187,7 +186,7 @@ def _conditions(
         if value := getattr(wanted, column):
             yield f"{column} = ?", (value,)
     if wanted.text:
-        yield "(instr(qname, ?) or instr(via, ?))", (wanted.text, wanted.text)
+        yield "(instr(qname, ?) > 0 or instr(via, ?) > 0)", (wanted.text, wanted.text)
 
 
 _NEVER = 1 << 62  # seconds: after every moment that SQLite can store of a row
@@ -202,7 +201,7 @@ MOST_SEEN = 20_000  # of somebody's newest rows that are looked through for devi
 
 
 def devices_seen(
-    connection: sqlite3.Connection, household: str, profiles: Collection[str], since: float
+    connection: SqlConnection, household: str, profiles: Collection[str], since: float
 ) -> dict[str, dict[str, int]]:
     """Return when each device of these people last looked something up, by profile and device.
 
@@ -216,7 +215,7 @@ def devices_seen(
             select device, max(at) from (
                 select device, at from lookup
                  where household = :household and profile = :profile
-                 order by id desc limit :most)
+                 order by id desc limit :most) as newest
              where at >= :since and device <> '' group by device
             """,
             {"household": household, "profile": profile, "since": since, "most": MOST_SEEN},
@@ -241,7 +240,7 @@ class PeriodCount(NamedTuple):
 
 
 def period_counts(
-    connection: sqlite3.Connection,
+    connection: SqlConnection,
     household: str,
     profiles: Collection[str],
     periods: Sequence[tuple[float, float]],
@@ -256,7 +255,7 @@ def period_counts(
     hours = [[-(-int(start) // 3600), -(-int(end) // 3600)] for start, end in periods]
     rows = connection.execute(
         """
-        select periods.key, action = 'block' as blocked,
+        select periods.key, case when action = 'block' then 1 else 0 end as blocked,
                case when action <> 'block' then '' when category <> '' then category
                     else reason end as cause, sum(n),
                sum(case when profile in (select value from json_each(:some)) then n else 0 end)
@@ -288,12 +287,12 @@ class HourLookups(NamedTuple):
 
 
 def hour_lookups(
-    connection: sqlite3.Connection, household: str, profiles: Collection[str], since: float
+    connection: SqlConnection, household: str, profiles: Collection[str], since: float
 ) -> tuple[HourLookups, ...]:
     """Return how many look-ups some people made in each hour that ends after a moment."""
     rows = connection.execute(
         """
-        select hour, action = 'block' as blocked, sum(n)
+        select hour, case when action = 'block' then 1 else 0 end as blocked, sum(n)
           from lookup_count
          where household = :household and hour >= :hour
            and profile in (select value from json_each(:profiles))
@@ -309,7 +308,7 @@ def hour_lookups(
 
 
 def counts(
-    connection: sqlite3.Connection, household: str, profile: str | None, since: float
+    connection: SqlConnection, household: str, profile: str | None, since: float
 ) -> tuple[tuple[CountKey, int], ...]:
     """Return the counts of every hour that ends after a moment, in order of time."""
     found = connection.execute(
@@ -317,7 +316,7 @@ def counts(
         select household, profile, hour, action, reason, category, n
           from lookup_count
          where household = :household and hour >= :hour
-           and (:profile is null or profile = :profile)
+           and (profile = :profile or :profile is null)
          order by hour, profile, action, reason, category
         """,
         {"household": household, "profile": profile, "hour": int(since) // 3600},
@@ -326,7 +325,7 @@ def counts(
 
 
 def sum_counts(
-    connection: sqlite3.Connection, household: str, since: float, until: float
+    connection: SqlConnection, household: str, since: float, until: float
 ) -> tuple[tuple[CountKey, int], ...]:
     """Return the sums of the counts of every hour that begins from `since` on and before `until`.
 
@@ -338,7 +337,7 @@ def sum_counts(
         select household, profile, :first, action, reason, category, sum(n)
           from lookup_count
          where household = :household and hour >= :first and hour < :end
-         group by profile, action, reason, category
+         group by household, profile, action, reason, category
          order by profile, action, reason, category
         """,
         {"household": household, "first": first, "end": end},
@@ -346,7 +345,7 @@ def sum_counts(
     return tuple((CountKey(*row[:6]), row[6]) for row in found)
 
 
-def purge(connection: sqlite3.Connection, now: float, rows_days: float, counts_days: float) -> None:
+def purge(connection: SqlConnection, now: float, rows_days: float, counts_days: float) -> None:
     """Delete what is older, and what a wrong clock dated more than a day ahead."""
     rows_from, counts_from, until = now - rows_days * DAY, now - counts_days * DAY, now + DAY
     hours = int(counts_from) // 3600, int(until) // 3600
@@ -362,14 +361,14 @@ def purge(connection: sqlite3.Connection, now: float, rows_days: float, counts_d
         connection.execute("delete from list_count where week not between ? and ?", weeks)
         connection.execute("delete from erasure where at not between ? and ?", (counts_from, until))
         signs.purge(connection, now)
-    _empty_wal(connection)
+    empty_wal(connection)
 
 
 def _date_text(at: float) -> str:
     return datetime.fromtimestamp(at, UTC).date().isoformat()
 
 
-def erase(connection: sqlite3.Connection, household: str, profile: str, now: float) -> bool:
+def erase(connection: SqlConnection, household: str, profile: str, now: float) -> bool:
     """Delete all rows of a profile, then rewrite the file, so that no trace is left in it.
 
     secure_delete overwrites deleted rows, but not the copies that stay behind when SQLite moves
@@ -383,29 +382,21 @@ def erase(connection: sqlite3.Connection, household: str, profile: str, now: flo
         connection.execute(
             "insert into erasure (household, profile, at) values (?, ?, ?)", (*whose, int(now))
         )
-    connection.execute("vacuum")
-    return _empty_wal(connection)
+    return rewrite(connection)
 
 
-def forget(connection: sqlite3.Connection, household: str, profile: str) -> bool:
+def forget(connection: SqlConnection, household: str, profile: str) -> bool:
     """Delete the names and counts of a profile as `erase` does; its minutes stay, on which its
     budgets depend."""
     with transaction(connection):
         _delete_lookups(connection, household, profile)
         signs.delete(connection, household, profile)
-    connection.execute("vacuum")
-    return _empty_wal(connection)
+    return rewrite(connection)
 
 
-def _delete_lookups(connection: sqlite3.Connection, household: str, profile: str) -> None:
+def _delete_lookups(connection: SqlConnection, household: str, profile: str) -> None:
     for table in ("lookup", "lookup_count"):
         connection.execute(
             f"delete from {table} where household = ? and profile = ?",  # noqa: S608
             (household, profile),
         )
-
-
-def _empty_wal(connection: sqlite3.Connection) -> bool:
-    """Copy the -wal into the file and truncate it; return False while another process reads it."""
-    (busy, _, _) = connection.execute("pragma wal_checkpoint(truncate)").fetchone()
-    return not busy

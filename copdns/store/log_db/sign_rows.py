@@ -5,25 +5,27 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Collection, Iterable
 
 from copdns.model.bypass_signs import Habit, Sign, SignKind
 from copdns.privacy.bypass_signs import DAY, SIGNS_KEPT, WEEKS_KEPT
+from copdns.store.connection import SqlConnection
+from copdns.store.statements import upsert
 
 Device = tuple[str, str, str]  # household, profile and device
 
-_OF = "(:household is null or household = :household) and (:profile is null or profile = :profile)"
+_HABIT = "household, profile, device, week, first, day, days, hours, longest, today"
+_SIGN = "household, profile, device, at, kind, proven, tells, told"
+_OF = "(household = :household or :household is null) and (profile = :profile or :profile is null)"
 
 
 def habits(
-    connection: sqlite3.Connection, household: str | None = None, profile: str | None = None
+    connection: SqlConnection, household: str | None = None, profile: str | None = None
 ) -> tuple[Habit, ...]:
     """Return the weeks of devices, the first week first; None: of all."""
     rows = connection.execute(
         f"""
-        select household, profile, device, week, first, day, days, hours, longest, today
-          from device_week where {_OF} order by household, profile, device, week
+        select {_HABIT} from device_week where {_OF} order by household, profile, device, week
         """,  # noqa: S608
         {"household": household, "profile": profile},
     )
@@ -31,13 +33,12 @@ def habits(
 
 
 def signs(
-    connection: sqlite3.Connection, household: str | None = None, profile: str | None = None
+    connection: SqlConnection, household: str | None = None, profile: str | None = None
 ) -> tuple[Sign, ...]:
     """Return the signs, the oldest first; None: of all."""
     rows = connection.execute(
         f"""
-        select household, profile, device, at, kind, proven, tells, told
-          from bypass_sign where {_OF} order by at, household, profile, device
+        select {_SIGN} from bypass_sign where {_OF} order by at, household, profile, device
         """,  # noqa: S608
         {"household": household, "profile": profile},
     )
@@ -47,17 +48,14 @@ def signs(
     )
 
 
-def write(connection: sqlite3.Connection, habits: Iterable[Habit], signs: Iterable[Sign]) -> None:
+def write(connection: SqlConnection, habits: Iterable[Habit], signs: Iterable[Sign]) -> None:
     """Store weeks and signs, in place of those of the same device and week, or hour."""
-    connection.executemany(
-        "insert or replace into device_week values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", list(habits)
-    )
-    connection.executemany(
-        "insert or replace into bypass_sign values (?, ?, ?, ?, ?, ?, ?, ?)", list(signs)
-    )
+    key = "household, profile, device"
+    connection.executemany(upsert("device_week", f"{key}, week", _HABIT), list(habits))
+    connection.executemany(upsert("bypass_sign", f"{key}, at", _SIGN), list(signs))
 
 
-def keep_only(connection: sqlite3.Connection, devices: Collection[Device]) -> None:
+def keep_only(connection: SqlConnection, devices: Collection[Device]) -> None:
     """Delete all of every other device: of a person whose signs nobody notices any more."""
     for table in ("device_week", "bypass_sign"):
         stored = connection.execute(
@@ -69,7 +67,7 @@ def keep_only(connection: sqlite3.Connection, devices: Collection[Device]) -> No
         )
 
 
-def purge(connection: sqlite3.Connection, now: float) -> None:
+def purge(connection: SqlConnection, now: float) -> None:
     """Delete what no longer counts, and what a wrong clock dated more than a day ahead."""
     day = int(now) // DAY
     # A date may be a day before or after that in UTC.
@@ -79,7 +77,7 @@ def purge(connection: sqlite3.Connection, now: float) -> None:
     connection.execute("delete from bypass_sign where at not between ? and ?", moments)
 
 
-def delete(connection: sqlite3.Connection, household: str, profile: str) -> None:
+def delete(connection: SqlConnection, household: str, profile: str) -> None:
     """Delete all of a person's devices."""
     whose = household, profile
     connection.execute("delete from device_week where household = ? and profile = ?", whose)

@@ -66,7 +66,8 @@ def save_unknown_devices(folder: Path, devices: Iterable[UnknownDevice]) -> None
             connection.executemany(
                 """
                 insert into visitor_number (household, last) values (?, ?)
-                    on conflict do update set last = max(last, excluded.last)
+                    on conflict (household) do update set last = excluded.last
+                 where excluded.last > visitor_number.last
                 """,
                 [(each.household, highest_number([each.id])) for each in stored],
             )

@@ -13,10 +13,12 @@ from datetime import date
 from pathlib import Path
 from typing import TypeVar
 
+from copdns.store.connection import SqlConnection
 from copdns.store.db import open_database, store_error, transaction
 from copdns.store.log_db.migrations import LOG
 from copdns.store.log_db.querylog import FILE
 from copdns.store.log_db.rows import last_erasure, profiles_erased_since
+from copdns.store.statements import upsert
 from copdns.time.clock import LastSeen
 from copdns.time.minutes import (
     MINUTE,
@@ -44,7 +46,7 @@ class UsageStore:
     def load(self, since: date) -> tuple[Usage, ...]:
         """Return the usage of a date and later: bitmaps of today, numbers of earlier days."""
 
-        def work(connection: sqlite3.Connection) -> tuple[Usage, ...]:
+        def work(connection: SqlConnection) -> tuple[Usage, ...]:
             with transaction(connection):
                 if self._last_erasure is None:  # later ones are for `save` to return
                     self._last_erasure = last_erasure(connection)
@@ -66,13 +68,13 @@ class UsageStore:
     def take_erased(self) -> frozenset[Who]:
         """Return the profiles that were erased since the last call of this or of `save`."""
 
-        def work(connection: sqlite3.Connection) -> frozenset[Who]:
+        def work(connection: SqlConnection) -> frozenset[Who]:
             with transaction(connection):
                 return self._take_erased(connection)
 
         return _run_if_there(self._folder, work, frozenset())
 
-    def _save(self, connection: sqlite3.Connection, rows: tuple[Usage, ...]) -> frozenset[Who]:
+    def _save(self, connection: SqlConnection, rows: tuple[Usage, ...]) -> frozenset[Who]:
         with transaction(connection):
             erased = self._take_erased(connection)
             for each in rows:
@@ -80,7 +82,7 @@ class UsageStore:
                     _add_usage(connection, each)
         return erased
 
-    def _take_erased(self, connection: sqlite3.Connection) -> frozenset[Who]:
+    def _take_erased(self, connection: SqlConnection) -> frozenset[Who]:
         newest = last_erasure(connection)
         erased = frozenset(
             profiles_erased_since(
@@ -97,25 +99,33 @@ def close_days(folder: Path, household: str, today: date, profiles_kept: Collect
     profiles_kept: the profiles whose privacy mode keeps counts; the rows of others are deleted.
     """
 
-    def work(connection: sqlite3.Connection) -> None:
-        before = (household, today.isoformat())
-        with transaction(connection):
-            profiles = connection.execute(
-                "select distinct profile from usage where household = ? and day < ?", before
-            ).fetchall()
-            for (profile,) in profiles:
-                connection.execute(
-                    _CLOSE if profile in profiles_kept else _DROP, (*before, profile)
-                )
+    _run_if_there(folder, lambda each: _close_days(each, household, today, profiles_kept), None)
 
-    _run_if_there(folder, work, None)
+
+def _close_days(
+    connection: SqlConnection, household: str, today: date, profiles_kept: Collection[str]
+) -> None:
+    before = (household, today.isoformat())
+    with transaction(connection):
+        profiles = connection.execute(
+            "select distinct profile from usage where household = ? and day < ?", before
+        ).fetchall()
+        for (profile,) in profiles:
+            values = {"household": household, "day": today.isoformat(), "profile": profile}
+            if profile in profiles_kept:
+                connection.execute(_CLOSE, {**values, "none": b""})
+            else:
+                connection.execute(_DROP, values)
 
 
 _CLOSE = """
-    update usage set some = x'', several = x'', closed = x''
-     where household = ? and day < ? and profile = ? and (some <> x'' or several <> x'')
+    update usage set "some" = :none, several = :none, closed = :none
+     where household = :household and day < :day and profile = :profile
+       and ("some" <> :none or several <> :none)
     """
-_DROP = "delete from usage where household = ? and day < ? and profile = ?"
+_DROP = """
+    delete from usage where household = :household and day < :day and profile = :profile
+    """
 
 
 def load_history(
@@ -128,7 +138,7 @@ def load_history(
 def load_clock(folder: Path) -> LastSeen | None:
     """Return when the clock was last seen right; None for never."""
 
-    def work(connection: sqlite3.Connection) -> LastSeen | None:
+    def work(connection: SqlConnection) -> LastSeen | None:
         row = connection.execute("select seen, wrong_since from clock").fetchone()
         return None if row is None else LastSeen(*row)
 
@@ -138,7 +148,7 @@ def load_clock(folder: Path) -> LastSeen | None:
 def save_clock(folder: Path, now: float) -> None:
     """Store when the clock was last seen right, also where that is earlier than before."""
 
-    def work(connection: sqlite3.Connection) -> None:
+    def work(connection: SqlConnection) -> None:
         with transaction(connection):
             connection.execute("delete from clock")
             connection.execute("insert into clock (seen) values (?)", (int(now),))
@@ -149,7 +159,7 @@ def save_clock(folder: Path, now: float) -> None:
 def note_wrong_clock(folder: Path, since: float) -> None:
     """Store since when the clock is wrong, in monotonic seconds; `save_clock` clears it."""
 
-    def work(connection: sqlite3.Connection) -> None:
+    def work(connection: SqlConnection) -> None:
         with transaction(connection):
             connection.execute("update clock set wrong_since = ?", (since,))
 
@@ -157,14 +167,15 @@ def note_wrong_clock(folder: Path, since: float) -> None:
 
 
 def _read_usage(
-    connection: sqlite3.Connection, household: str | None, profile: str | None, since: date
+    connection: SqlConnection, household: str | None, profile: str | None, since: date
 ) -> tuple[Usage, ...]:
     rows = connection.execute(
         """
-        select household, profile, budget, day, start, some, several, closed, low, likely, high, own
+        select household, profile, budget, day, start, "some", several, closed, low, likely, high,
+               own
           from usage
-         where (:household is null or household = :household)
-           and (:profile is null or profile = :profile)
+         where (household = :household or :household is null)
+           and (profile = :profile or :profile is null)
            and day >= :since
          order by day, household, profile, budget
         """,
@@ -183,7 +194,7 @@ def _usage_from_row(
     return Usage(household, profile, budget, day_of, start, marks, minutes, bool(own))
 
 
-def _add_usage(connection: sqlite3.Connection, usage: Usage) -> None:
+def _add_usage(connection: SqlConnection, usage: Usage) -> None:
     """Add a day's usage to what is stored of that day: by an earlier run, or by another process."""
     key = (usage.household, usage.profile, usage.budget, usage.day.isoformat())
     before = connection.execute(_SELECT, key).fetchone()
@@ -203,22 +214,22 @@ def _read_bitmaps(bitmaps: Iterable[bytes]) -> DayBitmaps:
 
 
 _SELECT = """
-    select start, some, several, closed, low, likely, high, own from usage
+    select start, "some", several, closed, low, likely, high, own from usage
      where household = ? and profile = ? and budget = ? and day = ?
     """
-_REPLACE = """
-    insert or replace into usage
-           (household, profile, budget, day, start, some, several, closed, low, likely, high, own)
-    values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-    """
+_REPLACE = upsert(
+    "usage",
+    "household, profile, budget, day",
+    'household, profile, budget, day, start, "some", several, closed, low, likely, high, own',
+)
 
 
-def _run_if_there(folder: Path, work: Callable[[sqlite3.Connection], T], nothing: T) -> T:
+def _run_if_there(folder: Path, work: Callable[[SqlConnection], T], nothing: T) -> T:
     """Return the result of work on a connection of its own; `nothing` where there is no file."""
     return _run(folder, work) if (folder / FILE).exists() else nothing
 
 
-def _run(folder: Path, work: Callable[[sqlite3.Connection], T]) -> T:
+def _run(folder: Path, work: Callable[[SqlConnection], T]) -> T:
     path = folder / FILE
     try:
         with closing(open_database(path, LOG, busy=BUSY)) as connection:

@@ -15,7 +15,6 @@ from copdns.model.errors import AccountError
 from copdns.model.household import Household
 from copdns.store.household_db.account_rows import pick_account
 from copdns.store.household_db.sessions import make_actor
-from copdns.store.household_db.thread import StoreThread
 from copdns.time.clock import Moment
 from tests.unit.account_values import NOW, House
 
@@ -66,7 +65,7 @@ async def test_a_bad_name_does_not_use_the_code_up(house: House) -> None:
 
 async def test_two_who_use_one_code_at_once_are_one(house: House) -> None:
     digest = await code(house, Purpose.SETUP)
-    with StoreThread.open(house.folder) as other:
+    with house.open_other() as other:
         tries = [
             type(house.accounts)(thread).set_up(digest, name, KEPT, NOW)
             for thread, name in ((house.thread, "Ada"), (other, "Bo"))
@@ -179,7 +178,7 @@ async def test_a_childs_account_goes_with_the_child(house: House) -> None:
 
 async def test_a_step_of_the_second_factor_counts_once_whoever_asks_first(house: House) -> None:
     ada = await house.account("Ada")
-    with StoreThread.open(house.folder) as other:
+    with house.open_other() as other:
         stores = (house.accounts, type(house.accounts)(other))
         done = await asyncio.gather(*(each.use_totp("home", ada.id, 7) for each in stores))
     assert sorted(done) == [False, True]

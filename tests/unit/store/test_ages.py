@@ -21,14 +21,15 @@ from copdns.store.household_db.household import HouseholdStore
 from copdns.store.household_db.migrations import HOUSEHOLD
 from copdns.store.household_db.thread import StoreThread
 from tests.household import MIA, TOM, family
+from tests.unit.store.conftest import OpenStore
 from tests.unit.store.earlier import household_before
 
 AT = 1_795_518_000
 
 
 @pytest.fixture
-async def households(tmp_path: Path) -> AsyncIterator[HouseholdStore]:
-    with HouseholdStore.open(tmp_path) as store:
+async def households(open_store: OpenStore) -> AsyncIterator[HouseholdStore]:
+    with open_store() as store:
         await store.create(family(MIA, TOM, devices=()), "ada", AT)
         yield store
 

@@ -41,6 +41,7 @@ async def test_a_session_is_found_by_its_secret_and_no_other(house: House) -> No
         assert await house.sessions.find(other, NOW) is None
 
 
+@pytest.mark.files
 async def test_no_secret_is_on_disk(house: House) -> None:
     ada = await house.account("Ada")
     told = [await house.sessions.begin(ada, NOW), await house.sessions.remember_browser(ada, NOW)]
@@ -71,6 +72,7 @@ async def test_a_session_ends_unused_and_at_last_in_any_case(house: House) -> No
     assert await house.sessions.tidy(NOW + SESSION_LONGEST) == 1
 
 
+@pytest.mark.files
 async def test_reading_pages_writes_at_most_every_five_minutes(house: House) -> None:
     ada = await house.account("Ada")
     told = await house.sessions.begin(ada, NOW)

@@ -13,7 +13,6 @@ from copdns.model.household import Household
 from copdns.store.household_db.guests import Guests
 from copdns.store.household_db.pairings import MAX_PAIRINGS, Pairings
 from copdns.store.household_db.pins import Pins
-from copdns.store.household_db.thread import StoreThread
 from tests.unit.account_values import NOW, House
 
 TABLET = ("home", "mia-phone", "mia")
@@ -36,7 +35,7 @@ async def test_whoever_takes_the_address_over_is_not_paired(house: House) -> Non
 
 
 async def test_two_browsers_that_come_first_at_once_are_one(house: House) -> None:
-    with StoreThread.open(house.folder) as other:
+    with house.open_other() as other:
         both = (Pairings(house.thread), Pairings(other))
         told = await asyncio.gather(*(each.pair(*TABLET, NOW) for each in both))
     assert sorted(each is None for each in told) == [False, True]

@@ -1,0 +1,65 @@
+"""The households of a provider: `HouseholdStore` over a PostgreSQL database, which many share.
+
+Nothing lies beside it: the database is the truth, and its operator copies and repairs it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Self, TypeVar
+
+from copdns.model.errors import StoreError
+from copdns.store.connection import SqlConnection
+from copdns.store.household_db.household import HouseholdStore, forget_nothing
+from copdns.store.household_db.migrations import HOUSEHOLD
+from copdns.store.household_db.moves import see_nothing
+from copdns.store.postgres.connection import PostgresPool
+from copdns.store.postgres.schema import migrate
+
+T = TypeVar("T")
+
+
+class ProviderStore(HouseholdStore):
+    """The households of a PostgreSQL database, in as many threads as the pool has connections."""
+
+    def __init__(self, pool: PostgresPool) -> None:
+        self.path = Path(pool.schema)
+        self.damage = ""
+        self.see = see_nothing
+        self.forget = forget_nothing
+        self.pool = pool
+        self._is_read_only = False
+        self._thread = ThreadPoolExecutor(pool.most, thread_name_prefix="household-store")
+
+    @classmethod
+    def connect(cls, pool: PostgresPool) -> Self:
+        """Return the store of a pool, making or migrating the tables where needed; blocks.
+
+        Closing the store closes the pool.
+        """
+        migrate(pool, HOUSEHOLD)
+        return cls(pool)
+
+    async def settle(self) -> None:
+        """Do nothing: there is no other file."""
+
+    async def refuse_writing(self) -> None:
+        """Let every later change fail with StoreError; reading goes on."""
+        self._is_read_only = True
+
+    def close(self) -> None:
+        """Close the pool when what was begun is done; blocks."""
+        self._thread.shutdown()
+        self.pool.close()
+
+    def _work(self, work: Callable[[SqlConnection], T]) -> T:
+        with self.pool.connection() as connection:
+            if self._is_read_only:
+                connection.execute("pragma query_only = on")
+            return work(connection)
+
+    def become(self, other: HouseholdStore) -> None:
+        """Raise StoreError: a provider's households are in no file of this machine."""
+        raise StoreError("the households are in PostgreSQL, not in a file")

@@ -1,0 +1,159 @@
+"""Connections to a PostgreSQL database, which take the store's SQL as SQLite's do.
+
+They come from a pool.  Every one sees the tables of one schema; text is UTF-8.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import psycopg
+from psycopg.abc import Buffer
+from psycopg.adapt import Dumper, Loader
+from psycopg.conninfo import make_conninfo
+from psycopg_pool import ConnectionPool
+
+from copdns.model.errors import StoreError
+from copdns.store.connection import Rows
+from copdns.store.postgres.dialect import translate, whole_statement
+
+SCHEMA = "copdns"
+WAIT = 5.0  # seconds to wait for a connection
+_BUSY = "5s"  # to wait for another writer
+MOST_CONNECTIONS = 4  # of one process
+
+
+class _NumberDumper(Dumper):
+    """Writes True and False as the numbers that our columns have."""
+
+    oid = 20  # of bigint
+
+    def dump(self, obj: Any) -> Buffer:
+        return b"1" if obj else b"0"
+
+
+class _WholeLoader(Loader):
+    """Reads what `sum` gives: of whole numbers a numeric, which is whole."""
+
+    def load(self, data: Buffer) -> int:
+        return int(bytes(data))
+
+
+class PostgresConnection:
+    """A connection that runs the SQL of the store (`store.connection.SqlConnection`).
+
+    Raises StoreError, also for a text with U+0000, which PostgreSQL has not.
+    """
+
+    def __init__(self, connection: psycopg.Connection[Any]) -> None:
+        self._connection = connection
+
+    @property
+    def in_transaction(self) -> bool:
+        """Tell whether a transaction has begun, also one that failed; not one that was cut off."""
+        return self._connection.info.transaction_status in _IN_TRANSACTION
+
+    def execute(self, sql: str, parameters: Sequence[Any] | Mapping[str, Any] = (), /) -> Rows:
+        """Run one statement."""
+        with _raise_for_people():
+            if not parameters and (other := whole_statement(sql)):
+                for each in other:
+                    rows = self._connection.execute(each.encode())
+                return rows
+            return self._connection.execute(translate(sql).encode(), parameters)
+
+    def executemany(self, sql: str, rows: Iterable[Sequence[Any]], /) -> Rows:
+        """Run one statement for each row of parameters."""
+        with _raise_for_people():
+            cursor = self._connection.cursor()
+            cursor.executemany(translate(sql).encode(), rows)
+            return cursor
+
+    def run_here(self, sql: str) -> Rows:
+        """Run SQL that is PostgreSQL's own, as it is, without parameters."""
+        with _raise_for_people():
+            return self._connection.execute(sql.encode())
+
+    def close(self) -> None:
+        """Close it; one of a pool goes back by itself (`PostgresPool.connection`)."""
+        self._connection.close()
+
+
+_IN_TRANSACTION = {
+    psycopg.pq.TransactionStatus.ACTIVE,
+    psycopg.pq.TransactionStatus.INTRANS,
+    psycopg.pq.TransactionStatus.INERROR,
+}
+
+
+class PostgresPool:
+    """The connections of one process to one database.  Raises StoreError.
+
+    conninfo: as libpq takes it, such as "host=/run/postgresql dbname=copdns".
+    """
+
+    def __init__(self, conninfo: str, schema: str = SCHEMA, most: int = MOST_CONNECTIONS) -> None:
+        self.schema = schema
+        self.most = most
+        with _raise_for_people():
+            # First by itself: a pool tells only that nobody answered in time.
+            psycopg.connect(conninfo, connect_timeout=int(WAIT)).close()
+            self._pool = ConnectionPool(
+                # These options beat what the role or the database sets.
+                make_conninfo(
+                    conninfo,
+                    options=f"-c search_path={schema} -c lock_timeout={_BUSY}",
+                    client_encoding="UTF8",
+                    application_name="copdns",
+                ),
+                min_size=1,
+                max_size=most,
+                timeout=WAIT,
+                kwargs={"autocommit": True},
+                configure=_configure,
+                check=ConnectionPool.check_connection,  # a restart of the server is no error
+                open=True,
+            )
+
+    @contextmanager
+    def connection(self) -> Iterator[PostgresConnection]:
+        """Lend a connection; it goes back outside of any transaction."""
+        with _raise_for_people(), self._pool.connection() as connection:
+            yield PostgresConnection(connection)
+
+    def close(self) -> None:
+        """Close all connections; blocks."""
+        self._pool.close()
+
+
+def _configure(connection: psycopg.Connection[Any]) -> None:
+    connection.adapters.register_dumper(bool, _NumberDumper)
+    connection.adapters.register_loader("numeric", _WholeLoader)
+
+
+_REMEDIES = (
+    (psycopg.errors.LockNotAvailable, "another program is using it; try again in a moment"),
+    (psycopg.errors.DiskFull, "its disk is full; free some space there"),
+    (psycopg.errors.ReadOnlySqlTransaction, "it can only be read; ask whoever runs it"),
+    (psycopg.errors.InsufficientPrivilege, "give the role of copdns its schema"),
+    (psycopg.errors.InvalidPassword, "correct the password of copdns"),
+    (psycopg.DataError, "it cannot store what was written; write it in another way"),
+    (psycopg.OperationalError, "start it, or correct how it is reached"),
+)
+
+
+@contextmanager
+def _raise_for_people() -> Iterator[None]:
+    """Raise what psycopg raises as errors for people."""
+    try:
+        yield
+    except psycopg.Error as error:
+        raise StoreError(_for_people(error)) from error
+
+
+def _for_people(error: psycopg.Error) -> str:
+    said = " ".join(str(error).split())
+    kinds = (remedy for kind, remedy in _REMEDIES if isinstance(error, kind))
+    return f"PostgreSQL: {said}; {next(kinds, 'if this keeps happening, restore a backup')}"

@@ -1,0 +1,94 @@
+"""Move a household between a home's file and a provider's PostgreSQL: by a backup, both ways.
+
+A backup is the same file either way (`archive.py`), and has no sessions and no codes.  A household
+that is restored where it was before keeps what stays as at home (`backup.py`), by the same code:
+its rows are laid out as a data folder's database, restored into, and taken back.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import tempfile
+from contextlib import closing
+from pathlib import Path
+
+from copdns.model.errors import BackupError
+from copdns.store.backup import RestoreResult, copy_database, restore_household
+from copdns.store.connection import SqlConnection
+from copdns.store.db import store_error, transaction
+from copdns.store.household_db.condition import FILE
+from copdns.store.household_db.migrations import HOUSEHOLD
+from copdns.store.household_db.moves import See, see_nothing
+from copdns.store.household_db.provider import ProviderStore
+from copdns.store.postgres.connection import PostgresConnection
+from copdns.store.postgres.rows import replace_rows, save_rows
+
+
+async def copy_from_provider(store: ProviderStore, household: str, into: Path) -> dict[str, Path]:
+    """Copy a household into a folder, as a backup has it; return the copies by name.
+
+    Raises StoreError; BackupError where there is no such household.
+    """
+
+    def save(connection: SqlConnection) -> None:
+        with tempfile.TemporaryDirectory(dir=into, prefix=".backup-") as folder:
+            _lay_out(connection, household, Path(folder) / FILE)
+            copy_database(Path(folder) / FILE, into / FILE)
+
+    await store.run(save)
+    return {FILE: into / FILE}
+
+
+async def restore_to_provider(
+    store: ProviderStore, household: str, copy: Path, made: int, now: int, see: See = see_nothing
+) -> RestoreResult:
+    """Replace a household of a provider by a copy, or add it; raise StoreError and BackupError.
+
+    household: whose it must be.  copy: a database out of a backup; it is moved.  made, now: as of
+    `restore_household`.  Nobody else writes meanwhile.
+    """
+
+    def restore(connection: SqlConnection) -> RestoreResult:
+        with (
+            tempfile.TemporaryDirectory(dir=copy.parent, prefix=".restore-") as folder,
+            transaction(connection),
+        ):
+            there = Path(folder)
+            if _is_there(connection, household):
+                _lay_out(connection, household, there / FILE)
+            done = restore_household(there, copy, made, now, see)
+            with closing(sqlite3.connect(there / FILE)) as restored:
+                ids = [each for (each,) in restored.execute("select household from household")]
+                if ids != [household]:
+                    raise BackupError(
+                        "this backup is of another household, so it was not restored; use a "
+                        "backup of this household"
+                    )
+                replace_rows(restored, household, _of_postgres(connection))
+        return RestoreResult(done.differences, None)
+
+    return await store.run(restore)
+
+
+def _lay_out(connection: SqlConnection, household: str, path: Path) -> None:
+    if not _is_there(connection, household):
+        raise BackupError(
+            f"there is no household {household!r} here yet, so there is nothing to back up"
+        )
+    try:
+        path.touch(mode=0o600)
+        with closing(sqlite3.connect(path)) as into:
+            save_rows(_of_postgres(connection), household, into, HOUSEHOLD)
+            into.commit()
+    except (sqlite3.Error, OSError) as error:
+        raise store_error(path, error) from error
+
+
+def _is_there(connection: SqlConnection, household: str) -> bool:
+    found = connection.execute("select 1 from household where household = ?", (household,))
+    return found.fetchone() is not None
+
+
+def _of_postgres(connection: SqlConnection) -> PostgresConnection:
+    assert isinstance(connection, PostgresConnection)  # a ProviderStore has no others
+    return connection

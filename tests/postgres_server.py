@@ -1,0 +1,119 @@
+"""A PostgreSQL for tests, on a socket in a temporary folder, run by a user who is not root."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import shutil
+import signal
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psycopg
+
+from tests.conftest import missing
+
+_FOLDERS = "/usr/lib/postgresql"
+_USERS = ("postgres", "nobody")  # PostgreSQL refuses to be run by root
+# What is lost when the machine fails is of no interest here.
+_QUICK = ("fsync=off", "synchronous_commit=off", "full_page_writes=off", "shared_buffers=16MB")
+_READY = "ready to accept connections"
+
+
+@contextmanager
+def running_postgres() -> Iterator[str]:
+    """Run a server with an empty database; yield how it is reached, as libpq takes it.
+
+    Skips the test, or fails it where CI is set, if PostgreSQL is not installed.
+    """
+    programs = _find_programs()
+    folder = Path(tempfile.mkdtemp(prefix="pg-"))
+    user = _user()
+    try:
+        if user is not None:
+            os.chown(folder, user.pw_uid, user.pw_gid)
+        data = folder / "data"
+        # Its letters are not our letters: what a database was made with must not matter.
+        _run(user, programs / "initdb", "-D", data, "-A", "trust", "-N", "-U", "copdns")
+        process = _start(user, programs / "postgres", data, folder)
+        try:
+            yield f"host={folder} user=copdns dbname=postgres"
+        finally:
+            process.send_signal(signal.SIGINT)  # the fast way down (postgres(1))
+            process.communicate(timeout=60)
+    finally:
+        shutil.rmtree(folder)
+
+
+def _find_programs() -> Path:
+    found = sorted(Path(_FOLDERS).glob("*/bin/initdb"), key=lambda each: float(each.parts[-3]))
+    if not found:
+        missing("needs PostgreSQL (Debian's package postgresql)")
+    return found[-1].parent
+
+
+def _user() -> pwd.struct_passwd | None:
+    """Return who is to run it; None for whoever runs the tests."""
+    if os.geteuid() != 0:
+        return None
+    known = {each.pw_name: each for each in pwd.getpwall()}
+    return next(known[name] for name in _USERS if name in known)
+
+
+def _command(user: pwd.struct_passwd | None) -> dict[str, object]:
+    environment = {"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8", "TZ": "UTC"}
+    who = {} if user is None else {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
+    return {"env": environment, "cwd": "/", **who}
+
+
+def _run(user: pwd.struct_passwd | None, *command: str | Path) -> None:
+    subprocess.run(  # type: ignore[call-overload]
+        command, check=True, stdout=subprocess.DEVNULL, **_command(user)
+    )
+
+
+def _start(
+    user: pwd.struct_passwd | None, program: Path, data: Path, folder: Path
+) -> subprocess.Popen[str]:
+    """Start the server, and return when it answers."""
+    settings = [part for each in _QUICK for part in ("-c", each)]
+    process = subprocess.Popen(  # type: ignore[call-overload]
+        [program, "-D", data, "-k", folder, "-h", "", *settings],
+        stderr=subprocess.PIPE,
+        text=True,
+        **_command(user),
+    )
+    told = []
+    for line in process.stderr:
+        told.append(line)
+        if _READY in line:
+            return process
+    process.wait()
+    raise AssertionError("PostgreSQL did not start:\n" + "".join(told))
+
+
+def empty(conninfo: str, schema: str) -> None:
+    """Delete all rows of a schema's tables, but for what was migrated; ids begin at 1 again."""
+    with psycopg.connect(conninfo) as connection:
+        connection.execute(_EMPTY.replace("SCHEMA", schema).encode())
+
+
+_EMPTY = """
+    do $$
+    declare each record;
+    begin
+        set local session_replication_role = replica; -- without triggers and keys
+        for each in
+            select tablename from pg_tables
+             where schemaname = 'SCHEMA' and tablename <> 'schema_step'
+        loop
+            execute format('delete from SCHEMA.%I', each.tablename);
+        end loop;
+        for each in select sequencename from pg_sequences where schemaname = 'SCHEMA' loop
+            perform setval(format('SCHEMA.%I', each.sequencename), 1, false);
+        end loop;
+    end $$
+"""
