@@ -19,7 +19,7 @@ from copdns.policy.decide import Policy, charged_budgets
 from copdns.policy.snapshot import Client
 from copdns.privacy.list_counts import ListCountKind, ListCounts
 from copdns.privacy.own_numbers import COUNTS_ONLY, coarse_verdict, is_own_verdict
-from copdns.privacy.recent_blocks import OwnedDevice, RecentBlocks
+from copdns.privacy.recent_blocks import RecentBlocks
 from copdns.privacy.retention import ROUND_TO, CountKey, LogRow, count_key, log_row, may_log_name
 from copdns.server.limits import Bound
 from copdns.server.metrics import Counters
@@ -236,7 +236,7 @@ class Recorder:
         """Put the name in the child's ring and in the log, as far as the privacy mode allows."""
         policy = client.policy
         if verdict.blocks and policy.is_child and client.device:
-            owned = OwnedDevice(client.household, policy.profile, client.device)
+            owned = client.household, policy.profile, client.device
             self._recent.add(owned, qname, verdict, now)
         mode = policy.privacy_at(now)
         if mode is PrivacyMode.OFF or mode is PrivacyMode.COUNTS:
@@ -272,7 +272,7 @@ class Recorder:
             self.log_name(client, logged.qname, logged.qtype, logged.verdict, now)
             cached.noted_in = self._rows_number  # not the rows: a reply may stay for days
         elif logged.verdict.blocks and policy.is_child and client.device:
-            owned = OwnedDevice(client.household, policy.profile, client.device)
+            owned = client.household, policy.profile, client.device
             self._recent.add(owned, logged.qname, logged.verdict, now)
 
     def forget_policies(self) -> None:
