@@ -73,7 +73,9 @@ class Recorder:
         self._recent = recent
         self._log = log
         self._tallies: dict[TallyKey, Tally] = {}
-        self._last_tallies: dict[Policy, Tally] = {}  # that of each policy's last reply
+        # That of each policy's last block, and of its last other reply.
+        self._last_blocks: dict[Policy, Tally] = {}
+        self._last_tallies: dict[Policy, Tally] = {}
         self._running: list[Tally] = []
         self._flush_all = False  # the next flush hands on every tally
         self._window = 0  # the number of these five minutes ...
@@ -129,12 +131,13 @@ class Recorder:
             return None
         policy = client.policy
         rcode, transport = reply[3] & RCODE, requestor.transport
-        last = self._last_tallies.get(policy)  # most names get the verdict of the one before
+        lasts = self._last_blocks if verdict.action is Action.BLOCK else self._last_tallies
+        last = lasts.get(policy)  # most names are counted as the one before
         if (
             last is not None
-            and last.verdict is verdict
             and last.rcode == rcode
             and last.transport == transport
+            and (last.verdict is verdict or _are_counted_alike(last.verdict, verdict))
         ):
             tally = last
         else:
@@ -151,7 +154,7 @@ class Recorder:
             )
             tally = self._tallies.get(key) or self._new_tally(key, verdict)
             if policy.privacy not in COUNTS_ONLY:  # else `own` may be another one next time
-                self._last_tallies[policy] = tally
+                lasts[policy] = tally
         tally.add()
         client.heard.lately = True
         usage = self.usage_of(policy, query.qname, verdict, now)
@@ -204,6 +207,7 @@ class Recorder:
     def _new_tally(self, key: TallyKey, verdict: Verdict) -> Tally:
         if len(self._tallies) >= MAX_TALLIES:
             self._tallies.clear()  # those that run are handed on all the same
+            self._last_blocks.clear()
             self._last_tallies.clear()
         policy, _, _, _, own, rcode, transport, _ = key
         tally = self._tallies[key] = Tally(
@@ -278,6 +282,7 @@ class Recorder:
     def forget_policies(self) -> None:
         """Drop what refers to policies that are no longer active."""
         self._tallies.clear()
+        self._last_blocks.clear()
         self._last_tallies.clear()
         self._flush_all = True
 
@@ -348,3 +353,13 @@ class Recorder:
         else:
             return
         self.list_counts.add(policy.household, slug, kind, policy.profile, n)
+
+
+def _are_counted_alike(one: Verdict, other: Verdict) -> bool:
+    """Tell whether two verdicts have the same TallyKey, where nothing but them differs."""
+    return (
+        one.action is other.action
+        and one.reason is other.reason
+        and one.category == other.category
+        and (one.list or one.log_only) == (other.list or other.log_only)
+    )
