@@ -7,13 +7,14 @@ only, and stores what is kept.  Nothing else follows from a sign than that it is
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Generator, Iterable
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
 import structlog
 
+from copdns.app.background import in_slices
 from copdns.events.bus import EventBus
 from copdns.model.bypass_signs import OTHERS_HEARD, Habit, Heard, Sign, SignKind
 from copdns.model.errors import StoreError
@@ -45,6 +46,7 @@ log = structlog.get_logger("copdns")
 MAX_GAP = 180.0  # seconds between two looks: after more, nobody knows what devices asked
 MAX_JUMP = 60.0  # seconds by which the wall clock may differ from the other one since the last look
 _EPOCH = 719_163  # the ordinal of 1 January 1970
+_UNKNOWN = Quiet()  # of each device that nobody looked at before
 
 
 class Looked(NamedTuple):
@@ -90,8 +92,8 @@ class BypassChores:
             return
         if _has_somebody_asked(snapshot.heard):
             self._others_at = moment.mono
-        looked = [] if begins_anew else self._look_at_all(snapshot, moment)
-        self._quiet = {each.key: self._quiet.get(each.key, Quiet()) for each in looked}
+        looked = [] if begins_anew else await in_slices(self._look_at_all(snapshot, moment))
+        self._quiet = {each.key: self._quiet.get(each.key, _UNKNOWN) for each in looked}
         due: list[Sign] = []
         # What is to be deleted is deleted whatever a clock shows.
         change = _leave if begins_anew else partial(self._change, looked, due, moment.wall)
@@ -122,15 +124,25 @@ class BypassChores:
         for each in (*heard.values(), OTHERS_HEARD):
             take(each)
 
-    def _look_at_all(self, snapshot: Snapshot, moment: Moment) -> list[Looked]:
+    def _look_at_all(
+        self, snapshot: Snapshot, moment: Moment
+    ) -> Generator[None, None, list[Looked]]:
+        """Look at one device after another, so that queries can be answered in between."""
         found = []
+        homes = [snapshot.households[each] for each in {key[0] for key in snapshot.heard}]
+        people = {(home.id, each.id): each for home in homes for each in home.profiles}
+        devices = {(home.id, each.id): each for home in homes for each in home.devices}
+        hours: dict[tuple[str, str], LocalHour] = {}  # it is the same for all devices of a person
         for key, heard in snapshot.heard.items():
-            home = snapshot.households[key[0]]
-            profile = home.profile(key[1])
-            device = next((each for each in home.devices if each.id == key[2]), None)
+            yield
+            household, person, _ = key
+            profile, device = people.get((household, person)), devices.get((household, key[2]))
             if profile is None or device is None:
                 continue
-            at = local_hour(home, profile, moment.wall)
+            at = hours.get((household, person))
+            if at is None:
+                at = local_hour(snapshot.households[household], profile, moment.wall)
+                hours[household, person] = at
             tick = self._look_at(key, device, heard, snapshot, moment, at)
             found.append(Looked(key, profile, tick))
         return found
@@ -175,8 +187,11 @@ class BypassChores:
         """
         habits: list[Habit] = []
         signs: list[Sign] = []
+        weeks: dict[Key, list[Habit]] = {}
+        for week in stored.habits:
+            weeks.setdefault((week.household, week.profile, week.device), []).append(week)
         for each in looked:
-            changed, found = learn(each, self._quiet[each.key], stored.habits)
+            changed, found = learn(each, self._quiet[each.key], weeks.get(each.key, ()))
             habits += changed
             self._quiet[each.key] = found.quiet
             if found.sign is not None:
@@ -195,11 +210,13 @@ def _leave(stored: KeptSigns) -> ChangedSigns:
     return ChangedSigns((), ())
 
 
-def learn(looked: Looked, quiet: Quiet, stored: Iterable[Habit]) -> tuple[tuple[Habit, ...], Found]:
-    """Return the weeks of a device that a look changed, and what it found.  Pure."""
+def learn(looked: Looked, quiet: Quiet, weeks: Iterable[Habit]) -> tuple[tuple[Habit, ...], Found]:
+    """Return the weeks of a device that a look changed, and what it found.  Pure.
+
+    weeks: those of the device that are stored.
+    """
     tick, key = looked.tick, looked.key
-    own = (each for each in stored if (each.household, each.profile, each.device) == key)
-    habits = {each.week: each for each in kept_habits(own, tick.at.day)}
+    habits = {each.week: each for each in kept_habits(weeks, tick.at.day)}
     changed: dict[int, Habit] = {}
     if tick.asked and (noted := note_hour((*habits.values(),), key, tick.at)) is not None:
         habits[noted.week] = changed[noted.week] = noted

@@ -161,7 +161,6 @@ def upcoming_closures(
     in_use = frozenset(used_now)
     for household in snapshot.households.values():
         for who, plan in time_plans(snapshot, household):
-            day = budget_day(now, zone_of(plan.zone), household.day_starts).start
             yield from (
                 UpcomingClosure(*who, each.reason, each.period, each.start, None, not each.about)
                 for each in plan.closures
@@ -169,11 +168,10 @@ def upcoming_closures(
             )
             for grant, about in grant_ends(snapshot.policy(*who), now, now + SOON):
                 yield UpcomingClosure(*who, Reason.GRANTED, grant.id, grant.end, None, not about)
-            yield from (
-                _budget_end(who, each, day, now)
-                for each in plan.remaining
-                if (*who, each.id) in in_use
-            )
+            used = [each for each in plan.remaining if (*who, each.id) in in_use]
+            if used:  # else there is no need to look at a calendar for each person
+                day = budget_day(now, zone_of(plan.zone), household.day_starts).start
+                yield from (_budget_end(who, each, day, now) for each in used)
 
 
 def _is_soon(closure: Closure, now: float) -> bool:

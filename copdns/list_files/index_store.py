@@ -22,7 +22,8 @@ from copdns import __version__
 from copdns.list_files import index_file
 from copdns.list_files.compiling import CompileJob, memory_limit
 from copdns.list_files.facts import SHIPPED, Facts, load_facts
-from copdns.list_files.load import files_of, load_catalogue, read_text
+from copdns.list_files.list_text import read_text
+from copdns.list_files.load import files_of, load_catalogue
 from copdns.list_files.resources import find_folder
 from copdns.lists import trie
 from copdns.lists.catalogue import Catalogue, build_catalogue

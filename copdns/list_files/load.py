@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Container, Iterable, Sequence
 from functools import cache, lru_cache
-from pathlib import Path
-from stat import S_ISREG
 
 from copdns.config import ListFile
 from copdns.household.check import KnownIds
 from copdns.household.presets import Preset, preset
 from copdns.list_files.facts import SHIPPED, Facts
+from copdns.list_files.list_text import read_text
 from copdns.list_files.resources import find_folder, read_bundled
 from copdns.lists.catalogue import BundledFiles, Catalogue, read_files
 from copdns.lists.drafts import build_small_catalogue
@@ -25,13 +24,11 @@ from copdns.lists.shapes import (
 from copdns.lists.source import ListSource
 from copdns.model import yaml_text
 from copdns.model.addresses import UpstreamAddress
-from copdns.model.errors import ListError
 from copdns.model.household import Band, Contact
 from copdns.model.matchers import Matcher
 
 # The kinds of lists that a schedule, a budget or a permission can be about.
 SUBJECT_KINDS = frozenset({ListKind.CATEGORY, ListKind.SERVICE, ListKind.BYPASS})
-MAX_LIST = 256 << 20  # octets of a file: a larger one is a mistake, or an attack on memory
 
 
 def load_catalogue(sources: Sequence[ListSource], facts: Facts = SHIPPED) -> Catalogue:
@@ -85,22 +82,6 @@ def _shipped_names() -> frozenset[str]:
     found = bundled_files()
     signals = (f"canary-{each}" for each in found.bypass.canaries)
     return frozenset((*found.services.services, *found.protected.groups, *signals))
-
-
-def read_text(source: ListSource) -> str:
-    """Return the text of a list on disk; raise ListError."""
-    path = Path(source.path)
-    try:
-        status = path.stat()
-        if not S_ISREG(status.st_mode):  # a pipe or a device might never end
-            raise ListError(f"{path}: this is a folder, pipe or device; name a file")
-        if status.st_size > MAX_LIST:
-            raise ListError(
-                f"{path}: this file is larger than {MAX_LIST >> 20} MiB; use a smaller one"
-            )
-        return path.read_text(encoding="utf-8", errors="replace")
-    except OSError as failure:
-        raise ListError(f"{path}: {failure.strerror}") from failure
 
 
 @cache

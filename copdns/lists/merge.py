@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from copdns.lists.index import OPENING_KINDS
 from copdns.lists.small_index import Draft, ListStatus, Names, is_opened_by, status_of
@@ -28,6 +28,8 @@ class EntryPart(NamedTuple):
 
 
 EntrySet = tuple[EntryPart, ...]
+
+_TURNED_AT_ONCE: Final = 10_000  # names; no name has an end of a line in it
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +64,20 @@ def merge(drafts: Iterable[Draft]) -> MergedLists:
         merger.add(draft)
         del draft  # frees up to a million names before the next list is read
     return merger.result()
+
+
+def _sorted_keys(names: list[str]) -> list[str]:
+    """Return the keys of names, which are used up, in their order.
+
+    Many names are turned around as one text: that takes a third of the time that each of them does.
+    """
+    keys: list[str] = []
+    while names:
+        some = names[-_TURNED_AT_ONCE:]
+        del names[-_TURNED_AT_ONCE:]
+        keys += ("." + "\n.".join(some))[::-1].split("\n")
+    keys.sort()
+    return keys
 
 
 class _Merger:
@@ -122,7 +138,7 @@ class _Merger:
         ((usual, _),) = Counter(names.values()).most_common(1)
         numbers = self.numbers = dict.fromkeys(names, after[usual][0])
         for name, match in names.items():
-            if match != usual:
+            if match is not usual:
                 numbers[name] = after[match][0]
         for name, number in before.items():
             match_here = names.get(name)
@@ -145,17 +161,11 @@ class _Merger:
         for each in self.opening:
             self._open(each)
         ((usual, _),) = Counter(self.numbers.values()).most_common(1) or ((0, 0),)
-        keys: list[str] = []
-        others: dict[str, int] = {}
-        while self.numbers:  # used up, as the drafts are
-            name, number = self.numbers.popitem()
-            key = name[::-1] + "."  # inlined key_of: a call for each name would take longer
-            keys.append(key)
-            if number != usual:
-                others[key] = number
-        keys.sort()
+        others = {key_of(name): number for name, number in self.numbers.items() if number != usual}
+        names = list(self.numbers)
+        self.numbers.clear()  # memory has no room for the names and for all their keys
         return MergedLists(
-            keys,
+            _sorted_keys(names),
             usual,
             others,
             tuple(self.sets.all),

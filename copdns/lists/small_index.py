@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final, NamedTuple
 from zlib import crc32
@@ -155,8 +155,13 @@ def _version_of(draft: Draft) -> str:
     """
     digest = hashlib.sha256()
     for names, sign in ((draft.blocks, ""), (draft.allows, "!")):
+        kinds = set(names.values())
         for match in MatchKind:
-            same = [name for name, each in names.items() if each is match]
+            same: Collection[str] = ()
+            if kinds == {match}:  # as in most lists
+                same = names
+            elif match in kinds:
+                same = [name for name, each in names.items() if each is match]
             total = sum(map(crc32, map(str.encode, same)))
             digest.update(f"{sign}{match} {len(same)} {total}\n".encode())
     if draft.special:

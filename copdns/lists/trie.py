@@ -22,6 +22,10 @@ except ImportError:  # there is no wheel for 32-bit ARM
 
 
 _NO_LABEL: Final = "\0"  # no list has a name with it
+# The ends of keys are in a trie of their own, and their ends again, down to this depth.  With 3, as
+# the library has it, the file of 1,000,000 names is 1 % smaller, and a name takes a tenth more time
+# to find; with 1 it takes a third less time, and the file is half as large again.
+_TRIES: Final = 2
 
 
 class Keys(Protocol):
@@ -54,7 +58,7 @@ def build_keys(keys: Iterable[str]) -> bytes:
     """
     if marisa_trie is None:
         return table.build_table(keys)
-    octets: bytes = marisa_trie.Trie(keys).tobytes()
+    octets: bytes = marisa_trie.Trie(keys, num_tries=_TRIES).tobytes()
     return octets
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
-from typing import Final, NamedTuple
+from typing import Final
 
 from copdns.model.addresses import Network
 from copdns.model.hosts import child_page_url
@@ -79,7 +79,8 @@ class Reason(StrEnum):
 SCHOOL: Final = "household"  # as the category of a verdict: the household itself protects the name
 
 
-class Requestor(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Requestor:
     """What a query's packet tells of its sender, before the device is identified.
 
     listener: the local address that received it.  address: the peer's, without port or zone.

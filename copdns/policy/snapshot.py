@@ -7,7 +7,7 @@ or nothing.  What a change does not touch stays the same object.  Pure.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from ipaddress import ip_address, ip_network
 from itertools import islice
 from typing import Final, NamedTuple
@@ -26,7 +26,8 @@ MAX_ADDRESSES: Final = 4096  # whose client is remembered, besides those that a 
 MAX_UNKNOWN: Final = 1024  # unknown clients, until `take_unknown` is called
 
 
-class Client(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Client:
     """Who sent a query.  device: its id, "" for one that nobody named.
 
     household: "" for strangers, who are not served here.
@@ -238,7 +239,7 @@ class Snapshot:
         if client is None:
             client = self._find(requestor)
             if not client.device and _is_this_machine(requestor):
-                client = client._replace(heard=UNHEARD)
+                client = replace(client, heard=UNHEARD)
             named = len(self._devices.by_address) + len(self._devices.by_mac)
             if len(self._client_by_requestor) >= MAX_ADDRESSES + 2 * named:
                 self._client_by_requestor.clear()
@@ -273,7 +274,7 @@ class Snapshot:
             self._note_unknown(UnknownClient(client.household, "", requestor.address, mac))
         if mac or not self._devices.by_mac or self.sightings.neighbours is None:
             return client
-        return client._replace(is_certain=ip_address(requestor.address).is_loopback)
+        return replace(client, is_certain=ip_address(requestor.address).is_loopback)
 
     def _contradicts(self, mac: str, client: Client) -> bool:
         """Tell whether a MAC address that no device has shows that it is not this client.

@@ -8,9 +8,9 @@ restart, it is gone.  docs/privacy.md
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable
-from dataclasses import dataclass
 from typing import Final, NamedTuple
 
+from copdns.model.build import mypyc_attr
 from copdns.model.household import Household
 from copdns.model.verdict import Verdict
 
@@ -26,17 +26,23 @@ class OwnedDevice(NamedTuple):
     device: str
 
 
-@dataclass(slots=True)
+Owned = tuple[str, str, str]  # an OwnedDevice, or what is equal to one
+
+
+@mypyc_attr(acyclic=True)
 class Block:
     """A blocked name.  at: when it was last looked up, seconds since the epoch.
 
     code: the random handle that `RecentBlocks.blocks` gives it; "" before.
     """
 
-    name: str
-    verdict: Verdict
-    at: float
-    code: str = ""
+    __slots__ = ("at", "code", "name", "verdict")
+
+    def __init__(self, name: str, verdict: Verdict, at: float) -> None:
+        self.name = name
+        self.verdict = verdict
+        self.at = at
+        self.code = ""
 
 
 class RecentBlocks:
@@ -51,11 +57,13 @@ class RecentBlocks:
 
     def __init__(self, new_code: Callable[[], str]) -> None:
         self._new_code = new_code
-        self._rings: dict[OwnedDevice, dict[str, Block]] = {}
+        self._rings: dict[Owned, dict[str, Block]] = {}
 
-    def add(self, owned: OwnedDevice, name: str, verdict: Verdict, now: float) -> None:
+    def add(self, owned: Owned, name: str, verdict: Verdict, now: float) -> None:
         """Note a block as the newest of somebody's device; of more than MAX_BLOCKS the oldest goes.
 
+        owned: what an `OwnedDevice` has, as a plain tuple: this is called for most queries that are
+            blocked, and a named tuple takes ten times as long to make.
         now: seconds since the epoch.
         """
         ring = self._rings.get(owned)

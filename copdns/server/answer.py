@@ -351,14 +351,16 @@ class Resolver:
         moment: Moment,
         send_reply: SendReply,
         reply_to: Any,
+        known: Client | None = None,
     ) -> bytes | None:
         """Return the reply, NO_REPLY, or None.
 
         NO_REPLY: nothing is ever sent.  None: an upstream is asked, and `send_reply(reply,
         reply_to)` is called later.  It never raises.
+        known: as the snapshot in force identified the requestor; None where nobody asked it yet.
         """
         try:
-            client = self._snapshot.identify(requestor)
+            client = self._snapshot.identify(requestor) if known is None else known
             if not client.is_certain:
                 screening = self.screen(requestor, moment)
                 if screening is not Screening.ANSWER:

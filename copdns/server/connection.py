@@ -11,7 +11,7 @@ import asyncio
 import socket
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, cast
 
 from copdns.model.errors import ListenError
@@ -156,7 +156,7 @@ class ClientConnection(asyncio.BufferedProtocol, ABC):
         self._transport = cast(asyncio.Transport, transport)  # uvloop's is no subclass of it
         peer = transport.get_extra_info("peername")
         address = str(peer[0]).partition("%")[0]
-        self.requestor = self.peer = self.requestor._replace(address=address)
+        self.requestor = self.peer = replace(self.requestor, address=address)
         self.forwarder = self.server.forwarders.find(address)
         self.begin()
 

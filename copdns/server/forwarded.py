@@ -11,7 +11,7 @@ from __future__ import annotations
 import binascii
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 from typing import Final, NamedTuple
 
@@ -133,7 +133,7 @@ def unwrap(message: bytes, peer: Requestor, forwarder: Forwarder) -> tuple[bytes
 
 def with_proxy_source(peer: Requestor, proxied: ProxyHeader) -> Requestor:
     """Return who asks after a PROXY header."""
-    return peer._replace(address=proxied.source) if proxied.source else peer
+    return replace(peer, address=proxied.source) if proxied.source else peer
 
 
 def with_edns_device(peer: Requestor, forwarder: Forwarder, message: bytes) -> Requestor:
@@ -146,7 +146,7 @@ def with_edns_device(peer: Requestor, forwarder: Forwarder, message: bytes) -> R
     said = read_device(message)
     mac = said.mac if forwarder.mac else ""
     address = said.address if forwarder.subnet else ""
-    return peer._replace(address=address or peer.address, mac=mac)
+    return replace(peer, address=address or peer.address, mac=mac)
 
 
 # --- the PROXY header ---------------------------------------------------------------------------

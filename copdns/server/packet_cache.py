@@ -21,7 +21,7 @@ up and counts in its own loop.
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple, Protocol
+from typing import Final, Protocol
 
 from copdns.dns.cache import CacheEntry
 from copdns.dns.query import Query
@@ -42,12 +42,23 @@ MAX_CLOCK_DRIFT: Final = 1.0  # seconds between both clocks; more is a jump of t
 _FOREVER: Final = float("inf")
 
 
-class LoggedName(NamedTuple):
+@mypyc_attr(acyclic=True)
+class LoggedName:
     """What `Recorder.log_name` needs of a reply."""
 
-    qname: str
-    qtype: int
-    verdict: Verdict
+    __slots__ = ("qname", "qtype", "verdict")
+
+    def __init__(self, qname: str, qtype: int, verdict: Verdict) -> None:
+        self.qname = qname
+        self.qtype = qtype
+        self.verdict = verdict
+
+    def equals(self, other: LoggedName) -> bool:
+        return (
+            self.qname == other.qname
+            and self.qtype == other.qtype
+            and (self.verdict is other.verdict or self.verdict == other.verdict)
+        )
 
 
 class NotesUsage(Protocol):
@@ -122,8 +133,9 @@ class CachedReply:
             self.check_at = other.check_at
         if self.expires == other.expires:
             self.expires = other.expires
-        if self.to_log == other.to_log:
-            self.to_log = other.to_log
+        mine, theirs = self.to_log, other.to_log
+        if mine is not None and theirs is not None and mine.equals(theirs):
+            self.to_log = theirs
 
 
 Replies = dict[bytes, CachedReply]

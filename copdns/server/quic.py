@@ -16,6 +16,7 @@ import logging
 import os
 import socket
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final, NamedTuple, cast
 
@@ -268,7 +269,7 @@ class QuicClient(StreamClient):
         super().__init__(server)
         self._at = at
         address = str(at[0]).partition("%")[0]
-        self.requestor = self.peer = self.requestor._replace(address=address)
+        self.requestor = self.peer = replace(self.requestor, address=address)
         self._ids: set[bytes] = set()
         self._alarm: asyncio.TimerHandle | None = None
         self._alarm_at: float | None = None

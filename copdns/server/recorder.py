@@ -19,7 +19,7 @@ from copdns.policy.decide import Policy, charged_budgets
 from copdns.policy.snapshot import Client
 from copdns.privacy.list_counts import ListCountKind, ListCounts
 from copdns.privacy.own_numbers import COUNTS_ONLY, coarse_verdict, is_own_verdict
-from copdns.privacy.recent_blocks import OwnedDevice, RecentBlocks
+from copdns.privacy.recent_blocks import RecentBlocks
 from copdns.privacy.retention import ROUND_TO, CountKey, LogRow, count_key, log_row, may_log_name
 from copdns.server.limits import Bound
 from copdns.server.metrics import Counters
@@ -73,7 +73,9 @@ class Recorder:
         self._recent = recent
         self._log = log
         self._tallies: dict[TallyKey, Tally] = {}
-        self._last_tallies: dict[Policy, Tally] = {}  # that of each policy's last reply
+        # That of each policy's last block, and of its last other reply.
+        self._last_blocks: dict[Policy, Tally] = {}
+        self._last_tallies: dict[Policy, Tally] = {}
         self._running: list[Tally] = []
         self._flush_all = False  # the next flush hands on every tally
         self._window = 0  # the number of these five minutes ...
@@ -129,12 +131,13 @@ class Recorder:
             return None
         policy = client.policy
         rcode, transport = reply[3] & RCODE, requestor.transport
-        last = self._last_tallies.get(policy)  # most names get the verdict of the one before
+        lasts = self._last_blocks if verdict.action is Action.BLOCK else self._last_tallies
+        last = lasts.get(policy)  # most names are counted as the one before
         if (
             last is not None
-            and last.verdict is verdict
             and last.rcode == rcode
             and last.transport == transport
+            and (last.verdict is verdict or _are_counted_alike(last.verdict, verdict))
         ):
             tally = last
         else:
@@ -151,7 +154,7 @@ class Recorder:
             )
             tally = self._tallies.get(key) or self._new_tally(key, verdict)
             if policy.privacy not in COUNTS_ONLY:  # else `own` may be another one next time
-                self._last_tallies[policy] = tally
+                lasts[policy] = tally
         tally.add()
         client.heard.lately = True
         usage = self.usage_of(policy, query.qname, verdict, now)
@@ -204,6 +207,7 @@ class Recorder:
     def _new_tally(self, key: TallyKey, verdict: Verdict) -> Tally:
         if len(self._tallies) >= MAX_TALLIES:
             self._tallies.clear()  # those that run are handed on all the same
+            self._last_blocks.clear()
             self._last_tallies.clear()
         policy, _, _, _, own, rcode, transport, _ = key
         tally = self._tallies[key] = Tally(
@@ -236,7 +240,7 @@ class Recorder:
         """Put the name in the child's ring and in the log, as far as the privacy mode allows."""
         policy = client.policy
         if verdict.blocks and policy.is_child and client.device:
-            owned = OwnedDevice(client.household, policy.profile, client.device)
+            owned = client.household, policy.profile, client.device
             self._recent.add(owned, qname, verdict, now)
         mode = policy.privacy_at(now)
         if mode is PrivacyMode.OFF or mode is PrivacyMode.COUNTS:
@@ -272,12 +276,13 @@ class Recorder:
             self.log_name(client, logged.qname, logged.qtype, logged.verdict, now)
             cached.noted_in = self._rows_number  # not the rows: a reply may stay for days
         elif logged.verdict.blocks and policy.is_child and client.device:
-            owned = OwnedDevice(client.household, policy.profile, client.device)
+            owned = client.household, policy.profile, client.device
             self._recent.add(owned, logged.qname, logged.verdict, now)
 
     def forget_policies(self) -> None:
         """Drop what refers to policies that are no longer active."""
         self._tallies.clear()
+        self._last_blocks.clear()
         self._last_tallies.clear()
         self._flush_all = True
 
@@ -348,3 +353,13 @@ class Recorder:
         else:
             return
         self.list_counts.add(policy.household, slug, kind, policy.profile, n)
+
+
+def _are_counted_alike(one: Verdict, other: Verdict) -> bool:
+    """Tell whether two verdicts have the same TallyKey, where nothing but them differs."""
+    return (
+        one.action is other.action
+        and one.reason is other.reason
+        and one.category == other.category
+        and (one.list or one.log_only) == (other.list or other.log_only)
+    )

@@ -14,6 +14,7 @@ from __future__ import annotations
 import ssl
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from itertools import islice
 from typing import Final, NamedTuple
 
@@ -221,7 +222,7 @@ class TlsConnection(ClientConnection):
             return False
         self._send_encrypted()
         if self._tls.version() != "TLSv1.3":
-            self.requestor = self.peer = self.peer._replace(is_old_tls=True)
+            self.requestor = self.peer = replace(self.peer, is_old_tls=True)
         asked: str | None = getattr(self._tls, ASKED_NAME, None)
         self.requestor = self.server.secure.tokens.by_name(self.peer, asked)
         self._speaker = self.server.secure.make_speaker(self, self._tls.selected_alpn_protocol())

@@ -7,6 +7,7 @@ where there must be one, take the same work and end the same (docs/encrypted-dns
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final, NamedTuple
 
 from copdns.model.device_tokens import shown_token, token_in_name
@@ -27,7 +28,7 @@ class DeviceTokens(NamedTuple):
     def by_name(self, requestor: Requestor, asked: str | None) -> Requestor:
         """Return who asks, by the server name that was asked for; None for a client without SNI."""
         shown = token_in_name(asked, self.name)
-        return requestor._replace(token=shown_token(shown, tokens_only=self.only))
+        return replace(requestor, token=shown_token(shown, tokens_only=self.only))
 
     def by_path(self, requestor: Requestor, shown: str | None) -> Requestor:
         """Return who asks, by what stands behind the path; None for nothing.
@@ -35,7 +36,7 @@ class DeviceTokens(NamedTuple):
         requestor: as the connection has it.
         """
         token = shown_token(shown, tokens_only=self.only)
-        return requestor if shown is None else requestor._replace(token=token)
+        return requestor if shown is None else replace(requestor, token=token)
 
 
 NO_TOKENS: Final = DeviceTokens()

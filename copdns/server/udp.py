@@ -164,6 +164,8 @@ class UdpServer:
     ) -> None:
         """Answer one datagram by the resolver."""
         address, message = raw[: self._address], raw[self._address :]
+        resolver = self._resolver
+        client: Client | None = None
         if known is None or known.snapshot is not snapshot:
             message, requestor, limits = self._read_requestor(raw, message, snapshot, moment)
             bound = None if limits is None else limits.take(moment.mono, over_udp=True)
@@ -172,7 +174,9 @@ class UdpServer:
                 return
         else:
             requestor = known.requestor
-        reply = self._resolver.answer(message, requestor, moment, self._send_reply, address)
+            if snapshot is resolver.snapshot:  # an earlier query of this batch may have changed it
+                client = known.client
+        reply = resolver.answer(message, requestor, moment, self._send_reply, address, client)
         if reply:
             self._outbox.add(address + reply)
 

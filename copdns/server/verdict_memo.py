@@ -5,9 +5,10 @@ Only those that no clock can change: `server/answer.py` decides the others each 
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from typing import Final
 
 from copdns.dns.query import Query
+from copdns.model.build import mypyc_attr
 from copdns.model.verdict import Verdict
 from copdns.policy.decide import Policy, decide_query
 from copdns.policy.matching import PolicyGroup
@@ -17,15 +18,19 @@ MAX_MEMO_ENTRIES: Final = 16_384
 MAX_MEMO_VERDICTS: Final = 64  # per query; with one more, its older ones are dropped
 
 
-class MemoEntry(NamedTuple):
+@mypyc_attr(acyclic=True)
+class MemoEntry:
     """A parsed query and those of its verdicts that no clock can change.
 
     verdicts: by PolicyGroup if no own rule of the group can cover the name, else by Policy.  In a
         group are the policies of profiles whose settings are equal, whatever own rules they have.
     """
 
-    query: Query
-    verdicts: dict[PolicyGroup | Policy, Verdict]
+    __slots__ = ("query", "verdicts")
+
+    def __init__(self, query: Query) -> None:
+        self.query = query
+        self.verdicts: dict[PolicyGroup | Policy, Verdict] = {}
 
 
 class VerdictMemo:
@@ -57,7 +62,7 @@ class VerdictMemo:
             return
         if len(self._entries) >= MAX_MEMO_ENTRIES:
             self.clear()
-        entry = self._entries[body] = MemoEntry(query, {})
+        entry = self._entries[body] = MemoEntry(query)
         _remember_verdict(entry, policy, verdict)
 
     def decide(self, entry: MemoEntry, policy: Policy, now: float) -> Verdict:

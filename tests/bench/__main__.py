@@ -206,6 +206,8 @@ def _check_quiet(here: Machine) -> int:
 
 
 def _measure(choice: Choice, here: Machine, programs: Programs, folder: Path) -> Result:
+    for build in choice.builds:
+        build.prepare()
     versions = {VARIANTS["lane"].built_by(each).name: each.told() for each in choice.builds}
     looks = quiet.look(here, quiet.LOOK)
     say(quiet.told(looks))

@@ -209,6 +209,18 @@ def test_a_build_that_does_not_run_is_told_before_anything_is_measured(tmp_path:
     assert find_build(ROOT).told().startswith("copdns")
 
 
+def test_a_checkout_is_started_from_bytecode_as_what_is_installed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
+    monkeypatch.delenv("PYTHONPYCACHEPREFIX", raising=False)
+    package = tmp_path / "copdns"
+    package.mkdir()
+    (package / "__init__.py").touch()
+    find_build(tmp_path, "before").prepare()
+    assert [each.suffix for each in (package / "__pycache__").iterdir()] == [".pyc"]
+
+
 def test_a_town_has_its_devices_where_more_questions_come_from() -> None:
     profiles = town()["profiles"]
     places = [place for each in profiles.values() for (place,) in each["devices"].values()]

@@ -24,7 +24,7 @@ from copdns.lists.catalogue import Catalogue
 from copdns.model.household import Household
 from copdns.model.verdict import AnswerDefaults, Requestor
 from copdns.policy.judge import RebindingGuard
-from copdns.policy.snapshot import Sightings, Snapshot
+from copdns.policy.snapshot import Client, Sightings, Snapshot
 from copdns.privacy.recent_blocks import RecentBlocks
 from copdns.server.answer import Resolver, SendReply
 from copdns.server.forwarded import Forwarders
@@ -127,10 +127,16 @@ class CountingResolver(Resolver):
         self.asked = Counter[str]()
 
     def answer(
-        self, message: bytes, asker: Requestor, moment: Moment, send: SendReply, to: Any
+        self,
+        message: bytes,
+        requestor: Requestor,
+        moment: Moment,
+        send_reply: SendReply,
+        reply_to: Any,
+        known: Client | None = None,
     ) -> bytes | None:
-        self.asked[asker.transport] += 1
-        return super().answer(message, asker, moment, send, to)
+        self.asked[requestor.transport] += 1
+        return super().answer(message, requestor, moment, send_reply, reply_to, known)
 
 
 class ToldUpstream(FakeUpstream):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from copdns.model.verdict import Requestor
 from copdns.network.probes import (
     MAX_AGE,
@@ -92,11 +94,10 @@ def test_it_is_forgotten_soon_and_made_up_codes_take_no_room() -> None:
 def test_of_who_shows_a_token_no_address_is_noted() -> None:
     """It may be where the other parent lives."""
     probes, home = Probes(), Home()
-    client = home.resolver.snapshot.identify(Requestor("192.0.2.8", "192.0.2.8", "udp"))._replace(
-        device="mia-phone"
-    )
+    asker = Requestor("192.0.2.8", "192.0.2.8", "udp")
+    client = replace(home.resolver.snapshot.identify(asker), device="mia-phone")
     away = Requestor("192.0.2.250", "203.0.113.7", "tls", token="x")
     probes.note_query(probe_names(CODE)[0], away, client, NOW)
-    unknown = client._replace(device="")
+    unknown = replace(client, device="")
     probes.note_query(probe_names(CODE)[1], away, unknown, NOW)
     assert [each.address for each in probes.sightings(CODE, NOW)] == ["192.0.2.250"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import dns.message
@@ -42,7 +43,7 @@ def begin(
 def ask(
     home: Home, name: str, qtype: int = SVCB, *, listener: str = HERE, flags: int = 0x0100
 ) -> dns.message.Message:
-    who = asker("mia")._replace(listener=listener)
+    who = replace(asker("mia"), listener=listener)
     reply = home.send(query(name, qtype, flags=flags), who)
     assert reply is not None
     return dns.message.from_wire(reply)
@@ -169,7 +170,7 @@ def test_no_token_is_ever_told() -> None:
 def test_a_stranger_is_told_nothing() -> None:
     home = begin()
     for name, qtype in [("_dns.resolver.arpa", SVCB), ("resolver.arpa", RESINFO)]:
-        reply = home.send(query(name, qtype), asker(BO)._replace(listener=HERE))
+        reply = home.send(query(name, qtype), replace(asker(BO), listener=HERE))
         assert reply is not None
         assert dns.message.from_wire(reply).rcode() == 5
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from ipaddress import ip_network
 
 import dns.edns
@@ -270,7 +271,7 @@ def test_a_header_is_taken_off_and_names_who_asks() -> None:
     forwarder = Forwarder(HERE, proxy=True)
     found, asker = unwrap(proxied("192.0.2.15") + query(), ROUTER, forwarder)
     assert found == query()
-    assert asker == ROUTER._replace(address="192.0.2.15")
+    assert asker == replace(ROUTER, address="192.0.2.15")
 
 
 @pytest.mark.parametrize("head", [b"", own()])
@@ -293,9 +294,9 @@ def test_a_forwarder_is_believed_in_what_it_may_say_and_no_more() -> None:
     assert unwrap(wire, ROUTER, nothing) == (wire, ROUTER)
     assert with_edns_device(ROUTER, nothing, said) == ROUTER
     assert with_edns_device(ROUTER, Forwarder(HERE, proxy=True), said) == ROUTER
-    assert with_edns_device(ROUTER, Forwarder(HERE, mac=True), said) == ROUTER._replace(mac=MAC)
+    assert with_edns_device(ROUTER, Forwarder(HERE, mac=True), said) == replace(ROUTER, mac=MAC)
     by_subnet = with_edns_device(ROUTER, Forwarder(HERE, subnet=True), said)
-    assert by_subnet == ROUTER._replace(address="192.0.2.8")
+    assert by_subnet == replace(ROUTER, address="192.0.2.8")
 
 
 def test_an_address_in_the_query_is_nearer_to_the_device_than_one_before_it() -> None:

@@ -238,7 +238,7 @@ class Doubting(Snapshot):
 
     def identify(self, asker: Requestor) -> Client:
         client = super().identify(asker)
-        return client._replace(is_certain=asker.address == TABLET)
+        return replace(client, is_certain=asker.address == TABLET)
 
 
 def test_a_client_that_may_be_somebody_else_is_looked_at_each_time(make: Make) -> None:

@@ -132,6 +132,24 @@ def test_verdicts_that_counts_cannot_tell_apart_are_tallied_together() -> None:
     assert sorted(each.count for each in desk.recorder._tallies.values()) == [1, 2]
 
 
+def test_verdicts_that_counts_tell_apart_are_tallied_apart_in_any_order() -> None:
+    desk, of = Desk(), mode(PrivacyMode.BLOCKED)
+    kinds = [
+        BLOCKED,
+        replace(BLOCKED, category="gambling"),
+        replace(BLOCKED, reason=Reason.SERVICE),
+        replace(BLOCKED, list="another-list"),
+        ALLOWED,
+        replace(ALLOWED, log_only="boards"),
+    ]
+    for each in (*kinds, *kinds, *reversed(kinds)):
+        desk.tell(replace(each, rule="a.example"), of)
+        desk.tell(each, of, rcode=3)
+    counts = {key[1:]: each.count for key, each in desk.recorder._tallies.items()}
+    assert len(counts) == 2 * len(kinds)
+    assert {*counts.values()} == {3}
+
+
 @pytest.mark.parametrize(
     ("privacy", "rows", "counts"),
     [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import dns.edns
@@ -48,7 +49,7 @@ def house(*, more: Any = None, upstream: FakeUpstream | None = None, **structure
 def ask(
     home: Home, name: str = GAMES, wish: bytes = WISH, over: str = "tls", **more: Any
 ) -> dns.message.Message:
-    who = asker("mia", over)._replace(is_old_tls=more.pop("is_old_tls", False))
+    who = replace(asker("mia", over), is_old_tls=more.pop("is_old_tls", False))
     reply = home.send(query(name, opt=opt(wish, **more)), who)
     assert reply is not None
     return dns.message.from_wire(reply)

@@ -30,7 +30,7 @@ SAYING = {
     ("copdns/list_files/unpack.py", "_error_text"),
     ("copdns/list_files/copies.py", "write_error"),
     ("copdns/lists/drafts.py", "_placement_error"),
-    ("copdns/list_files/load.py", "read_text"),
+    ("copdns/list_files/list_text.py", "read_text"),
 }
 # What a FetchError may be given besides a text of its own: what one of those functions returned.
 RETURNED = {
