@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import dns.flags
 import pytest
+from hpack import Decoder
 
+from copdns.server.doh import HeadEncoder
 from tests.unit.messages import ID, message, parsed, query
 from tests.unit.server.test_doh import (
     PATH,
@@ -102,3 +104,21 @@ async def test_another_method_is_told_which_there_are(here: Desk, method: str) -
     own = await browser(here)
     response = await own.response(own.ask(method, PATH))
     assert (response.status, response.headers["allow"]) == (405, "GET, POST")
+
+
+@pytest.mark.parametrize("size", [0, 4096])
+def test_headers_are_encoded_so_that_a_client_needs_nothing_that_came_before(size: int) -> None:
+    encoder = HeadEncoder()
+    encoder.header_table_size = size  # as a client may set it
+    for length in (48, 468, 48):
+        headers = [
+            (b":status", b"200"),
+            (b"content-type", b"application/dns-message"),
+            (b"content-length", b"%d" % length),
+            (b"cache-control", b"private, max-age=10"),
+        ]
+        octets = encoder.encode(headers)
+        decoder = Decoder()
+        decoder.max_allowed_table_size = size  # it must hear of less
+        assert decoder.decode(octets, raw=True) == headers
+        assert octets == HeadEncoder().encode(headers)
