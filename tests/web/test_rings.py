@@ -7,13 +7,18 @@ from tests.running import Program
 from tests.web.browsing import PHONE, Browsers
 from tests.web.pages import DOOR, pair
 
-# Of each that is chosen: what lies topmost at its middle, its ground, and that of its card.
+# Of each that is chosen: what lies topmost at its middle, its ground, that of its card, and by how
+# many pixels its letters reach out of it.
 LIES_THERE = """(all) => all.map((each) => {
     each.scrollIntoView({ block: 'center' });
     const box = each.getBoundingClientRect();
     const [x, y] = [box.left + box.width / 2, box.top + box.height / 2];
     const ground = (one) => getComputedStyle(one).backgroundColor;
-    return [document.elementFromPoint(x, y).localName, ground(each), ground(each.closest('.card'))];
+    const letters = document.createRange();
+    letters.selectNodeContents(each);
+    const out = letters.getBoundingClientRect().height - box.height;
+    const topmost = document.elementFromPoint(x, y).localName;
+    return [topmost, ground(each), ground(each.closest('.card')), out];
 })"""
 
 
@@ -25,5 +30,5 @@ def test_the_words_in_a_ring_lie_on_the_colour_of_the_card(
     pair(mia, program)
     mia.open(DOOR)
     words = mia.page.locator(".ring b, .ring small").evaluate_all(LIES_THERE)
-    assert [topmost for topmost, _, _ in words] == ["b", "small"]
-    assert all(ground == card for _, ground, card in words)
+    assert [topmost for topmost, *_ in words] == ["b", "small"]
+    assert all(ground == card and out <= 0 for _, ground, card, out in words)
