@@ -123,15 +123,21 @@ MEASURING = (
 )
 
 
-# The files that take longest, which are begun with, so that in the end none is left to one process
-# while others have nothing to do.  The last ones are those that take a second or two each.
+# The files that take longest, by how long, which are begun with, so that in the end none is left to
+# one process while others have nothing to do.  Some of them wait more than they work.  The last
+# ones are those that take a second or two each.
 LONG = (
     "tests/web/test_pages.py",
-    "tests/web/test_flow_appeal.py",
-    "tests/e2e/test_oracle.py",
-    "tests/web/test_api_attacked.py",
     "tests/e2e/test_damage.py",
+    "tests/web/test_flow_appeal.py",
+    "tests/web/test_api_attacked.py",
+    "tests/faults/test_upstreams.py",
+    "tests/e2e/test_oracle.py",
+    "tests/unit/cli/test_update.py",
     "tests/unit/list_files/test_fetch.py",
+    "tests/e2e/test_compiling.py",
+    "tests/web/test_strangers.py",
+    "tests/web/test_step_up.py",
 )
 SHORT = "tests/unit/"
 

@@ -50,6 +50,7 @@ class Wanted(NamedTuple):
 def main() -> None:
     import_all()
     read_languages()
+    read_lists()
     take_compiled_templates()
     gc.collect()
     gc.freeze()  # a search for garbage in a child would write to, and so copy, what is shared
@@ -73,6 +74,14 @@ def read_languages() -> None:
 
     for language in LANGUAGES:
         phrases_in(language)
+
+
+def read_lists() -> None:
+    """Read the lists that the program comes with, as every start and most commands do: a third of
+    their work.  Their files stay read until a program has its own lists in force."""
+    from copdns.list_files.load import load_catalogue
+
+    load_catalogue(())
 
 
 def serve(requests: socket.socket) -> Wanted | None:

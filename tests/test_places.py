@@ -28,6 +28,7 @@ from copdns.server.structured_errors import _SUB_ERRORS
 from copdns.settings.lists import _NEVER_LOG_ONLY
 from copdns.words.child import _FOR_ADULTS, SIMPLE_NAMES
 from copdns.words.desk import CATEGORIES
+from tests.conftest import LONG, MEASURING, ROAD
 from tests.household import MIA, policy
 from tests.test_house import ROOT
 
@@ -198,3 +199,11 @@ def test_the_page_and_the_log_name_the_settings_that_only_a_restart_changes() ->
     assert {*re.findall(r"`([\w.]+)`", told[1])} | TCP_LIMITS == set(fixed())
     log = (ROOT / "copdns" / "app" / "app.py").read_text()
     assert "changes to ports, TCP limits, encrypted, web and data take effect" in log
+
+
+# --- tests ----------------------------------------------------------------------------------------
+
+
+def test_files_of_tests_that_have_a_place_in_the_order_are_there() -> None:
+    """One that was renamed would be begun with last, or measure while others run."""
+    assert [each for each in (*LONG, *MEASURING, ROAD) if not (ROOT / each).is_file()] == []

@@ -102,7 +102,7 @@ def oracle(query: Message) -> Message:
     return reply
 
 
-@lru_cache(maxsize=4096)  # asked over UDP, then over TCP
+@lru_cache(maxsize=16_384)  # what a run asks: for everybody, over UDP, then over TCP
 def _said(name: Name, rtype: RdataType, do: bool, cd: bool) -> Said:
     lot = _lot(name, "kind")
     kind = lot.choices([*KINDS], [*KINDS.values()])[0]

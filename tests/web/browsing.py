@@ -320,9 +320,6 @@ def violations(
 
     only, without: ids of rules, for a page that was looked at already in other colours or words.
     """
-    assert device.scripts, "axe is a script itself: look at the page with scripts on"
-    from axe_playwright_python.sync_playwright import Axe
-
     # Style sheets are fetched again for an experimental rule only.
     options: dict[str, object] = {"resultTypes": ["violations"], "preload": False}
     if only:
@@ -330,12 +327,25 @@ def violations(
     else:
         left_out = {rule: {"enabled": False} for rule in without}
         options["rules"] = {"target-size": {"enabled": True}, **left_out}
-    found = device.page.evaluate(_LOOK, options)
+    return lines_of(ask_axe(device, _LOOK, options))
+
+
+def ask_axe(device: Device, question: str, argument: object) -> Any:
+    """Return what a JavaScript function says that asks axe-core; null where that is missing."""
+    assert device.scripts, "axe is a script itself: look at the page with scripts on"
+    from axe_playwright_python.sync_playwright import Axe
+
+    found = device.page.evaluate(question, argument)
     if found is None:  # half a megabyte of script, which no page brings along
         script = Axe().axe_script
         device.page.evaluate(script)
         device.page.context.add_init_script(script)  # in pages to come: sent once for all
-        found = device.page.evaluate(_LOOK, options)
+        found = device.page.evaluate(question, argument)
+    return found
+
+
+def lines_of(found: Any) -> list[str]:
+    """Return axe-core's violations as text, a line each."""
     return [
         f"{rule['id']} ({rule['impact']}): {rule['help']}: {node['target']} {node['html'][:200]}"
         for rule in found

@@ -17,6 +17,8 @@ from copdns.web.child import help as help_pages
 from copdns.web.languages import phrases_in
 from copdns.words.phrases import Phrases
 from tests.test_words import ROOT, collected, is_wanted
+from tests.web.pages import CHILD
+from tests.web.pages import PAGES as EVERY_PAGE
 from tests.web.site import HTML, Client, Site
 from tests.web.test_the_child_sees import fill, house
 
@@ -26,8 +28,20 @@ PAGES = (
     *("/app", "/offline", "/offline/empty", "/device/setup", "/device/test"),
     "/device/test/k7qf2m9d",
     *("/check", "/check?name=markrule.example", "/check?name=games.example", "/protection"),
+    "/protection/k7qf2m9d",
     *("/ask", "/ask?name=markrule.example", "/ask?about=minutes&budget=mia-day"),
 )
+
+
+def test_no_page_of_a_child_is_left_out() -> None:
+    """But the one of a block, whose code is made when something is blocked."""
+    read = {path.partition("?")[0] for path in (*PAGES, "/ask/an-appeal")}
+    routes = {page.route for page in EVERY_PAGE if {*page.who} & {*CHILD}}
+    forms = {route: re.sub(r"\{\w+\}", "[^/]+", route) for route in routes}
+    left_out = {
+        route for route, form in forms.items() if not any(re.fullmatch(form, p) for p in read)
+    }
+    assert left_out == {"/why/{code}"}
 
 
 class Listening(NullTranslations):

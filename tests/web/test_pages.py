@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,7 +15,7 @@ from copdns.web.routes import ROUTES
 from copdns.words.phrases import DESK_LANGUAGES, LANGUAGES
 from tests.e2e.house import ROOT
 from tests.running import Program
-from tests.web.browsing import COLOURS, DESK, PHONE, Browsers, Device, violations
+from tests.web.browsing import DESK, PHONE, Browsers, Device
 from tests.web.pages import (
     CHILD,
     DEVICES,
@@ -32,6 +32,7 @@ from tests.web.pages import (
     take_screenshots,
     walk,
 )
+from tests.web.sparing import Colours, shape, violations_in
 from tests.web.style import style_page
 
 
@@ -79,51 +80,85 @@ def family(
         yield program, request.param
 
 
+# For what is the same for every age.
+ONCE = pytest.mark.parametrize("family", ["7-9"], indirect=True)
+
+
+OF_THE_DESK = sorted(set(DESK_LANGUAGES) - {look.language for look in LOOKS})
+OTHERS = sorted(set(LANGUAGES) - {look.language for look in LOOKS})
+
+
 @pytest.mark.parametrize("language", sorted({each.language for each in LOOKS}))
 def test_every_page_is_right_in_every_look(
     browsers: Browsers, family: tuple[Program, str], language: str
 ) -> None:
     """On a phone by day; then, of the same page, by night what is different there, its colours, and
-    on a wide screen the rest, since no colour depends on the width.  Colours in one language."""
+    on a wide screen the rest, since no colour depends on the width.  Colours in one language; from
+    that one, each page in the languages that have no look of their own, too."""
     program, band = family
-    has_colours = language == "en"
+    is_first = language == "en"
+    by_day, by_night = Colours(), Colours()
     wrong = []
     for who in (each for each in Who if DEVICES[each][1] == band):
         if who in GUARDIAN and language not in DESK_LANGUAGES:
             continue  # the desk comes in English there, and that is another look
         for page, device in walk(browsers, program, who, Look("phone", "light", language)):
-            found = faults(device, has_colours=has_colours)
+            found = faults(device)
             if not page.called.startswith("unfolded"):
                 found += too_long(device)
-            if has_colours:
-                found += [f"at night: {each}" for each in night_faults(device)]
-            found += [f"on a wide screen: {each}" for each in wide_faults(device)]
+            if is_first:
+                found += by_day.violations(device)
+                found += [f"at night: {each}" for each in night_faults(device, by_night)]
+            known = shape(device)
+            found += [f"on a wide screen: {each}" for each in wide_faults(device, known)]
+            if is_first and not page.called:
+                found += faults_in(device, OF_THE_DESK if who in GUARDIAN else OTHERS, known)
             wrong += [f"{page.name} for {who}: {each}" for each in found]
     assert not wrong, "\n".join(["", *wrong])
 
 
+def faults_in(device: Device, languages: list[str], known: str) -> list[str]:
+    """Return what is wrong with the page that is open, in these languages; known: as for `faults`.
+
+    In one browser that is told to speak each.
+    """
+    wrong = []
+    for language in languages:
+        speak(device, language)
+        wrong += [f"in {language}: {each}" for each in faults(device, known) + too_long(device)]
+    device.page.context.clear_cookies(name=LANGUAGE)
+    return wrong
+
+
 MOST_SCREENS = 4
 FOLDS = 2  # at least, so that it is the sections that fold
-# News come and go, and stand on each page: what a page is like without them.
-HEIGHT = """() => {
+# How many screens high a page is without news, which come and go and stand on each page; and
+# whether it folds, is searched, or has its button in sight.  In one go: a call of Playwright's for
+# each would take longer than all of them.
+HEIGHT = """(folds) => {
     const news = [...document.querySelectorAll("#known-by, .done, .undo")];
     const high = news.reduce((sum, each) => sum + each.offsetHeight, 0);
-    return (document.documentElement.scrollHeight - high) / innerHeight;
+    const main = document.querySelector("main");
+    const all = (selector) => main ? main.querySelectorAll(selector).length : 0;
+    return {
+        screens: (document.documentElement.scrollHeight - high) / innerHeight,
+        helped: all("details:not(#known-by, .undo)") >= folds || all("[role=search], .save") > 0,
+    };
 }"""
 
 
 def too_long(device: Device) -> list[str]:
     """Return a complaint where the page that is open goes on and on, and nothing in it folds, is
     searched, or has its button in sight."""
-    screens = device.page.evaluate(HEIGHT)
     if device.page.url.endswith("/bad"):  # nobody in need has to find what folds
         return []
-    main = device.page.locator("main")
-    folds = main.locator("details:not(#known-by, .undo)").count() >= FOLDS
-    helped = folds or main.locator("[role=search], .save").count()
-    return [f"{screens:.2f} screens long"] if screens > MOST_SCREENS and not helped else []
+    height = device.page.evaluate(HEIGHT, FOLDS)
+    if height["helped"] or height["screens"] <= MOST_SCREENS:
+        return []
+    return [f"{height['screens']:.2f} screens long"]
 
 
+@ONCE
 def test_a_page_that_goes_on_and_on_is_told(
     browsers: Browsers, family: tuple[Program, str]
 ) -> None:
@@ -140,16 +175,18 @@ def test_a_page_that_goes_on_and_on_is_told(
     assert too_long(device) == []
 
 
-def wide_faults(device: Device) -> list[str]:
-    """Return what is wrong with the page that is open where the screen is wide."""
+def wide_faults(device: Device, known: str = "") -> list[str]:
+    """Return what is wrong with the page that is open where the screen is wide; known: as for
+    `faults`."""
     phone = device.page.viewport_size
     assert phone is not None
     device.page.set_viewport_size({"width": DESK.width, "height": DESK.height})
-    found = faults(device, has_colours=False)
+    found = faults(device, known)
     device.page.set_viewport_size(phone)
     return found
 
 
+@ONCE
 def test_what_does_not_fit_on_a_wide_screen_is_told(
     browsers: Browsers, family: tuple[Program, str]
 ) -> None:
@@ -187,14 +224,15 @@ def colours_by_width(style: str) -> list[str]:
     return found
 
 
-def night_faults(device: Device) -> list[str]:
+def night_faults(device: Device, seen: Colours) -> list[str]:
     """Return what is wrong with the colours of the page that is open, where the screen is dark."""
     device.page.emulate_media(color_scheme="dark")
-    found = violations(device, only=COLOURS)
+    found = seen.violations(device)
     device.page.emulate_media(color_scheme="light")
     return found
 
 
+@ONCE
 def test_what_cannot_be_read_at_night_is_told(
     browsers: Browsers, family: tuple[Program, str]
 ) -> None:
@@ -202,52 +240,17 @@ def test_what_cannot_be_read_at_night_is_told(
     device.open("http://copdns.home.arpa/help")
     black = "@media (prefers-color-scheme: dark) { p { color: #222; background: #000 } }"
     device.page.evaluate("rule => document.styleSheets[0].insertRule(rule)", black)
-    assert faults(device) == []
-    assert any(each.startswith("color-contrast") for each in night_faults(device))
+    assert Colours().violations(device) == []
+    assert any(each.startswith("color-contrast") for each in night_faults(device, Colours()))
 
 
-OF_THE_DESK = sorted(set(DESK_LANGUAGES) - {look.language for look in LOOKS})
-OTHERS = sorted(set(LANGUAGES) - {look.language for look in LOOKS})
+def faults(device: Device, known: str = "") -> list[str]:
+    """Return what is wrong with the page that is open, but for its colours, which are the same in
+    every language.
 
-
-def test_every_page_of_a_child_is_right_in_every_language(
-    browsers: Browsers, family: tuple[Program, str]
-) -> None:
-    """In the languages that have no look of their own, too."""
-    wrong = faults_in(browsers, family, CHILD, OTHERS)
-    assert not wrong, "\n".join(["", *wrong])
-
-
-def test_every_page_of_the_desk_is_right_in_its_other_languages(
-    browsers: Browsers, family: tuple[Program, str]
-) -> None:
-    wrong = faults_in(browsers, family, GUARDIAN, OF_THE_DESK)
-    assert not wrong, "\n".join(["", *wrong])
-
-
-def faults_in(
-    browsers: Browsers, family: tuple[Program, str], people: Iterable[Who], languages: list[str]
-) -> list[str]:
-    """Return what is wrong with the pages of people, in one browser that is told to speak these
-    languages."""
-    program, band = family
-    wrong = []
-    for who in (each for each in people if DEVICES[each][1] == band):
-        for page, device in walk(browsers, program, who, Look("phone", "light", "en"), PAGES):
-            for language in languages:
-                speak(device, language)
-                found = faults(device, has_colours=False) + too_long(device)
-                wrong += [f"{page.route} for {who} in {language}: {each}" for each in found]
-            device.page.context.clear_cookies(name=LANGUAGE)
-    return wrong
-
-
-def faults(device: Device, *, has_colours: bool = True) -> list[str]:
-    """Return what is wrong with the page that is open.
-
-    has_colours: look at its colours, too, which are the same in every language.
+    known: its shape in a language, and on a screen, in which it was looked at.
     """
-    found = violations(device, without=() if has_colours else COLOURS) + device.complaints
+    found = violations_in(device, known) + device.complaints
     if device.too_wide > 0:
         found.append(f"{device.too_wide} pixels wider than the screen")
     device.complaints.clear()
@@ -259,10 +262,11 @@ def speak(device: Device, language: str) -> None:
     chosen = {"name": LANGUAGE, "value": language, "url": device.page.url}
     device.page.context.add_cookies([chosen])  # type: ignore[list-item]  # a TypedDict
     device.reload()
-    told = device.page.locator("html").get_attribute("lang") or ""
+    told = str(device.page.evaluate("document.documentElement.lang"))
     assert told.partition("-")[0] == language
 
 
+@ONCE
 @pytest.mark.parametrize("language", ["en", "ar"])
 def test_each_part_is_right_in_every_look(
     browsers: Browsers, family: tuple[Program, str], language: str
@@ -272,10 +276,12 @@ def test_each_part_is_right_in_every_look(
     page = style_page(language)
     device.page.route("**/style", lambda route: route.fulfill(body=page, content_type="text/html"))
     device.open("http://copdns.home.arpa/style")
-    found = [*faults(device), *night_faults(device), *wide_faults(device)]
+    found = [*faults(device), *Colours().violations(device)]
+    found += [*night_faults(device, Colours()), *wide_faults(device)]
     assert not found, "\n".join(["", *found])
 
 
+@ONCE
 def test_paper_is_white_where_the_screen_is_dark(
     browsers: Browsers, family: tuple[Program, str]
 ) -> None:

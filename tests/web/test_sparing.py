@@ -1,0 +1,149 @@
+"""What a page is not judged for twice is what was judged already, and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.web.browsing import Device, violations
+from tests.web.proxy import Way
+from tests.web.sparing import Colours, shape, violations_in
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
+PAGE = """<!doctype html><html lang="{language}"><title>{title}</title>
+<style>
+body {{ background: #fff; color: #111 }} .pale {{ color: #ccc }} .grey {{ background: #333 }}
+.faint {{ opacity: 0.3 }} .over {{ position: relative; top: -3rem; background: #222 }}
+a {{ color: #00c }} .small {{ display: inline-block; width: 9px; height: 9px; overflow: hidden }}
+</style>
+<main><h1>{title}</h1>{main}</main>"""
+
+
+@pytest.fixture
+def device(chromium: Browser) -> Iterator[Device]:
+    with closing(chromium.new_page()) as page:
+        yield Device(page, Way(None, "", {}, 0))  # type: ignore[arg-type]  # it goes nowhere
+
+
+def show(device: Device, main: str, title: str = "Games", language: str = "en") -> Device:
+    device.page.set_content(PAGE.format(main=main, title=title, language=language))
+    return device
+
+
+def rules(found: list[str]) -> set[str]:
+    return {each.partition(" ")[0] for each in found}
+
+
+# --- colours --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "<p class=pale>Chess</p>",
+        "<div class=grey><p>Chess</p></div>",
+        "<p class=faint>Chess</p>",
+        "<div class=faint><div><p>Chess</p></div></div>",
+        "<p class=over>Chess</p>",
+        "<p><b class=pale>Chess</b> and more</p>",
+        "<p>Play <a href=/chess style='text-decoration: none; color: #333'>chess</a> and more</p>",
+        "<input value=chess class=pale aria-label=Chess>",
+    ],
+)
+def test_a_text_that_cannot_be_read_is_told_after_one_that_can(device: Device, text: str) -> None:
+    seen = Colours()
+    readable = "<p>Chess</p><p>Play <a href=/chess>chess</a></p><input aria-label=Go value=go>"
+    assert seen.violations(show(device, readable)) == []
+    found = seen.violations(show(device, readable + text))
+    assert found
+    assert found == violations(device, only=("color-contrast", "link-in-text-block"))
+
+
+def test_what_was_found_right_is_not_judged_again(device: Device) -> None:
+    seen = Colours()
+    assert seen.violations(show(device, "<p>Chess</p>")) == []
+    known = len(seen)
+    assert known == 2  # the heading and the paragraph
+    assert seen.violations(show(device, "<p>Go</p><p>Whist</p>", "Board games")) == []
+    assert len(seen) == known
+    device.page.evaluate("void (axe.run = () => { throw Error('it was judged') })")
+    assert seen.violations(device) == []
+
+
+def test_what_was_found_wrong_is_told_each_time(device: Device) -> None:
+    seen = Colours()
+    for text in ("Chess", "Go"):
+        (found,) = seen.violations(show(device, f"<p class=pale>{text}</p>"))
+        assert text in found
+
+
+def test_what_axe_core_is_not_sure_of_is_not_taken_for_right(device: Device) -> None:
+    """It cannot tell colours where one thing lies over another, or over a picture."""
+    seen = Colours()
+    above = "<div style='background-image: linear-gradient(#fff, #000)'>{}</div>"
+    assert seen.violations(show(device, above.format("<p>Chess</p>"))) == []
+    assert len(seen) == 1  # the heading
+
+
+def test_what_cannot_be_seen_says_nothing_of_what_can(device: Device) -> None:
+    seen = Colours()
+    pale = "<p class=pale {}>Chess</p>"
+    assert seen.violations(show(device, pale.format("hidden"))) == []
+    away = pale.format("style='position: absolute; left: -999px'")
+    assert seen.violations(show(device, away)) == []
+    assert seen.violations(show(device, pale.format(""))) != []
+
+
+# --- words ----------------------------------------------------------------------------------------
+
+FORM = "<form><label>{} <input name=chess></label><button>{}</button></form>"
+
+
+def test_a_page_has_one_shape_in_every_language(device: Device) -> None:
+    english = shape(show(device, FORM.format("Game", "Send")))
+    assert shape(show(device, FORM.format("Jeu", "Envoyer"), "Jeux", "fr")) == english
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        FORM.format("Jeu", ""),
+        FORM.format("", "Envoyer"),
+        FORM.format("<b>Jeu</b>", "Envoyer"),
+        FORM.format("Jeu", "Envoyer").replace("chess", "go"),
+        FORM.format("Jeu", "Envoyer").replace("<button", "<button aria-hiden=true"),
+        FORM.format("Jeu", "Envoyer").replace("<button", "<button aria-label=' '"),
+        FORM.format("Jeu", "Envoyer").replace("<button", "<button style='display: none'"),
+    ],
+)
+def test_what_differs_in_more_than_words_has_another_shape(device: Device, form: str) -> None:
+    english = shape(show(device, FORM.format("Game", "Send")))
+    assert shape(show(device, form, "Jeux", "fr")) != english
+
+
+def test_a_page_of_another_shape_is_judged_by_all_rules(device: Device) -> None:
+    english = shape(show(device, FORM.format("Game", "Send")))
+    wrong = FORM.format("Jeu", "Envoyer").replace("<button", "<button aria-hiden=true")
+    assert rules(violations_in(show(device, wrong), english)) == {"aria-valid-attr"}
+
+
+@pytest.mark.parametrize(
+    ("wrong", "language", "rule"),
+    [
+        ("Spiel", "xx", "html-lang-valid"),
+        ("<a class=small href=/a>a</a><a class=small href=/b>b</a>", "fr", "target-size"),
+        ("<nav aria-label=Jeu>a</nav><nav aria-label=Jeu>b</nav>", "fr", "landmark-unique"),
+        ("<img src=data: width=50 alt=Jeu> Jeu", "fr", "image-redundant-alt"),
+    ],
+)
+def test_what_words_and_their_place_can_spoil_is_judged_in_each_language(
+    device: Device, wrong: str, language: str, rule: str
+) -> None:
+    """Of a page that would be right with other words."""
+    show(device, f"<button>{wrong}</button>" if "<img" in wrong else wrong, language=language)
+    assert rules(violations_in(device, shape(device))) == {rule}
