@@ -37,6 +37,7 @@ from aioquic.quic.packet import (
     pull_quic_header,
 )
 from aioquic.quic.retry import QuicRetryTokenHandler
+from aioquic.tls import pull_client_hello
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
@@ -52,6 +53,7 @@ from copdns.server.quic_streams import (
     Streams,
 )
 from copdns.server.tls import DONE, HANDSHAKE, REFUSED, Handshakes
+from copdns.server.tokens import NO_TOKENS, DeviceTokens
 from copdns.server.udp import bind_socket
 from copdns.time.clock import Moment
 
@@ -62,6 +64,7 @@ RETRY_FROM: Final = 8
 
 _CID_SIZE: Final = 8  # octets of the connection ids that are ours
 _KEY_END: Final = b"PRIVATE KEY-----"
+_HANDLE_HELLO: Final = "_server_handle_hello"  # a method of aioquic's TLS context
 
 # It logs each mistake of a client as a warning.
 logging.getLogger("quic").setLevel(logging.CRITICAL)
@@ -70,7 +73,7 @@ logging.getLogger("quic").setLevel(logging.CRITICAL)
 class QuicPort(NamedTuple):
     """What is spoken on a UDP port, at every address.
 
-    over, name, setting: as of `SecurePort`.
+    over, name, setting, tokens: as of `SecurePort`.
     configuration: returns how a connection that begins now is encrypted.
     """
 
@@ -80,6 +83,7 @@ class QuicPort(NamedTuple):
     setting: str
     configuration: Callable[[], QuicConfiguration]
     limits: StreamLimits
+    tokens: DeviceTokens = NO_TOKENS
 
     def make_server(
         self,
@@ -191,7 +195,7 @@ class QuicServer(Server, asyncio.DatagramProtocol):
     def _welcome(self, header: QuicHeader, peer: tuple[Any, ...]) -> QuicClient | None:
         """Return a new connection for a first packet; None for one that gets none, or not yet."""
         client = QuicClient(self, peer)
-        if not self.resolver.snapshot.identify(client.peer).household:
+        if not self._is_served(client):
             self.handshakes.counts[REFUSED] += 1
             return None
         configuration = self.port.configuration()
@@ -218,7 +222,7 @@ class QuicServer(Server, asyncio.DatagramProtocol):
             self.handshakes.counts[REFUSED] += 1
             return None
         client.begin_with(
-            QuicConnection(
+            NamedConnection(
                 configuration=configuration,
                 original_destination_connection_id=first,
                 retry_source_connection_id=retried,
@@ -226,6 +230,12 @@ class QuicServer(Server, asyncio.DatagramProtocol):
             header.destination_cid,
         )
         return client
+
+    def _is_served(self, client: QuicClient) -> bool:
+        """Whether someone at this address is served, as far as the address alone can say."""
+        if self.port.tokens.only:
+            return True
+        return bool(self.resolver.snapshot.identify(client.peer).household)
 
     def _ask_for_token(self, header: QuicHeader, peer: tuple[Any, ...]) -> None:
         """Have a client come again with what is sent to its address; nothing is kept of it."""
@@ -258,6 +268,30 @@ class QuicServer(Server, asyncio.DatagramProtocol):
         return chosen
 
 
+class NamedConnection(QuicConnection):
+    """A connection that keeps for which name its client asks (SNI, RFC 6066 section 3).
+
+    aioquic reads it in its handshake and tells nobody.  So each TLS context gets a look at the
+    client's first message, by aioquic's own reader, before aioquic itself handles it.  Neither
+    `_initialize` nor _HANDLE_HELLO is part of its interface: tests/unit/server/test_quic_tokens.py
+    tells when a version has changed them, with which a public listener serves nobody.
+    """
+
+    asked_name: str | None = None
+
+    def _initialize(self, peer_cid: bytes) -> None:
+        super()._initialize(peer_cid)
+        handle_hello = getattr(self.tls, _HANDLE_HELLO)
+
+        def note_name(message: Buffer, *outgoing: Buffer) -> None:
+            begin = message.tell()
+            self.asked_name = pull_client_hello(message).server_name
+            message.seek(begin)
+            handle_hello(message, *outgoing)
+
+        setattr(self.tls, _HANDLE_HELLO, note_name)
+
+
 class QuicClient(StreamClient):
     """One client's connection."""
 
@@ -274,7 +308,7 @@ class QuicClient(StreamClient):
         self._alarm_at: float | None = None
         self._is_over = False
 
-    def begin_with(self, quic: QuicConnection, first_id: bytes) -> None:
+    def begin_with(self, quic: NamedConnection, first_id: bytes) -> None:
         """Wait for a handshake.  first_id: the connection id of the packet that began it."""
         self._quic = quic
         self._streams = Streams(self, quic)
@@ -326,7 +360,10 @@ class QuicClient(StreamClient):
         elif isinstance(event, HandshakeCompleted):
             self.server.handshakes.under_way.remove(self)
             self.server.handshakes.counts[DONE] += 1
+            self.requestor = self.server.port.tokens.by_name(self.peer, self._quic.asked_name)
             self.begin()
+            if self.admit(self.requestor) is None:
+                self.drop()  # before any query is read
         elif isinstance(event, ConnectionTerminated):
             self._forget()
 

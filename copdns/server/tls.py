@@ -30,7 +30,7 @@ from copdns.server.connection import (
 from copdns.server.limits import TokenBucket
 from copdns.server.messages import Messages
 from copdns.server.places import Places, client_of
-from copdns.server.tokens import NO_TOKENS, DeviceTokens, is_refused
+from copdns.server.tokens import NO_TOKENS, DeviceTokens
 from copdns.time.clock import Moment
 
 HANDSHAKE: Final = 5.0  # seconds for a handshake; a phone with a bad connection needs one or two
@@ -199,14 +199,7 @@ class TlsConnection(ClientConnection):
 
     def who_asks(self, shown: str | None) -> Requestor | None:
         """Return who asks, by what a request shows and by the server name; None where refused."""
-        requestor = self.server.secure.tokens.by_path(self.requestor, shown)
-        snapshot = self.server.resolver.snapshot
-        if is_refused(snapshot, requestor):
-            return None
-        is_new = bool(requestor.token) and requestor.token not in self.shown
-        if is_new and snapshot.has_token(requestor.token):
-            self.shown |= {requestor.token}
-        return requestor
+        return self.admit(self.server.secure.tokens.by_path(self.requestor, shown))
 
     def _fail(self) -> None:
         """End a connection on which no TLS came, or none that can be read."""
