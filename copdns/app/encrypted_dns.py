@@ -164,6 +164,7 @@ class EncryptedDns:
             "encrypted.quic_port",
             self._certificate.follow(configure),
             self._limits,
+            self._tokens,
         )
         return made
 

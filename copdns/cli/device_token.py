@@ -39,17 +39,20 @@ def add(home: Home, device: str, as_json: bool) -> None:
     before, after = home.apply_change(f"device {device}: token added", edit)
     chosen = home.settings.encrypted
     if as_json:
-        print_json(new_token_json(device, made, chosen.name, chosen.tls_port, chosen.https_port))
+        named_port = chosen.tls_port or chosen.quic_port
+        print_json(new_token_json(device, made, chosen.name, named_port, chosen.https_port))
         return
     print_changes(before, after)
     click.echo(f"{made}  (shown once)")
     if chosen.name and chosen.tls_port:
         click.echo(f"Android, Private DNS:  {tls_name(chosen.name, made)}")
+    if chosen.name and chosen.quic_port:
+        click.echo(f"DNS over QUIC:         {tls_name(chosen.name, made)}")
     if chosen.name and chosen.https_port:
         click.echo(f"DNS over HTTPS:        {https_address(chosen.name, chosen.https_port, made)}")
     if not chosen.name or not chosen.is_on:
-        click.echo("No device can use it yet: set encrypted.name, and encrypted.tls_port or")
-        click.echo("encrypted.https_port, and restart copdns.")
+        click.echo("No device can use it yet: set encrypted.name, and encrypted.tls_port,")
+        click.echo("encrypted.https_port or encrypted.quic_port, and restart copdns.")
 
 
 @token.command("list")

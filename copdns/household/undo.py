@@ -82,7 +82,12 @@ def _as_before(before: Any, now: Any) -> Any:
     """Return what something was before, but for what is not to be brought back."""
     if is_dataclass(before) and type(now) is type(before):
         left = {each.name for each in fields(before)} & _LEFT_ALONE
-        return replace(before, **{each: getattr(now, each) for each in left})  # type: ignore[type-var]
+        kept = {each: getattr(now, each) for each in left}
+        if isinstance(before, Device) and isinstance(
+            now, Device
+        ):  # a token that was revoked never comes back
+            kept["tokens"] = tuple(each for each in before.tokens if each in now.tokens)
+        return replace(before, **kept)  # type: ignore[type-var]
     return before
 
 

@@ -19,6 +19,7 @@ from copdns.model.verdict import Requestor
 from copdns.server.answer import Resolver, SendReply
 from copdns.server.forwarded import NO_FORWARDERS, Forwarder, Forwarders, with_edns_device
 from copdns.server.places import Places
+from copdns.server.tokens import is_refused
 from copdns.server.udp import bind_socket
 from copdns.time.clock import Moment
 
@@ -204,6 +205,20 @@ class ClientConnection(asyncio.BufferedProtocol, ABC):
         shown: what a request says that is its device's token; None for nothing.
         """
         return self.requestor
+
+    def admit(self, requestor: Requestor) -> Requestor | None:
+        """Return who asks, after noting their token; None for someone who is refused for it."""
+        snapshot = self.server.resolver.snapshot
+        if is_refused(snapshot, requestor):
+            return None
+        is_new = bool(requestor.token) and requestor.token not in self.shown
+        if is_new and snapshot.has_token(requestor.token):
+            self.shown |= {requestor.token}
+            self.note_token()
+        return requestor
+
+    def note_token(self) -> None:
+        """Note that a valid token was shown here, where that matters to whoever comes next."""
 
     def ask(
         self,

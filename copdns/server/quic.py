@@ -38,6 +38,7 @@ from aioquic.quic.packet import (
     pull_quic_header,
 )
 from aioquic.quic.retry import QuicRetryTokenHandler
+from aioquic.tls import pull_client_hello
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
@@ -52,7 +53,8 @@ from copdns.server.quic_streams import (
     StreamClient,
     Streams,
 )
-from copdns.server.tls import DONE, HANDSHAKE, REFUSED, Handshakes
+from copdns.server.tls import AS_STRANGER, DONE, HANDSHAKE, REFUSED, Handshakes
+from copdns.server.tokens import NO_TOKENS, DeviceTokens
 from copdns.server.udp import bind_socket
 from copdns.time.clock import Moment
 
@@ -63,6 +65,7 @@ RETRY_FROM: Final = 8
 
 _CID_SIZE: Final = 8  # octets of the connection ids that are ours
 _KEY_END: Final = b"PRIVATE KEY-----"
+_HANDLE_HELLO: Final = "_server_handle_hello"  # a method of aioquic's TLS context
 
 # It logs each mistake of a client as a warning.
 logging.getLogger("quic").setLevel(logging.CRITICAL)
@@ -71,7 +74,7 @@ logging.getLogger("quic").setLevel(logging.CRITICAL)
 class QuicPort(NamedTuple):
     """What is spoken on a UDP port, at every address.
 
-    over, name, setting: as of `SecurePort`.
+    over, name, setting, tokens: as of `SecurePort`.
     configuration: returns how a connection that begins now is encrypted.
     """
 
@@ -81,6 +84,7 @@ class QuicPort(NamedTuple):
     setting: str
     configuration: Callable[[], QuicConfiguration]
     limits: StreamLimits
+    tokens: DeviceTokens = NO_TOKENS
 
     def make_server(
         self,
@@ -192,7 +196,7 @@ class QuicServer(Server, asyncio.DatagramProtocol):
     def _welcome(self, header: QuicHeader, peer: tuple[Any, ...]) -> QuicClient | None:
         """Return a new connection for a first packet; None for one that gets none, or not yet."""
         client = QuicClient(self, peer)
-        if not self.resolver.snapshot.identify(client.peer).household:
+        if not self._is_served(client):
             self.handshakes.counts[REFUSED] += 1
             return None
         configuration = self.port.configuration()
@@ -215,18 +219,27 @@ class QuicServer(Server, asyncio.DatagramProtocol):
         if retried is None and len(self.handshakes.under_way) >= RETRY_FROM:
             self._ask_for_token(header, peer)
             return None
-        if not self.handshakes.may_begin(client.peer.address, self.clock().mono):
+        address, mono = client.peer.address, self.clock().mono
+        is_stranger = self.port.tokens.only and not self.handshakes.is_known(address, mono)
+        if not self.handshakes.may_begin(address, mono, is_stranger=is_stranger):
             self.handshakes.counts[REFUSED] += 1
             return None
         client.begin_with(
-            QuicConnection(
+            NamedConnection(
                 configuration=configuration,
                 original_destination_connection_id=first,
                 retry_source_connection_id=retried,
             ),
             header.destination_cid,
+            AS_STRANGER if is_stranger else address,
         )
         return client
+
+    def _is_served(self, client: QuicClient) -> bool:
+        """Whether someone at this address is served, as far as the address alone can say."""
+        if self.port.tokens.only:
+            return True
+        return bool(self.resolver.snapshot.identify(client.peer).household)
 
     def _ask_for_token(self, header: QuicHeader, peer: tuple[Any, ...]) -> None:
         """Have a client come again with what is sent to its address; nothing is kept of it."""
@@ -259,6 +272,30 @@ class QuicServer(Server, asyncio.DatagramProtocol):
         return chosen
 
 
+class NamedConnection(QuicConnection):
+    """A connection that keeps for which name its client asks (SNI, RFC 6066 section 3).
+
+    aioquic reads it in its handshake and tells nobody.  So each TLS context gets a look at the
+    client's first message, by aioquic's own reader, before aioquic itself handles it.  Neither
+    `_initialize` nor _HANDLE_HELLO is part of its interface: tests/unit/server/test_quic_tokens.py
+    tells when a version has changed them, with which a public listener serves nobody.
+    """
+
+    asked_name: str | None = None
+
+    def _initialize(self, peer_cid: bytes) -> None:
+        super()._initialize(peer_cid)
+        handle_hello = getattr(self.tls, _HANDLE_HELLO)
+
+        def note_name(message: Buffer, *outgoing: Buffer) -> None:
+            begin = message.tell()
+            self.asked_name = pull_client_hello(message).server_name
+            message.seek(begin)
+            handle_hello(message, *outgoing)
+
+        setattr(self.tls, _HANDLE_HELLO, note_name)
+
+
 class QuicClient(StreamClient):
     """One client's connection."""
 
@@ -275,14 +312,18 @@ class QuicClient(StreamClient):
         self._alarm_at: float | None = None
         self._is_over = False
 
-    def begin_with(self, quic: QuicConnection, first_id: bytes) -> None:
-        """Wait for a handshake.  first_id: the connection id of the packet that began it."""
+    def begin_with(self, quic: NamedConnection, first_id: bytes, client: str) -> None:
+        """Wait for a handshake.
+
+        first_id: the connection id of the packet that began it.  client: as whose handshake it
+        counts.
+        """
         self._quic = quic
         self._streams = Streams(self, quic)
         for each in (first_id, quic.host_cid):
             self._lead_here(each)
         self.wait_for(HANDSHAKE)
-        too_many = self.server.handshakes.under_way.add(self, self.peer.address)
+        too_many = self.server.handshakes.under_way.add(self, client)
         if too_many is not None:
             too_many.drop()
 
@@ -327,7 +368,10 @@ class QuicClient(StreamClient):
         elif isinstance(event, HandshakeCompleted):
             self.server.handshakes.under_way.remove(self)
             self.server.handshakes.counts[DONE] += 1
+            self.requestor = self.server.port.tokens.by_name(self.peer, self._quic.asked_name)
             self.begin()
+            if self.admit(self.requestor) is None:
+                self.drop()  # before any query is read
         elif isinstance(event, ConnectionTerminated):
             self._forget()
 

@@ -31,7 +31,7 @@ from copdns.server.connection import (
 from copdns.server.limits import TokenBucket
 from copdns.server.messages import Messages
 from copdns.server.places import Places, client_of
-from copdns.server.tokens import NO_TOKENS, DeviceTokens, is_refused
+from copdns.server.tokens import NO_TOKENS, DeviceTokens
 from copdns.time.clock import Moment
 
 HANDSHAKE: Final = 5.0  # seconds for a handshake; a phone with a bad connection needs one or two
@@ -41,7 +41,7 @@ _FORGOTTEN: Final = 256  # clients that are forgotten at a time
 # Where only tokens count: handshakes of all strangers in a second, on average over five.
 STRANGERS: Final = 20
 KNOWN_FOR: Final = 86_400.0  # seconds from a valid token, in which its client is no stranger
-_STRANGERS: Final = ""  # as which client all of them count
+AS_STRANGER: Final = ""  # the client as which all of them count
 _PLAIN_SIZE: Final = 16_384  # octets of a TLS record
 _PLAIN: Final = memoryview(bytearray(_PLAIN_SIZE))  # as READ_BUFFER, one for all connections
 
@@ -203,7 +203,7 @@ class TlsConnection(ClientConnection):
             self._incoming, self._outgoing, server_side=True
         )
         self.wait_for(HANDSHAKE)
-        too_many = handshakes.under_way.add(self, _STRANGERS if is_stranger else address)
+        too_many = handshakes.under_way.add(self, AS_STRANGER if is_stranger else address)
         if too_many is not None:
             too_many.drop()
 
@@ -234,16 +234,12 @@ class TlsConnection(ClientConnection):
 
     def who_asks(self, shown: str | None) -> Requestor | None:
         """Return who asks, by what a request shows and by the server name; None where refused."""
-        requestor = self.server.secure.tokens.by_path(self.requestor, shown)
-        snapshot = self.server.resolver.snapshot
-        if is_refused(snapshot, requestor):
-            return None
-        is_new = bool(requestor.token) and requestor.token not in self.shown
-        if is_new and snapshot.has_token(requestor.token):
-            self.shown |= {requestor.token}
-            if self.server.secure.tokens.only:
-                self.server.handshakes.note_token(self.peer.address, self.server.clock().mono)
-        return requestor
+        return self.admit(self.server.secure.tokens.by_path(self.requestor, shown))
+
+    def note_token(self) -> None:
+        """Keep a place for handshakes from this address, where only tokens count."""
+        if self.server.secure.tokens.only:
+            self.server.handshakes.note_token(self.peer.address, self.server.clock().mono)
 
     def _fail(self) -> None:
         """End a connection on which no TLS came, or none that can be read."""

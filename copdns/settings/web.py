@@ -153,11 +153,12 @@ class EncryptedSettings(Section):
     @field_validator("name")
     @classmethod
     def _is_needed(cls, name: str, info: ValidationInfo) -> str:
-        ports = [info.data.get(key) for key in ("tls_port", "https_port")]  # wrong ones are told
-        if name and ports == [0, 0]:
+        keys = ("tls_port", "https_port", "quic_port")
+        ports = [info.data.get(key) for key in keys]  # wrong ones are told
+        if name and ports == [0, 0, 0]:
             raise ValueError(
-                "nothing uses this name, since encrypted.tls_port and encrypted.https_port are 0; "
-                "set one of these ports, or leave the name out"
+                "nothing uses this name, since encrypted.tls_port, encrypted.https_port and "
+                "encrypted.quic_port are 0; set one of these ports, or leave the name out"
             )
         return name
 
@@ -173,11 +174,6 @@ class EncryptedSettings(Section):
             raise ValueError(
                 "devices away from home need a name that leads here; set encrypted.name, or leave "
                 "encrypted.public out"
-            )
-        if public and info.data.get("quic_port"):
-            raise ValueError(
-                "DNS over QUIC does not look at tokens yet, so it cannot be public; set "
-                "encrypted.quic_port to 0, or leave encrypted.public out"
             )
         return public
 

@@ -55,6 +55,9 @@ from copdns.web.desk.household import (
     wizard,
 )
 from copdns.web.desk.household import (
+    away as devices_away,
+)
+from copdns.web.desk.household import (
     device_setup as devices_setup,
 )
 from copdns.web.desk.household import (
@@ -65,6 +68,7 @@ from copdns.web.desk.person import privacy as person_privacy
 from copdns.web.desk.person import rules as person_rules
 from copdns.web.desk.person import settings as person_settings
 from copdns.web.desk.time import calendar, give_time, person_time, schedules, tickets
+from copdns.web.device_setup.away import AWAY, AwaySetups
 from copdns.web.device_setup.offer import SIGNING
 from copdns.web.forms import Page, form
 from copdns.web.home_screen import offer
@@ -97,6 +101,7 @@ NEW_LIST = Page("/guardian/lists/own", own_lists.new)
 OWN_LIST = Page("/guardian/lists/own/{list}", own_lists.own_list)
 GUESTS = Page("/guardian/guests", guest_rules.guest_rules)
 DEVICES = Page("/guardian/devices", devices.devices)
+AWAY_PAGE = Page("/guardian/devices/{device}/away", devices_away.show)
 ASKED = Page("/ask/{appeal}", ask.appeal_page)
 APP_PAGE = Page("/app", childs_screen.app)
 DESK_APP = Page("/guardian/app", desk_screen.app)
@@ -264,6 +269,11 @@ ROUTES = (
     web.post("/guardian/devices/{device}/let-in", devices.let_in),
     web.get("/guardian/devices/{device}/setup", devices_setup.device),
     web.get("/guardian/devices/{device}/setup/{file}", devices_setup.file),
+    web.get(*AWAY_PAGE),
+    form("/guardian/devices/{device}/away", devices_away.make, AWAY_PAGE),
+    web.get("/guardian/devices/{device}/away/{code}", devices_away.show_made),
+    web.get("/guardian/devices/{device}/away/{code}/{file}", devices_away.file),
+    web.post("/guardian/devices/{device}/tokens/{token}/revoke", devices_away.revoke),
     web.get("/guardian/encrypted", devices_setup.show),
     web.post("/guardian/pairings/{pairing}/revoke", devices.revoke),
     form("/guardian/unknown/{visitor}/name", devices.name, DEVICES),
@@ -294,6 +304,8 @@ ROUTES = (
     web.post("/device", start_page.pair),
     web.get("/device/setup", device_setup.setup),
     web.get("/device/setup/{file}", device_setup.file),
+    web.get("/device/away/{code}", device_setup.away),
+    web.get("/device/away/{code}/{file}", device_setup.away_file),
     web.get("/device/test", device_setup.test),
     web.get("/device/test/{code}", device_setup.test_result),
     web.post("/device/object", known_by.object_),
@@ -336,6 +348,7 @@ def application(context: AppContext) -> web.Application:
     app[PACE] = Pace()
     app[RECENT] = RecentActions()
     app[SIGNING] = asyncio.Lock()
+    app[AWAY] = AwaySetups()
     add_feed(app)
     app.router.add_routes(ROUTES)
     return app

@@ -44,6 +44,7 @@ DEVICES = frozenset(
         *("POST /device", "GET /month", "GET /ask", "POST /ask", "POST /bad/tell"),
         *("GET /ticket", "POST /ticket", "GET /age", "POST /age"),
         *("GET /device/setup", "GET /device/setup/{file}"),
+        *("GET /device/away/{code}", "GET /device/away/{code}/{file}"),
     }
 )
 

@@ -139,6 +139,7 @@ PAGES: tuple[Page, ...] = (
         GUARDIAN,
         "/guardian/devices/mia-tablet/setup?code=k7qf2m9d",
     ),
+    Page("/guardian/devices/{device}/away", GUARDIAN, "/guardian/devices/mia-tablet/away"),
     Page("/guardian/encrypted", GUARDIAN),
     Page("/guardian/names", GUARDIAN),
     Page("/guardian/guests", GUARDIAN),
@@ -356,10 +357,14 @@ NO_HTML = (
     *("/guardian/appeals/{appeal}/report", "/guardian"),
     *("/app.webmanifest", "/worker.js", "/guardian/app.webmanifest", "/guardian/worker.js"),
     *("/device/setup/{file}", "/guardian/devices/{device}/setup/{file}"),
+    *("/device/away/{code}/{file}", "/guardian/devices/{device}/away/{code}/{file}"),
 )
+# There for ten minutes after a token was made: tests/web/test_first_phone.py looks at them.
+AWAY = ("/device/away/{code}", "/guardian/devices/{device}/away/{code}")
 NOT_PAGES = (
     *("/healthz", "/readyz", "/metrics", "/static", "/api"),
     *("/protection/dot", "/guardian/log/live", "/me/data.json"),
+    *AWAY,
 )
 
 

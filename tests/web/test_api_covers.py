@@ -134,6 +134,8 @@ BY_THE_API: dict[str, Why | tuple[str, ...]] = {
     "devices": ("devices.add",),
     "devices/{device}/change": ("devices.change",),
     "devices/{device}/remove": ("devices.remove",),
+    "devices/{device}/away": ("device_tokens.make",),
+    "devices/{device}/tokens/{token}/revoke": ("device_tokens.revoke",),
     "devices/{device}/let-in": ("pairings.let_in",),
     "pairings/{pairing}/revoke": ("pairings.revoke",),
     "unknown/{visitor}/name": ("unknown.name",),

@@ -17,6 +17,7 @@ from copdns.web.child import help as help_pages
 from copdns.web.languages import phrases_in
 from copdns.words.phrases import Phrases
 from tests.test_words import ROOT, collected, is_wanted
+from tests.web.away import put_setup
 from tests.web.pages import CHILD
 from tests.web.pages import PAGES as EVERY_PAGE
 from tests.web.site import HTML, Client, Site
@@ -117,7 +118,7 @@ async def test_each_text_of_a_childs_page_is_wanted_in_every_language(
     await site.follow()
     (appeal,) = await site.appeals.appeals("home")
     heard.heard.clear()
-    for page in (*PAGES, f"/ask/{appeal.id}"):
+    for page in (*PAGES, f"/ask/{appeal.id}", await put_setup(site), "/device/setup"):
         await client.get(page, headers=HTML)  # a page that is not for this age says so in words
     said = [used.get(message, context) for context, message in heard.heard]
     ours = [each for each in said if each is not None]  # a note that a person wrote is not

@@ -159,7 +159,7 @@ async def test_one_process_at_once_signs_whoever_asks(
 ) -> None:
     now, most = 0, 0
 
-    def sign(*_: object) -> bytes:
+    def sign(*_: object, is_secret: bool) -> bytes:
         nonlocal now, most
         now += 1
         most = max(most, now)
@@ -266,7 +266,7 @@ async def test_the_dashboard_says_that_each_device_needs_a_token(
 ) -> None:
     changed(ready, public=True)
     page = await read(client, DESK)
-    assert "copdns device token add" in page
+    assert "Away from home too" in page
     assert PROFILE not in page
 
 

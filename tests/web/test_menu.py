@@ -82,6 +82,8 @@ REACHED_OTHERWISE = {
     "/guardian/join": "its address is in an invitation",
     "/guardian/log/live": "read by the script of the activity log",
     "/guardian/devices/{device}/setup/{file}": "downloaded, where encrypted DNS can be set up",
+    "/guardian/devices/{device}/away/{code}": "led to where a token was made: test_device_away.py",
+    "/guardian/devices/{device}/away/{code}/{file}": "downloaded from there",
     "/guardian/app.webmanifest": "read by browsers that can have the app",
     "/guardian/worker.js": "started by the script of the app",
     "/guardian/offline": "kept by the worker, and shown without a connection",

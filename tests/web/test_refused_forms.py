@@ -215,6 +215,7 @@ NOT_FILLED_IN = {
     "/guardian/me/factor/remove": "tests/web/test_my_account.py",
     "/guardian/me/tokens": "tests/web/test_my_account.py",
     "/guardian/time/{person}/bedtime": "tests/web/test_overview.py",
+    "/guardian/devices/{device}/away": "tests/web/test_device_away.py",
     "/guardian/names/servers": "tests/web/test_dns_servers.py",
     "/guardian/calendar/import": "a file, which no page fills in again",
     **dict.fromkeys(
@@ -270,6 +271,7 @@ BUTTONS = {
     *("/guardian/pause-everyone", "/guardian/unpause-everyone"),
     *("/guardian/targets/{target}/test", "/guardian/repair", "/guardian/undo/{action}"),
     *("/guardian/devices/{device}/remove", "/guardian/devices/{device}/let-in"),
+    "/guardian/devices/{device}/tokens/{token}/revoke",
     *("/guardian/pairings/{pairing}/revoke", "/guardian/guests/{guest}/end"),
     *("/guardian/names/local/{name}/remove", "/guardian/names/rewrites/{name}/remove"),
     *("/guardian/names/splits/{name}/remove", "/guardian/names/services/{name}/remove"),

@@ -11,8 +11,12 @@ import pytest
 
 from copdns.accounts.account import MINUTE
 from copdns.accounts.roles import Permission, Role
+from copdns.config import EncryptedSettings
 from copdns.web.api import table
+from copdns.web.desk.household import away
+from copdns.web.device_setup.away import AwayReadiness
 from tests.test_house import ROOT
+from tests.web.away import READY
 from tests.web.guardians import PASSWORD, set_up
 from tests.web.pages import PASTED, PASTED_TEXT
 from tests.web.programs import Caller, caller, page
@@ -71,6 +75,7 @@ GRAVE: dict[str, tuple[str, dict[str, str]]] = {
         {"address": "ada@mail.example", "weekday": "6", "at": "18:00"},
     ),
     "chooses the rules of guests": ("/guardian/guests", {"rules": "tom"}),
+    "gives a device a token": ("/guardian/devices/mia-phone/away", {"read": "on"}),
     "makes a key for a program": (
         "/guardian/me/tokens",
         {"label": "Lamp", "scope": "give_time", "days": "9"},
@@ -122,9 +127,18 @@ FOR_PUBLIC_SITES = {
 }
 
 
+async def look_at_ready(_: object) -> AwayReadiness:
+    """Find the certificate without a fault: test_device_away.py has a real one."""
+    return READY
+
+
 @pytest.fixture
-async def filled(client: Client, site: Site) -> dict[str, str]:
-    """A house with a reviewer, a split and public sites that it answers; what stands in paths."""
+async def filled(client: Client, site: Site, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+    """A house with a reviewer, a split and public sites that it answers, and open to the internet;
+    what stands in paths."""
+    open_to_all = EncryptedSettings(name="dns.example.net", https_port=8443, public=True)
+    site.settings = site.settings.model_copy(update={"encrypted": open_to_all})
+    monkeypatch.setattr(away, "look_at_readiness", look_at_ready)
     reviewer = await set_up(site, "Rita", Role.REVIEWER)
     await send(client, "/guardian/names/splits", name="there.example", upstreams="192.0.2.53")
     await send(client, "/guardian/names/servers", upstreams="192.0.2.54")

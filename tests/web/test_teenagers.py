@@ -15,6 +15,7 @@ from copdns.web.routes import ROUTES
 from copdns.words.help_topics import PAGES
 from tests.home import Home
 from tests.household import GUEST, MIA, NOW, TOM, block, family
+from tests.web.away import put_setup
 from tests.web.guardians import set_up
 from tests.web.site import Client, Site, send, text
 
@@ -23,7 +24,10 @@ WORD = re.compile("grown-?up", re.IGNORECASE)
 BLOCKED = "toys.example"
 # What no child reads: the desk, programs, and what is no page.
 OTHERS = ("/guardian", "/api/", "/healthz", "/readyz", "/metrics", "/static/")
-NO_PAGES = {"/protection/dot/{code}", "/me/data.json", "/device/setup/{file}"}
+NO_PAGES = {
+    *("/protection/dot/{code}", "/me/data.json", "/device/setup/{file}"),
+    "/device/away/{code}/{file}",
+}
 
 
 def the_childs() -> set[str]:
@@ -37,7 +41,7 @@ async def test_no_page_speaks_to_a_teenager_of_grown_ups(
     band: Band, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tom = replace(TOM, band=band)
-    house = family(MIA, tom, rules=(block(BLOCKED, "tom"),), guest="tom")
+    house = family(MIA, tom, rules=(replace(block(BLOCKED, "tom"), id="r-tom"),), guest="tom")
     site = Site(Home(house))
     site.who = "tom"
     monkeypatch.setattr("copdns.web.child.claim_device.requestor_of", lambda _: site.asker)
@@ -78,6 +82,8 @@ async def everything(client: Client, site: Site) -> dict[str, str]:
         pages[path] = await text(client, path)
     for path in ("/device/setup", "/device/test"):
         pages[path] = await text(client, path)
+    pages["/device/away/{code}"] = await text(client, await put_setup(site, "tom-phone"))
+    pages["known away"] = await text(client, "/device/setup")
     pages["/device/test/{code}"] = await text(client, "/device/test/aaaaaaaa")
     for path in ("/app", "/offline", "/offline/empty", "/app.webmanifest", "/worker.js"):
         pages[path] = await text(client, path)

@@ -21,8 +21,10 @@ from copdns.accounts.account import GuestKind
 from copdns.accounts.roles import Permission, Role
 from copdns.household import edits
 from copdns.household.time_edits import remove_period
+from copdns.household.token_edits import add_token
 from copdns.household.undo import UNDO_FOR
 from copdns.list_files.load import load_catalogue
+from copdns.model.device_tokens import short_token, token_digest
 from copdns.model.household import (
     Band,
     FullLogSpan,
@@ -251,6 +253,8 @@ ACTIONS: dict[str, Undone | Asked | Kept] = {
     "devices": Undone({"name": "TV", "known": "192.0.2.99", "profile": "tom"}),
     "devices/{device}/change": Undone({"name": "Tablet", "known": "192.0.2.99"}),
     "devices/{device}/remove": Undone({}),
+    "devices/{device}/away": Kept("a token is made; undoing revokes it: test_device_away.py"),
+    "devices/{device}/tokens/{token}/revoke": Asked({}),
     "devices/{device}/let-in": Kept("another browser may be linked", {}),
     "pairings/{pairing}/revoke": Asked({}),
     "unknown/{visitor}/name": Undone({"name": "Box", "profile": "tom"}),
@@ -406,6 +410,11 @@ async def fill_asked(
     elif name == "pairings/{pairing}/revoke":
         await send(client, "/device")
         (filled["pairing"],) = [each.id for each in await site.pairings.of("home")]
+    elif name == "devices/{device}/tokens/{token}/revoke":
+        digest = token_digest("a" * 26)
+        filled["token"] = short_token(digest)
+        edit = partial(add_token, device_id="mia-phone", digest=digest)
+        await site.store.change("home", edit, author="Ada", what="", now=int(now))
     elif name in ("unknown/{visitor}/guest", "guests/{guest}/end"):
         await site.guests.ask("home", "192.0.2.90", now)
         filled["visitor"] = "192.0.2.90"

@@ -31,7 +31,7 @@ def check_away(home: Home) -> Iterator[Finding]:
         file,
         [
             *([chosen.name] if chosen.https_port else []),
-            *([f"*.{chosen.name}"] if chosen.tls_port else []),
+            *([f"*.{chosen.name}"] if chosen.tls_port or chosen.quic_port else []),
         ],
     )
     has_tokens = any(each.tokens for each in home.household.devices)

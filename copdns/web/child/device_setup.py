@@ -1,5 +1,5 @@
-"""Encrypted DNS on this device: what it changes, who sees what, how to set it up, test it and
-remove it again.
+"""Encrypted DNS on this device, at home or wherever it is: what it changes, who sees what, how to
+set it up, test it and remove it again.
 
 The test works in any browser without a script: its page has pictures under names that nobody
 looked up before, and the next one says by which way queries for them came.
@@ -14,9 +14,10 @@ from copdns.network.probes import assess_sightings, is_code, probe_names
 from copdns.policy.special_names import PROBE_ZONE
 from copdns.web.child.page import child_page, require_known_person
 from copdns.web.context import context_of
-from copdns.web.device_setup.offer import offer_of, send_file
+from copdns.web.device_setup.away import AWAY, AwaySetup
+from copdns.web.device_setup.offer import offer_of, send_file, send_offered
 from copdns.web.device_setup.qr import qr
-from copdns.web.person import person_of, requestor_of
+from copdns.web.person import Person, person_of, requestor_of
 
 HERE = "device/setup"
 
@@ -29,6 +30,7 @@ async def setup(request: web.Request) -> web.Response:
         person,
         "device_setup.html",
         offer=offer_of(context),
+        is_known_away=has_token(person),
         code=qr(f"{context.pages.door}{HERE}"),
     )
 
@@ -37,6 +39,39 @@ async def file(request: web.Request) -> web.Response:
     """Return a file for this device, as usual: any site can lead here with choices of its own."""
     person = await require_known_person(request)
     return await send_file(request, (person.household.id, person.device))
+
+
+async def away(request: web.Request) -> web.Response:
+    """Show how this device is set up so that it is recognised away from home, for the ten minutes
+    that a guardian has the same."""
+    person, made = await _require_made(request)
+    offer = made.readiness.offer(context_of(request), made.token)
+    return child_page(request, person, "device_away.html", offer=offer, made=made)
+
+
+async def away_file(request: web.Request) -> web.Response:
+    """Return a file with the token of this device."""
+    _, made = await _require_made(request)
+    offer = made.readiness.offer(context_of(request), made.token)
+    return await send_offered(request, offer, (made.household, made.device), made.wishes)
+
+
+async def _require_made(request: web.Request) -> tuple[Person, AwaySetup]:
+    """Return who opens what a guardian made for this device; raise HTTPNotFound where there is
+    nothing, and HTTPForbidden for another device, which would count as this one."""
+    person, context = await require_known_person(request), context_of(request)
+    code = request.match_info["code"]
+    made = request.app[AWAY].find(code, person.household, context.now())
+    if made is None:
+        raise web.HTTPNotFound(reason="This page was open for ten minutes. Ask for a new one")
+    if made.device != person.device:
+        raise web.HTTPForbidden(reason="This page is for another device. Open it there")
+    return person, made
+
+
+def has_token(person: Person) -> bool:
+    """Tell whether this device is recognised by a token, wherever it is."""
+    return any(each.id == person.device and each.tokens for each in person.household.devices)
 
 
 async def test(request: web.Request) -> web.Response:

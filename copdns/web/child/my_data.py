@@ -31,6 +31,7 @@ from copdns.privacy.personal_data import (
     export_data,
 )
 from copdns.time.plan import in_scope
+from copdns.web.child.device_setup import has_token
 from copdns.web.child.page import child_page, note_pin, require_proof
 from copdns.web.child.quiet_devices import quiet_devices_of
 from copdns.web.child.start_page import blocks_of
@@ -88,7 +89,7 @@ async def me(request: web.Request) -> web.Response:
         noticed=person.is_known and person.profile.notices_signs_at(context.now()),
         silent=await quiet_devices_of(request, person),
         resolvers=resolvers(person.household, person.profile, context.settings()),
-        encrypted=person.is_known and not offer_of(context).missing,
+        encrypted=person.is_known and (has_token(person) or not offer_of(context).missing),
         now=context.now(),
     )
 

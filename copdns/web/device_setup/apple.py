@@ -8,7 +8,7 @@ Pure.
 from __future__ import annotations
 
 import plistlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from hashlib import sha1
 from typing import Any, NamedTuple
 
@@ -41,10 +41,13 @@ class ProfileWishes(NamedTuple):
 
     may_fall_back: the device asks the network's own resolver while copdns does not answer; iOS 26
     and later know it, earlier ones find no name then.  networks: names of the Wi-Fi at home.
+    is_off_at_home: a profile for everywhere does not apply there, where copdns answers without it
+    too.
     """
 
     may_fall_back: bool = True
     networks: tuple[str, ...] = ()
+    is_off_at_home: bool = True
 
 
 USUAL_WISHES = ProfileWishes()
@@ -60,16 +63,17 @@ def make_profile(
     """Return a profile as an XML property list, not signed.
 
     transport: TLS or HTTPS; the server has to have it.  device: what tells it from all others, such
-    as household and id; a profile for the same device, server and transport replaces the older one.
+    as household and id; a profile for the same device, server and transport replaces the older one,
+    whatever its token.
     """
-    seed = "/".join((server.tls_name or server.https_url, transport, *device))
+    seed = "/".join((server.identity, transport, *device))
     whole, inner = (_identity(f"{seed}/{part}") for part in ("profile", "payload"))
     payload = {
         **inner,
         "PayloadType": PAYLOAD,
         "PayloadDisplayName": texts.title,
         "DNSSettings": _dns_settings(server, transport, wishes),
-        "OnDemandRules": _rules(server, wishes.networks),
+        "OnDemandRules": _rules(server, wishes),
     }
     profile = {
         **whole,
@@ -121,9 +125,9 @@ def _dns_settings(
     return settings | {"AllowFailover": wishes.may_fall_back}
 
 
-def _rules(server: EncryptedServer, networks: Iterable[str]) -> list[dict[str, Any]]:
+def _rules(server: EncryptedServer, wishes: ProfileWishes) -> list[dict[str, Any]]:
     """Return on which networks it applies; the first rule that fits decides."""
-    names = list(networks)
+    names = list(wishes.networks)
     at_home = (
         {"InterfaceTypeMatch": "WiFi", "SSIDMatch": names}
         if names
@@ -132,8 +136,6 @@ def _rules(server: EncryptedServer, networks: Iterable[str]) -> list[dict[str, A
     if server.is_home_only:
         return [{"Action": "Connect", **at_home}, {"Action": "Disconnect"}]
     exception = {"DomainAction": "NeverConnect", "Domains": [LOGIN_CHECK]}
-    return [
-        # At home copdns answers without it, also while its certificate is out of order.
-        {"Action": "Disconnect", **at_home},
-        {"Action": "EvaluateConnection", "ActionParameters": [exception]},
-    ]
+    # At home copdns answers without it, also while its certificate is out of order.
+    off_at_home = [{"Action": "Disconnect", **at_home}] if wishes.is_off_at_home else []
+    return [*off_at_home, {"Action": "EvaluateConnection", "ActionParameters": [exception]}]

@@ -13,6 +13,7 @@ from aiohttp import web
 from copdns.model.addresses import Transport
 from copdns.model.errors import KeyProcessError
 from copdns.model.sentences import sentence
+from copdns.network.certificate_faults import Reader
 from copdns.web.context import AppContext, context_of
 from copdns.web.device_setup import apple, files
 from copdns.web.device_setup.apple import (
@@ -45,14 +46,21 @@ log = structlog.get_logger("copdns")
 
 
 class SetupOffer(NamedTuple):
-    """What can be set up here.  missing: what has to be set first; nothing: it is complete."""
+    """What can be set up here.
+
+    missing: what has to be set first; nothing: it is complete.  refusers: who does not take the
+    certificate.
+    """
 
     server: EncryptedServer
     missing: tuple[Missing, ...]
+    refusers: tuple[Reader, ...] = ()
 
     @property
     def by(self) -> Transport | None:
         """By what Apple's devices send queries; None where they cannot."""
+        if Reader.APPLE in self.refusers:
+            return None
         if self.server.https_url:
             return Transport.HTTPS
         return Transport.TLS if self.server.has_usual_tls_port else None
@@ -60,7 +68,12 @@ class SetupOffer(NamedTuple):
     @property
     def has_private_dns(self) -> bool:
         """Whether Android can be told: it knows one port only."""
-        return self.server.has_usual_tls_port
+        return self.server.has_usual_tls_port and Reader.ANDROID not in self.refusers
+
+    @property
+    def has_browsers(self) -> bool:
+        """Whether browsers and Windows can be told."""
+        return bool(self.server.https_url) and Reader.FIREFOX not in self.refusers
 
     @property
     def files(self) -> frozenset[str]:
@@ -68,7 +81,7 @@ class SetupOffer(NamedTuple):
         if self.missing:
             return frozenset()
         profile = frozenset({PROFILE}) if self.by else frozenset()
-        return profile | (_KINDS.keys() - {PROFILE} if self.server.https_url else frozenset())
+        return profile | (_KINDS.keys() - {PROFILE} if self.has_browsers else frozenset())
 
 
 def offer_of(context: AppContext) -> SetupOffer:
@@ -88,11 +101,19 @@ def read_wishes(query: Mapping[str, str]) -> ProfileWishes:
 async def send_file(
     request: web.Request, device: Sequence[str], wishes: ProfileWishes = USUAL_WISHES
 ) -> web.Response:
-    """Return the file that the path names; raise HTTPNotFound where it is not offered.
+    """Return the file that the path names, for a device that is recognised by its address; raise
+    HTTPNotFound where it is not offered.
 
     device, wishes: as `make_profile` takes them.
     """
-    name, offer = request.match_info["file"], offer_of(context_of(request))
+    return await send_offered(request, offer_of(context_of(request)), device, wishes)
+
+
+async def send_offered(
+    request: web.Request, offer: SetupOffer, device: Sequence[str], wishes: ProfileWishes
+) -> web.Response:
+    """Return the file of an offer that the path names; raise HTTPNotFound for another one."""
+    name = request.match_info["file"]
     if name not in offer.files:
         raise web.HTTPNotFound
     return web.Response(
@@ -111,8 +132,9 @@ async def _make_file(
 ) -> bytes:
     server, may_fall_back = offer.server, wishes.may_fall_back
     if name == PROFILE and offer.by is not None:
-        profile = apple.make_profile(server, offer.by, device, _texts(request), wishes)
-        return await _sign(request, profile)
+        texts = _texts(request, is_home_only=server.is_home_only)
+        profile = apple.make_profile(server, offer.by, device, texts, wishes)
+        return await _sign(request, profile, is_secret=not server.is_home_only)
     if name == FIREFOX:
         return files.firefox_policies(server, may_fall_back=may_fall_back).encode()
     if name == CHROME:
@@ -122,22 +144,26 @@ async def _make_file(
     return files.chromium_registry_end().encode()
 
 
-async def _sign(request: web.Request, profile: bytes) -> bytes:
+async def _sign(request: web.Request, profile: bytes, *, is_secret: bool) -> bytes:
     """Return a profile signed, where that works; the device says of one without that nobody
     signed it, and takes it as well."""
     certificate, key = context_of(request).settings().encrypted_files
     try:
         async with request.app[SIGNING]:
-            return await asyncio.to_thread(sign_profile, profile, certificate, key or certificate)
+            return await asyncio.to_thread(
+                sign_profile, profile, certificate, key or certificate, is_secret=is_secret
+            )
     except KeyProcessError as error:
         log.warning("a profile for an Apple device goes out without a signature", error=str(error))
         return profile
 
 
-def _texts(request: web.Request) -> ProfileTexts:
+def _texts(request: web.Request, *, is_home_only: bool) -> ProfileTexts:
     phrases = phrases_in(language_of(request))
     about = phrases.tell(
-        sentence("this sends the names of sites to copdns at home, encrypted"),
+        sentence("this sends the names of sites to copdns at home, encrypted")
+        if is_home_only
+        else sentence("this sends the names of sites to copdns, encrypted, wherever you are"),
         sentence(
             "to remove it: Settings, General, VPN & Device Management, this profile, Remove Profile"
         ),

@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from copdns.config import EncryptedSettings
+from copdns.model.device_tokens import https_address, tls_name
 
 TLS_PORT = 853  # of DNS over TLS (RFC 7858 section 3.1); Android and many routers know no other one
 HTTPS_PORT = 443
@@ -18,7 +19,8 @@ class EncryptedServer(NamedTuple):
     tls_name: for DNS over TLS; "" where that is not served.  tls_port: 0 where it is not.
     https_url: for DNS over HTTPS; "" where that is not served.
     addresses: of this machine at home, without those of loopback where it has others.
-    is_home_only: nobody can use it away from home.
+    is_home_only: nobody can use it away from home.  label: what stays the same where a device is
+    told another token; "" for the name itself.
     """
 
     tls_name: str
@@ -26,6 +28,12 @@ class EncryptedServer(NamedTuple):
     https_url: str
     addresses: tuple[str, ...]
     is_home_only: bool = True
+    label: str = ""
+
+    @property
+    def identity(self) -> str:
+        """What tells it from other servers, without a token."""
+        return self.label or self.tls_name or self.https_url
 
     @property
     def has_usual_tls_port(self) -> bool:
@@ -40,6 +48,7 @@ class Missing(StrEnum):
     NAME = "name"  # encrypted.name
     CERTIFICATE = "certificate"  # encrypted.certificate or web.tls_certificate
     OWN_NAME = "own_name"  # a token: with encrypted.public nobody is answered without one
+    PUBLIC = "public"  # encrypted.public: without it nobody is answered who is not at home
 
 
 def server_of(chosen: EncryptedSettings, addresses: Iterable[str]) -> EncryptedServer:
@@ -70,5 +79,37 @@ def find_missing(chosen: EncryptedSettings, *, has_certificate: bool) -> tuple[M
         Missing.NAME: not chosen.name,
         Missing.CERTIFICATE: not has_certificate,
         Missing.OWN_NAME: chosen.public,
+    }
+    return tuple(each for each, is_missing in found.items() if is_missing)
+
+
+def server_with_token(
+    chosen: EncryptedSettings, addresses: Iterable[str], token: str, *, has_wildcard: bool
+) -> EncryptedServer:
+    """Return what a device is told that shows a token, so that it is recognised anywhere.
+
+    has_wildcard: the certificate is for names below `encrypted.name` too; without, DNS over TLS is
+    left out, where the token stands before the name.
+    """
+    home = server_of(chosen, addresses)
+    has_tls = bool(chosen.tls_port) and has_wildcard
+    return EncryptedServer(
+        tls_name=tls_name(chosen.name, token) if has_tls else "",
+        tls_port=chosen.tls_port if has_tls else 0,
+        https_url=https_address(chosen.name, chosen.https_port, token) if chosen.https_port else "",
+        addresses=home.addresses,
+        is_home_only=False,
+        label=home.identity,
+    )
+
+
+def find_missing_away(chosen: EncryptedSettings, *, has_certificate: bool) -> tuple[Missing, ...]:
+    """Return what is missing before a device can be recognised away from home, in the order in
+    which it is best set.  has_certificate: as for `find_missing`."""
+    found = {
+        Missing.PORT: not chosen.https_port and chosen.tls_port != TLS_PORT,
+        Missing.NAME: not chosen.name,
+        Missing.CERTIFICATE: not has_certificate,
+        Missing.PUBLIC: not chosen.public,
     }
     return tuple(each for each, is_missing in found.items() if is_missing)

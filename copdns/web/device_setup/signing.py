@@ -17,13 +17,16 @@ from pathlib import Path
 from copdns.events.key_files import run_process
 
 
-def sign_profile(profile: bytes, certificate: str, key: str) -> bytes:
+def sign_profile(profile: bytes, certificate: str, key: str, *, is_secret: bool = False) -> bytes:
     """Return a profile with its signature and all certificates of a file.  It blocks.
 
     certificate, key: files in PEM format.  Raises KeyProcessError.
 
     The same profile is signed once, until a file changes: whoever asks again costs no process.
+    is_secret: it has a token in it, so nothing of it is remembered.
     """
+    if is_secret:
+        return _sign(profile, certificate, key)
     return _sign_once(profile, certificate, key, (_mark(certificate), _mark(key)))
 
 
@@ -37,6 +40,10 @@ def _mark(path: str) -> tuple[int, ...]:
 
 @lru_cache(maxsize=8)
 def _sign_once(profile: bytes, certificate: str, key: str, _marks: object) -> bytes:
+    return _sign(profile, certificate, key)
+
+
+def _sign(profile: bytes, certificate: str, key: str) -> bytes:
     wanted = {"profile": b64encode(profile).decode(), "certificate": certificate, "key": key}
     command = (sys.executable, "-m", "copdns.web.device_setup.signing")
     return b64decode(run_process(command, json.dumps(wanted)))

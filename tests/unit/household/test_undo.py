@@ -156,3 +156,19 @@ def test_whatever_a_change_was_undoing_it_at_once_is_exact(one: Household, two: 
     assert set(one.rules) == set(undone.rules)
     assert undone.calendar == one.calendar
     assert undone.name == one.name
+
+
+def test_a_token_that_was_revoked_never_comes_back() -> None:
+    before = house()
+    device = before.devices[0]
+
+    def with_tokens(*tokens: str) -> Household:
+        return replace(before, devices=(replace(device, tokens=tokens), *before.devices[1:]))
+
+    one, two = ("a" * 64, "b" * 64)
+    assert not can_undo(with_tokens(one), with_tokens()), "it was revoked"
+    made = undo(with_tokens(one), with_tokens(one, two), with_tokens(one, two))
+    assert made.devices[0].tokens == (one,), "undoing that one was made revokes it"
+    named = replace(with_tokens(one), devices=(replace(device, name="Old", tokens=(one,)),))
+    back = undo(named, with_tokens(), with_tokens())
+    assert (back.devices[0].name, back.devices[0].tokens) == ("Old", ())

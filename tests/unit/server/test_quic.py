@@ -121,17 +121,23 @@ class QuicDesk(Desk):
         self.configuration = make_configuration(certificate, certificate, self.limits.idle)
 
     async def open(self) -> None:
-        port = QuicPort("quic", "", 0, "", lambda: self.configuration, self.limits)
+        port = QuicPort("quic", "", 0, "", lambda: self.configuration, self.limits, self.tokens)
         home = self.home
         self.quic = QuicServer(home.resolver, home.clock, HOST, port, self.places, self.handshakes)
         await self.quic.start()
         assert self.quic._transport is not None
         self.port = self.quic._transport.get_extra_info("sockname")[1]
 
-    async def greet(self, source: str = HOST, protocol: str = "doq") -> Client:
-        """Return a client after its handshake; raise ConnectionError where that fails."""
+    async def greet(
+        self, source: str = HOST, protocol: str = "doq", name: str | None = None
+    ) -> Client:
+        """Return a client after its handshake; raise ConnectionError where that fails.
+
+        name: that it asks for (SNI).
+        """
         configuration = QuicConfiguration(alpn_protocols=[protocol], verify_mode=ssl.CERT_NONE)
         configuration.idle_timeout = PATIENCE
+        configuration.server_name = name
         client = Client(QuicConnection(configuration=configuration))
         transport, _ = await asyncio.get_running_loop().create_datagram_endpoint(
             lambda: client, local_addr=(source, 0)

@@ -34,7 +34,14 @@ from copdns.web.device_setup.files import (
     powershell_lines,
     resolved_lines,
 )
-from copdns.web.device_setup.server import EncryptedServer, Missing, find_missing, server_of
+from copdns.web.device_setup.server import (
+    EncryptedServer,
+    Missing,
+    find_missing,
+    find_missing_away,
+    server_of,
+    server_with_token,
+)
 from copdns.web.device_setup.signing import sign, sign_profile
 from tests.unit.certificates import NAME, NOW, between, root, server
 
@@ -343,9 +350,43 @@ def test_a_device_is_told_what_is_served() -> None:
 
 def test_what_is_missing_is_named_in_order() -> None:
     nothing = EncryptedSettings()
-    every = tuple(each for each in Missing if each is not Missing.OWN_NAME)
+    every = (Missing.PORT, Missing.NAME, Missing.CERTIFICATE)
     assert find_missing(nothing, has_certificate=False) == every
     there = EncryptedSettings(name=NAME, tls_port=853)
     assert find_missing(there, has_certificate=True) == ()
     assert find_missing(there, has_certificate=False) == (Missing.CERTIFICATE,)
     assert find_missing(EncryptedSettings(tls_port=853), has_certificate=True) == (Missing.NAME,)
+
+
+def test_away_from_home_it_takes_more() -> None:
+    every = (Missing.PORT, Missing.NAME, Missing.CERTIFICATE, Missing.PUBLIC)
+    assert find_missing_away(EncryptedSettings(), has_certificate=False) == every
+    there = EncryptedSettings(name=NAME, tls_port=853, public=True)
+    assert find_missing_away(there, has_certificate=True) == ()
+    odd = EncryptedSettings(name=NAME, tls_port=8853, public=True)
+    assert find_missing_away(odd, has_certificate=True) == (Missing.PORT,)
+    home = EncryptedSettings(name=NAME, https_port=443)
+    assert find_missing_away(home, has_certificate=True) == (Missing.PUBLIC,)
+
+
+def test_a_token_stands_in_the_name_and_in_the_path() -> None:
+    both = EncryptedSettings(name=NAME, tls_port=853, https_port=8443, public=True)
+    made = server_with_token(both, ["192.0.2.2"], "abc", has_wildcard=True)
+    assert (made.tls_name, made.https_url) == (f"abc.{NAME}", f"{URL}/abc")
+    assert not made.is_home_only
+    other = server_with_token(both, ["192.0.2.2"], "xyz", has_wildcard=True)
+    assert made.identity == other.identity == server_of(both, ["192.0.2.2"]).identity
+    path = server_with_token(both, ["192.0.2.2"], "abc", has_wildcard=False)
+    assert (path.tls_name, path.tls_port, path.https_url) == ("", 0, f"{URL}/abc")
+
+
+def test_a_profile_for_everywhere_lets_go_at_home_only_if_that_is_wished() -> None:
+    made = plistlib.loads(make_profile(AWAY, Transport.HTTPS, DEVICE, TEXTS, USUAL))
+    (payload,) = made["PayloadContent"]
+    assert payload["OnDemandRules"][0]["Action"] == "Disconnect"
+    stays = USUAL._replace(is_off_at_home=False)
+    made = plistlib.loads(make_profile(AWAY, Transport.HTTPS, DEVICE, TEXTS, stays))
+    (payload,) = made["PayloadContent"]
+    (everywhere,) = payload["OnDemandRules"]
+    assert everywhere["Action"] == "EvaluateConnection"
+    assert LOGIN_CHECK in everywhere["ActionParameters"][0]["Domains"]

@@ -30,7 +30,8 @@ async def make(call: Call) -> object:
     edit = partial(add_token, device_id=device.id, digest=token_digest(made))
     await call.change(f"device {device.id}: token added", edit)
     chosen = call.context.settings().encrypted
-    return new_token_json(device.id, made, chosen.name, chosen.tls_port, chosen.https_port)
+    named_port = chosen.tls_port or chosen.quic_port
+    return new_token_json(device.id, made, chosen.name, named_port, chosen.https_port)
 
 
 async def revoke(call: Call) -> None:

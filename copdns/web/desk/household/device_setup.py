@@ -43,7 +43,7 @@ async def show(request: web.Request) -> web.Response:
 async def device(request: web.Request) -> web.Response:
     """Show how a device is set up, and what a test of it found."""
     home = await require_house(request, Permission.SEE_PROFILES)
-    found, offer = _device_of(home), offer_of(home.context)
+    found, offer = device_of(home), offer_of(home.context)
     wishes, sent = read_wishes(request.query), request.query.get("code", "")
     code = sent if is_code(sent) else make_appeal_id()
     door = home.context.pages.door
@@ -63,7 +63,7 @@ async def device(request: web.Request) -> web.Response:
         windows=files.powershell_lines(server, may_fall_back=may_fall_back),
         code=code,
         was_sent=sent == code,
-        seen=_find_result(home, code),
+        seen=find_result(home, code),
         child_url=f"{door}device/setup",
         child_code=qr(f"{door}device/setup"),
         test_url=f"{door}{TEST}{code}",
@@ -75,10 +75,11 @@ async def file(request: web.Request) -> web.Response:
     """Return a file for a device."""
     home = await require_house(request, Permission.SEE_PROFILES)
     wishes = read_wishes(request.query)
-    return await send_file(request, (home.household.id, _device_of(home).id), wishes)
+    return await send_file(request, (home.household.id, device_of(home).id), wishes)
 
 
-def _device_of(home: HouseRequest) -> Device:
+def device_of(home: HouseRequest) -> Device:
+    """Return the device in the path; raise HTTPNotFound."""
     wanted = home.request.match_info["device"]
     found = next((each for each in home.household.devices if each.id == wanted), None)
     if found is None:
@@ -86,7 +87,7 @@ def _device_of(home: HouseRequest) -> Device:
     return found
 
 
-def _find_result(home: HouseRequest, code: str) -> Findings | None:
+def find_result(home: HouseRequest, code: str) -> Findings | None:
     """Return what a test showed; None before a query with its code came."""
     sightings = home.context.probes.sightings(code, home.now)
     ours = [each for each in sightings if each.household == home.household.id]
