@@ -56,14 +56,16 @@ class Listening(Recorder):
     def record(
         self,
         client: Client,
-        asker: Requestor,
+        requestor: Requestor,
         query: Query,
         verdict: Verdict,
         reply: bytes,
         now: float,
+        *,
+        is_unlisted: bool = False,
     ) -> None:
         self.last = Told(client, verdict)
-        super().record(client, asker, query, verdict, reply, now)
+        super().record(client, requestor, query, verdict, reply, now, is_unlisted=is_unlisted)
 
 
 class Reply(NamedTuple):

@@ -123,7 +123,10 @@ class Policy:
 
 def decide(policy: Policy, qname: str, qtype: int, now: float) -> Verdict:
     """Return the verdict on a name and type, with the moment until which it surely holds."""
-    lookup = _build_lookup(policy, qname, qtype, now)
+    return _decide(policy, _build_lookup(policy, qname, qtype, now), now)
+
+
+def _decide(policy: Policy, lookup: Lookup, now: float) -> Verdict:
     verdict = _first_verdict(policy, lookup, now)
     time_rules = policy.time_rules
     if time_rules is None:
@@ -133,13 +136,24 @@ def decide(policy: Policy, qname: str, qtype: int, now: float) -> Verdict:
 
 def decide_query(policy: Policy, qname: str, qtype: int, now: float) -> Verdict:
     """Return the verdict on a query: that of `decide`, untraced if it tells of a help name."""
-    verdict = decide(policy, qname, qtype, now)
+    return look_and_decide(policy, qname, qtype, now)[0]
+
+
+def look_and_decide(policy: Policy, qname: str, qtype: int, now: float) -> tuple[Verdict, bool]:
+    """Return the verdict on a query, and whether its name is surely on no list.
+
+    For `charged_budgets`, which need not look again then.
+    """
+    lookup = _build_lookup(policy, qname, qtype, now)
+    verdict = _decide(policy, lookup, now)
+    # A rule that is more than a name may hold for another type.
+    is_unlisted = not lookup.entries and policy.list_rules is None
     # As in `has_help_prefix`, whose call would cost every query as much again.
     if policy.help_ends.isdisjoint(qname.split(".")[1:-1]):
-        return verdict
+        return verdict, is_unlisted
     if not verdict.is_untraced and has_help_prefix(policy, qname):
-        return replace(verdict, is_untraced=True)
-    return verdict
+        return replace(verdict, is_untraced=True), is_unlisted
+    return verdict, is_unlisted
 
 
 def _is_listable_help(policy: Policy, lookup: Lookup) -> bool:
@@ -224,10 +238,11 @@ def full_closure(policy: Policy, now: float) -> Verdict | None:
 
 
 def charged_budgets(
-    policy: Policy, qname: str, verdict: Verdict, now: float
+    policy: Policy, qname: str, verdict: Verdict, now: float, *, is_unlisted: bool = False
 ) -> tuple[str, ...] | None:
     """Return the ids of the budgets that this query counts for; None where it shows no use.
 
+    is_unlisted: as `look_and_decide` found; False: nobody knows.
     No use: what is not allowed, what steps 1 to 4 decide (but what the household itself protects
     counts: it would be a key to endless time), background traffic (beacons), what is always open or
     open as homework, and what a grant of time opened.
@@ -239,7 +254,7 @@ def charged_budgets(
         return None
     if verdict.action is not Action.ALLOW and verdict.action is not Action.REWRITE:
         return None
-    entries = policy.find_entries(qname)
+    entries: tuple[Entry, ...] = () if is_unlisted else policy.find_entries(qname)
     budgets = time_rules.budgets_if_unlisted
     if budgets is not None and not entries and not time_rules.names_it(qname):
         return budgets  # as for most names, which need no look at all that follows

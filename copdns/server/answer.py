@@ -110,7 +110,7 @@ from copdns.model.verdict import (
     Requestor,
     Verdict,
 )
-from copdns.policy.decide import Policy, decide_query
+from copdns.policy.decide import Policy, decide_query, look_and_decide
 from copdns.policy.judge import RebindingGuard, judge_response, with_end_inside
 from copdns.policy.local_step import map_records
 from copdns.policy.response_key import is_time_server, response_key
@@ -180,10 +180,12 @@ class PendingQuery:
 
     send_reply: called with the reply and `reply_to`.
     snapshot, client, verdict: what was decided, and under which policies.
+    is_unlisted: the name is surely on no list.
     """
 
     __slots__ = (
         "client",
+        "is_unlisted",
         "message",
         "query",
         "reply_to",
@@ -203,7 +205,9 @@ class PendingQuery:
         snapshot: Snapshot,
         client: Client,
         verdict: Verdict,
+        is_unlisted: bool,
     ) -> None:
+        self.is_unlisted = is_unlisted
         self.message = message
         self.query = query
         self.requestor = requestor
@@ -368,6 +372,7 @@ class Resolver:
                     return truncated_reply(message) if screening is Screening.TRUNCATE else NO_REPLY
                 client = self._snapshot.identify(requestor)  # screening may have found the device
             policy, body = client.policy, message[2:]
+            is_unlisted = False
             entry = self._memo.get(body)
             if entry is not None:
                 query = entry.query
@@ -387,9 +392,13 @@ class Resolver:
                     return error_reply(message, error if client.household else _NOT_A_CLIENT)
                 if query.edns is not None and query.edns.has_empty_ede:
                     query = self._with_old_wish(query)
-                verdict = decide_query(policy, query.qname, query.qtype, moment.wall)
+                verdict, is_unlisted = look_and_decide(
+                    policy, query.qname, query.qtype, moment.wall
+                )
             sized = query if requestor.transport == "udp" else with_tcp_size(query)
-            reply = self._reply(message, sized, requestor, client, verdict, moment)
+            reply = self._reply(
+                message, sized, requestor, client, verdict, moment, None, is_unlisted
+            )
             if isinstance(reply, CacheMiss):
                 if self.limits is not None and not (reply.untraced or reply.protected):
                     limited = self._limit_domain(reply, message, sized, requestor, self.limits)
@@ -404,6 +413,7 @@ class Resolver:
                     self._snapshot,
                     client,
                     verdict,
+                    is_unlisted,
                 )
                 self._ask_upstream(reply, pending)
                 return None
@@ -560,11 +570,12 @@ class Resolver:
         verdict: Verdict,
         moment: Moment,
         answered: CacheMiss | None = None,
+        is_unlisted: bool = False,
     ) -> bytes | CacheMiss:
         """Return the reply, recorded, or what an upstream must be asked for it.
 
-        answered: the cache miss that the query waited for.  In one piece, like `answer`: every
-        query would feel the calls.
+        answered: the cache miss that the query waited for.  is_unlisted: the name is surely on no
+        list.  In one piece, like `answer`: every query would feel the calls.
         """
         if query.qtype == SVCB or query.qtype == RESINFO:
             verdict = self._discover(query, requestor, verdict)
@@ -621,7 +632,9 @@ class Resolver:
                 self.on_probe(query.qname, requestor, client, moment.wall)
         else:
             reply = empty_reply(message_id, query, REFUSED, ede_of(verdict))
-        tally = self.recorder.record(client, requestor, query, verdict, reply, moment.wall)
+        tally = self.recorder.record(
+            client, requestor, query, verdict, reply, moment.wall, is_unlisted=is_unlisted
+        )
         if cacheable and self.packet_cache is not None:
             self.packet_cache.store(
                 message,
@@ -634,7 +647,9 @@ class Resolver:
                 entry,
                 moment,
                 to_log=self.recorder.may_log_name(policy, verdict),
-                usage=self.recorder.usage_of(policy, query.qname, verdict, moment.wall),
+                usage=self.recorder.usage_of(
+                    policy, query.qname, verdict, moment.wall, is_unlisted=is_unlisted
+                ),
             )
         return reply
 
@@ -1107,7 +1122,15 @@ class Resolver:
         )
         if self.forwards_subnets and query.subnet:
             reply = _with_subnet(reply, query, verdict)
-        self.recorder.record(client, requestor, query, verdict, reply, moment.wall)
+        self.recorder.record(
+            client,
+            requestor,
+            query,
+            verdict,
+            reply,
+            moment.wall,
+            is_unlisted=pending.is_unlisted,
+        )
         return reply
 
     def _forget_filtered(self, key: CacheKey, moment: Moment) -> None:
@@ -1128,6 +1151,7 @@ class Resolver:
         query = pending.query
         verdict = decide_query(client.policy, query.qname, query.qtype, moment.wall)
         pending.snapshot, pending.client, pending.verdict = self._snapshot, client, verdict
+        pending.is_unlisted = False  # nobody looked
         if miss.entry is None and verdict.action in (Action.ALLOW, Action.REWRITE):
             return self._servfail(pending, moment, _EDE_NO_UPSTREAM)
         reply = self._reply(

@@ -122,9 +122,12 @@ class Recorder:
         verdict: Verdict,
         reply: bytes,
         now: float,
+        *,
+        is_unlisted: bool = False,
     ) -> Tally | None:
         """Count a reply, note minutes of use, and log the name if the privacy mode allows.
 
+        is_unlisted: the name is surely on no list.
         Return its tally; None for an untraced verdict, for which it returns at once.
         """
         if verdict.is_untraced:
@@ -157,7 +160,7 @@ class Recorder:
                 lasts[policy] = tally
         tally.add()
         client.heard.lately = True
-        usage = self.usage_of(policy, query.qname, verdict, now)
+        usage = self.usage_of(policy, query.qname, verdict, now, is_unlisted=is_unlisted)
         if usage is not None:
             self.note_usage(usage, now)
         if self.may_log_name(policy, verdict):
@@ -183,14 +186,23 @@ class Recorder:
         tally = self._tallies.get(key) or self._new_tally(key, refused)
         tally.add()
 
-    def usage_of(self, policy: Policy, qname: str, verdict: Verdict, now: float) -> UsedName | None:
+    def usage_of(
+        self,
+        policy: Policy,
+        qname: str,
+        verdict: Verdict,
+        now: float,
+        *,
+        is_unlisted: bool = False,
+    ) -> UsedName | None:
         """Return what a query shows to be in use, for budgets and grace periods.
 
+        is_unlisted: the name is surely on no list.
         None: it shows no use, or nobody counts.  Holds until the verdict's end.
         """
         if policy.time_rules is None or not policy.time_rules.tracks_usage or self._ledger is None:
             return None
-        budgets = charged_budgets(policy, qname, verdict, now)
+        budgets = charged_budgets(policy, qname, verdict, now, is_unlisted=is_unlisted)
         if budgets is None:
             return None
         return UsedName(policy.household, policy.profile, budgets, qname)

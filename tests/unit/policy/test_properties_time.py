@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from copdns.dns.records import A
 from copdns.model.times import Grant, Origin
 from copdns.model.verdict import Verdict
-from copdns.policy.decide import Policy, charged_budgets, decide, explain
+from copdns.policy.decide import Policy, charged_budgets, decide, explain, look_and_decide
 from copdns.time.days import local_time, zone_of
 from copdns.time.preview import week_span
 from copdns.time.schedule import closed_spans
@@ -265,3 +265,15 @@ def test_the_short_way_to_charge_a_name_on_no_list_finds_what_the_long_way_finds
     verdict = decide(policy, name, A, case.now)
     long_way = charged_budgets(replace(policy, time_rules=rules), name, verdict, case.now)
     assert charged_budgets(policy, name, verdict, case.now) == long_way
+
+
+@settings(max_examples=150)
+@given(drawn(), names)
+def test_a_name_that_was_looked_for_is_charged_as_one_that_is_looked_for_again(
+    case: Drawn, name: str
+) -> None:
+    policy = case.policy()
+    verdict, is_unlisted = look_and_decide(policy, name, A, case.now)
+    assert is_unlisted is not bool(policy.find_entries(name))
+    again = charged_budgets(policy, name, verdict, case.now)
+    assert charged_budgets(policy, name, verdict, case.now, is_unlisted=is_unlisted) == again

@@ -713,10 +713,10 @@ class Mistaken:
     def __init__(self, mistake: Callable[..., Any], person: str) -> None:
         self._call, self._person = mistake, person
 
-    def __call__(self, client: Client, *rest: Any) -> Any:
+    def __call__(self, client: Client, *rest: Any, **named: Any) -> Any:
         if client.policy.profile == self._person:
             raise ZeroDivisionError(str(rest))
-        return self._call(client, *rest)
+        return self._call(client, *rest, **named)
 
 
 def test_a_bug_that_one_query_meets_leaves_nobody_else_without_an_answer() -> None:
