@@ -21,7 +21,7 @@ ROOT = Path(__file__).parents[1]
 # Here everything decides: nothing waits, asks the machine, reads a clock or logs ...
 PURE = {
     *("model", "settings", "config", "accounts", "time", "dns", "lists", "household", "policy"),
-    *("appeals", "privacy", "words", "as_json"),
+    *("appeals", "privacy", "words", "as_json", "moving_in"),
 }
 # ... but for these, which draw secrets, hold sockets or read files.
 NOT_PURE = {
