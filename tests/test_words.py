@@ -38,6 +38,9 @@ DESK = (
         for each in ("addresses", "matchers", "names", "times", "violations")
     ),
     "copdns/household/",
+    "copdns/household/moving_in/",
+    "copdns/store/gravity.py",
+    "copdns/cli/",
     "copdns/network/certificate_check.py",
     *(f"copdns/time/{each}.py" for each in ("ics", "moments", "schedule")),
     "copdns/accounts/passphrase.py",

@@ -395,6 +395,12 @@ def report_lines(lists: OwnLists, own: OwnList, text: str) -> tuple[LineReport, 
     return read_lines(own, text, _gate(load_facts(lists.folder.parent)))
 
 
+def judge_lines(lists: OwnLists, text: str) -> tuple[LineReport, ...]:
+    """Return what would become of each line of a list for ad blockers; raises ListError."""
+    own = OwnList("own", "own", "own", ListFormat.ADBLOCK, MatchKind.EXACT)
+    return report_lines(lists, own, text)
+
+
 def keep_list(
     lists: OwnLists,
     wanted: Wanted,

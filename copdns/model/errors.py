@@ -56,6 +56,10 @@ class HouseholdError(UserError, CopdnsError):
     """A change to the household cannot be made as asked: unknown profile, taken name ..."""
 
 
+class MoveInError(HouseholdError):
+    """A file of another program cannot be read; the text says what to give instead."""
+
+
 class CalendarError(UserError, CopdnsError):
     """A calendar file cannot be read, or is too large; the text says where in it."""
 

@@ -1,4 +1,4 @@
-"""Write what a profile may open as a response policy zone (RPZ), for other DNS servers.
+"""Write what a profile may open as a response policy zone (RPZ) or a hosts file, for others.
 
 The lines say what `decide` says of each name that a list, a rule or a setting knows, leaving out
 time: a zone knows no bedtime.  A name and what is below it have a line each, since a zone's line is
@@ -50,6 +50,18 @@ def zone_lines(policy: Policy, serial: int, title: str) -> Iterator[str]:
     unsaid += sum(map(len, table.hashes.values()))
     if unsaid:
         yield f"; {unsaid} rules cannot be said in a zone: patterns, hashes, rules for some types"
+
+
+def host_lines(policy: Policy, title: str) -> Iterator[str]:
+    """Yield the lines of a hosts file, which knows single names only.  title: a remark."""
+    policy = without_time(policy)
+    yield f"# {title}"
+    yield "# A hosts file has no wildcards: subdomains that no rule and no list names stay open."
+    if _action(policy, f"{_PROBE}.{_PROBE}") == BLOCKED:
+        yield "# For this profile all other domains are blocked too, which cannot be said here."
+    for name in sorted(_known_names(policy), key=lambda each: each.split(".")[::-1]):
+        if "." in name and _action(policy, name) == BLOCKED:
+            yield f"0.0.0.0 {name}"
 
 
 def _records(policy: Policy) -> tuple[dict[str, str], int]:

@@ -15,10 +15,12 @@ from copdns.dns.message import read_response
 from copdns.dns.query import read_query
 from copdns.household.check import KnownIds
 from copdns.household.file import parse
+from copdns.household.moving_in.recognise import read_file
 from copdns.lists.parse import ListFormat, parse_list
 from copdns.model.errors import CopdnsError
 from copdns.network.leases import LeaseFormat, read_leases
 from copdns.server.forwarded import read_device, read_proxy
+from copdns.store.gravity import read_gravity
 
 CORPUS = Path(__file__).parent / "corpus"
 ROOT = Path(__file__).parents[2]
@@ -52,6 +54,7 @@ TARGETS: Mapping[str, Target] = {
     "proxy": read_proxy,
     "device": read_device,
     "leases": _leases,
+    "move_in": lambda octets: read_file(octets, "file", read_gravity),
 }
 
 

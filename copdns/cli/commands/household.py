@@ -21,6 +21,7 @@ from copdns.as_json.plain import plain, utc
 from copdns.as_json.times import times_json
 from copdns.cli.base import NAME, json_option, not_text_message, read_text
 from copdns.cli.home import Home, pass_home
+from copdns.cli.move_in import move_in
 from copdns.cli.output import local_text, print_json, print_listing, print_pairs, printable
 from copdns.cli.params import complete_profile, number_option
 from copdns.household.check import protected_in_vain
@@ -285,3 +286,6 @@ def repair(home: Home, take_file: bool, yes: bool) -> None:
     click.echo("household.db is used as it is" if take_file else "a new household.db is made")
     if aside is not None:
         click.echo(printable(f"damaged file: {aside}, kept for a week"))
+
+
+household.add_command(move_in)

@@ -23,7 +23,7 @@ from copdns.cli.params import required_profile_option
 from copdns.lists.own_lists import LineOutcome, LineReport, OwnList, count_outcomes
 from copdns.model.errors import HouseholdError
 from copdns.model.violations import no_such
-from copdns.policy.zone_export import zone_lines
+from copdns.policy.zone_export import host_lines, zone_lines
 
 _AUTO, _DOMAINS, _HOSTS, _ADBLOCK = "auto", "domains", "hosts", "adblock"
 
@@ -150,23 +150,28 @@ def remove(home: Home, slug: str) -> None:
 
 
 @click.command("export")
-@click.option("--rpz", is_flag=True, required=True, help="Write a response policy zone.")
+@click.option("--rpz", "form", flag_value="rpz", help="Write a response policy zone.")
+@click.option("--hosts", "form", flag_value="hosts", help="Write a hosts file.")
 @required_profile_option("Whose rules and lists are written.")
 @pass_home
-def export(home: Home, rpz: bool, profile: str) -> None:
+def export(home: Home, form: str | None, profile: str) -> None:
     """Print what is open to someone, for another DNS server.
 
     The zone has the rules, lists, services and safe search of the profile, for unbound, BIND,
     Knot or PowerDNS. It has no times, no minutes and no temporary access, and says in a remark how
-    many rules a zone cannot express.
+    many rules a zone cannot express. A hosts file has the blocked domains, without subdomains.
 
     \b
     Example:  copdns lists export --rpz --profile mia > mia.rpz
     """
+    if form is None:
+        raise click.UsageError("choose --rpz or --hosts")
     who = home.profile(profile)
     policy = home.make_snapshot().policy(home.household.id, who.id)
     title = f"copdns: the profile {printable(who.id)}, without times"
-    for line in zone_lines(policy, int(home.now) & 0xFFFFFFFF, title):
+    serial = int(home.now) & 0xFFFFFFFF
+    lines = host_lines(policy, title) if form == "hosts" else zone_lines(policy, serial, title)
+    for line in lines:
         click.echo(line)
 
 

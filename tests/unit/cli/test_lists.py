@@ -127,6 +127,10 @@ def test_what_is_open_to_somebody_is_written_as_a_zone(home: Home) -> None:
     assert "*.childline.org.uk CNAME rpz-passthru." not in lines  # nothing blocks it
     assert "chess.example CNAME ." not in home.ok("lists", "export", "--rpz", "--profile", "ada")
     assert home.call("lists", "export", "--rpz", "--profile", "bo").exit_code != 0
+    hosts = home.ok("lists", "export", "--hosts", "--profile", "mia").splitlines()
+    assert hosts[0].startswith("# copdns: the profile mia")
+    assert "0.0.0.0 games.example" in hosts
+    assert home.call("lists", "export", "--profile", "mia").exit_code == 2
 
 
 TRIED = {"slug": "boards", "path": "boards.txt", "category": "games"}

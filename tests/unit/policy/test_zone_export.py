@@ -13,7 +13,7 @@ from copdns.lists.parse import ListFormat, parse_list
 from copdns.model.household import Default
 from copdns.model.verdict import Reason
 from copdns.policy.decide import Policy, decide
-from copdns.policy.zone_export import zone_lines
+from copdns.policy.zone_export import host_lines, zone_lines
 from copdns.time.plan import Closure, TimePlan
 from tests.household import MIA, NOW, allow, block, policy
 
@@ -123,3 +123,20 @@ def test_times_are_left_out() -> None:
     made = policy(MIA, timing=TimePlan(closures=(whole,)))
     assert decide(made, "a.example", A, NOW).blocks
     assert records(made) == []
+
+
+def test_a_hosts_file_has_the_blocked_names_and_says_what_it_cannot_say() -> None:
+    made = policy(
+        replace(MIA, categories=GAMES),
+        allow("chess.games.example"),
+        block("*.below.example"),
+        categories={"games": ["games.example", "deep.games.example"], "other": ["o.example"]},
+    )
+    lines = list(host_lines(made, "for Mia"))
+    assert [each for each in lines if not each.startswith("#")] == [
+        "0.0.0.0 games.example",
+        "0.0.0.0 deep.games.example",
+    ]
+    strict = policy(replace(MIA, default=Default.ALLOWLIST), allow("chess.example"))
+    assert any("all other domains are blocked" in each for each in host_lines(strict, "for Mia"))
+    assert not any(each.startswith("0.0.0.0 chess") for each in host_lines(strict, "for Mia"))

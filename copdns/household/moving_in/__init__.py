@@ -1,0 +1,1 @@
+"""What another program's settings become here: its files, read, and a plan of what comes over."""
