@@ -305,7 +305,7 @@ async def test_the_test_shows_whose_rules_a_question_from_away_got(
     assert found
     assert "Nothing has come from this device yet" in await read(client, f"{where}?code={found[1]}")
     wire = dns.message.make_query(probe_names(found[1])[0], "A").to_wire()
-    away = asker("203.0.113.9", "tls")._replace(token=token_digest(token))
+    away = replace(asker("203.0.113.9", "tls"), token=token_digest(token))
     assert ready.home.send(wire, away)
     page = await read(client, f"{where}?code={found[1]}")
     assert "This device uses copdns, as Mia's." in page
