@@ -310,7 +310,8 @@ async def test_no_field_of_the_model_is_forgotten(store: HouseholdStore) -> None
         for each in fields(value)
         if getattr(value, each.name) != each.default
     }
-    assert stored == every
+    of_guests = {(Device, "instead_of")}  # made for guests for a while, who are not stored
+    assert stored == every - of_guests
 
 
 async def test_a_household_that_nobody_stored_is_none(store: HouseholdStore) -> None:
