@@ -301,7 +301,11 @@ class App(Parts):
             self._manager.notify_ready(f"answering on {', '.join(self._listeners.addresses)}")
 
     async def _apply_settings(self, settings: Settings, loaded: LoadedLists) -> None:
-        before, self.settings = self.settings, settings
+        before = self.settings
+        waits = fixed_settings(before) != fixed_settings(settings)
+        # What listens is as it was at the start, so pages must not offer what the file says now.
+        settings = settings.model_copy(update={"encrypted": before.encrypted, "web": before.web})
+        self.settings = settings
         try:
             snapshot = await self._snapshots.build_for_lists(
                 self._resolver.snapshot, loaded.catalogue
@@ -330,7 +334,7 @@ class App(Parts):
         self._targets.configure(settings.events)
         await run_logged(self._tell_upstreams)
         log.info("reloaded")
-        if fixed_settings(before) != fixed_settings(settings):
+        if waits:
             log.warning(
                 "changes to ports, TCP limits, encrypted, web and data take effect at the next "
                 "start"

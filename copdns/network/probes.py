@@ -74,9 +74,12 @@ class Probes:
         self._note(code, _sighting(ProbeWay.WEB, "", requestor, client), now)
 
     def sightings(self, code: str, now: float) -> tuple[Sighting, ...]:
-        """Return the sightings of a code, in order; none after MAX_AGE."""
+        """Return the sightings of a code, in order; none after MAX_AGE.
+
+        now: it may be a little before a sighting, as when it was rounded to seconds.
+        """
         at, seen = self._by_code.get(code, (0.0, {}))
-        return tuple(seen) if 0 <= now - at < MAX_AGE else ()
+        return tuple(seen) if abs(now - at) < MAX_AGE else ()
 
     def sightings_by_code(self, household: str, now: float) -> Iterator[tuple[Sighting, ...]]:
         """Yield the sightings in a household, for each code of which a query came."""
@@ -89,7 +92,7 @@ class Probes:
         if not is_code(code):
             return
         at, seen = self._by_code.setdefault(code, (now, {}))
-        if not 0 <= now - at < MAX_AGE:
+        if abs(now - at) >= MAX_AGE:
             at, seen = self._by_code[code] = now, {}
         if len(seen) < _MAX_SIGHTINGS:
             seen[sighting] = None

@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.house import MIA, TOM, House, eventually, house
+from tests.encrypted_server import make_certificate
+from tests.running import free_port
 
 SOON = 1.0  # seconds, from the end of a command to the changed answer
 
@@ -135,6 +137,25 @@ def test_a_list_and_a_setting_are_taken_over_without_a_restart(own: House, tmp_p
     listed.write_text("")
     own.program.reload()
     assert own.ask("listed.example").data
+
+
+def test_no_page_offers_encrypted_dns_of_settings_that_wait_for_the_next_start(
+    own: House, tmp_path: Path
+) -> None:
+    """A device that was set up by them would find no sites: nothing listens there yet."""
+    made = make_certificate(tmp_path / "certificate")
+    encrypted = {
+        "name": "dns.example.net",
+        "https_port": free_port(),
+        "certificate": str(made.path),
+        "key": str(made.path),
+    }
+    (tmp_path / "copdns.yaml").write_text(json.dumps({**SETTINGS, "encrypted": encrypted}))
+    for _ in range(2):
+        own.program.reload()
+        assert "This is not set up in your home." in own.program.get("/device/setup")
+    _, said = own.program.stop()
+    assert said.count("take effect at the next start") == 2  # for as long as they wait
 
 
 def test_settings_with_mistakes_change_nothing_and_each_is_told_with_its_place(

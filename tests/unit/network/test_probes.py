@@ -91,6 +91,15 @@ def test_it_is_forgotten_soon_and_made_up_codes_take_no_room() -> None:
     assert len([n for n in range(1000) if probes.sightings(f"{n:08}", NOW)]) == 256
 
 
+def test_who_asks_within_the_same_second_by_a_clock_of_whole_seconds_sees_it() -> None:
+    probes, home = Probes(), Home()
+    asker = Requestor("192.0.2.1", "192.0.2.8", "udp")
+    client = home.resolver.snapshot.identify(asker)
+    probes.note_query(probe_names(CODE)[0], asker, client, NOW + 0.9)
+    probes.note_query(probe_names(CODE)[1], asker, client, NOW + 0.8)  # the clock was set
+    assert len(probes.sightings(CODE, NOW)) == 2
+
+
 def test_of_who_shows_a_token_no_address_is_noted() -> None:
     """It may be where the other parent lives."""
     probes, home = Probes(), Home()

@@ -17,7 +17,7 @@ from copdns.model.sentences import sentence
 from copdns.network.probes import is_code
 from copdns.policy.special_names import PROBE_ZONE
 from copdns.web.desk.house_request import HouseRequest, form_of, require_house
-from copdns.web.desk.household.device_setup import device_of, find_result
+from copdns.web.desk.household.device_setup import device_of, find_result, next_turn
 from copdns.web.device_setup import files
 from copdns.web.device_setup.apple import ProfileWishes, read_networks
 from copdns.web.device_setup.away import AWAY, SHOWN_FOR, AwaySetup, look_at_readiness
@@ -108,6 +108,7 @@ async def show_made(request: web.Request) -> web.Response:
         code=code,
         was_sent=sent == code,
         seen=find_result(home, code),
+        turn=next_turn(request),
         test_url=f"http://{code}-1.{PROBE_ZONE}/",
         test_code=qr(f"http://{code}-1.{PROBE_ZONE}/"),
     )

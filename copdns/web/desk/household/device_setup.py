@@ -64,6 +64,7 @@ async def device(request: web.Request) -> web.Response:
         code=code,
         was_sent=sent == code,
         seen=find_result(home, code),
+        turn=next_turn(request),
         child_url=f"{door}device/setup",
         child_code=qr(f"{door}device/setup"),
         test_url=f"{door}{TEST}{code}",
@@ -92,6 +93,13 @@ def find_result(home: HouseRequest, code: str) -> Findings | None:
     sightings = home.context.probes.sightings(code, home.now)
     ours = [each for each in sightings if each.household == home.household.id]
     return assess_sightings(ours) if any(e.way is ProbeWay.DNS for e in ours) else None
+
+
+def next_turn(request: web.Request) -> str:
+    """Return what the form that shows a result sends, so that its address is another one than that
+    of the page: a browser that is led to its own address with a fragment scrolls, and asks for
+    nothing (HTML, "navigate"), so that the result of before would stand there for good."""
+    return "b" if request.query.get("turn") == "a" else "a"
 
 
 async def _look(home: HouseRequest) -> tuple[CertificateReport | None, str]:
