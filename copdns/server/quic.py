@@ -239,7 +239,7 @@ class QuicServer(Server, asyncio.DatagramProtocol):
         """Whether someone at this address is served, as far as the address alone can say."""
         if self.port.tokens.only:
             return True
-        return bool(self.resolver.snapshot.identify(client.peer).household)
+        return self.resolver.snapshot.serves(client.peer)
 
     def _ask_for_token(self, header: QuicHeader, peer: tuple[Any, ...]) -> None:
         """Have a client come again with what is sent to its address; nothing is kept of it."""
@@ -374,6 +374,11 @@ class QuicClient(StreamClient):
                 self.drop()  # before any query is read
         elif isinstance(event, ConnectionTerminated):
             self._forget()
+
+    def note_token(self) -> None:
+        """Keep a place for handshakes from this address, where only tokens count."""
+        if self.server.port.tokens.only:
+            self.server.handshakes.note_token(self.peer.address, self.server.clock().mono)
 
     def _lead_here(self, connection_id: bytes) -> None:
         self._ids.add(connection_id)

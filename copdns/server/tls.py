@@ -211,7 +211,7 @@ class TlsConnection(ClientConnection):
         """Whether someone at this address is served, as far as the address alone can say."""
         if self.server.secure.tokens.only:
             return True
-        return bool(self.server.resolver.snapshot.identify(self.peer).household)
+        return self.server.resolver.snapshot.serves(self.peer)
 
     def _shake_hands(self) -> bool:
         """Go on with the handshake; tell whether it is done.  May raise SSLError."""

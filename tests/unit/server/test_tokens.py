@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+from dataclasses import replace
 from functools import partial
+from ipaddress import ip_network
 from pathlib import Path
 
 import pytest
@@ -132,6 +134,25 @@ async def test_at_home_a_wrong_token_is_a_guest_or_refused(over_tls: Open, token
     refuses = await over_tls(tokens=HOME)
     refused = await tls_client(refuses, tls_name(NAME, token), HOST)
     assert await refused.end() == b""
+
+
+async def test_who_shows_a_token_is_no_unknown_device_at_an_unknown_address(
+    over_tls: Open,
+) -> None:
+    """Else a guardian would be told of a new device when Mia's phone comes home."""
+    here = await over_tls(tokens=HOME)
+    here.home.defaults = replace(here.home.defaults, allow=(ip_network(f"{AWAY}/32"),))
+    here.home.change()
+    client = await tls_client(here, tls_name(NAME, MIAS))
+    client.send(query(GAMES))
+    await client.receive()
+    assert who_asked(here) == "laptop"
+    snapshot = here.home.resolver.snapshot
+    assert (snapshot.take_unknown(), [*snapshot.recent_requestors(1)]) == ((), [])
+    client = await tls_client(here, None)
+    client.send(query(GAMES))
+    await client.receive()
+    assert [each.address for each in snapshot.take_unknown()] == [AWAY]
 
 
 async def test_not_in_public_a_stranger_is_turned_away_before_anything_is_computed(
