@@ -30,7 +30,7 @@ from copdns.server.connection import (
 )
 from copdns.server.limits import TokenBucket
 from copdns.server.messages import Messages
-from copdns.server.places import Places, client_of
+from copdns.server.places import AS_STRANGER, Places, client_of
 from copdns.server.tokens import NO_TOKENS, DeviceTokens
 from copdns.time.clock import Moment
 
@@ -41,7 +41,6 @@ _FORGOTTEN: Final = 256  # clients that are forgotten at a time
 # Where only tokens count: handshakes of all strangers in a second, on average over five.
 STRANGERS: Final = 20
 KNOWN_FOR: Final = 86_400.0  # seconds from a valid token, in which its client is no stranger
-AS_STRANGER: Final = ""  # the client as which all of them count
 _PLAIN_SIZE: Final = 16_384  # octets of a TLS record
 _PLAIN: Final = memoryview(bytearray(_PLAIN_SIZE))  # as READ_BUFFER, one for all connections
 
@@ -155,6 +154,7 @@ class TlsServer(StreamServer):
     ) -> None:
         super().__init__(resolver, clock, address, port.port, port.limits, places)
         self.secure = port
+        self.tokens = port.tokens
         self.buffer = READ_BUFFER[: port.read_size]
         self.handshakes = handshakes
 
@@ -191,7 +191,7 @@ class TlsConnection(ClientConnection):
         """Wait for a handshake; drop a stranger, and a device that begins too many."""
         handshakes, mono = self.server.handshakes, self.server.clock().mono
         address = self.peer.address
-        is_stranger = self.server.secure.tokens.only and not handshakes.is_known(address, mono)
+        is_stranger = self.server.tokens.only and not handshakes.is_known(address, mono)
         if not self._is_served() or not handshakes.may_begin(
             address, mono, is_stranger=is_stranger
         ):
@@ -209,7 +209,7 @@ class TlsConnection(ClientConnection):
 
     def _is_served(self) -> bool:
         """Whether someone at this address is served, as far as the address alone can say."""
-        if self.server.secure.tokens.only:
+        if self.server.tokens.only:
             return True
         return self.server.resolver.snapshot.serves(self.peer)
 
@@ -224,7 +224,7 @@ class TlsConnection(ClientConnection):
         if self._tls.version() != "TLSv1.3":
             self.requestor = self.peer = replace(self.peer, is_old_tls=True)
         asked: str | None = getattr(self._tls, ASKED_NAME, None)
-        self.requestor = self.server.secure.tokens.by_name(self.peer, asked)
+        self.requestor = self.server.tokens.by_name(self.peer, asked)
         self._speaker = self.server.secure.make_speaker(self, self._tls.selected_alpn_protocol())
         handshakes = self.server.handshakes
         handshakes.under_way.remove(self)
@@ -234,11 +234,12 @@ class TlsConnection(ClientConnection):
 
     def who_asks(self, shown: str | None) -> Requestor | None:
         """Return who asks, by what a request shows and by the server name; None where refused."""
-        return self.admit(self.server.secure.tokens.by_path(self.requestor, shown))
+        return self.admit(self.server.tokens.by_path(self.requestor, shown))
 
     def note_token(self) -> None:
         """Keep a place for handshakes from this address, where only tokens count."""
-        if self.server.secure.tokens.only:
+        super().note_token()
+        if self.server.tokens.only:
             self.server.handshakes.note_token(self.peer.address, self.server.clock().mono)
 
     def _fail(self) -> None:
