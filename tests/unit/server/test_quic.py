@@ -43,6 +43,7 @@ from copdns.server.quic_streams import (
     NO_ERROR,
     PROTOCOL_ERROR,
     REQUEST_CANCELLED,
+    StreamClient,
     Streams,
 )
 from copdns.server.tls import DONE, FAILED, REFUSED
@@ -344,6 +345,27 @@ async def test_who_asks_may_go_on_for_as_long_as_they_like(here: QuicDesk) -> No
     for _ in range(FRAMES_AT_FIRST):
         ping(client, 2)
         await client.reply(client.ask(asking(GAMES)))
+    assert client.ended is None
+
+
+async def test_who_acknowledges_each_datagram_of_large_replies_goes_on(
+    here: QuicDesk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As over a line where they come one by one, and not together as on loopback."""
+    reply = bytes(60_000)
+    monkeypatch.setattr(StreamClient, "ask", lambda *_: reply)
+    monkeypatch.setattr(quic_streams, "grant_wishes", lambda reply, *_: reply)
+    client = await here.greet()
+    loop, receive, last = asyncio.get_running_loop(), client.datagram_received, 0.0
+
+    def receive_apart(data: str | bytes, at: tuple[Any, ...]) -> None:
+        nonlocal last
+        last = max(last, loop.time()) + 0.001
+        loop.call_at(last, receive, data, at)
+
+    monkeypatch.setattr(client, "datagram_received", receive_apart)
+    for _ in range(20):
+        assert await client.reply(client.ask(asking(GAMES))) == reply
     assert client.ended is None
 
 
