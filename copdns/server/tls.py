@@ -15,7 +15,6 @@ import ssl
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
-from itertools import islice
 from typing import Final, NamedTuple
 
 from copdns.model.verdict import Requestor
@@ -28,7 +27,7 @@ from copdns.server.connection import (
     StreamLimits,
     StreamServer,
 )
-from copdns.server.limits import TokenBucket
+from copdns.server.limits import SECONDS_AT_ONCE, TokenBucket
 from copdns.server.messages import Messages
 from copdns.server.places import AS_STRANGER, Places, client_of
 from copdns.server.tokens import NO_TOKENS, DeviceTokens
@@ -37,7 +36,6 @@ from copdns.time.clock import Moment
 HANDSHAKE: Final = 5.0  # seconds for a handshake; a phone with a bad connection needs one or two
 MAX_HANDSHAKES: Final = 64  # under way at once
 MAX_CLIENTS: Final = 4096  # whose handshakes are counted
-_FORGOTTEN: Final = 256  # clients that are forgotten at a time
 # Where only tokens count: handshakes of all strangers in a second, on average over five.
 STRANGERS: Final = 20
 KNOWN_FOR: Final = 86_400.0  # seconds from a valid token, in which its client is no stranger
@@ -58,7 +56,8 @@ class Handshakes:
     def __init__(self, rate: int) -> None:
         """rate: handshakes of one client in a second, on average over five."""
         self._rate = rate
-        self._buckets: dict[str, TokenBucket] = {}
+        # By client, with when it was used last: the longest ago first.
+        self._buckets: dict[str, tuple[float, TokenBucket]] = {}
         self._of_strangers: TokenBucket | None = None
         self._known_since: dict[str, float] = {}  # clients by their last valid token, oldest first
         self.counts = {DONE: 0, FAILED: 0, REFUSED: 0}
@@ -70,12 +69,10 @@ class Handshakes:
         is_stranger: there has to be one of all strangers, too.
         """
         client = client_of(address)
-        bucket = self._buckets.get(client)
-        if bucket is None:
-            if len(self._buckets) >= MAX_CLIENTS:
-                for oldest in [*islice(self._buckets, _FORGOTTEN)]:
-                    del self._buckets[oldest]
-            bucket = self._buckets[client] = TokenBucket(self._rate, mono)
+        kept = self._buckets.pop(client, None)
+        bucket = kept[1] if kept else TokenBucket(self._rate, mono)
+        self._forget_buckets(mono)
+        self._buckets[client] = mono, bucket
         if not bucket.take(mono):
             return False
         if not is_stranger:
@@ -83,6 +80,16 @@ class Handshakes:
         if self._of_strangers is None:
             self._of_strangers = TokenBucket(STRANGERS, mono)
         return self._of_strangers.take(mono)
+
+    def _forget_buckets(self, mono: float) -> None:
+        """Forget the clients whose buckets are full again, and make room for one more."""
+        buckets = self._buckets
+        while buckets:
+            oldest = next(iter(buckets))
+            is_full = mono - buckets[oldest][0] >= SECONDS_AT_ONCE
+            if not is_full and len(buckets) < MAX_CLIENTS:
+                return
+            del buckets[oldest]
 
     def note_token(self, address: str, mono: float) -> None:
         """Note that a client showed a valid token: in memory alone, and for these bounds alone."""
