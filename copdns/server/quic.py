@@ -296,6 +296,16 @@ class NamedConnection(QuicConnection):
 
         setattr(self.tls, _HANDLE_HELLO, note_name)
 
+    def let_go(self) -> None:
+        """Let go of all that it has; it is of no use afterwards.
+
+        Its parts know each other, so that they would stay until the garbage collector comes, which
+        looks at older objects from time to time only (`app/memory_use.py`).
+        """
+        if "tls" in vars(self):
+            vars(self.tls).clear()
+        vars(self).clear()
+
 
 class QuicClient(StreamClient):
     """One client's connection."""
@@ -429,6 +439,8 @@ class QuicClient(StreamClient):
             self.server.clients.pop(each, None)
         self.server.handshakes.note_end(self)
         super()._forget()
+        self._quic.let_go()
+        vars(self).pop("_streams", None)  # which know this connection, too
 
     def _now(self) -> float:
         return asyncio.get_running_loop().time()
