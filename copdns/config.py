@@ -264,4 +264,5 @@ def defaults_of(
         sends_reverse=bool(settings.upstreams.private_reverse),
         nat64=Nat64(prefixes, settings.dns64.exclude) if prefixes else None,
         unknown_is_guest=settings.encrypted.guests_unknown,
+        listener=settings.encrypted.name,
     )

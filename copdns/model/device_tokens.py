@@ -24,6 +24,7 @@ TOKEN_OCTETS: Final = 16
 TOKEN_LENGTH: Final = 26  # characters of base32: fits a label (63), and case does not matter
 MAX_TOKENS: Final = 8  # of one device
 SHORT_LENGTH: Final = 8  # of a digest, as people name a token
+_TOKEN: Final = re.compile(f"[a-z2-7]{{{TOKEN_LENGTH}}}")
 _DIGEST: Final = re.compile(r"[0-9a-f]{64}")
 _HTTPS_PORT: Final = 443
 _PATH: Final = USUAL_PATH.encode()
@@ -88,6 +89,14 @@ def token_in_name(asked: str | None, name: str) -> str | None:
         return None
     before, dot, rest = asked.lower().rstrip(".").rpartition(f".{name}")
     return before if dot and not rest else None
+
+
+def is_token_name(qname: str, below: str) -> bool:
+    """Tell whether a device looks up the server name that it was told, which has its token.
+
+    qname: in lower case.  below: what follows a token, such as ".dns.example.net"; not "".
+    """
+    return qname.endswith(below) and _TOKEN.fullmatch(qname[: -len(below)]) is not None
 
 
 def token_in_path(path: bytes) -> str | None:

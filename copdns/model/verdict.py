@@ -151,7 +151,7 @@ class Verdict:
     ttl: seconds for which the reply to a blocked query may be cached.
     target: the name whose data a rewrite gives.
     local: the answer of the action LOCAL; else None.
-    is_untraced: a name of the help groups; it leaves no trace anywhere.
+    is_untraced: a name of the help groups, or one with a token; it leaves no trace anywhere.
     nothing_open_below: no name below this one is allowed, so NXDOMAIN is true (RFC 8020
         section 2); computed only for profiles in that block mode.
     period: the id of the schedule or budget that decided, "homework" for that kind of pause.
@@ -204,6 +204,7 @@ class AnswerDefaults:
     sends_reverse: reverse names of private addresses are sent to upstreams of their own.
     nat64: how devices without IPv4 reach it; None where none is helped to.
     unknown_is_guest: whoever shows a token that no device has is a guest here; else refused.
+    listener: the name of the encrypted listeners, before which tokens stand; "" for none.
     """
 
     allow: tuple[Network, ...]
@@ -214,3 +215,4 @@ class AnswerDefaults:
     sends_reverse: bool = False
     nat64: Nat64 | None = None
     unknown_is_guest: bool = False
+    listener: str = ""

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from ipaddress import ip_address
 
 from copdns.dns.records import AAAA, PTR, A
+from copdns.model.device_tokens import is_token_name
 from copdns.model.errors import NXDOMAIN
 from copdns.model.hosts import OWN_HOSTS
 from copdns.model.household import NameRewrite
@@ -32,6 +33,7 @@ class LocalStep:
     protected: numbers of the lists whose names a household may not answer itself.
     open_below: names with something allowed at or below them: NXDOMAIN would deny that.
     nat64: how the network translates for devices without IPv4; None where it does not.
+    listener: the name of the encrypted listeners; "" for none.
     """
 
     local_by_list: Mapping[int, Mapping[int, tuple[LocalRecord, ...]]]
@@ -46,6 +48,7 @@ class LocalStep:
     only_if_listed: bool = False
     is_idle: bool = False
     nat64: Nat64 | None = None
+    listener: str = ""
 
     def __call__(self, lookup: Lookup, now: float) -> Verdict | None:
         if self.nat64 is None:
@@ -70,12 +73,24 @@ class LocalStep:
         qname = lookup.name
         if qname in OWN_HOSTS:
             return self._local(lookup, LocalAnswer(is_own_address=True))
-        if lookup.entries or self.rewrites:
-            verdict = self._household(lookup)
-            if verdict is not None:
-                return verdict
+        verdict = self._household(lookup) if lookup.entries or self.rewrites else None
+        if self.listener and is_token_name(qname, f".{self.listener}"):
+            return self._lead_to_listener(lookup, verdict)
+        if verdict is not None:
+            return verdict
         answer = self._special(qname, lookup.qtype)
         return None if answer is None else self._local(lookup, answer)
+
+    def _lead_to_listener(self, lookup: Lookup, verdict: Verdict | None) -> Verdict:
+        """Lead a server name with a token where the listener's own name leads.
+
+        A phone that was told it looks it up in clear text first: else it would find nothing at
+        home, where the household has a name for the listener, and a log and upstreams the token.
+        verdict: by the household's names.
+        """
+        if verdict is None or (verdict.local is not None and verdict.local.rcode):
+            verdict = self._answer_as(lookup, self.listener)
+        return replace(verdict, is_untraced=True)
 
     def _special(self, name: str, qtype: int) -> LocalAnswer | None:
         answer = special_use_answer(name, qtype)

@@ -246,17 +246,26 @@ class Snapshot:
             self._client_by_requestor[key] = client
         return client
 
+    def serves(self, requestor: Requestor) -> bool:
+        """Tell whether an address is served, and remember nothing of who is there.
+
+        Of a connection that only begins nobody knows yet whether a token is shown on it.
+        """
+        key = f"{requestor.mac} {requestor.address}" if requestor.mac else requestor.address
+        client = self._client_by_requestor.get(key) or self._find(requestor, is_noted=False)
+        return bool(client.household)
+
     def _guest_instead(self, requestor: Requestor) -> Client | None:
         """Return who has the device for a while that shows a token, by where it is; else None."""
         found, token, address = self._devices.instead_of, requestor.token, requestor.address
         mac = requestor.mac or self.sightings.mac_at(address)
         return found.get((mac, token)) or found.get((address, token))
 
-    def _find(self, requestor: Requestor) -> Client:
+    def _find(self, requestor: Requestor, *, is_noted: bool = True) -> Client:
         """Return the client by the strongest evidence that there is (docs/devices.md).
 
         The MAC address from a forwarder, from the kernel's neighbours, from a lease; then the
-        address itself; then the network that it is in.
+        address itself; then the network that it is in.  is_noted: a guardian may want to name it.
         """
         mac = requestor.mac or self.sightings.mac_at(requestor.address)
         client = self._devices.by_mac.get(mac)
@@ -264,13 +273,13 @@ class Snapshot:
             return client
         client = self._devices.by_address.get(requestor.address)
         if client is not None and not self._contradicts(mac, client):
-            if mac and not requestor.mac:
+            if mac and not requestor.mac and is_noted:
                 self._note_unknown(
                     UnknownClient(client.household, client.device, requestor.address, mac)
                 )
             return client
         client = self._by_its_network(requestor.address, mac)
-        if not client.device and client.household:
+        if not client.device and client.household and is_noted:
             self._note_unknown(UnknownClient(client.household, "", requestor.address, mac))
         if mac or not self._devices.by_mac or self.sightings.neighbours is None:
             return client

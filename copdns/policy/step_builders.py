@@ -135,6 +135,7 @@ def local_step(profile: Profile, context: HouseholdContext) -> LocalStep:
         protected=context.list_numbers(ListKind.PROTECTED),
         open_below=_openings(profile, context),
         nat64=context.defaults.nat64,
+        listener=context.defaults.listener,
     )
 
 

@@ -18,8 +18,8 @@ from copdns.model.errors import ListenError
 from copdns.model.verdict import Requestor
 from copdns.server.answer import Resolver, SendReply
 from copdns.server.forwarded import NO_FORWARDERS, Forwarder, Forwarders, with_edns_device
-from copdns.server.places import Places
-from copdns.server.tokens import is_refused
+from copdns.server.places import AS_STRANGER, Places
+from copdns.server.tokens import NO_TOKENS, DeviceTokens, is_refused
 from copdns.server.udp import bind_socket
 from copdns.time.clock import Moment
 
@@ -44,7 +44,12 @@ class StreamLimits:
 
 
 class Server(ABC):
-    """Listens on one address and port."""
+    """Listens on one address and port.
+
+    tokens: how devices say here which one they are.
+    """
+
+    tokens: DeviceTokens = NO_TOKENS
 
     def __init__(
         self,
@@ -164,7 +169,12 @@ class ClientConnection(asyncio.BufferedProtocol, ABC):
     def begin(self) -> None:
         """Take a place, and wait for what comes."""
         self.wait_for(self.server.limits.idle)
-        too_many = self.server.places.add(self, self.peer.address)
+        self._take_place()
+
+    def _take_place(self) -> None:
+        """Take a place of the address; all strangers share theirs where only tokens count."""
+        is_stranger = self.server.tokens.only and not self.shown
+        too_many = self.server.places.add(self, AS_STRANGER if is_stranger else self.peer.address)
         if too_many is not None:
             too_many.drop()
 
@@ -218,7 +228,10 @@ class ClientConnection(asyncio.BufferedProtocol, ABC):
         return requestor
 
     def note_token(self) -> None:
-        """Note that a valid token was shown here, where that matters to whoever comes next."""
+        """Note that a valid token was shown here, where that matters to who comes next."""
+        if self.server.tokens.only and self in self.server.places:
+            self.server.places.remove(self)
+            self._take_place()
 
     def ask(
         self,

@@ -9,6 +9,7 @@ from __future__ import annotations
 from ipaddress import IPv6Address, ip_address
 from typing import Generic, TypeVar
 
+AS_STRANGER = ""  # as whose all connections count on which no token was shown, where one must be
 NETWORK_OCTETS = 8  # of an IPv6 address: the network of a household
 
 T = TypeVar("T")

@@ -45,7 +45,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from copdns.model.errors import CertificateError, ListenError
 from copdns.server.answer import Resolver
 from copdns.server.connection import ClientConnection, Server, Speaker, StreamLimits, report_bug
-from copdns.server.places import Places
+from copdns.server.places import AS_STRANGER, Places
 from copdns.server.quic_streams import (
     INTERNAL_ERROR,
     MAX_STREAM_DATA,
@@ -53,7 +53,7 @@ from copdns.server.quic_streams import (
     StreamClient,
     Streams,
 )
-from copdns.server.tls import AS_STRANGER, DONE, HANDSHAKE, REFUSED, Handshakes
+from copdns.server.tls import DONE, HANDSHAKE, REFUSED, Handshakes
 from copdns.server.tokens import NO_TOKENS, DeviceTokens
 from copdns.server.udp import bind_socket
 from copdns.time.clock import Moment
@@ -146,10 +146,11 @@ class QuicServer(Server, asyncio.DatagramProtocol):
     ) -> None:
         super().__init__(resolver, clock, address, port.port, port.limits, places)
         self.port = port
+        self.tokens = port.tokens
         self.handshakes = handshakes
         self.clients: dict[bytes, QuicClient] = {}  # by the connection ids that lead to them
         self.retries = 0  # how many clients had to show their address
-        self._tokens = QuicRetryTokenHandler()
+        self._retry_tokens = QuicRetryTokenHandler()
         self._transport: asyncio.DatagramTransport | None = None
 
     async def start(self) -> None:
@@ -220,7 +221,7 @@ class QuicServer(Server, asyncio.DatagramProtocol):
             self._ask_for_token(header, peer)
             return None
         address, mono = client.peer.address, self.clock().mono
-        is_stranger = self.port.tokens.only and not self.handshakes.is_known(address, mono)
+        is_stranger = self.tokens.only and not self.handshakes.is_known(address, mono)
         if not self.handshakes.may_begin(address, mono, is_stranger=is_stranger):
             self.handshakes.counts[REFUSED] += 1
             return None
@@ -237,14 +238,14 @@ class QuicServer(Server, asyncio.DatagramProtocol):
 
     def _is_served(self, client: QuicClient) -> bool:
         """Whether someone at this address is served, as far as the address alone can say."""
-        if self.port.tokens.only:
+        if self.tokens.only:
             return True
-        return bool(self.resolver.snapshot.identify(client.peer).household)
+        return self.resolver.snapshot.serves(client.peer)
 
     def _ask_for_token(self, header: QuicHeader, peer: tuple[Any, ...]) -> None:
         """Have a client come again with what is sent to its address; nothing is kept of it."""
         own = os.urandom(_CID_SIZE)
-        token = self._tokens.create_token(
+        token = self._retry_tokens.create_token(
             address=peer,
             original_destination_connection_id=header.destination_cid,
             retry_source_connection_id=own,
@@ -261,7 +262,7 @@ class QuicServer(Server, asyncio.DatagramProtocol):
     def _read_token(self, header: QuicHeader, peer: tuple[Any, ...]) -> bytes | None:
         """Return the connection id that a client chose at first; None for no token of ours."""
         try:
-            chosen: bytes = self._tokens.validate_token(
+            chosen: bytes = self._retry_tokens.validate_token(
                 address=peer,
                 destination_cid=header.destination_cid,
                 token=header.token,
@@ -294,6 +295,16 @@ class NamedConnection(QuicConnection):
             handle_hello(message, *outgoing)
 
         setattr(self.tls, _HANDLE_HELLO, note_name)
+
+    def let_go(self) -> None:
+        """Let go of all that it has; it is of no use afterwards.
+
+        Its parts know each other, so that they would stay until the garbage collector comes, which
+        looks at older objects from time to time only (`app/memory_use.py`).
+        """
+        if "tls" in vars(self):
+            vars(self.tls).clear()
+        vars(self).clear()
 
 
 class QuicClient(StreamClient):
@@ -368,12 +379,18 @@ class QuicClient(StreamClient):
         elif isinstance(event, HandshakeCompleted):
             self.server.handshakes.under_way.remove(self)
             self.server.handshakes.counts[DONE] += 1
-            self.requestor = self.server.port.tokens.by_name(self.peer, self._quic.asked_name)
+            self.requestor = self.server.tokens.by_name(self.peer, self._quic.asked_name)
             self.begin()
             if self.admit(self.requestor) is None:
                 self.drop()  # before any query is read
         elif isinstance(event, ConnectionTerminated):
             self._forget()
+
+    def note_token(self) -> None:
+        """Keep a place for handshakes from this address, where only tokens count."""
+        super().note_token()
+        if self.server.tokens.only:
+            self.server.handshakes.note_token(self.peer.address, self.server.clock().mono)
 
     def _lead_here(self, connection_id: bytes) -> None:
         self._ids.add(connection_id)
@@ -422,6 +439,8 @@ class QuicClient(StreamClient):
             self.server.clients.pop(each, None)
         self.server.handshakes.note_end(self)
         super()._forget()
+        self._quic.let_go()
+        vars(self).pop("_streams", None)  # which know this connection, too
 
     def _now(self) -> float:
         return asyncio.get_running_loop().time()

@@ -36,6 +36,7 @@ MAX_HELD: Final = 1 << 18
 # us more than who sends them, and thousands fit in a datagram.  As over HTTPS (`server/doh.py`).
 FRAMES_AT_FIRST: Final = 200
 FRAMES_PER_QUERY: Final = 8
+FRAME_EARNED_BY: Final = 512  # octets of replies: each datagram of those may be acknowledged
 _READERS: Final = "_QuicConnection__frame_handlers"
 _ONE_WAY: Final = 2  # bit of the number of a stream that only its maker writes to
 
@@ -72,9 +73,9 @@ class _CountedFrames(dict[int, Any]):
             raise QuicConnectionError(EXCESSIVE_LOAD, None, "")  # type: ignore[arg-type]
         return super().__getitem__(frame_type)
 
-    def earn(self) -> None:
-        """Allow some more, for a query that came whole."""
-        self._left = min(self._left + FRAMES_PER_QUERY, FRAMES_AT_FIRST)
+    def earn(self, count: int) -> None:
+        """Allow some more, for a query that came whole or for its reply."""
+        self._left = min(self._left + count, FRAMES_AT_FIRST)
 
 
 class Streams(Speaker):
@@ -162,7 +163,7 @@ class Streams(Speaker):
 
     def _answer(self, stream: int, message: bytes) -> None:
         self._client.note_use()
-        self._frames.earn()
+        self._frames.earn(FRAMES_PER_QUERY)
         self._in_flight += 1
         self._asking.add(stream)
         try:
@@ -199,6 +200,7 @@ class Streams(Speaker):
             return
         reply = grant_wishes(reply, PADDING, 0.0)  # section 5.4
         octets = len(reply).to_bytes(_LENGTH, "big") + reply
+        self._frames.earn(len(octets) // FRAME_EARNED_BY)
         with suppress(RuntimeError):  # the client gave the stream up before it asked
             self._quic.send_stream_data(stream, octets, end_stream=True)
 

@@ -15,7 +15,6 @@ import ssl
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
-from itertools import islice
 from typing import Final, NamedTuple
 
 from copdns.model.verdict import Requestor
@@ -28,20 +27,18 @@ from copdns.server.connection import (
     StreamLimits,
     StreamServer,
 )
-from copdns.server.limits import TokenBucket
+from copdns.server.limits import SECONDS_AT_ONCE, TokenBucket
 from copdns.server.messages import Messages
-from copdns.server.places import Places, client_of
+from copdns.server.places import AS_STRANGER, Places, client_of
 from copdns.server.tokens import NO_TOKENS, DeviceTokens
 from copdns.time.clock import Moment
 
 HANDSHAKE: Final = 5.0  # seconds for a handshake; a phone with a bad connection needs one or two
 MAX_HANDSHAKES: Final = 64  # under way at once
 MAX_CLIENTS: Final = 4096  # whose handshakes are counted
-_FORGOTTEN: Final = 256  # clients that are forgotten at a time
 # Where only tokens count: handshakes of all strangers in a second, on average over five.
 STRANGERS: Final = 20
 KNOWN_FOR: Final = 86_400.0  # seconds from a valid token, in which its client is no stranger
-AS_STRANGER: Final = ""  # the client as which all of them count
 _PLAIN_SIZE: Final = 16_384  # octets of a TLS record
 _PLAIN: Final = memoryview(bytearray(_PLAIN_SIZE))  # as READ_BUFFER, one for all connections
 
@@ -59,7 +56,8 @@ class Handshakes:
     def __init__(self, rate: int) -> None:
         """rate: handshakes of one client in a second, on average over five."""
         self._rate = rate
-        self._buckets: dict[str, TokenBucket] = {}
+        # By client, with when it was used last: the longest ago first.
+        self._buckets: dict[str, tuple[float, TokenBucket]] = {}
         self._of_strangers: TokenBucket | None = None
         self._known_since: dict[str, float] = {}  # clients by their last valid token, oldest first
         self.counts = {DONE: 0, FAILED: 0, REFUSED: 0}
@@ -71,12 +69,10 @@ class Handshakes:
         is_stranger: there has to be one of all strangers, too.
         """
         client = client_of(address)
-        bucket = self._buckets.get(client)
-        if bucket is None:
-            if len(self._buckets) >= MAX_CLIENTS:
-                for oldest in [*islice(self._buckets, _FORGOTTEN)]:
-                    del self._buckets[oldest]
-            bucket = self._buckets[client] = TokenBucket(self._rate, mono)
+        kept = self._buckets.pop(client, None)
+        bucket = kept[1] if kept else TokenBucket(self._rate, mono)
+        self._forget_buckets(mono)
+        self._buckets[client] = mono, bucket
         if not bucket.take(mono):
             return False
         if not is_stranger:
@@ -84,6 +80,16 @@ class Handshakes:
         if self._of_strangers is None:
             self._of_strangers = TokenBucket(STRANGERS, mono)
         return self._of_strangers.take(mono)
+
+    def _forget_buckets(self, mono: float) -> None:
+        """Forget the clients whose buckets are full again, and make room for one more."""
+        buckets = self._buckets
+        while buckets:
+            oldest = next(iter(buckets))
+            is_full = mono - buckets[oldest][0] >= SECONDS_AT_ONCE
+            if not is_full and len(buckets) < MAX_CLIENTS:
+                return
+            del buckets[oldest]
 
     def note_token(self, address: str, mono: float) -> None:
         """Note that a client showed a valid token: in memory alone, and for these bounds alone."""
@@ -155,6 +161,7 @@ class TlsServer(StreamServer):
     ) -> None:
         super().__init__(resolver, clock, address, port.port, port.limits, places)
         self.secure = port
+        self.tokens = port.tokens
         self.buffer = READ_BUFFER[: port.read_size]
         self.handshakes = handshakes
 
@@ -191,7 +198,7 @@ class TlsConnection(ClientConnection):
         """Wait for a handshake; drop a stranger, and a device that begins too many."""
         handshakes, mono = self.server.handshakes, self.server.clock().mono
         address = self.peer.address
-        is_stranger = self.server.secure.tokens.only and not handshakes.is_known(address, mono)
+        is_stranger = self.server.tokens.only and not handshakes.is_known(address, mono)
         if not self._is_served() or not handshakes.may_begin(
             address, mono, is_stranger=is_stranger
         ):
@@ -209,9 +216,9 @@ class TlsConnection(ClientConnection):
 
     def _is_served(self) -> bool:
         """Whether someone at this address is served, as far as the address alone can say."""
-        if self.server.secure.tokens.only:
+        if self.server.tokens.only:
             return True
-        return bool(self.server.resolver.snapshot.identify(self.peer).household)
+        return self.server.resolver.snapshot.serves(self.peer)
 
     def _shake_hands(self) -> bool:
         """Go on with the handshake; tell whether it is done.  May raise SSLError."""
@@ -224,7 +231,7 @@ class TlsConnection(ClientConnection):
         if self._tls.version() != "TLSv1.3":
             self.requestor = self.peer = replace(self.peer, is_old_tls=True)
         asked: str | None = getattr(self._tls, ASKED_NAME, None)
-        self.requestor = self.server.secure.tokens.by_name(self.peer, asked)
+        self.requestor = self.server.tokens.by_name(self.peer, asked)
         self._speaker = self.server.secure.make_speaker(self, self._tls.selected_alpn_protocol())
         handshakes = self.server.handshakes
         handshakes.under_way.remove(self)
@@ -234,11 +241,12 @@ class TlsConnection(ClientConnection):
 
     def who_asks(self, shown: str | None) -> Requestor | None:
         """Return who asks, by what a request shows and by the server name; None where refused."""
-        return self.admit(self.server.secure.tokens.by_path(self.requestor, shown))
+        return self.admit(self.server.tokens.by_path(self.requestor, shown))
 
     def note_token(self) -> None:
         """Keep a place for handshakes from this address, where only tokens count."""
-        if self.server.secure.tokens.only:
+        super().note_token()
+        if self.server.tokens.only:
             self.server.handshakes.note_token(self.peer.address, self.server.clock().mono)
 
     def _fail(self) -> None:

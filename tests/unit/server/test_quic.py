@@ -6,11 +6,13 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
+from weakref import ref
 
 import dns.edns
 import dns.message
@@ -32,7 +34,7 @@ from aioquic.quic.packet_builder import QuicPacketBuilder
 
 from copdns.model.errors import CertificateError
 from copdns.server import quic, quic_streams
-from copdns.server.quic import QuicPort, QuicServer, make_configuration
+from copdns.server.quic import QuicClient, QuicPort, QuicServer, make_configuration
 from copdns.server.quic_streams import (
     EXCESSIVE_LOAD,
     FRAMES_AT_FIRST,
@@ -43,6 +45,7 @@ from copdns.server.quic_streams import (
     NO_ERROR,
     PROTOCOL_ERROR,
     REQUEST_CANCELLED,
+    StreamClient,
     Streams,
 )
 from copdns.server.tls import DONE, FAILED, REFUSED
@@ -345,6 +348,47 @@ async def test_who_asks_may_go_on_for_as_long_as_they_like(here: QuicDesk) -> No
         ping(client, 2)
         await client.reply(client.ask(asking(GAMES)))
     assert client.ended is None
+
+
+async def test_who_acknowledges_each_datagram_of_large_replies_goes_on(
+    here: QuicDesk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As over a line where they come one by one, and not together as on loopback."""
+    reply = bytes(60_000)
+    monkeypatch.setattr(StreamClient, "ask", lambda *_: reply)
+    monkeypatch.setattr(quic_streams, "grant_wishes", lambda reply, *_: reply)
+    client = await here.greet()
+    loop, receive, last = asyncio.get_running_loop(), client.datagram_received, 0.0
+
+    def receive_apart(data: str | bytes, at: tuple[Any, ...]) -> None:
+        nonlocal last
+        last = max(last, loop.time()) + 0.001
+        loop.call_at(last, receive, data, at)
+
+    monkeypatch.setattr(client, "datagram_received", receive_apart)
+    for _ in range(20):
+        assert await client.reply(client.ask(asking(GAMES))) == reply
+    assert client.ended is None
+
+
+async def test_a_connection_that_ended_leaves_nothing_to_the_garbage_collector(
+    here: QuicDesk,
+) -> None:
+    """It looks at older objects each ten minutes only, and 600 connections take 30 MB."""
+    client = await here.greet()
+    await client.reply(client.ask(asking(GAMES)))
+    gc.disable()
+    try:
+        [own] = {*here.quic.clients.values()}
+        assert isinstance(own, QuicClient)
+        parts = [ref(each) for each in (own, own._streams, own._quic, own._quic.tls)]
+        del own
+        client.close()
+        await until(lambda: here.quic.clients == {})
+        await turn()
+        assert [each() for each in parts] == [None] * 4
+    finally:
+        gc.enable()
 
 
 async def test_a_question_that_is_cancelled_is_forgotten(here: QuicDesk) -> None:

@@ -10,6 +10,8 @@ import asyncio
 import hashlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import ExitStack
+from dataclasses import replace
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +21,7 @@ pytest.importorskip("aioquic")
 
 from copdns.model import device_tokens
 from copdns.model.device_tokens import tls_name
+from copdns.server import tls
 from copdns.server.quic_streams import NO_ERROR
 from copdns.server.secure_listeners import SecureListeners
 from copdns.server.tls import REFUSED
@@ -176,3 +179,29 @@ async def test_wrong_revoked_and_missing_tokens_take_the_same_work(
         assert await client.end() == NO_ERROR
         work.add((len(digested), len(looked)))
     assert len(work) == 1
+
+
+async def test_who_showed_a_token_is_no_stranger_over_quic_either(
+    open_desk: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tls, "STRANGERS", 1)
+    here = await open_desk(tokens=PUBLIC)
+    mia = tls_name(NAME, MIAS)
+    assert await answered(here, await here.greet(AWAY, name=mia)) == "laptop"
+    bound, mono = here.handshakes, here.home.clock.mono
+    while bound.may_begin("127.0.4.1", mono, is_stranger=True):
+        pass
+    assert await answered(here, await here.greet(AWAY, name=mia)) == "laptop"
+
+
+async def test_who_shows_a_token_is_no_unknown_device_at_an_unknown_address(
+    open_desk: Open,
+) -> None:
+    here = await open_desk(tokens=HOME)
+    here.home.defaults = replace(here.home.defaults, allow=(ip_network(f"{AWAY}/32"),))
+    here.home.change()
+    assert await answered(here, await here.greet(AWAY, name=tls_name(NAME, MIAS))) == "laptop"
+    snapshot = here.home.resolver.snapshot
+    assert (snapshot.take_unknown(), [*snapshot.recent_requestors(1)]) == ((), [])
+    assert await answered(here, await here.greet(AWAY)) == "guest"
+    assert [each.address for each in snapshot.take_unknown()] == [AWAY]

@@ -13,7 +13,7 @@ import pytest
 from dns.message import Message
 
 from copdns.server import tls
-from copdns.server.tls import DONE, FAILED, MAX_HANDSHAKES, REFUSED
+from copdns.server.tls import DONE, FAILED, MAX_HANDSHAKES, REFUSED, Handshakes
 from tests.encrypted_server import make_certificate
 from tests.unit.messages import ID, parsed, query
 from tests.unit.streams import (
@@ -280,3 +280,19 @@ async def test_what_comes_after_a_goodbye_is_not_kept(encrypted: Open) -> None:
     assert connection._incoming.pending == 0
     here.home.upstream.deliver()
     assert (await client.receive())[:2] == ID
+
+
+def test_no_address_is_kept_longer_than_the_rate_of_its_handshakes_needs(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    bound = Handshakes(2)
+    assert [bound.may_begin("192.0.2.1", 0.0) for _ in range(11)] == [True] * 10 + [False]
+    assert not bound.may_begin("192.0.2.1", 0.4)
+    bound.may_begin("192.0.2.2", 3.0)
+    assert [*bound._buckets] == ["192.0.2.1", "192.0.2.2"]
+    bound.may_begin("192.0.2.2", 6.0)
+    assert [*bound._buckets] == ["192.0.2.2"]
+    monkeypatch.setattr(tls, "MAX_CLIENTS", 3)
+    for number in range(3, 9):
+        bound.may_begin(f"192.0.2.{number}", 6.0)
+    assert [*bound._buckets] == ["192.0.2.6", "192.0.2.7", "192.0.2.8"]

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+from dataclasses import replace
 from functools import partial
+from ipaddress import ip_network
 from pathlib import Path
 
 import pytest
@@ -16,8 +18,9 @@ from copdns.model import device_tokens
 from copdns.model.device_tokens import tls_name, token_digest, token_text
 from copdns.model.household import Device, Household
 from copdns.server import tls
+from copdns.server.places import AS_STRANGER
 from copdns.server.secure_listeners import SecureListeners
-from copdns.server.tls import FAILED, REFUSED
+from copdns.server.tls import DONE, FAILED, REFUSED
 from copdns.server.tokens import DeviceTokens
 from tests.household import MIA, TOM, block, family
 from tests.unit.messages import parsed, query
@@ -132,6 +135,25 @@ async def test_at_home_a_wrong_token_is_a_guest_or_refused(over_tls: Open, token
     refuses = await over_tls(tokens=HOME)
     refused = await tls_client(refuses, tls_name(NAME, token), HOST)
     assert await refused.end() == b""
+
+
+async def test_who_shows_a_token_is_no_unknown_device_at_an_unknown_address(
+    over_tls: Open,
+) -> None:
+    """Else a guardian would be told of a new device when Mia's phone comes home."""
+    here = await over_tls(tokens=HOME)
+    here.home.defaults = replace(here.home.defaults, allow=(ip_network(f"{AWAY}/32"),))
+    here.home.change()
+    client = await tls_client(here, tls_name(NAME, MIAS))
+    client.send(query(GAMES))
+    await client.receive()
+    assert who_asked(here) == "laptop"
+    snapshot = here.home.resolver.snapshot
+    assert (snapshot.take_unknown(), [*snapshot.recent_requestors(1)]) == ((), [])
+    client = await tls_client(here, None)
+    client.send(query(GAMES))
+    await client.receive()
+    assert [each.address for each in snapshot.take_unknown()] == [AWAY]
 
 
 async def test_not_in_public_a_stranger_is_turned_away_before_anything_is_computed(
@@ -311,6 +333,29 @@ async def test_strangers_lose_a_handshake_to_each_other_and_not_to_who_has_a_tok
             await turn()
     assert not slow.reader.at_eof()
     assert here.handshakes.under_way.by_client[AWAY] == 1
+
+
+@pytest.mark.parametrize("own", [1, 3])
+async def test_strangers_who_stay_without_a_token_end_nobodys_connection(
+    over_https: Open, own: int
+) -> None:
+    """Over HTTPS a token comes with a request only, so that who shows none has a place at first."""
+    here = await over_https(tokens=PUBLIC, connections=6)
+    mine = []
+    for _ in range(own):
+        mine.append(Browser(await tls_client(here, NAME)))
+        asked = mine[-1].ask(path=f"{PATH}/{MIAS}", body=query(GAMES))
+        assert (await mine[-1].response(asked)).status == 200
+    for number in range(10):
+        await tls_client(here, NAME, f"127.0.4.{1 + number}")
+    async with asyncio.timeout(PATIENCE):
+        while here.handshakes.counts[DONE] < own + 10:
+            await turn()
+    assert len(here.connections()) == 6
+    assert here.places.by_client == {AS_STRANGER: 6 - own, AWAY: own}
+    for each in mine:
+        asked = each.ask(path=f"{PATH}/{MIAS}", body=query(GAMES))
+        assert (await each.response(asked)).status == 200
 
 
 async def test_where_addresses_count_strangers_take_nothing_from_each_other(
