@@ -69,6 +69,7 @@ from copdns.web.desk.person import rules as person_rules
 from copdns.web.desk.person import settings as person_settings
 from copdns.web.desk.time import calendar, give_time, person_time, schedules, tickets
 from copdns.web.device_setup.away import AWAY, AwaySetups
+from copdns.web.device_setup.certificate_look import LOOKING
 from copdns.web.device_setup.offer import SIGNING
 from copdns.web.forms import Page, form
 from copdns.web.home_screen import offer
@@ -348,6 +349,7 @@ def application(context: AppContext) -> web.Application:
     app[PACE] = Pace()
     app[RECENT] = RecentActions()
     app[SIGNING] = asyncio.Lock()
+    app[LOOKING] = asyncio.Lock()
     app[AWAY] = AwaySetups()
     add_feed(app)
     app.router.add_routes(ROUTES)

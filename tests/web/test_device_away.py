@@ -3,9 +3,11 @@ revokes, and what its person reads."""
 
 from __future__ import annotations
 
+import asyncio
 import json
 import plistlib
 import re
+import time
 from dataclasses import replace
 from html import unescape
 from pathlib import Path
@@ -17,7 +19,8 @@ from copdns.config import EncryptedSettings, Settings
 from copdns.model.device_tokens import short_token, token_digest
 from copdns.model.household import Band
 from copdns.network.probes import probe_names
-from copdns.web.device_setup.away import AWAY, MOST, SHOWN_FOR
+from copdns.web.device_setup import certificate_look
+from copdns.web.device_setup.away import AWAY, MOST, SHOWN_FOR, TWICE_WITHIN
 from tests.home import Home
 from tests.household import GUEST, MIA, TOM, asker, family
 from tests.unit.certificates import NAME, NOW, between, root, server
@@ -227,10 +230,52 @@ async def test_a_newer_profile_replaces_the_one_of_an_older_token(
 ) -> None:
     ids = set()
     for _ in range(2):
+        ready.home.wait(TWICE_WITHIN)
         where = await make(client, ready)
         signed = await (await client.get(f"{where}/{PROFILE}")).read()
         ids.add(profile_in(signed)["PayloadIdentifier"])
     assert len(ids) == 1
+    assert len(await tokens(ready)) == 2
+
+
+@pytest.mark.logged_in
+async def test_who_presses_twice_makes_one_token(client: Client, ready: Site) -> None:
+    first, second = await asyncio.gather(make(client, ready), make(client, ready))
+    assert first == second
+    assert len(await tokens(ready)) == 1
+    assert await make(client, ready, networks="Blue door") != first  # something else was wanted
+
+
+@pytest.mark.logged_in
+async def test_a_page_that_stays_open_is_left_when_its_time_is_over(
+    client: Client, ready: Site
+) -> None:
+    where = await make(client, ready)
+    ready.home.wait(200)
+    for path in (where, f"/device/away/{where.rpartition('/')[2]}"):
+        reply = await client.get(f"{path}?code=k7qf2m9d", headers=HTML)
+        assert reply.headers["Refresh"] == f"{SHOWN_FOR - 200}; url={path}"
+
+
+@pytest.mark.logged_in
+async def test_one_process_at_a_time_looks_at_the_certificate(
+    client: Client, ready: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    under_way: list[int] = []
+    most = 0
+
+    def look(*_words: object) -> str:
+        nonlocal most
+        under_way.append(1)
+        most = max(most, len(under_way))
+        time.sleep(0.02)
+        under_way.pop()
+        return "[[], 0, []]"
+
+    monkeypatch.setattr(certificate_look, "run_process", look)
+    paths = (AWAY_PAGE, "/guardian/encrypted") * 4
+    await asyncio.gather(*(text(client, each) for each in paths))
+    assert most == 1
 
 
 @pytest.mark.logged_in

@@ -14,7 +14,7 @@ from copdns.network.probes import assess_sightings, is_code, probe_names
 from copdns.policy.special_names import PROBE_ZONE
 from copdns.web.child.page import child_page, require_known_person
 from copdns.web.context import context_of
-from copdns.web.device_setup.away import AWAY, AwaySetup
+from copdns.web.device_setup.away import AWAY, AwaySetup, end_in_time
 from copdns.web.device_setup.offer import offer_of, send_file, send_offered
 from copdns.web.device_setup.qr import qr
 from copdns.web.person import Person, person_of, requestor_of
@@ -46,7 +46,8 @@ async def away(request: web.Request) -> web.Response:
     that a guardian has the same."""
     person, made = await _require_made(request)
     offer = made.readiness.offer(context_of(request), made.token)
-    return child_page(request, person, "device_away.html", offer=offer, made=made)
+    page = child_page(request, person, "device_away.html", offer=offer, made=made)
+    return end_in_time(request, page, made, context_of(request).now())
 
 
 async def away_file(request: web.Request) -> web.Response:

@@ -9,6 +9,7 @@ afterwards, and files can be fetched without a script.
 from __future__ import annotations
 
 import asyncio
+from math import ceil
 from typing import NamedTuple
 
 from aiohttp import web
@@ -17,13 +18,14 @@ from copdns.model.device_tokens import token_digest
 from copdns.model.errors import KeyProcessError
 from copdns.model.household import Household
 from copdns.network.certificate_faults import CertificateReport, FaultKind, Reader
-from copdns.web.context import AppContext
+from copdns.web.context import AppContext, context_of
 from copdns.web.device_setup.apple import ProfileWishes
-from copdns.web.device_setup.certificate_look import look_at_certificate
+from copdns.web.device_setup.certificate_look import look_in_turn
 from copdns.web.device_setup.offer import SetupOffer
 from copdns.web.device_setup.server import Missing, find_missing_away, server_with_token
 
 SHOWN_FOR = 600  # seconds
+TWICE_WITHIN = 5  # seconds
 MOST = 16  # setups at once; a further one ends the oldest
 
 
@@ -65,9 +67,10 @@ class AwayReadiness(NamedTuple):
         return bool(offer.by or offer.has_private_dns or offer.has_browsers)
 
 
-async def look_at_readiness(context: AppContext) -> AwayReadiness:
+async def look_at_readiness(request: web.Request) -> AwayReadiness:
     """Return whether devices can be set up here for use away from home, by the settings and the
     certificate as they are now."""
+    context = context_of(request)
     settings = context.settings()
     chosen, path = settings.encrypted, settings.encrypted_files[0]
     missing = find_missing_away(chosen, has_certificate=bool(path))
@@ -75,9 +78,7 @@ async def look_at_readiness(context: AppContext) -> AwayReadiness:
         return AwayReadiness(missing)
     has_tls = bool(chosen.tls_port)
     try:
-        report = await asyncio.to_thread(
-            look_at_certificate, path, chosen.name, context.now(), wildcard=has_tls
-        )
+        report = await look_in_turn(request, path, chosen.name, context.now(), wildcard=has_tls)
     except KeyProcessError as error:
         return AwayReadiness((), None, str(error))
     return AwayReadiness((), report)
@@ -106,10 +107,11 @@ class AwaySetup(NamedTuple):
 
 
 class AwaySetups:
-    """What was made in the last ten minutes, by its code."""
+    """What was made in the last ten minutes, by its code.  one_by_one: held while one is made."""
 
     def __init__(self) -> None:
         self._by_code: dict[str, AwaySetup] = {}
+        self.one_by_one = asyncio.Lock()
 
     def add(self, setup: AwaySetup) -> None:
         """Keep a setup until its end; whoever keeps it calls `forget` then."""
@@ -128,9 +130,32 @@ class AwaySetups:
         )
         return found if is_right else None
 
+    def find_twin(self, setup: AwaySetup, household: Household, now: float) -> AwaySetup | None:
+        """Return what the same browser made for the same device, with the same wishes, so short a
+        time before that its button was pressed twice; None for nothing."""
+        for code in reversed(self._by_code):
+            one = self.find(code, household, now)
+            if one is not None and setup.until - one.until < TWICE_WITHIN:
+                who = one.device, one.browser, one.wishes
+                if who == (setup.device, setup.browser, setup.wishes):
+                    return one
+        return None
+
     def forget(self, code: str) -> None:
         """Forget a setup, if it is there."""
         self._by_code.pop(code, None)
+
+
+def end_in_time(
+    request: web.Request, page: web.Response, setup: AwaySetup, now: float
+) -> web.Response:
+    """Return a page that its browser leaves when the ten minutes are over, which takes no script.
+
+    It asks for the same page, without what stood behind its path, and reads that it is gone.
+    """
+    left = max(1, ceil(setup.until - now))
+    page.headers["Refresh"] = f"{left}; url={request.rel_url.raw_path}"
+    return page
 
 
 AWAY: web.AppKey[AwaySetups] = web.AppKey("devices set up for use away from home", AwaySetups)

@@ -3,12 +3,26 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import sys
+
+from aiohttp import web
 
 from copdns.events.key_files import run_process
 from copdns.model.sentences import Sentence
 from copdns.network.certificate_faults import CertificateReport, Fault, FaultKind, Reader
+
+# One process at once looks: who presses a button again and again starts no more.
+LOOKING: web.AppKey[asyncio.Lock] = web.AppKey("looking at a certificate", asyncio.Lock)
+
+
+async def look_in_turn(
+    request: web.Request, path: str, name: str, now: float, *, wildcard: bool
+) -> CertificateReport:
+    """Return what `look_at_certificate` does, once those who asked before have theirs."""
+    async with request.app[LOOKING]:
+        return await asyncio.to_thread(look_at_certificate, path, name, now, wildcard=wildcard)
 
 
 def look_at_certificate(path: str, name: str, now: float, *, wildcard: bool) -> CertificateReport:

@@ -11,16 +11,23 @@ from aiohttp import web
 from copdns.accounts.codes import make_appeal_id, make_device_token
 from copdns.accounts.roles import Permission, may
 from copdns.household.token_edits import add_token, revoke_token
-from copdns.model.device_tokens import short_token, token_digest
+from copdns.model.device_tokens import short_token
 from copdns.model.errors import HouseholdError
 from copdns.model.sentences import sentence
 from copdns.network.probes import is_code
 from copdns.policy.special_names import PROBE_ZONE
 from copdns.web.desk.house_request import HouseRequest, form_of, require_house
 from copdns.web.desk.household.device_setup import device_of, find_result, next_turn
+from copdns.web.desk.page import stored_household
 from copdns.web.device_setup import files
 from copdns.web.device_setup.apple import ProfileWishes, read_networks
-from copdns.web.device_setup.away import AWAY, SHOWN_FOR, AwaySetup, look_at_readiness
+from copdns.web.device_setup.away import (
+    AWAY,
+    SHOWN_FOR,
+    AwaySetup,
+    end_in_time,
+    look_at_readiness,
+)
 from copdns.web.device_setup.offer import MAX_NETWORKS_TEXT, send_offered
 from copdns.web.device_setup.qr import qr
 from copdns.web.own_account import own_account_of
@@ -32,7 +39,7 @@ async def show(request: web.Request) -> web.Response:
     """Show what is missing, or what it means and the form."""
     home = await require_house(request, Permission.SEE_PROFILES)
     found = device_of(home)
-    readiness = await look_at_readiness(home.context)
+    readiness = await look_at_readiness(request)
     return home.context.pages.render(
         request,
         "desk/device_away.html",
@@ -57,14 +64,12 @@ async def make(request: web.Request) -> web.Response:
     found, form = device_of(home), await form_of(request)
     if not form.has("read"):
         raise HouseholdError("tick the box to say that you read what this means", name="read")
-    readiness = await look_at_readiness(home.context)
+    readiness = await look_at_readiness(request)
     if not readiness.is_offered(home.context):
         raise HouseholdError("this cannot be set up yet; the page says what is missing")
     networks = read_networks(form.one("networks")[:MAX_NETWORKS_TEXT])
     wishes = ProfileWishes(not form.has("strict"), networks, form.has("off_at_home"))
     token = make_device_token()
-    edit = partial(add_token, device_id=found.id, digest=token_digest(token))
-    await home.change(f"device {found.id}: token added", edit)
     made = AwaySetup(
         make_device_token(),
         home.household.id,
@@ -75,10 +80,24 @@ async def make(request: web.Request) -> web.Response:
         own.session.digest,
         home.now + SHOWN_FOR,
     )
-    setups = request.app[AWAY]
-    setups.add(made)
-    asyncio.get_running_loop().call_later(SHOWN_FOR, setups.forget, made.code)
+    made = await _store(home, made)
     raise web.HTTPSeeOther(f"/guardian/devices/{found.id}/away/{made.code}")
+
+
+async def _store(home: HouseRequest, made: AwaySetup) -> AwaySetup:
+    """Give a device its token, and return what is shown: what was made a moment ago where the
+    button was pressed twice, since nobody would see the other token."""
+    setups = home.request.app[AWAY]
+    async with setups.one_by_one:
+        household = await stored_household(home.request, home.actor)
+        twin = setups.find_twin(made, household, home.now)
+        if twin is not None:
+            return twin
+        edit = partial(add_token, device_id=made.device, digest=made.digest)
+        await home.change(f"device {made.device}: token added", edit)
+        setups.add(made)
+    asyncio.get_running_loop().call_later(SHOWN_FOR, setups.forget, made.code)
+    return made
 
 
 async def show_made(request: web.Request) -> web.Response:
@@ -89,7 +108,7 @@ async def show_made(request: web.Request) -> web.Response:
     sent = request.query.get("code", "")
     code = sent if is_code(sent) else make_appeal_id()
     child_url = f"{door}device/away/{made.code}"
-    return home.context.pages.render(
+    page = home.context.pages.render(
         request,
         "desk/device_away_made.html",
         actor=home.actor,
@@ -112,6 +131,7 @@ async def show_made(request: web.Request) -> web.Response:
         test_url=f"http://{code}-1.{PROBE_ZONE}/",
         test_code=qr(f"http://{code}-1.{PROBE_ZONE}/"),
     )
+    return end_in_time(request, page, made, home.now)
 
 
 async def file(request: web.Request) -> web.Response:

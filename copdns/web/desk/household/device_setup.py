@@ -3,8 +3,6 @@ and for each device the steps, files, a test, and how it is removed again."""
 
 from __future__ import annotations
 
-import asyncio
-
 from aiohttp import web
 
 from copdns.accounts.codes import make_appeal_id
@@ -16,7 +14,7 @@ from copdns.network.probes import Findings, ProbeWay, assess_sightings, is_code
 from copdns.web.desk.house_request import HouseRequest, require_house
 from copdns.web.device_setup import files
 from copdns.web.device_setup.apple import USUAL_WISHES
-from copdns.web.device_setup.certificate_look import look_at_certificate
+from copdns.web.device_setup.certificate_look import look_in_turn
 from copdns.web.device_setup.offer import offer_of, read_wishes, send_file
 from copdns.web.device_setup.qr import qr
 
@@ -109,9 +107,8 @@ async def _look(home: HouseRequest) -> tuple[CertificateReport | None, str]:
     if not path or not settings.encrypted.is_on:
         return None, ""
     try:
-        report = await asyncio.to_thread(
-            look_at_certificate, path, name, home.context.now(), wildcard=False
-        )
+        now = home.context.now()
+        report = await look_in_turn(home.request, path, name, now, wildcard=False)
     except KeyProcessError as error:
         return None, str(error)
     return report, ""
