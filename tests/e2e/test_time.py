@@ -107,7 +107,19 @@ def _collected(said: list[Said], ask: Callable[[], Said], until: float) -> Calla
 
 @contextmanager
 def evening(folder: Path) -> Iterator[Evening]:
-    ahead = round(NINE - BEFORE - time())
+    """Run a house from shortly before nine on; where its start takes longer, again and earlier."""
+    with _evening(folder / "first", BEFORE) as it:
+        if it.now < NINE - CLOSE:
+            yield it
+            return
+    with _evening(folder / "again", 5 * BEFORE) as it:
+        yield it
+
+
+@contextmanager
+def _evening(folder: Path, before: float) -> Iterator[Evening]:
+    folder.mkdir()
+    ahead = round(NINE - before - time())
     clock = folder / "clock"
     set_ahead(clock, ahead)
     shifted = clock_environment(clock)
