@@ -94,6 +94,7 @@ class _Reader:
         self.timezone = ""
 
     def read(self) -> FoundSettings:
+        """Return all that an AdGuard Home file has, each entry with its place in it."""
         root = self.found.value
         clients = root.get("clients")
         people = clients.get("persistent") if isinstance(clients, dict) else clients

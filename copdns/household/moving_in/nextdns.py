@@ -81,6 +81,7 @@ class _Reader:
         self.timezone = ""
 
     def read(self) -> FoundSettings:
+        """Return all that a NextDNS profile has, each entry with its place in it."""
         name = self.found.get("name")
         name = name.strip() if isinstance(name, str) and name.strip() else "NextDNS"
         self.out.add("name", name, PersonWish(PERSON, name))

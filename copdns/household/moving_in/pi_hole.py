@@ -127,6 +127,7 @@ class _Reader:
                 self.tables[name].append((at, row if kind is None else {**row, "type": kind}))
 
     def read(self) -> FoundSettings:
+        """Return all that a Pi-hole archive or database has, each entry with its place in it."""
         self._groups()
         self._clients()
         self._domains()
