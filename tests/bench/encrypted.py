@@ -1,8 +1,9 @@
 """Encrypted DNS beside unbound and beside the most that the library h2 gives, in one run.
 
 Ratios only: each figure is taken in turn with those that it is compared with, and `rounds` times;
-the middle one counts.  What the settings would refuse (handshakes, queries) is allowed here, except
-where that is what is measured.
+the middle one counts.  Servers and clients have real-time priority where that may be, so that other
+work on the machine holds up none of them.  What the settings would refuse (handshakes, queries) is
+allowed here, except where that is what is measured.
 """
 
 from __future__ import annotations
@@ -26,8 +27,9 @@ from urllib.request import urlopen
 
 import dns.message
 
-from tests.bench.build import BenchError
-from tests.bench.machine import KIB, Machine
+from tests.bench.build import BenchError, compiled
+from tests.bench.load import Generator
+from tests.bench.machine import KIB, URGENT, Machine, family, start, threads, urgent
 from tests.bench.peers import program
 from tests.bench.run import say
 from tests.e2e.test_unbound import FAMILY, authority, unbound
@@ -79,6 +81,7 @@ def measure(here: Machine, folder: Path, rounds: int, seconds: float) -> dict[st
     names.write_text(NAMES * 500)
     with ExitStack() as stack:
         servers = stack.enter_context(_servers(here, folder))
+        stack.enter_context(_hurried_programs(here))
         found: dict[str, list[float]] = {}
         for number in range(rounds):
             say(f"encrypted DNS: round {number + 1} of {rounds}")
@@ -88,24 +91,17 @@ def measure(here: Machine, folder: Path, rounds: int, seconds: float) -> dict[st
         middle["tls"] = middle["copdns over TLS"] / middle["unbound over TLS"]
         for method, key in (("GET", "https"), ("POST", "https-post")):
             middle[key] = middle[f"copdns over HTTPS, {method}"] / middle[f"h2 alone, {method}"]
-        said = _load(here, "dot", servers["tls"], names, seconds, "-Q", str(STEADY), "-v")
-        middle["tls-p99"] = percentile(latencies(said), 0.99) * 1000
-        middle["https-p99"] = percentile(_steady_requests(here, servers["https"], names), 0.99)
+        for over in ("tls", "https"):
+            answers = _steady_answers(here, over, servers[over], seconds)
+            middle[f"{over}-p99"] = percentile(answers, 0.99) * 1000
         middle["idle"] = _silent(servers)
-        middle |= _flooded(here, servers, names, seconds)
+        middle |= _flooded(here, servers, folder, seconds)
     return middle
 
 
 def report(found: Mapping[str, float]) -> str:
     rates = [f"{name}: {value:,.0f} a second" for name, value in found.items() if " " in name]
     return "\n".join([*rates, *(aim.told(found[key]) for key, aim in AIMS.items())])
-
-
-def latencies(said: str) -> list[float]:
-    """Return the seconds of each answer that dnsperf tells of with -v."""
-    return [
-        float(each) for each in re.findall(r"^> [A-Z]+ \S+ \S+ (\d+\.\d+)$", said, re.MULTILINE)
-    ]
 
 
 def percentile(values: Sequence[float], share: float) -> float:
@@ -151,7 +147,7 @@ def _servers(here: Machine, folder: Path) -> Iterator[Ports]:
             words = ["-m", "tests.bench.h2_ceiling", str(ports["ceiling"]), made]
             stack.enter_context(_ended(subprocess.Popen([sys.executable, *words])))
         ports["udp"], ports["web"], ports["pid"] = copdns.port, copdns.web_port, copdns.process.pid
-        _wait_for(ports["ceiling"])
+        wait_for(ports["ceiling"])
         yield ports
 
 
@@ -166,9 +162,20 @@ def _rates(
             yield f"{who}, {method}", _requests(here, servers[key], method, names, seconds)
 
 
-def _load(here: Machine, mode: str, port: int, names: Path, seconds: float, *more: str) -> str:
-    words = ["-s", HERE, "-p", str(port), "-m", mode, "-d", names, "-l", f"{seconds:g}"]
-    words += ["-c", "4", "-q", "100", "-O", f"doh-uri=https://{HERE}/dns-query", *more]
+def _load(here: Machine, mode: str, port: int, names: Path, seconds: float) -> str:
+    words: list[str | Path] = [
+        "-s",
+        HERE,
+        "-p",
+        str(port),
+        "-m",
+        mode,
+        "-d",
+        names,
+        "-l",
+        f"{seconds:g}",
+    ]
+    words += ["-c", "4", "-q", "100", "-O", f"doh-uri=https://{HERE}/dns-query"]
     return _said(here, program("dnsperf"), *words)
 
 
@@ -179,17 +186,15 @@ def _rate(said: str) -> float:
     return float(found[1])
 
 
-def _steady_requests(here: Machine, port: int, names: Path) -> list[float]:
-    """Return the milliseconds of each reply at STEADY requests a second.
-
-    By h2load, since dnsperf reads one reply each time that a connection has something new: the
-    second of two that come at once would be as late as the next one.
-    """
-    log = names.with_name("requests")
-    words = ["-c", "4", "-m", "25", "--rps", str(STEADY // 4), "-n", str(STEADY * 4)]
-    url = f"https://{HERE}:{port}/dns-query?dns={_asked()}"
-    _said(here, program("h2load"), *words, f"--log-file={log}", url)
-    return [int(line.split("\t")[2]) / 1000 for line in log.read_text().splitlines()]
+def _steady_answers(here: Machine, over: str, port: int, seconds: float) -> list[float]:
+    """Return the seconds of each answer at STEADY queries a second."""
+    words = ["-m", "tests.bench.encrypted_pace", over, str(port), str(STEADY), f"{seconds:g}"]
+    urgency = URGENT if here.real_time else 0
+    asking = start([sys.executable, *words], here.load, urgency, output=subprocess.PIPE)
+    said, _ = asking.communicate(timeout=600)
+    if asking.returncode:
+        raise BenchError(f"not every query over {over} was answered at {STEADY} a second")
+    return [each / 1e6 for each in json.loads(said)["answers"]]
 
 
 def _asked() -> str:
@@ -250,25 +255,30 @@ def _resident(pid: int) -> int:
     return int(pages) * os.sysconf("SC_PAGE_SIZE")
 
 
-def _flooded(here: Machine, servers: Ports, names: Path, seconds: float) -> dict[str, float]:
+def _flooded(here: Machine, servers: Ports, folder: Path, seconds: float) -> dict[str, float]:
     """Ask over UDP while another address begins handshakes; return what came of both."""
+    asked = folder / "asked"
+    asked.write_text("games.example blocked\nschool.example address\n")
+    asker = Generator(compiled(folder / "programs").load, here)
+    options = ("-f", asked, "-q", str(UDP_RATE), "-l", f"{seconds:g}", "-a")
+    asker.run(servers["udp"], "-f", asked, "-n", "100", "-a")
     before = _handshakes(servers["web"])
     words = [*_pinned(here), sys.executable, "-m", "tests.bench.encrypted", str(servers["tls"])]
     flooding = subprocess.Popen(words, stdout=subprocess.PIPE)
     with _ended(flooding):
         assert flooding.stdout is not None
         flooding.stdout.readline()  # it begins
-        said = _load(here, "udp", servers["udp"], names, seconds, "-Q", str(UDP_RATE), "-v")
+        seen = asker.run(servers["udp"], *options)
     began, refused = (
         after - first for after, first in zip(_handshakes(servers["web"]), before, strict=True)
     )
-    lost = re.search(r"Queries lost:\s+(\d+)", said)
-    if lost is None or not began:
-        raise BenchError("there was no flood, or nothing was asked")
+    if not began:
+        raise BenchError("there was no flood")
     return {
-        "flood-p99": percentile(latencies(said), 0.99) * 1000,
-        "flood-lost": float(lost[1]),
+        "flood-p99": seen.p99 / 1000,
+        "flood-lost": float(seen.lost),
         "flood-refused": refused / began,
+        "handshakes begun in the flood": began / seen.seconds,
     }
 
 
@@ -320,6 +330,15 @@ def _on(core: int) -> Iterator[None]:
 
 
 @contextmanager
+def _hurried_programs(here: Machine) -> Iterator[None]:
+    """Have other work on the machine hold up no program that was started here."""
+    mine = os.getpid()
+    programs = [each for each in family(mine) if each != mine] if here.real_time else []
+    with urgent([thread for each in programs for thread in threads(each)]):
+        yield
+
+
+@contextmanager
 def _ended(process: subprocess.Popen[bytes]) -> Iterator[None]:
     with process:
         try:
@@ -332,24 +351,33 @@ def _pinned(here: Machine) -> list[str]:
     return ["taskset", "-c", str(here.load)]
 
 
-def _hurried(here: Machine) -> list[str]:
-    """Return what starts a load generator, so that a flood beside it makes its answers less late.
+def _hurried(here: Machine, generator: str | Path) -> list[str]:
+    """Return what starts a load generator, so that other work makes its answers less late.
 
-    Not at real-time priority: dnsperf's threads would wait for each other without end.
+    dnsperf not at real-time priority: its threads would wait for each other without end.
     """
-    return [*_pinned(here), *(["nice", "-n", "-19"] if here.real_time else [])]
+    if not here.real_time:
+        return _pinned(here)
+    is_threaded = Path(generator).name == "dnsperf"
+    how = ["nice", "-n", "-19"] if is_threaded else ["chrt", "--fifo", str(URGENT)]
+    return [*_pinned(here), *how]
 
 
 def _said(here: Machine, *words: str | Path) -> str:
     done = subprocess.run(
-        [*_hurried(here), *words], capture_output=True, text=True, check=False, timeout=600
+        [*_hurried(here, words[0]), *words],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=600,
     )
     if done.returncode:
         raise BenchError(f"{words[0]}: {done.stderr or done.stdout[-500:]}")
     return done.stdout
 
 
-def _wait_for(port: int) -> None:
+def wait_for(port: int) -> None:
+    """Wait until something listens at a port of this machine; raise BenchError for nothing."""
     for _ in range(100):
         with closing(socket.socket()) as sock:
             if sock.connect_ex((HERE, port)) == 0:

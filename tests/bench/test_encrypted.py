@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 
 from tests.bench.build import BenchError
-from tests.bench.encrypted import AIMS, latencies, percentile, report
-
-SAID = """\
-[Status] Sending queries (to 127.0.0.1:10853)
-> NOERROR games.example A 0.000250
-> SERVFAIL school.example A 0.004000
-> T games.example A
-  Queries lost:         1 (33.33%)
-"""
-
-
-def test_the_time_of_each_answer_is_read() -> None:
-    assert latencies(SAID) == [0.00025, 0.004]
+from tests.bench.encrypted import AIMS, percentile, report, wait_for
+from tests.bench.encrypted_pace import pace
+from tests.encrypted_server import make_certificate
+from tests.running import free_port
 
 
 def test_a_percentile_is_what_so_many_are_not_above() -> None:
@@ -33,3 +28,17 @@ def test_each_aim_is_told_as_met_or_missed() -> None:
     bad = {key: aim.bound + (1e-6 if aim.at_most else -1e-6) for key, aim in AIMS.items()}
     assert report(bad).count(": MISSED") == len(AIMS)
     assert "copdns over TLS: 40,000 a second" in report({**good, "copdns over TLS": 40_000.0})
+
+
+def test_answers_are_asked_for_at_a_rate_and_each_is_timed(tmp_path: Path) -> None:
+    port, certificate = free_port(), make_certificate(tmp_path).path
+    words = [sys.executable, "-m", "tests.bench.h2_ceiling", str(port), str(certificate)]
+    with subprocess.Popen(words) as server:
+        try:
+            wait_for(port)
+            seconds, behind = pace("https", port, rate=100, seconds=0.2)
+        finally:
+            server.kill()
+    assert len(seconds) == 20
+    assert 0 < min(seconds) <= max(seconds) < 2
+    assert 0 <= behind < 2
