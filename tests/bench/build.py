@@ -1,4 +1,4 @@
-"""Compile the bench's own C programs: load generator, stub upstream, echo."""
+"""Compile the bench's own C programs: load generator, stub upstreams, echo."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from pathlib import Path
 SOURCES = Path(__file__).parent
 FLAGS = ("-O2", "-Wall", "-Wextra", "-Werror", "-std=gnu11", "-pthread")
 NO_COMPILER = "make bench needs a C compiler: install gcc (Debian: apt install gcc libc6-dev)"
+NO_OPENSSL = "the header files of OpenSSL are missing (Debian: apt install libssl-dev)"
 
 
 class BenchError(Exception):
@@ -35,15 +36,29 @@ def compiled(folder: Path) -> Programs:
     return Programs(*(_compiled(folder, name) for name in ("load", "upstream", "echo")))
 
 
-def _compiled(folder: Path, name: str) -> Path:
+def has_openssl() -> bool:
+    """Tell whether what `compile_tls_upstream` needs beside a compiler is there."""
+    return Path("/usr/include/openssl/ssl.h").exists()
+
+
+def compile_tls_upstream(folder: Path) -> Path:
+    """Return the stub upstream that speaks TLS; raise BenchError where it cannot be compiled."""
+    return _compiled(folder, "tls_upstream", "-lssl", "-lcrypto")
+
+
+def _compiled(folder: Path, name: str, *libraries: str) -> Path:
     source, program = SOURCES / f"{name}.c", folder / name
-    if program.exists() and program.stat().st_mtime > source.stat().st_mtime:
+    newest = max(each.stat().st_mtime for each in (source, SOURCES / "stub_answer.h"))
+    if program.exists() and program.stat().st_mtime > newest:
         return program
     chosen = compiler()
     if not chosen:
         raise BenchError(NO_COMPILER)
     done = subprocess.run(
-        [chosen, *FLAGS, "-o", program, source], capture_output=True, text=True, check=False
+        [chosen, *FLAGS, "-o", program, source, *libraries],
+        capture_output=True,
+        text=True,
+        check=False,
     )
     if done.returncode:
         raise BenchError(f"{source} does not compile:\n{done.stderr}{NO_COMPILER}")

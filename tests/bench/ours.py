@@ -19,9 +19,9 @@ from pathlib import Path
 from typing import Any
 from urllib.request import urlopen
 
-from tests.bench.build import BenchError
+from tests.bench.build import NO_OPENSSL, BenchError, has_openssl
 from tests.bench.names import RULED
-from tests.bench.peers import BLOCKS, DNSDIST, TCP, Place, program, replace
+from tests.bench.peers import BLOCKS, TCP, Place, replace
 
 ROOT = Path(__file__).parents[2]
 CATEGORY = "gambling"  # of the bench's list: the presets of all children block it
@@ -110,8 +110,8 @@ class Copdns:
         return dataclasses.replace(self, name=name, build=build)
 
     def missing(self) -> str:
-        if self.over_tls and not program(DNSDIST.name):
-            return f"not installed (Debian: apt install {DNSDIST.package})"
+        if self.over_tls and not has_openssl():
+            return NO_OPENSSL
         return ""
 
     def write_list(self, place: Place, names: Iterable[str]) -> None:

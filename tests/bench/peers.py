@@ -201,21 +201,6 @@ readList()
 """
 
 
-def tls_front(plain: int, port: int, certificate: Path, upstream: int) -> str:
-    """Return settings of a dnsdist that has no rules: DNS over TLS before an upstream.
-
-    plain: a port that it takes as well, since without one it takes 53.  certificate: of it, with
-    its key.
-    """
-    return f"""
-setSecurityPollSuffix('')
-setMaxTCPClientThreads(1)
-setLocal('127.0.0.1:{plain}')
-addTLSLocal('127.0.0.1:{port}', '{certificate}', '{certificate}', {{maxInFlight=1000}})
-newServer({{address='127.0.0.1:{upstream}', sockets=4}})
-"""
-
-
 def _call_console(place: Place, process: int) -> None:
     """Ask for it and do not wait: the console answers only when the list is read."""
     console: list[str | Path] = [program("dnsdist"), "-C", place.folder / "console.conf"]

@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.bench import names
-from tests.bench.build import BenchError, Programs
+from tests.bench.build import BenchError, Programs, compile_tls_upstream
 from tests.bench.load import Generator, Load, kind, wait_until
 from tests.bench.machine import MORE_URGENT, Machine, Memory, memory, start, threads, urgent
 from tests.bench.names import HotSet
 from tests.bench.ours import environment
-from tests.bench.peers import BLOCKS, DNSDIST, Place, Server, program, tls_front
+from tests.bench.peers import BLOCKS, Place, Server
 from tests.encrypted_server import make_certificate
 from tests.running import free_port
 
@@ -80,7 +80,7 @@ class Stage:
         return self._listed
 
     def encrypt_upstream(self) -> None:
-        """Put a dnsdist before the stub, on the core of the load, that speaks DNS over TLS.
+        """Start a stub on the core of the load that speaks DNS over TLS.
 
         Once; raise BenchError when it does not start.
         """
@@ -90,13 +90,11 @@ class Stage:
         folder.mkdir()
         port = free_port()
         certificate = make_certificate(folder)
-        settings = tls_front(free_port(), port, certificate.path, self.upstream)
-        (folder / "dnsdist.conf").write_text(settings)
-        command = [program(DNSDIST.name), *DNSDIST.arguments]
+        command = [compile_tls_upstream(folder), str(port), certificate.path]
         with (folder / SAID).open("a") as output:
             process = self._own(start(command, self.machine.load, 0, folder, output=output))
         if wait_until(lambda: _listens(port), ENDED, process) is None:
-            raise BenchError(f"{DNSDIST.name} did not start; it said:\n{said(folder)}")
+            raise BenchError(f"the upstream over TLS did not start; it said:\n{said(folder)}")
         self._encrypted = f"tls://127.0.0.1:{port}#sha256/{certificate.pin}"
         self._upstreams.append(process.pid)
 

@@ -14,14 +14,14 @@ from click.testing import CliRunner
 
 from tests.bench.__main__ import SOURCES_OF_MANY, main
 from tests.bench.aims import CHAIN, DECISION, LANE, OVER_TLS
-from tests.bench.build import NO_COMPILER, BenchError, Programs, compiled
+from tests.bench.build import NO_COMPILER, NO_OPENSSL, BenchError, Programs, compiled, has_openssl
 from tests.bench.decide import DECIDE
 from tests.bench.ours import ROOT, SIX, Build, Copdns, find_build, household, town
-from tests.bench.peers import DNSDIST, UNBOUND, Place, program
+from tests.bench.peers import UNBOUND, Place
 from tests.bench.run import Run
 from tests.bench.stage import Stage
 from tests.bench.workloads import WORKLOADS
-from tests.conftest import find_tool
+from tests.conftest import missing
 
 
 def bench(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
@@ -61,8 +61,8 @@ def test_a_small_bench_gives_every_number_and_nothing_goes_wrong(
 def test_an_upstream_is_asked_over_tls_where_a_variant_says_so(
     tmp_path: Path, programs: Programs
 ) -> None:
-    if not program(DNSDIST.name):
-        find_tool(DNSDIST.name)  # says what is missing
+    if not has_openssl():
+        missing(NO_OPENSSL)
     done = bench(tmp_path, "--variants", "chain,tls", "--only", "cold")
     assert done.returncode == 0, done.stdout + done.stderr
     (file,) = (tmp_path / "results").glob("*.json")
