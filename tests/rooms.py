@@ -31,6 +31,7 @@ ROOMS: Mapping[str, str] = {
     "privacy": "appeals policy household lists time accounts",
     "list_files": "policy household lists config",
     "network": "policy dns config",
+    "provider": "",
     "appeals": "policy household lists dns time",
     "policy": "lists dns time",
     "household": "lists time",
