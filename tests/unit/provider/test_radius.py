@@ -24,6 +24,7 @@ from copdns.provider.radius_accounting import (
 from copdns.provider.radius_listener import FAILED, TAKEN, UNKNOWN, RadiusListener
 from tests.running import free_port
 
+STOP, UPDATE = SessionChange.STOP, SessionChange.UPDATE
 SECRET, NOW = b"a secret of sixteen", 1_750_000_000.0
 START = {
     Attribute.STATUS_TYPE: bytes([0, 0, 0, 1]),
@@ -88,12 +89,10 @@ def test_prefixes_and_ports_are_told_as_well() -> None:
 def test_updates_and_stops_may_lack_what_is_known() -> None:
     few = {key: START[key] for key in (Attribute.SESSION_ID, Attribute.STATUS_TYPE)}
     stop = read({**few, Attribute.STATUS_TYPE: bytes([0, 0, 0, 2])})
-    assert stop == SessionEvent(SessionChange.STOP, "127.0.0.9", "0042", "", NOW, None)
+    assert stop == SessionEvent(STOP, "127.0.0.9", "0042", "", NOW, None)
     update = {**few, Attribute.STATUS_TYPE: bytes([0, 0, 0, 3]), Attribute.USER_NAME: b"line-1"}
     delayed = read({**update, Attribute.DELAY_TIME: bytes([0, 0, 0, 9])})
-    assert delayed == SessionEvent(
-        SessionChange.UPDATE, "127.0.0.9", "0042", "line-1", NOW - 9, None
-    )
+    assert delayed == SessionEvent(UPDATE, "127.0.0.9", "0042", "line-1", NOW - 9, None)
     chosen_later = read({**update, Attribute.FRAMED_IP_ADDRESS: bytes([255, 255, 255, 254])})
     assert isinstance(chosen_later, SessionEvent)
     assert chosen_later.blocks is None
