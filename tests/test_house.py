@@ -133,7 +133,7 @@ def test_rooms_within_a_room_do_not_know_each_other() -> None:
 
 def test_the_root_holds_rooms_and_the_settings() -> None:
     files = {path.name for path in (ROOT / "copdns").iterdir() if path.suffix == ".py"}
-    assert files == {"__init__.py", "__main__.py", "config.py"}
+    assert files == {"__init__.py", "__main__.py"}
 
 
 def test_no_folder_is_a_heap() -> None:
