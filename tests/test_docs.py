@@ -16,10 +16,10 @@ from pydantic import BaseModel
 from copdns.appeals.appeal import AppealKind, AppealMotive, AppealState, WantedLength
 from copdns.appeals.review import DecisionReason
 from copdns.cli import main
-from copdns.config import Settings
 from copdns.model.household import BlockMode, PrivacyMode
 from copdns.model.verdict import Reason
 from copdns.server.metrics import METRICS
+from copdns.settings.config import Settings
 from copdns.web.api.table import OPERATIONS
 from copdns.web.routes import ROUTES
 from tests.rooms import ROOMS

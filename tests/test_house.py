@@ -133,7 +133,7 @@ def test_rooms_within_a_room_do_not_know_each_other() -> None:
 
 def test_the_root_holds_rooms_and_the_settings() -> None:
     files = {path.name for path in (ROOT / "copdns").iterdir() if path.suffix == ".py"}
-    assert files == {"__init__.py", "__main__.py", "config.py"}
+    assert files == {"__init__.py", "__main__.py"}
 
 
 def test_no_folder_is_a_heap() -> None:
@@ -264,15 +264,17 @@ def test_sql_stands_in_the_store_only() -> None:
     assert not wrong, lines(wrong)
 
 
-def test_nothing_that_runs_at_home_imports_postgresql() -> None:
-    """A family does not install psycopg (the extra `provider`)."""
-    of_providers = ("store.postgres", "store.household_db.provider", "store.provider_backup")
+def test_nothing_that_runs_at_home_imports_what_providers_install() -> None:
+    """A family does not install psycopg and pyrad (the extra `provider`)."""
+    of_providers = (
+        *("provider", "store.postgres", "store.household_db.provider", "store.provider_backup"),
+    )
     wrong = [
         source.at(node, f"{source.name} imports {name}")
         for source in sources("copdns")
         if not any(is_in(source.name, each) for each in of_providers)
         for node, name in (*imports(source), *of_ours(source))
-        if is_in(name, "psycopg") or any(is_in(name, each) for each in of_providers)
+        if any(is_in(name, each) for each in ("psycopg", "pyrad", *of_providers))
     ]
     assert not wrong, lines(wrong)
 

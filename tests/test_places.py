@@ -15,7 +15,6 @@ import yaml
 
 from copdns.app.from_settings import fixed_settings
 from copdns.cli.commands.check_show import _LIFTED_BY_A_GRANT
-from copdns.config import Section, Settings
 from copdns.household.presets import apply
 from copdns.list_files.load import bundled_presets, bundled_text
 from copdns.lists.drafts import read_files
@@ -25,6 +24,7 @@ from copdns.policy.guest import guest_profile
 from copdns.policy.time_steps import TimeStep
 from copdns.policy.without_time import _TIME
 from copdns.server.structured_errors import _SUB_ERRORS
+from copdns.settings.config import Section, Settings
 from copdns.settings.lists import _NEVER_LOG_ONLY
 from copdns.words.child import _FOR_ADULTS, SIMPLE_NAMES
 from copdns.words.desk import CATEGORIES

@@ -13,12 +13,12 @@ import structlog
 
 from copdns.accounts.account import GuardianNotice, NoticeKind, with_guests
 from copdns.accounts.moves import admit_guests, with_moves
-from copdns.config import SYSTEM, WebSettings
 from copdns.events.bus import EventBus
 from copdns.model.events import AccountEvent, Event, EventKind, HouseholdEvent, PersonEvent
 from copdns.model.hosts import DESK_HOST, desk_url
 from copdns.model.household import Household
 from copdns.network.machine import listen_addresses
+from copdns.settings.config import SYSTEM, WebSettings
 from copdns.store.household_db.accounts import Accounts
 from copdns.store.household_db.claims import Claims
 from copdns.store.household_db.guests import Guests

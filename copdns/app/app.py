@@ -31,13 +31,13 @@ from copdns.app.from_settings import (
 from copdns.app.memory_use import collect_young, let_go_of_libraries, trim_memory
 from copdns.app.parts import Parts
 from copdns.app.service_manager import feed_watchdog
-from copdns.config import Settings
 from copdns.list_files.index_store import LoadedLists
 from copdns.list_files.load import bundled_files
 from copdns.model.errors import CopdnsError
 from copdns.network.machine import listen_addresses
 from copdns.privacy.list_counts import ListCountKey
 from copdns.privacy.list_scores import note_scores
+from copdns.settings.config import Settings
 from copdns.store.folder_lock import hold_server_lock
 from copdns.store.household_db.appeals import AppealStore
 

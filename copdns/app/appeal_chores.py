@@ -12,11 +12,11 @@ from copdns.appeals.appeal import AppealKind, AppealState
 from copdns.appeals.life import DAY, HOUR, AppealDeadlines
 from copdns.appeals.list_errors import named_again
 from copdns.appeals.news import news
-from copdns.config import Settings
 from copdns.events.bus import EventBus
 from copdns.list_files.load import known_ids
 from copdns.lists.catalogue import Catalogue
 from copdns.model.events import EventKind, MistakeEvent
+from copdns.settings.config import Settings
 from copdns.store.household_db.appeals import AppealStore
 from copdns.time.clock import Clock
 

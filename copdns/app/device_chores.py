@@ -11,7 +11,6 @@ from pathlib import Path
 
 import structlog
 
-from copdns.config import AUTO, IdentitySettings
 from copdns.events.bus import EventBus
 from copdns.model.errors import StoreError
 from copdns.model.events import DeviceEvent, EventKind
@@ -23,6 +22,7 @@ from copdns.network.same_client import SeenRequestor, same_client_warning
 from copdns.network.unknown_devices import UnknownDevice, find_named, highest_number, update_unknown
 from copdns.policy.snapshot import Snapshot, UnknownClient
 from copdns.server.recognition import Recognition
+from copdns.settings.config import AUTO, IdentitySettings
 from copdns.store.log_db.unknown_devices import (
     load_highest_numbers,
     load_unknown_devices,

@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from copdns.config import Settings
 from copdns.events.mail import send_mail
 from copdns.events.ways import DEFAULT_TIMES, DeliveryTimes
 from copdns.model.household import Household
 from copdns.policy.snapshot import Snapshot
 from copdns.privacy.digest import DigestChoice, digest_due
+from copdns.settings.config import Settings
 from copdns.store.household_db.appeals import AppealStore
 from copdns.store.household_db.digests import Digests
 from copdns.store.household_db.household import HouseholdStore

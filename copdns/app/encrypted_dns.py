@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 
-from copdns.config import Settings
 from copdns.dns.service_params import OpenPort
 from copdns.model.errors import CopdnsError
 from copdns.policy.snapshot import Snapshot
@@ -23,6 +22,7 @@ from copdns.server.places import Places
 from copdns.server.secure_listeners import SecureListeners
 from copdns.server.tls import Handshakes, SecurePort, harden, speak_dns
 from copdns.server.tokens import DeviceTokens
+from copdns.settings.config import Settings
 from copdns.time.clock import Moment
 from copdns.web.certificate import Certificate
 from copdns.web.https import own_names

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from copdns.config import (
-    CacheSettings,
-    LimitSettings,
-    RebindingSettings,
-    Settings,
-)
 from copdns.dns.cache import Cache
 from copdns.dns.failures import Failures
 from copdns.model.hosts import WHY_HOST, secure_url
 from copdns.policy.judge import RebindingGuard
 from copdns.server.limits import Limits
+from copdns.settings.config import (
+    CacheSettings,
+    LimitSettings,
+    RebindingSettings,
+    Settings,
+)
 from copdns.web.https import HttpsOffer
 
 

@@ -17,13 +17,13 @@ import structlog
 from copdns.app.appeal_chores import AppealChores
 from copdns.app.background import run_logged
 from copdns.app.snapshot_builder import SnapshotBuilder
-from copdns.config import ListFile, Settings
 from copdns.list_files.index_store import IndexStore, LoadedLists
 from copdns.list_files.load import bundled_files, own_sources
 from copdns.lists.catalogue import Catalogue
 from copdns.lists.source import ListSource
 from copdns.model.errors import ListError
 from copdns.server.answer import Resolver
+from copdns.settings.config import ListFile, Settings
 
 log = structlog.get_logger("copdns")
 

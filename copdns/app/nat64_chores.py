@@ -12,12 +12,12 @@ from ipaddress import IPv6Network
 
 import structlog
 
-from copdns.config import AUTO, Settings
 from copdns.dns.connections import NAT64_ZONE, HostLookup
 from copdns.dns.exchange import Asks
 from copdns.dns.message import UpstreamResponse
 from copdns.dns.records import AAAA
 from copdns.model.nat64 import learned_prefixes
+from copdns.settings.config import AUTO, Settings
 
 log = structlog.get_logger("copdns")
 

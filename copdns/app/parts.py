@@ -46,7 +46,6 @@ from copdns.app.structured_reasons import StructuredReasons
 from copdns.app.time_chores import TimeChores
 from copdns.app.upstream_probe import trouble_of
 from copdns.app.upstreams_in_force import UpstreamsInForce
-from copdns.config import Settings, defaults_of
 from copdns.dns.help_answers import HelpAnswers
 from copdns.dns.upstream import UpstreamClient
 from copdns.events.bus import EventBus
@@ -76,6 +75,7 @@ from copdns.server.metrics import Counters
 from copdns.server.packet_cache import PacketCache
 from copdns.server.recognition import Recognition
 from copdns.server.recorder import Recorder
+from copdns.settings.config import Settings, defaults_of
 from copdns.store.household_db.appeals import AppealStore
 from copdns.store.household_db.push import PushStore
 from copdns.store.household_db.thread import StoreThread

@@ -12,13 +12,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 from copdns.app.background import run_logged
-from copdns.config import PushSettings
 from copdns.events.notices import NoticeThrottle, Speaks
 from copdns.events.push_message import PUSHED, build_message, build_test
 from copdns.events.push_result import PushResult
 from copdns.events.push_sender import PushDelivery, PushSender
 from copdns.model.events import AppealEvent, Event
 from copdns.model.push import PushSubscription
+from copdns.settings.config import PushSettings
 from copdns.store.household_db.appeals import AppealStore
 from copdns.store.household_db.push import PushStore
 from copdns.time.clock import Clock

@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
-from copdns.config import Settings
 from copdns.list_files.load import known_ids
 from copdns.lists.catalogue import Catalogue
 from copdns.model.errors import ConfigError, HouseholdError
 from copdns.model.household import Household
+from copdns.settings.config import Settings
 from copdns.store.household_db.household import HouseholdStore
 from copdns.store.household_db.notes import FIRST_START
 

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from copdns.config import Settings
 from copdns.dns.structured_error import StructuredText
 from copdns.household.edit_checks import private_names
 from copdns.model.errors import ListError
@@ -21,6 +20,7 @@ from copdns.model.verdict import Verdict
 from copdns.policy.decide import Policy
 from copdns.policy.snapshot import Snapshot
 from copdns.server.structured_errors import StructuredErrors
+from copdns.settings.config import Settings
 
 if TYPE_CHECKING:
     from copdns.words.phrases import Phrases

@@ -11,7 +11,6 @@ from typing import Literal
 
 import structlog
 
-from copdns.config import AUTO, SYSTEM, Settings, are_encrypted
 from copdns.dns.connections import BOOTSTRAP_ZONE, CLEAR_ZONE, NAT64_ZONE
 from copdns.dns.upstream import UpstreamClient
 from copdns.dns.upstream_groups import Connect
@@ -23,6 +22,7 @@ from copdns.model.scoped_names import EVERY_NAME
 from copdns.network import machine
 from copdns.network.machine import listen_addresses
 from copdns.policy.split_table import REVERSE_ZONE
+from copdns.settings.config import AUTO, SYSTEM, Settings, are_encrypted
 
 log = structlog.get_logger("copdns.upstream")
 

@@ -23,7 +23,7 @@ from copdns.model.local_records import local_domain, local_value
 from copdns.model.matchers import parse_matcher, parse_target
 
 if TYPE_CHECKING:
-    from copdns.config import Settings
+    from copdns.settings.config import Settings
 
 DEFAULT_FILE = Path("/etc/copdns/copdns.yaml")
 
@@ -49,7 +49,9 @@ class Options:
 
         Without a file: the defaults, and what the environment changes.
         """
-        from copdns.config import load  # pydantic takes longer to import than many commands run
+        from copdns.settings.config import (
+            load,  # pydantic takes longer to import than many commands run
+        )
 
         missing = self.file is None and not DEFAULT_FILE.exists()
         text = "" if missing else read_text(self.path, "name the settings file with -c FILE")

@@ -23,7 +23,6 @@ from copdns.app.seed import HOME, seed_household
 from copdns.cli.base import Options, pass_options, read_text
 from copdns.cli.changes import print_changes
 from copdns.cli.home_lists import HomeLists
-from copdns.config import AUTO, Settings, defaults_of
 from copdns.household.check import KnownIds
 from copdns.household.edit_checks import require_profile
 from copdns.household.file import parse
@@ -41,6 +40,7 @@ from copdns.policy.guest import GUEST, guest_profile
 from copdns.policy.judge import RebindingGuard
 from copdns.policy.snapshot import Snapshot
 from copdns.privacy.own_numbers import own_limits, usages_for_others
+from copdns.settings.config import AUTO, Settings, defaults_of
 from copdns.store.db import store_error
 from copdns.store.household_copy import HouseholdCopy
 from copdns.store.household_db import condition

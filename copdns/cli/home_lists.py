@@ -5,7 +5,6 @@ from __future__ import annotations
 from functools import cached_property
 from pathlib import Path
 
-from copdns.config import Settings
 from copdns.list_files.choose import AvailableLists, ChosenLists, available_lists, choose_for
 from copdns.list_files.copies import Copies, sources_on_disk
 from copdns.list_files.index_store import IndexStore
@@ -16,6 +15,7 @@ from copdns.list_files.own_lists import OwnLists
 from copdns.lists.catalogue import Catalogue
 from copdns.lists.source import ListSource
 from copdns.model.household import Household
+from copdns.settings.config import Settings
 
 
 class HomeLists:

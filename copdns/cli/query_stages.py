@@ -15,7 +15,6 @@ from copdns.app.upstreams_in_force import UpstreamsInForce, chosen_by
 from copdns.cli.check_week import ClientSelector
 from copdns.cli.home import Home
 from copdns.cli.output import count_text
-from copdns.config import are_encrypted
 from copdns.dns.connections import CLEAR_ZONE, HostLookup
 from copdns.dns.message import UpstreamResponse
 from copdns.dns.query import CacheKey
@@ -27,6 +26,7 @@ from copdns.model.verdict import Action, Reason, Verdict
 from copdns.policy.decide import decide_query
 from copdns.policy.judge import judge_response
 from copdns.policy.response_key import is_time_server, response_key
+from copdns.settings.config import are_encrypted
 
 EXIT_CODES = {
     Action.ALLOW: 0,

@@ -17,13 +17,13 @@ from urllib.parse import urlsplit
 
 import structlog
 
-from copdns.config import PushSettings
 from copdns.events.push_endpoints import is_allowed_endpoint
 from copdns.events.push_keys import SEAL, ready_keys
 from copdns.events.push_message import topic_of
 from copdns.events.push_result import PushOutcome, PushResult
 from copdns.model.errors import CopdnsError
 from copdns.model.push import PushKind, PushSubscription, read_octets
+from copdns.settings.config import PushSettings
 
 log = structlog.get_logger("copdns")
 

@@ -16,7 +16,6 @@ from typing import NamedTuple
 
 import structlog
 
-from copdns.config import EventSettings
 from copdns.events.notices import ENGLISH, Speaks
 from copdns.events.ways import (
     DEFAULT_TIMES,
@@ -30,6 +29,7 @@ from copdns.events.ways import (
 from copdns.model.errors import BusyError
 from copdns.model.events import Event, EventKind
 from copdns.model.hosts import desk_url
+from copdns.settings.config import EventSettings
 
 log = structlog.get_logger("copdns")
 

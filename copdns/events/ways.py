@@ -20,10 +20,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from copdns import __version__
-from copdns.config import Webhook
 from copdns.events import send_notice
 from copdns.events.notices import NoticeText, NoticeThrottle, Speaks, build_notice, with_suppressed
 from copdns.model.events import Event, EventKind, event_json
+from copdns.settings.config import Webhook
 
 if TYPE_CHECKING:
     from copdns.events.posting import Poster

@@ -6,7 +6,6 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from copdns.config import AUTO, OwnSource, SourceSettings
 from copdns.lists.catalogue import BYPASS, SECURITY, BundledFiles, Catalogue
 from copdns.lists.download import MIB
 from copdns.lists.parse import ListFormat
@@ -15,6 +14,7 @@ from copdns.model.household import Contact, Household, Profile
 from copdns.model.matchers import MatchKind
 from copdns.model.times import Topic
 from copdns.policy.guest import guest_profile
+from copdns.settings.config import AUTO, OwnSource, SourceSettings
 
 NAMES_PER_MIB = 2000  # of memory: lists are compiled while the server runs
 

@@ -13,7 +13,6 @@ from pathlib import Path
 
 import structlog
 
-from copdns.config import FactsSettings
 from copdns.list_files.copies import Copies
 from copdns.list_files.facts import Facts, facts_mark, load_facts, load_facts_state, shipped_facts
 from copdns.list_files.facts_bundle import MAX_BUNDLE
@@ -22,6 +21,7 @@ from copdns.list_files.fetch import Clock, open_fetcher
 from copdns.lists.download import HOUR, CopyState, FetchLimits, next_fetch_at
 from copdns.lists.facts import FactsState
 from copdns.model.errors import ConfigError, CopdnsError, FactsError
+from copdns.settings.config import FactsSettings
 
 log = structlog.get_logger("copdns")
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Container, Iterable, Sequence
 from functools import cache, lru_cache
 
-from copdns.config import ListFile
 from copdns.household.check import KnownIds
 from copdns.household.presets import Preset, preset
 from copdns.list_files.facts import SHIPPED, Facts
@@ -26,6 +25,7 @@ from copdns.model import yaml_text
 from copdns.model.addresses import UpstreamAddress
 from copdns.model.household import Band, Contact
 from copdns.model.matchers import Matcher
+from copdns.settings.config import ListFile
 
 # The kinds of lists that a schedule, a budget or a permission can be about.
 SUBJECT_KINDS = frozenset({ListKind.CATEGORY, ListKind.SERVICE, ListKind.BYPASS})

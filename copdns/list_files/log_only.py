@@ -13,12 +13,12 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-from copdns.config import Settings
 from copdns.list_files.copies import Copies
 from copdns.lists.index import ListInfo
 from copdns.lists.log_only import COUNTING_KINDS, LogOnly, LogOnlyBook, begin, counting, set_days
 from copdns.model.errors import FetchError, HouseholdError
 from copdns.model.sentences import sentence
+from copdns.settings.config import Settings
 
 _FILE: Final = "log_only.json"
 

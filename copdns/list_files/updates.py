@@ -14,7 +14,6 @@ from typing import TypeVar
 
 import structlog
 
-from copdns.config import Settings
 from copdns.list_files.choose import AvailableLists, ChosenLists, choose_for, missing_message
 from copdns.list_files.copies import Copies, sources_on_disk
 from copdns.list_files.facts import facts_mark
@@ -38,6 +37,7 @@ from copdns.lists.source import ListSource, Source
 from copdns.model.errors import FetchError, HouseholdError, ListError
 from copdns.model.household import Household
 from copdns.model.sentences import sentence
+from copdns.settings.config import Settings
 
 log = structlog.get_logger("copdns")
 

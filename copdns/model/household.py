@@ -1,7 +1,7 @@
 """The values that everything else speaks of: a household, its people and rules, and a verdict.
 
 Frozen and valid by construction: text is parsed at the border, once (`model/matchers.py`,
-`config.py`, `store/`, the command line).  Times are seconds since the epoch, UTC, as floats or
+`settings/`, `store/`, the command line).  Times are seconds since the epoch, UTC, as floats or
 ints; ids and slugs are lower-case text.
 """
 

@@ -19,7 +19,6 @@ from struct import pack
 from time import monotonic
 from typing import NamedTuple
 
-from copdns.config import HOME, Settings
 from copdns.dns.records import (
     COUNTS_FORMAT,
     HEADER_SIZE,
@@ -37,6 +36,7 @@ from copdns.model.addresses import UpstreamAddress
 from copdns.model.errors import WireError
 from copdns.model.names import from_wire, to_wire
 from copdns.network.unknown_devices import UnknownDevice
+from copdns.settings.config import HOME, Settings
 
 PORT = 5353  # of multicast DNS
 PATIENCE = 0.4  # seconds in which all answers must come

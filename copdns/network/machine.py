@@ -9,13 +9,13 @@ from contextlib import closing
 from ipaddress import ip_address
 from pathlib import Path
 
-from copdns.config import AUTO
 from copdns.model.addresses import Transport, UpstreamAddress, upstream_address
 from copdns.model.errors import ListenError
 from copdns.model.times import is_timezone
 from copdns.network import machine
 from copdns.network.kernel import Connect, dump_table, open_netlink
 from copdns.network.netlink import OwnAddress, own_addresses_request
+from copdns.settings.config import AUTO
 
 RESOLV_CONF = Path("/etc/resolv.conf")
 _LOOPBACK = ("127.0.0.1", "::1")

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 import structlog
 
-from copdns.config import DnsSettings
 from copdns.model.errors import ListenError
 from copdns.network.machine import ADDRESS_MISSING, listen_addresses
 from copdns.server.answer import Resolver
@@ -16,6 +15,7 @@ from copdns.server.connection import StreamLimits
 from copdns.server.forwarded import Forwarder, Forwarders
 from copdns.server.tcp import TcpServer
 from copdns.server.udp import UdpServer
+from copdns.settings.config import DnsSettings
 from copdns.time.clock import Moment
 
 log = structlog.get_logger("copdns")

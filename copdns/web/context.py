@@ -13,7 +13,6 @@ from prometheus_client import CollectorRegistry
 
 from copdns.appeals.list_errors import Vouch, vouched_names
 from copdns.appeals.opening import Services
-from copdns.config import Settings
 from copdns.events.push_result import PushResult
 from copdns.events.targets import Targets
 from copdns.household.check import KnownIds
@@ -31,6 +30,7 @@ from copdns.network.probes import Probes
 from copdns.policy.build_snapshot import build_snapshot
 from copdns.policy.snapshot import Client, Snapshot
 from copdns.privacy.recent_blocks import RecentBlocks
+from copdns.settings.config import Settings
 from copdns.store.household_db.account_codes import AccountCodes
 from copdns.store.household_db.accounts import Accounts
 from copdns.store.household_db.ages import Ages

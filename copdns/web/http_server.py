@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from copdns.config import WebSettings
 from copdns.model.errors import ListenError
 from copdns.network.machine import ADDRESS_MISSING, listen_addresses
+from copdns.settings.config import WebSettings
 from copdns.web.connection_limits import connection_to_drop
 from copdns.web.https import Https
 

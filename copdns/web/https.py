@@ -14,9 +14,9 @@ from typing import NamedTuple
 
 import structlog
 
-from copdns.config import WebSettings
 from copdns.model.errors import CertificateError, CopdnsError
 from copdns.network import machine
+from copdns.settings.config import WebSettings
 from copdns.web.certificate import Certificate, names_of
 
 log = structlog.get_logger("copdns")

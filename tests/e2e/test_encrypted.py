@@ -13,7 +13,6 @@ import pytest
 from copdns.app.encrypted_upstreams import connect
 from copdns.cli.doctor.upstreams import check_upstreams
 from copdns.cli.home import Home
-from copdns.config import DnsSettings, Settings, UpstreamSettings
 from copdns.dns import tls
 from copdns.dns.connections import HostLookup
 from copdns.dns.message import UpstreamResponse
@@ -21,6 +20,7 @@ from copdns.dns.records import A
 from copdns.dns.upstream import UpstreamClient
 from copdns.model.encrypted_addresses import server_address
 from copdns.model.errors import NXDOMAIN
+from copdns.settings.config import DnsSettings, Settings, UpstreamSettings
 from tests.e2e.house import eventually
 from tests.e2e.test_unbound import authority, unbound
 from tests.encrypted_server import NAME, Certificate, make_certificate

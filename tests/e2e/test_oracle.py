@@ -24,11 +24,11 @@ import pytest
 from dns.rdatatype import RdataType
 
 from copdns.cli.home import Home
-from copdns.config import load
 from copdns.model.verdict import Requestor
 from copdns.policy.decide import Policy, decide
 from copdns.policy.judge import RebindingGuard
 from copdns.policy.snapshot import Snapshot
+from copdns.settings.config import load
 from tests.e2e.asking import How, ask_over_tcp, ask_over_udp
 from tests.e2e.oracle import LISTENER, Case, ede_of, expected, faults, is_cut, text_of_name
 from tests.e2e.oracle_upstream import lot_of, started

@@ -23,7 +23,6 @@ from typing import Any
 import dns.message
 import dns.rrset
 
-from copdns.config import UpstreamSettings
 from copdns.dns.help_answers import help_keys
 from copdns.dns.upstream import UpstreamClient
 from copdns.household.check import KnownIds
@@ -33,6 +32,7 @@ from copdns.lists.versions import find_reasons
 from copdns.model.addresses import UpstreamAddress
 from copdns.model.errors import StoreError
 from copdns.model.household import RuleAction
+from copdns.settings.config import UpstreamSettings
 from copdns.store.household_db.household import HouseholdStore
 from copdns.time.clock import Moment
 from tests.fakes import FakeClock

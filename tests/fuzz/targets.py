@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from copdns.config import load
 from copdns.dns.message import read_response
 from copdns.dns.query import read_query
 from copdns.household.check import KnownIds
@@ -20,6 +19,7 @@ from copdns.lists.parse import ListFormat, parse_list
 from copdns.model.errors import CopdnsError
 from copdns.network.leases import LeaseFormat, read_leases
 from copdns.server.forwarded import read_device, read_proxy
+from copdns.settings.config import load
 from copdns.store.gravity import read_gravity
 
 CORPUS = Path(__file__).parent / "corpus"

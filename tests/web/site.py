@@ -17,7 +17,6 @@ from aiohttp import CookieJar
 from aiohttp.test_utils import TestClient, TestServer
 
 from copdns.accounts.account import with_guests
-from copdns.config import Settings
 from copdns.events.targets import Targets
 from copdns.list_files.choose import AvailableLists
 from copdns.list_files.copies import Copies
@@ -29,6 +28,7 @@ from copdns.network.other_resolvers import Assessment
 from copdns.network.probes import Probes
 from copdns.network.setup_steps import SetupState
 from copdns.server.exposition import build_registry
+from copdns.settings.config import Settings
 from copdns.store.household_db.accounts import Accounts
 from copdns.store.household_db.appeals import AppealStore
 from copdns.store.household_db.condition import FILE, Settled

@@ -10,10 +10,10 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from copdns.accounts.roles import Role
-from copdns.config import EventSettings, Webhook
 from copdns.list_files.load import load_catalogue
 from copdns.network.other_resolvers import Assessment, BlindSpot
 from copdns.network.setup_steps import SetupState
+from copdns.settings.config import EventSettings, Webhook
 from copdns.web.api.time.calendar import MAX_LETTERS
 from tests.home import Home
 from tests.household import MIA, TOM, family, library

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from copdns.config import Settings, UpstreamSettings
 from copdns.household.check import KnownIds
 from copdns.household.file import parse
 from copdns.network.unknown_devices import UnknownDevice
 from copdns.privacy.list_scores import note_scores
+from copdns.settings.config import Settings, UpstreamSettings
 from copdns.store.log_db.unknown_devices import save_unknown_devices
 from tests.home import Home
 from tests.household import MIA, TOM, family, library

@@ -10,8 +10,8 @@ from gettext import NullTranslations
 import pytest
 from babel.messages.catalog import Catalog
 
-from copdns.config import EncryptedSettings, Settings
 from copdns.model.household import Band
+from copdns.settings.config import EncryptedSettings, Settings
 from copdns.web import pages, wording
 from copdns.web.child import help as help_pages
 from copdns.web.languages import phrases_in

@@ -15,10 +15,10 @@ from threading import Event
 import dns.message
 import pytest
 
-from copdns.config import EncryptedSettings, Settings
 from copdns.model.device_tokens import short_token, token_digest
 from copdns.model.household import Band
 from copdns.network.probes import probe_names
+from copdns.settings.config import EncryptedSettings, Settings
 from copdns.web.device_setup import certificate_look
 from copdns.web.device_setup.away import AWAY, MOST, SHOWN_FOR, TWICE_WITHIN
 from tests.home import Home

@@ -13,9 +13,9 @@ from pathlib import Path
 import dns.message
 import pytest
 
-from copdns.config import EncryptedSettings, Settings
 from copdns.model.household import Band
 from copdns.network.probes import NAMES_PER_CODE, probe_names
+from copdns.settings.config import EncryptedSettings, Settings
 from copdns.web.device_setup import offer
 from tests.home import Home
 from tests.household import GUEST, LISTENER, MIA, TOM, asker, family

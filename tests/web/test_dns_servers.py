@@ -6,9 +6,9 @@ import re
 
 import pytest
 
-from copdns.config import Settings, UpstreamSettings
 from copdns.list_files.load import known_resolvers
 from copdns.model.addresses import UpstreamAddress
+from copdns.settings.config import Settings, UpstreamSettings
 from tests.home import Home
 from tests.household import MIA, TOM, family
 from tests.web.site import Client, Site, send, text

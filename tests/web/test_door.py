@@ -9,12 +9,12 @@ from dataclasses import replace
 
 import pytest
 
-from copdns.config import Settings
 from copdns.list_files.load import bundled_presets
 from copdns.model.household import Band, FullLogSpan, PrivacyMode
 from copdns.model.times import Budget, PauseSpan, Schedule, Slot, Topic, TopicKind
 from copdns.model.verdict import Action, Reason, Verdict
 from copdns.privacy.recent_blocks import OwnedDevice
+from copdns.settings.config import Settings
 from copdns.web.languages import phrases_in
 from tests.home import Home
 from tests.household import MIA, NOW, TOM, block, family, library

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from copdns.config import FactsSettings, Settings
 from copdns.list_files.facts import load_facts
+from copdns.settings.config import FactsSettings, Settings
 from tests.unit.list_files.test_facts_store import GONE, NOW, PUBLIC, add, bundle, remove
 from tests.web.guardians import PASSWORD
 from tests.web.programs import page

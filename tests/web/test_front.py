@@ -13,8 +13,8 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from copdns.config import WebSettings
 from copdns.model.errors import ListenError
+from copdns.settings.config import WebSettings
 from copdns.web import connections, http_server
 from copdns.web.http_server import HttpServer
 from copdns.web.https import Https

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
-from copdns.config import WebSettings
 from copdns.model.errors import StoreError
+from copdns.settings.config import WebSettings
 from copdns.web.http_server import HttpServer
 from copdns.web.https import Https
 from copdns.web.middlewares import MAX_BODY

@@ -13,10 +13,10 @@ from aiohttp import CookieJar, TCPConnector
 from aiohttp.test_utils import TestClient, TestServer
 
 from copdns.accounts.roles import Role
-from copdns.config import Settings, WebSettings
 from copdns.events import push_keys
 from copdns.events.push_result import PushOutcome, PushResult
 from copdns.model.push import PushKind, PushSubscription
+from copdns.settings.config import Settings, WebSettings
 from copdns.store.household_db.push import PushStore
 from copdns.web.https import Https
 from tests.push_service import ReadingBrowser

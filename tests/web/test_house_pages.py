@@ -10,10 +10,10 @@ import pytest
 
 from copdns.accounts.account import ViewedPart
 from copdns.accounts.roles import Role
-from copdns.config import EventSettings, LogSettings, Settings, Webhook
 from copdns.model.household import PrivacyMode
 from copdns.model.times import Budget, Schedule, Topic, TopicKind
 from copdns.privacy.retention import CountKey
+from copdns.settings.config import EventSettings, LogSettings, Settings, Webhook
 from copdns.store.log_db.usage import UsageStore
 from copdns.time.minutes import NO_MARKS, Minutes, Usage
 from copdns.time.schedule import parse_slots

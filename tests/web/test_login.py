@@ -9,7 +9,7 @@ import pytest
 from aiohttp import CookieJar, TCPConnector
 from aiohttp.test_utils import TestClient, TestServer
 
-from copdns.config import Settings, WebSettings
+from copdns.settings.config import Settings, WebSettings
 from copdns.web.https import Https
 from tests.household import asker
 from tests.web.guardians import PASSWORD, log_in, set_up

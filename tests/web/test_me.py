@@ -13,7 +13,6 @@ import pytest
 
 from copdns.accounts.account import ViewedPart
 from copdns.accounts.roles import Actor, Permission, Role, may
-from copdns.config import LogSettings, Settings, UpstreamSettings
 from copdns.model.household import (
     Band,
     FullLogSpan,
@@ -26,6 +25,7 @@ from copdns.model.household import (
 from copdns.model.matchers import Matcher
 from copdns.model.times import Budget
 from copdns.privacy.retention import CountKey, LogRow
+from copdns.settings.config import LogSettings, Settings, UpstreamSettings
 from tests.home import Home
 from tests.household import MIA, NOW, TOM, block, family
 from tests.web.guardians import set_up

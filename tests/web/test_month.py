@@ -11,13 +11,13 @@ import pytest
 from copdns.accounts.account import ViewedPart
 from copdns.accounts.roles import Role
 from copdns.appeals.appeal import AppealKind, AppealRequest, ContestedVerdict
-from copdns.config import AppealSettings, LogSettings, Settings
 from copdns.list_files import audit_results
 from copdns.list_files.audit import Share
 from copdns.model.household import Band, Contact, PrivacyMode, Profile
 from copdns.model.times import Budget, Topic, TopicKind
 from copdns.model.verdict import Action, Reason
 from copdns.privacy.retention import CountKey
+from copdns.settings.config import AppealSettings, LogSettings, Settings
 from copdns.store.log_db.usage import UsageStore
 from copdns.time.minutes import NO_MARKS, Minutes, Usage
 from copdns.words.phrases import END_ISOLATE, ISOLATE

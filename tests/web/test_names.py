@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 
 from copdns.accounts.roles import Role
-from copdns.config import Settings
 from copdns.model.household import Contact, Household, SplitUpstream
+from copdns.settings.config import Settings
 from copdns.web.refused_form import ERROR_ID
 from tests.home import Home
 from tests.household import MIA, TOM, family, library

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from copdns.config import EventSettings, Settings, Webhook
+from copdns.settings.config import EventSettings, Settings, Webhook
 from copdns.web.desk.household.settings import EFFECTS, settings_of
 from tests.test_docs import settings
 

@@ -11,7 +11,7 @@ import pytest
 
 from copdns.accounts.account import MINUTE
 from copdns.accounts.roles import Permission, Role
-from copdns.config import EncryptedSettings
+from copdns.settings.config import EncryptedSettings
 from copdns.web.api import table
 from copdns.web.desk.household import away
 from copdns.web.device_setup.away import AwayReadiness

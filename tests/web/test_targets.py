@@ -10,7 +10,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from copdns.accounts.roles import Role
-from copdns.config import EventSettings, Webhook
+from copdns.settings.config import EventSettings, Webhook
 from tests.web.guardians import log_in, set_up
 from tests.web.site import Client, Site, send, text
 

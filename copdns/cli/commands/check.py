@@ -16,7 +16,6 @@ from copdns.cli.commands.check_show import THIS_MACHINE, print_case
 from copdns.cli.home import Home, pass_home
 from copdns.cli.output import print_json
 from copdns.cli.params import conflict_error, parse_moment, profile_option
-from copdns.config import AUTO
 from copdns.model.addresses import address
 from copdns.model.household import Household
 from copdns.model.record_types import qtype_number
@@ -24,6 +23,7 @@ from copdns.model.verdict import Action
 from copdns.network.neighbours import read_table
 from copdns.policy.decide import decide, explain
 from copdns.policy.snapshot import NO_SIGHTINGS, Sightings
+from copdns.settings.config import AUTO
 
 EXIT_CODES = {
     Action.ALLOW: 0,

@@ -12,9 +12,9 @@ from copdns.cli.base import Options, json_option, pass_options
 from copdns.cli.fetched import ListDownloads
 from copdns.cli.home import Home
 from copdns.cli.output import print_json
-from copdns.config import schema as settings_schema
 from copdns.list_files.copies import NOT_HERE
 from copdns.model.errors import ConfigError
+from copdns.settings.config import schema as settings_schema
 
 
 @click.group()

@@ -11,12 +11,12 @@ from copdns.cli.base import ParsedParam, json_option
 from copdns.cli.dnr_snippets import LIFETIME, SNIPPETS
 from copdns.cli.home import Home, pass_home
 from copdns.cli.output import print_json
-from copdns.config import Settings
 from copdns.dns.dnr_options import Designation, dhcp4_data, dhcp6_data, ra_option
 from copdns.dns.service_params import OpenPort, merge_usual, offers_of
 from copdns.model.addresses import address
 from copdns.model.errors import ConfigError
 from copdns.network.machine import listen_addresses
+from copdns.settings.config import Settings
 
 
 @click.group("encrypted")

@@ -8,10 +8,10 @@ from http.client import HTTPConnection, HTTPException
 from copdns.cli.doctor.finding import Finding, ok, warn
 from copdns.cli.home import Home
 from copdns.cli.output import count_text
-from copdns.config import AUTO
 from copdns.network.machine import listen_addresses
 from copdns.network.neighbours import REMEDY, read_table
 from copdns.network.same_client import ALIKE
+from copdns.settings.config import AUTO
 from copdns.store.log_db.unknown_devices import load_unknown_devices
 
 PATIENCE = 2.0  # seconds

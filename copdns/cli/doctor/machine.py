@@ -20,13 +20,13 @@ from copdns.app.upstream_probe import query_resolver
 from copdns.cli.doctor.finding import Finding, FindingStatus, fail, ok, warn
 from copdns.cli.home import Home
 from copdns.cli.output import local_text
-from copdns.config import AUTO
 from copdns.dns.message import read_response
 from copdns.dns.records import AAAA, A
 from copdns.dns.tls import pin_of
 from copdns.model.addresses import USUAL_PATH, Transport, UpstreamAddress
 from copdns.model.errors import DamagedHouseholdError, UpstreamError, WireError
 from copdns.network.machine import ADDRESS_MISSING, listen_addresses
+from copdns.settings.config import AUTO
 from copdns.store.household_db import condition
 from copdns.store.log_db import querylog
 from copdns.store.read_only import find_damage

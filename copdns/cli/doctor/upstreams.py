@@ -15,7 +15,6 @@ from itertools import islice
 from copdns.app.upstream_probe import ProbeResult, probe_encrypted_or_udp, probe_tcp, query_resolver
 from copdns.cli.doctor.finding import Finding, fail, ok, warn
 from copdns.cli.home import Home
-from copdns.config import SYSTEM
 from copdns.dns.message import read_response
 from copdns.dns.records import A
 from copdns.list_files.facts import SHIPPED, Facts, load_facts
@@ -29,6 +28,7 @@ from copdns.model.household import Household
 from copdns.model.scoped_names import EVERY_NAME
 from copdns.network.machine import listen_addresses, system_resolvers
 from copdns.policy.judge import RebindingGuard, guarded_splits
+from copdns.settings.config import SYSTEM
 
 ABOUT = "upstreams"
 MAX_PARALLEL = 16  # queries

@@ -16,7 +16,6 @@ from typing import Literal, NamedTuple, Protocol, TypeVar
 from aiohttp import web
 
 from copdns.accounts.roles import guardians_may_see
-from copdns.config import SYSTEM, Settings
 from copdns.model.addresses import UpstreamAddress
 from copdns.model.broad_names import AnsweredSite, answered_sites, broad_names
 from copdns.model.encrypted_addresses import server_address
@@ -30,6 +29,7 @@ from copdns.privacy.personal_data import (
     counts_by_day,
     export_data,
 )
+from copdns.settings.config import SYSTEM, Settings
 from copdns.time.plan import in_scope
 from copdns.web.child.device_setup import has_token
 from copdns.web.child.page import child_page, note_pin, require_proof

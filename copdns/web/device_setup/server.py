@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from enum import StrEnum
 from typing import NamedTuple
 
-from copdns.config import EncryptedSettings
 from copdns.model.device_tokens import https_address, tls_name
+from copdns.settings.config import EncryptedSettings
 
 TLS_PORT = 853  # of DNS over TLS (RFC 7858 section 3.1); Android and many routers know no other one
 HTTPS_PORT = 443

@@ -13,7 +13,13 @@ import pytest
 
 from copdns.app.app import App
 from copdns.app.languages import speak_to_guardians
-from copdns.config import (
+from copdns.household.check import KnownIds
+from copdns.household.rule_edits import add_rule
+from copdns.model.addresses import UpstreamAddress
+from copdns.model.errors import StoreError
+from copdns.model.household import Household, RuleAction
+from copdns.privacy.list_counts import week_of
+from copdns.settings.config import (
     DnsSettings,
     ListFile,
     RebindingSettings,
@@ -22,12 +28,6 @@ from copdns.config import (
     UpstreamSettings,
     WebSettings,
 )
-from copdns.household.check import KnownIds
-from copdns.household.rule_edits import add_rule
-from copdns.model.addresses import UpstreamAddress
-from copdns.model.errors import StoreError
-from copdns.model.household import Household, RuleAction
-from copdns.privacy.list_counts import week_of
 from copdns.store.household_db.household import HouseholdStore
 from copdns.words.phrases import Phrases
 from tests.running import free_port

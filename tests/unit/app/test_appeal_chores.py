@@ -13,10 +13,10 @@ from copdns.app.appeal_chores import AppealChores
 from copdns.appeals.appeal import AppealState, ContestedVerdict, WantedLength
 from copdns.appeals.life import DAY, HOUR
 from copdns.appeals.review import DecisionReason
-from copdns.config import AppealSettings, EventSettings, Settings
 from copdns.events.bus import EventBus
 from copdns.model.events import AppealEvent, Event, EventKind
 from copdns.model.verdict import Action, Reason
+from copdns.settings.config import AppealSettings, EventSettings, Settings
 from copdns.store.household_db.appeals import AppealStore
 from copdns.store.household_db.household import HouseholdStore
 from copdns.time.clock import Clock, LastSeen

@@ -10,11 +10,11 @@ import pytest
 from structlog.testing import capture_logs
 
 from copdns.app.device_chores import IDENTIFY_ANEW_EVERY, DeviceChores
-from copdns.config import IdentitySettings, LeaseFile
 from copdns.events.bus import EventBus
 from copdns.model.events import DeviceEvent, Event, EventKind
 from copdns.model.household import Device
 from copdns.network.same_client import MIN_QUESTIONS, MIN_SECONDS
+from copdns.settings.config import IdentitySettings, LeaseFile
 from copdns.store.log_db.unknown_devices import load_unknown_devices
 from tests.unit.kernel import Kernel, entry
 from tests.unit.recognising import CARD, HOUSE, STRANGE, Recognising

@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 
 from copdns.app.encrypted_dns import EncryptedDns
-from copdns.config import Settings
 from copdns.model.household import Device
+from copdns.settings.config import Settings
 from copdns.web import certificate
 from tests.conftest import find_tool
 from tests.encrypted_server import make_certificate

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from copdns.app.from_settings import secure_child_page
-from copdns.config import Settings
+from copdns.settings.config import Settings
 from copdns.web.https import HttpsOffer
 
 

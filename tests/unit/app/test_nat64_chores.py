@@ -7,9 +7,9 @@ import asyncio
 import pytest
 
 from copdns.app.nat64_chores import AFTER_NONE, AFTER_SILENCE, LONGEST, SHORTEST, Nat64Chores
-from copdns.config import Dns64Settings, Settings
 from copdns.dns.connections import NAT64_ZONE
 from copdns.model.nat64 import nat64_prefix
+from copdns.settings.config import Dns64Settings, Settings
 from tests.fakes import BROKEN, NO_SUCH_NAME, SILENCE, FakeUpstream
 from tests.unit.upstreams import HandLoop
 

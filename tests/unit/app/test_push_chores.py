@@ -9,7 +9,6 @@ import pytest
 
 from copdns.accounts.codes import secret_digest
 from copdns.app.push_chores import PushChores
-from copdns.config import PushSettings
 from copdns.events.push_sender import PushDelivery
 from copdns.model.events import (
     AppealEvent,
@@ -21,6 +20,7 @@ from copdns.model.events import (
 )
 from copdns.model.push import CHILDS_USUAL, PushBrowser, PushKind
 from copdns.model.verdict import Reason
+from copdns.settings.config import PushSettings
 from copdns.store.household_db.appeals import AppealStore
 from copdns.store.household_db.pairings import Pairings
 from copdns.store.household_db.push import PushStore

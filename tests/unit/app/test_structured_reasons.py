@@ -11,11 +11,11 @@ import dns.message
 import pytest
 
 from copdns.app.structured_reasons import StructuredReasons
-from copdns.config import Settings
 from copdns.list_files.load import load_catalogue
 from copdns.list_files.own_lists import OwnLists, Wanted, keep_list
 from copdns.model.household import Device, Household
 from copdns.policy.guest import GUEST
+from copdns.settings.config import Settings
 from tests.home import Home
 from tests.household import ADDRESSES, MIA, TOM, asker, block, family, library
 from tests.replies import ede_of

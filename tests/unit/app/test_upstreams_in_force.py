@@ -12,14 +12,6 @@ from structlog.testing import capture_logs
 
 from copdns.app import encrypted_upstreams
 from copdns.app.upstreams_in_force import UpstreamsInForce
-from copdns.config import (
-    SYSTEM,
-    ClientSubnet,
-    Dns64Settings,
-    DnsSettings,
-    Settings,
-    UpstreamSettings,
-)
 from copdns.dns.client_subnet import subnet_option
 from copdns.dns.connections import BOOTSTRAP_ZONE, CLEAR_ZONE, NAT64_ZONE
 from copdns.dns.upstream import UpstreamClient
@@ -28,6 +20,14 @@ from copdns.model.encrypted_addresses import server_address
 from copdns.model.household import Household, SplitUpstream
 from copdns.network import machine
 from copdns.policy.split_table import REVERSE_ZONE
+from copdns.settings.config import (
+    SYSTEM,
+    ClientSubnet,
+    Dns64Settings,
+    DnsSettings,
+    Settings,
+    UpstreamSettings,
+)
 
 OWN = ("127.0.0.1",)
 NEAR = UpstreamAddress("192.0.2.53")

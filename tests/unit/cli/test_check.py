@@ -8,12 +8,12 @@ import time
 import pytest
 
 from copdns.accounts.account import GuestKind
-from copdns.config import load
 from copdns.household.file import parse
 from copdns.list_files.load import known_ids, load_catalogue
 from copdns.model.verdict import AnswerDefaults, Requestor
 from copdns.policy.build_snapshot import build_snapshot
 from copdns.policy.decide import decide
+from copdns.settings.config import load
 from copdns.store.household_db.guests import Guests
 from copdns.store.household_db.thread import StoreThread
 from copdns.store.log_db.usage import note_wrong_clock, save_clock

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from copdns.cli.doctor.certificate import check_certificate
-from copdns.config import EncryptedSettings, Settings, WebSettings
 from copdns.model.errors import CertificateError
+from copdns.settings.config import EncryptedSettings, Settings, WebSettings
 from tests.unit.certificates import NAME, NOW, between, root, server
 
 

@@ -53,7 +53,7 @@ def test_doctor_tells_what_waits(home: Home) -> None:
     FactsStore(home.data).receive(bundle(remove), [PUBLIC], NOW)
     from copdns.cli.doctor.household import check_facts
     from copdns.cli.home import Home as House
-    from copdns.config import Settings
+    from copdns.settings.config import Settings
 
     found = list(check_facts(House(Settings(data=str(home.data)))))
     assert [each.status for each in found] == ["warn"]

@@ -12,9 +12,9 @@ from typing import get_args
 
 import pytest
 
-from copdns.config import load
 from copdns.model.events import Event, EventKind, PauseEvent, TimeEvent, event_json
 from copdns.model.verdict import Reason
+from copdns.settings.config import load
 
 PAGE = (Path(__file__).parents[3] / "docs/events.md").read_text()
 NINE = 1_795_636_800.0

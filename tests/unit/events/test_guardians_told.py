@@ -14,7 +14,6 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 from structlog.typing import EventDict
 
-from copdns.config import EventSettings
 from copdns.events import send_notice
 from copdns.events.notices import ENGLISH, Speaks, build_notice
 from copdns.events.targets import Targets
@@ -22,11 +21,12 @@ from copdns.events.ways import DeliveryTimes, HouseholdLanguage
 from copdns.model.errors import ConfigError
 from copdns.model.events import AppealEvent, EventKind, TimeEvent
 from copdns.model.verdict import Reason
+from copdns.settings.config import EventSettings
 from copdns.words.phrases import phrases
 from tests.running import PATIENCE
 from tests.unit.events.targets_running import run_targets
 from tests.unit.mail_server import MailServer, mail_server
-from tests.unit.test_config import loaded
+from tests.unit.settings.test_config import loaded
 
 pytest.importorskip("apprise")
 

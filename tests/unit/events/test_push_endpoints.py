@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from copdns.config import PUSH_HOSTS
 from copdns.events.push_endpoints import is_allowed_endpoint, is_public_address
+from copdns.settings.config import PUSH_HOSTS
 
 
 @pytest.mark.parametrize(

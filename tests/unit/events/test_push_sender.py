@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 from aiohttp.abc import AbstractResolver, ResolveResult
 
-from copdns.config import PushSettings
 from copdns.events import push_keys
 from copdns.events.push_posting import PublicResolver
 from copdns.events.push_result import PushOutcome, PushResult, judge_status
 from copdns.events.push_sender import MAX_WAITING, PushDelivery, PushSender
 from copdns.model.errors import PushKeyError
 from copdns.model.push import PushKind, PushSubscription
+from copdns.settings.config import PushSettings
 from tests.push_service import PushService, ReadingBrowser
 
 NOW = 1_795_636_800.0

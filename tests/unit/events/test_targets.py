@@ -16,7 +16,6 @@ from aiohttp.test_utils import TestServer
 from structlog.typing import EventDict
 
 from copdns import __version__
-from copdns.config import EventSettings, Webhook
 from copdns.events.targets import MAX_WAITING, Targets
 from copdns.events.ways import DeliveryTimes
 from copdns.model.events import (
@@ -29,6 +28,7 @@ from copdns.model.events import (
     event_json,
 )
 from copdns.model.verdict import Reason
+from copdns.settings.config import EventSettings, Webhook
 from tests.running import PATIENCE, free_port
 from tests.unit.events.targets_running import run_targets
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 
 from copdns.app.upstreams_in_force import chosen_by
-from copdns.config import SYSTEM, UpstreamSettings, are_encrypted
 from copdns.household.announcements import changed_lookups
 from copdns.household.check import KnownIds
 from copdns.household.dump import dump
@@ -18,6 +17,7 @@ from copdns.household.name_edits import (
 from copdns.model.encrypted_addresses import server_address
 from copdns.model.errors import HouseholdError, TextError
 from copdns.model.scoped_names import ScopedName, read_scoped_name
+from copdns.settings.config import SYSTEM, UpstreamSettings, are_encrypted
 from tests.household import MIA, family, policy
 
 HOUSE = family(MIA)

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from copdns.config import OwnSource, SourceSettings
 from copdns.list_files.choose import (
     AvailableLists,
     ChosenLists,
@@ -23,6 +22,7 @@ from copdns.lists.parse import ListFormat
 from copdns.lists.source import Source
 from copdns.model.household import Contact, Household
 from copdns.model.matchers import MatchKind
+from copdns.settings.config import OwnSource, SourceSettings
 from tests.household import ADA, MIA, family, library
 
 PLAIN = Source(

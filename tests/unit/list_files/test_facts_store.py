@@ -14,7 +14,6 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from copdns.config import FactsSettings
 from copdns.list_files import facts_store
 from copdns.list_files.facts import (
     SET_SUFFIXES,
@@ -34,6 +33,7 @@ from copdns.list_files.index_store import IndexStore
 from copdns.lists.facts import FactSet, HeldKind
 from copdns.lists.index import ListKind
 from copdns.model.errors import FactsError, HouseholdError
+from copdns.settings.config import FactsSettings
 from tests.list_server import ListServer, list_server
 
 KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))

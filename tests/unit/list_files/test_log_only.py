@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from copdns.config import ListFile, Settings
 from copdns.list_files.copies import Copies
 from copdns.list_files.log_only import LogOnlyLists
+from copdns.settings.config import ListFile, Settings
 
 DAY = 86_400.0
 NOW = 1_774_800_000.0

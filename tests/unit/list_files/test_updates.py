@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 
-from copdns.config import Settings, SourceSettings
 from copdns.list_files.choose import AvailableLists
 from copdns.list_files.copies import Copies
 from copdns.list_files.updates import MAX_UNSETTLED_LOOKS, OWN_LISTS_DAMAGED, ListUpdater
@@ -20,6 +19,7 @@ from copdns.lists.small_index import Draft, build_index
 from copdns.lists.source import ListSource, Source
 from copdns.model.errors import HouseholdError, ListError
 from copdns.model.matchers import MatchKind
+from copdns.settings.config import Settings, SourceSettings
 from tests.household import MIA, family, library
 from tests.list_server import ListServer, list_server
 from tests.unit.list_files.test_choose import source

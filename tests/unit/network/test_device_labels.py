@@ -14,11 +14,11 @@ import dns.rcode
 import dns.rrset
 import pytest
 
-from copdns.config import IdentitySettings, Settings
 from copdns.model.addresses import UpstreamAddress
 from copdns.network import device_labels
 from copdns.network.device_labels import can_be_asked, find_labels, read_label, with_labels
 from copdns.network.unknown_devices import UnknownDevice
+from copdns.settings.config import IdentitySettings, Settings
 
 DEVICE = "192.168.1.20"
 REVERSE = "20.1.168.192.in-addr.arpa."

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from copdns.config import IdentitySettings
 from copdns.network.lease_names import lease_records
 from copdns.network.leases import Lease
 from copdns.policy.special_names import AAAA, PTR, A
+from copdns.settings.config import IdentitySettings
 
 LAPTOP, OTHER = "02:00:00:00:00:01", "02:00:00:00:00:02"
 LEASES = (

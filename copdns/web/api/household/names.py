@@ -11,7 +11,6 @@ from pydantic import ConfigDict, Field, JsonValue
 from copdns.accounts.roles import Permission
 from copdns.as_json.household import rewrite_json
 from copdns.as_json.plain import plain
-from copdns.config import SYSTEM
 from copdns.household.edit_checks import parse_field
 from copdns.household.name_edits import (
     remove_local_name,
@@ -30,6 +29,7 @@ from copdns.model.local_records import scoped_local_domain
 from copdns.model.matchers import parse_matcher
 from copdns.model.names import normalize
 from copdns.model.scoped_names import EVERY_NAME, read_scoped_name
+from copdns.settings.config import SYSTEM
 from copdns.web.api.operation import Call, Given, Operation, Sent
 from copdns.web.api.types import Name
 from copdns.web.house_checks import describe_troubles, note_and_try, note_try, troubles_of

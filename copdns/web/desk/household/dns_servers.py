@@ -14,12 +14,12 @@ from typing import NamedTuple
 from aiohttp import web
 
 from copdns.accounts.roles import Permission
-from copdns.config import SYSTEM
 from copdns.household.name_edits import remove_usual_upstreams, set_usual_upstreams
 from copdns.list_files.load import known_resolvers
 from copdns.model.errors import HouseholdError
 from copdns.model.household import Household
 from copdns.model.sentences import Sentence, sentence
+from copdns.settings.config import SYSTEM
 from copdns.web.context import AppContext
 from copdns.web.desk.change import say_done
 from copdns.web.desk.house_request import HouseRequest, form_of, require_house

@@ -12,7 +12,7 @@ from aiohttp import web
 from pydantic import BaseModel
 
 from copdns.accounts.roles import Permission
-from copdns.config import Settings
+from copdns.settings.config import Settings
 from copdns.web.context import context_of
 from copdns.web.session import require
 from copdns.words.phrases import Phrase

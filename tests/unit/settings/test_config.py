@@ -12,8 +12,11 @@ import yaml
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from copdns import config
-from copdns.config import (
+from copdns.model.addresses import UpstreamAddress
+from copdns.model.errors import ConfigError
+from copdns.model.events import EventKind
+from copdns.settings import config
+from copdns.settings.config import (
     ClientSubnet,
     LeaseFile,
     ListFile,
@@ -26,11 +29,8 @@ from copdns.config import (
     load,
     schema,
 )
-from copdns.model.addresses import UpstreamAddress
-from copdns.model.errors import ConfigError
-from copdns.model.events import EventKind
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 FILE = "/etc/copdns/copdns.yaml"
 
 
