@@ -9,6 +9,7 @@ import re
 import threading
 from dataclasses import replace
 from pathlib import Path
+from urllib.parse import urlencode
 
 import dns.message
 import pytest
@@ -183,6 +184,20 @@ async def test_a_port_that_android_does_not_know_is_not_offered(
     assert PROFILE not in page
 
 
+@pytest.mark.parametrize("lacks", ["name", "certificate"])
+async def test_android_finds_it_by_itself_where_a_name_or_a_certificate_is_missing(
+    client: Client, ready: Site, lacks: str
+) -> None:
+    changed(ready, **{lacks: ""})
+    page = await read(client, "/device/setup")
+    assert "Choose “Automatic”." in page
+    assert "Choose “Off” in the same place." in page
+    assert PROFILE not in page
+    assert "custom provider" not in page
+    changed(ready, tls_port=8853)
+    assert "This is not set up in your home." in await read(client, "/device/setup")
+
+
 async def test_no_file_takes_choices_from_the_address_on_a_childs_page(
     client: Client, ready: Site
 ) -> None:
@@ -281,6 +296,45 @@ async def test_the_dashboard_has_steps_files_and_ways_back(client: Client, ready
     assert f"Add-DnsClientDohServerAddress -ServerAddress &#39;{LISTENER}&#39;" in page
     assert '<path d="M' in page
     assert f"{PAGES.door}device/setup" in page
+
+
+@pytest.mark.logged_in
+async def test_the_dashboard_offers_android_what_takes_no_name(client: Client, ready: Site) -> None:
+    changed(ready, name="")
+    page = await read(client, DESK)
+    assert "Set “encrypted.name”" in page
+    assert "Only Android can do without what is missing" in page
+    assert "Choose “Automatic”." in page
+    assert "See the result" in page
+    for absent in (
+        "mobileconfig",
+        "policies.json",
+        "DohTemplate",
+        "https://:",
+        "Use these choices",
+    ):
+        assert absent not in page, absent
+    changed(ready, tls_port=0)
+    assert "Automatic" not in await read(client, DESK)
+
+
+@pytest.mark.logged_in
+@pytest.mark.parametrize(
+    ("networks", "says"),
+    [
+        ("x" * 33, "cannot be the name of a Wi-Fi network"),
+        ("\n".join("123456789"), "room for 8 Wi-Fi networks; these are 9"),
+    ],
+)
+async def test_networks_that_a_profile_cannot_have_are_refused(
+    client: Client, ready: Site, networks: str, says: str
+) -> None:
+    query = urlencode({"networks": networks, "strict": "on"})
+    page = await text(client, f"{DESK}?{query}", 400)
+    assert says in page
+    assert f">\n{networks}</textarea>" in page  # to be mended
+    assert f'href="{DESK}/{PROFILE}"' in page  # without these choices
+    assert (await client.get(f"{DESK}/{PROFILE}?{query}")).status == 400
 
 
 @pytest.mark.logged_in

@@ -107,7 +107,7 @@ def _check_public(address: str, port: int, way: _Way) -> Finding:
         todo = "restart copdns, since encrypted.public is new"
         return fail("ports", f"{where}: answers without a token, too", todo)
     if _has_tls(address, port):
-        return ok("ports", f"{where}: answers only devices with a token")
+        return ok("ports", f"{where}: answers only devices with a token, at home too")
     return _check_port(address, port, "encrypted", way.is_ours, way.setting)
 
 
