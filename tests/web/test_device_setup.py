@@ -118,6 +118,19 @@ async def test_a_home_without_it_says_so_and_offers_nothing(client: Client, site
     assert "/device/setup" not in await read(client, "/me")
 
 
+@pytest.mark.parametrize("who", ["mia", GUEST])
+async def test_what_a_phone_says_where_another_dns_server_is_closed_is_named_with_what_helps(
+    client: Client, site: Site, who: str
+) -> None:
+    site.who = who
+    pages = ["/protection", "/protection/k7qf2m9d", *(["/device/setup"] if who == "mia" else [])]
+    for path in pages:
+        page = await read(client, path)
+        assert "Private DNS server cannot be accessed" in page
+        assert "choose “Automatic”" in page
+        assert "This network is blocking encrypted DNS traffic" in page
+
+
 async def test_the_page_about_privacy_leads_there(client: Client, ready: Site) -> None:
     assert 'href="/device/setup"' in await read(client, "/me")
 
@@ -177,10 +190,10 @@ async def test_one_process_at_once_signs_whoever_asks(
 async def test_a_port_that_android_does_not_know_is_not_offered(
     client: Client, ready: Site
 ) -> None:
-    assert "Private DNS" in await read(client, "/device/setup")
+    assert "<h3>Android</h3>" in await read(client, "/device/setup")
     changed(ready, tls_port=8853, https_port=0)
     page = await read(client, "/device/setup")
-    assert "Private DNS" not in page
+    assert "<h3>Android</h3>" not in page
     assert PROFILE not in page
 
 
