@@ -10,6 +10,7 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
 from datetime import UTC, datetime, timedelta
+from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,7 +18,7 @@ import dns.message
 import pytest
 
 from copdns.model.device_tokens import https_address, tls_name
-from tests.conftest import find_tool
+from tests.conftest import find_tool, missing
 from tests.e2e.attackers import eventually
 from tests.e2e.test_unbound import FAMILY, MIA, authority, unbound
 from tests.e2e.visitor import Visitor, set_up
@@ -39,6 +40,7 @@ class Public(NamedTuple):
     program: Program
     tls: int
     https: int
+    quic: int
     certificate: Certificate
     data: Path
 
@@ -63,6 +65,9 @@ class Public(NamedTuple):
     def over_tls(self, token: str) -> subprocess.CompletedProcess[str]:
         return self.kdig("-p", str(self.tls), "+tls", name=tls_name(NAME, token))
 
+    def over_quic(self, token: str) -> subprocess.CompletedProcess[str]:
+        return self.kdig("-p", str(self.quic), "+quic", name=tls_name(NAME, token))
+
     def over_https(self, path: str) -> subprocess.CompletedProcess[str]:
         return self.kdig("-p", str(self.https), f"+https={path}")
 
@@ -72,13 +77,16 @@ def public(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Public]:
     folder = tmp_path_factory.mktemp("public")
     (folder / "family.yaml").write_text(json.dumps(FAMILY))
     made = make_certificate(folder)
-    tls, https = free_port(), free_port()
+    if find_spec("aioquic") is None:
+        missing("needs aioquic, which make installs for tests")
+    tls, https, quic = free_port(), free_port(), free_port()
     settings = {
         "household": "family.yaml",
         "rebinding": {"enabled": False},
         "encrypted": {
             "tls_port": tls,
             "https_port": https,
+            "quic_port": quic,
             "name": NAME,
             "public": True,
             "certificate": str(made.path),
@@ -88,7 +96,7 @@ def public(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Public]:
     with ExitStack() as stack:
         upstream = stack.enter_context(unbound(folder / "upstream", *authority(folder)))
         program = stack.enter_context(running(folder, settings, upstreams=[upstream]))
-        yield Public(program, tls, https, made, folder)
+        yield Public(program, tls, https, quic, made, folder)
 
 
 def is_mias(done: subprocess.CompletedProcess[str]) -> bool:
@@ -104,7 +112,12 @@ def test_a_device_is_known_by_name_and_by_path_and_nobody_else_is_answered(publi
     path = f"/dns-query/{token['secret']}"
     eventually(lambda: is_mias(public.over_tls(token["secret"])))
     assert is_mias(public.over_https(path))
-    refused = [public.over_tls(WRONG), public.kdig("-p", str(public.tls), "+tls")]
+    assert is_mias(public.over_quic(token["secret"]))
+    refused = [
+        public.over_quic(WRONG),
+        public.over_tls(WRONG),
+        public.kdig("-p", str(public.tls), "+tls"),
+    ]
     refused += [public.over_https(each) for each in ("/dns-query", f"/dns-query/{WRONG}")]
     for done in refused:
         assert "127.0.0.2" not in done.stdout
@@ -244,6 +257,8 @@ def test_a_restart_ends_what_is_shown_of_a_token_and_not_the_token(tmp_path: Pat
 def test_doctor_says_that_strangers_get_nothing(public: Public) -> None:
     done = public.program.command("doctor")
     said = done.stdout
-    assert (
-        f"port {public.tls} (encrypted): answers only devices with a token, at home too" in said
-    ), done.stderr
+    for port in (public.tls, public.https):
+        answers = f"port {port} (encrypted): answers only devices with a token, at home too"
+        assert answers in said, done.stderr
+    assert f"port {public.quic} (encrypted): copdns answers" in said  # QUIC is spoken there
+    assert "answers without a token" not in said
