@@ -479,6 +479,7 @@ async def test_the_device_itself_opens_what_was_made_for_it_and_no_other_does(
     page = await read(client, f"/device/away/{code}")
     assert "helplines, are never recorded" in page or "sites that help children" in page
     assert 'href="/help#call"' in page
+    assert 'href="/device/test"' in page
     (token,) = set(DOT.findall(page)) | set(DOH.findall(page))
     signed = await (await client.get(f"/device/away/{code}/{PROFILE}")).read()
     assert token.encode() in signed

@@ -21,7 +21,8 @@ from copdns.network.machine import listen_addresses
 from copdns.policy.listener_name import HomeLead, find_home_lead
 
 ABOUT = "away"
-_SHARED = ip_network("100.64.0.0/10")  # between a provider and its customers (RFC 6598)
+# Between a provider and its customers: behind CGNAT (RFC 6598), and with DS-Lite (RFC 6333).
+_SHARED = ip_network("100.64.0.0/10"), ip_network("192.0.0.0/29")
 
 
 def check_away(home: Home) -> Iterator[Finding]:
@@ -135,9 +136,16 @@ def judge_addresses(name: str, addresses: Iterable[str]) -> Finding:
     if not found:
         what = f"{name} leads nowhere, so devices away from home do not find copdns"
         return fail(ABOUT, what, "make it lead to the address that your router has outside")
-    if any(each.is_global for each in found):
+    reached = {each.version for each in found if each.is_global}
+    if reached == {6}:
+        what = f"{name} leads to {shown}: by IPv6 only, as behind DS-Lite or CGNAT"
+        todo = (
+            "phones in networks without IPv6 do not reach it; ask for an IPv4 address of your own"
+        )
+        return warn(ABOUT, what, todo)
+    if reached:
         return ok(ABOUT, f"{name} leads to {shown}; from outside it shows whether it answers there")
-    if any(each.version == 4 and each in _SHARED for each in found):
+    if any(each in shared for each in found for shared in _SHARED):
         what = f"{name} leads to {shown}, an address that your provider shares among customers"
         return warn(ABOUT, what, "ask for an address of your own, use IPv6, or a tunnel")
     what = f"{name} leads to {shown}, which only devices at home reach"

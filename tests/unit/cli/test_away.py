@@ -51,7 +51,10 @@ def test_no_certificate_or_a_broken_one_is_told(tmp_path: Path) -> None:
         (["192.168.1.2"], FindingStatus.WARN, "only devices at home"),
         (["100.64.3.4"], FindingStatus.WARN, "shares among customers"),
         (["1.1.1.1"], FindingStatus.OK, "from outside"),
-        (["192.168.1.2", "2606:4700::1"], FindingStatus.OK, "from outside"),
+        (["192.0.0.2"], FindingStatus.WARN, "shares among customers"),  # DS-Lite
+        (["1.1.1.1", "2606:4700::1"], FindingStatus.OK, "from outside"),
+        (["192.168.1.2", "2606:4700::1"], FindingStatus.WARN, "by IPv6 only"),
+        (["2606:4700::1"], FindingStatus.WARN, "by IPv6 only"),
     ],
 )
 def test_the_address_says_whether_anyone_outside_gets_here(
