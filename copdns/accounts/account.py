@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from ipaddress import ip_address, ip_network
 from typing import NamedTuple
 
 from copdns.accounts.roles import Permission, Role
@@ -203,7 +204,8 @@ def with_guests(household: Household, guests: Iterable[Guest], now: float) -> Ho
 
     They come last because the last device with an address or MAC wins.  A guest without a person
     is left out, and so gets the rules of guests.  Where the device shows a token, the guest counts
-    too, but not in place of somebody else of 13 or more (`accounts/moves.py`).
+    too, but not in place of somebody else of 13 or more (`accounts/moves.py`), nor of a device that
+    is listed elsewhere.
     """
     devices = tuple(
         Device(
@@ -212,7 +214,7 @@ def with_guests(household: Household, guests: Iterable[Guest], now: float) -> Ho
             each.profile,
             (each.address,),
             (each.mac,) if each.mac else (),
-            instead_of=_tokens_below(household, each.profile, now),
+            instead_of=_tokens_instead(household, each, now),
         )
         for each in guests
         if now < each.until and household.profile(each.profile) is not None
@@ -220,13 +222,29 @@ def with_guests(household: Household, guests: Iterable[Guest], now: float) -> Ho
     return replace(household, devices=household.devices + devices) if devices else household
 
 
-def _tokens_below(household: Household, profile: str, now: float) -> tuple[str, ...]:
-    """Return the tokens of devices that a guest with somebody's rules may stand in for."""
+def _tokens_instead(household: Household, guest: Guest, now: float) -> tuple[str, ...]:
+    """Return the tokens in whose place a guest counts, where they are shown.
+
+    Those of the devices that are listed there; where none is, of those that are listed nowhere:
+    several devices may have one address, such as those behind a second router, and a device that is
+    listed elsewhere is not the guest's.
+    """
     others = {each.id for each in household.profiles if each.band_at(now).age >= ANNOUNCED_FROM}
-    others.discard(profile)
+    others.discard(guest.profile)
+    here = [each for each in household.devices if _is_listed_at(each, guest)]
+    nowhere = [each for each in household.devices if not each.addresses and not each.macs]
     return tuple(
-        token for each in household.devices if each.profile not in others for token in each.tokens
+        token for each in here or nowhere if each.profile not in others for token in each.tokens
     )
+
+
+def _is_listed_at(device: Device, guest: Guest) -> bool:
+    """Tell whether a device is listed with a guest's MAC address, or with its address or a network
+    around that."""
+    if guest.mac and device.macs:
+        return guest.mac in device.macs
+    at = ip_address(guest.address)
+    return any(at in ip_network(each) for each in device.addresses)
 
 
 class GuestRequest(NamedTuple):

@@ -121,7 +121,8 @@ class EncryptedSettings(Section):
         default=False,
         validate_default=True,
         description="Whether these ports may be open to the internet: only devices that show "
-        "their token are answered, wherever they are, and everyone else gets no answer.",
+        "their token are answered, wherever they are, and everyone else gets no answer. So a "
+        "device that was set up without a token gets none any more, at home either.",
     )
     idle: float = Field(
         default=30.0,

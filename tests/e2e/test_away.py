@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 import socket
 import ssl
 import subprocess
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
+from datetime import UTC, datetime, timedelta
+from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,11 +18,13 @@ import dns.message
 import pytest
 
 from copdns.model.device_tokens import https_address, tls_name
-from tests.conftest import find_tool
+from tests.conftest import find_tool, missing
 from tests.e2e.attackers import eventually
-from tests.e2e.test_unbound import FAMILY, authority, unbound
+from tests.e2e.test_unbound import FAMILY, MIA, authority, unbound
+from tests.e2e.visitor import Visitor, set_up
 from tests.encrypted_server import NAME, Certificate, make_certificate
 from tests.running import PATIENCE, Program, free_port, running
+from tests.unit import certificates
 
 pytestmark = pytest.mark.tools
 
@@ -35,6 +40,7 @@ class Public(NamedTuple):
     program: Program
     tls: int
     https: int
+    quic: int
     certificate: Certificate
     data: Path
 
@@ -59,6 +65,9 @@ class Public(NamedTuple):
     def over_tls(self, token: str) -> subprocess.CompletedProcess[str]:
         return self.kdig("-p", str(self.tls), "+tls", name=tls_name(NAME, token))
 
+    def over_quic(self, token: str) -> subprocess.CompletedProcess[str]:
+        return self.kdig("-p", str(self.quic), "+quic", name=tls_name(NAME, token))
+
     def over_https(self, path: str) -> subprocess.CompletedProcess[str]:
         return self.kdig("-p", str(self.https), f"+https={path}")
 
@@ -68,13 +77,16 @@ def public(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Public]:
     folder = tmp_path_factory.mktemp("public")
     (folder / "family.yaml").write_text(json.dumps(FAMILY))
     made = make_certificate(folder)
-    tls, https = free_port(), free_port()
+    if find_spec("aioquic") is None:
+        missing("needs aioquic, which make installs for tests")
+    tls, https, quic = free_port(), free_port(), free_port()
     settings = {
         "household": "family.yaml",
         "rebinding": {"enabled": False},
         "encrypted": {
             "tls_port": tls,
             "https_port": https,
+            "quic_port": quic,
             "name": NAME,
             "public": True,
             "certificate": str(made.path),
@@ -84,7 +96,7 @@ def public(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Public]:
     with ExitStack() as stack:
         upstream = stack.enter_context(unbound(folder / "upstream", *authority(folder)))
         program = stack.enter_context(running(folder, settings, upstreams=[upstream]))
-        yield Public(program, tls, https, made, folder)
+        yield Public(program, tls, https, quic, made, folder)
 
 
 def is_mias(done: subprocess.CompletedProcess[str]) -> bool:
@@ -100,7 +112,12 @@ def test_a_device_is_known_by_name_and_by_path_and_nobody_else_is_answered(publi
     path = f"/dns-query/{token['secret']}"
     eventually(lambda: is_mias(public.over_tls(token["secret"])))
     assert is_mias(public.over_https(path))
-    refused = [public.over_tls(WRONG), public.kdig("-p", str(public.tls), "+tls")]
+    assert is_mias(public.over_quic(token["secret"]))
+    refused = [
+        public.over_quic(WRONG),
+        public.over_tls(WRONG),
+        public.kdig("-p", str(public.tls), "+tls"),
+    ]
     refused += [public.over_https(each) for each in ("/dns-query", f"/dns-query/{WRONG}")]
     for done in refused:
         assert "127.0.0.2" not in done.stdout
@@ -176,7 +193,72 @@ def test_a_server_name_that_is_no_text_is_refused_and_told_nobody(
     assert "qqqq" not in b"".join(public.program.output._parts).decode()
 
 
+def test_a_restart_ends_what_is_shown_of_a_token_and_not_the_token(tmp_path: Path) -> None:
+    """Within its ten minutes: pages and files are gone, kindly, and the device goes on."""
+    (tmp_path / "family.yaml").write_text(json.dumps(FAMILY))
+    begin = datetime.now(UTC) - timedelta(days=1)
+    own = certificates.server(names=(certificates.NAME, f"*.{certificates.NAME}"), begin=begin)
+    (tmp_path / "known.pem").write_bytes(certificates.root().pem)
+    (tmp_path / "dns.pem").write_bytes(own.pem + certificates.between().pem)
+    (tmp_path / "dns.key").write_bytes(own.key_pem)
+    encrypted = {
+        "tls_port": free_port(),
+        "https_port": free_port(),
+        "name": certificates.NAME,
+        "public": True,
+        "certificate": str(tmp_path / "dns.pem"),
+        "key": str(tmp_path / "dns.key"),
+    }
+    settings = {"household": "family.yaml", "encrypted": encrypted}
+    environment = {"SSL_CERT_FILE": str(tmp_path / "known.pem")}
+    ada, mia = Visitor(HERE), Visitor(MIA)
+    with running(tmp_path, settings, environment=environment) as program:
+        set_up(program, ada)
+        sent = ada.send(program, "/guardian/devices/tablet/away", read="on", off_at_home="on")
+        assert sent.status == 303, sent.text
+        code = sent.location.rpartition("/")[2]
+        paths = [(ada, sent.location), (ada, f"{sent.location}/policies.json")]
+        paths += [(mia, f"/device/away/{code}"), (mia, f"/device/away/{code}/policies.json")]
+        pages = [who.open(program, path) for who, path in paths]
+        assert [each.status for each in pages] == [200] * 4
+        found = re.search(
+            rf"https://{certificates.NAME}:[0-9]+/dns-query/([a-z2-7]{{26}})", pages[0].text
+        )
+        assert found
+        assert all(found[1] in each.text for each in pages)
+        assert program.stop()[0] == 0
+    for file in tmp_path.rglob("*"):
+        if file.is_file():
+            assert found[1].encode() not in file.read_bytes(), file
+    with running(tmp_path, settings, environment=environment) as program:
+        pages = [who.open(program, path) for who, path in paths]
+        assert [each.status for each in pages] == [404] * 4
+        assert "or until copdns was started again" in pages[0].text  # who is still logged in
+        assert "Ask for a new one" in pages[2].text
+        devices = ada.open(program, "/guardian/devices").text
+        assert "/guardian/devices/tablet/tokens/" in devices
+        done = subprocess.run(
+            [
+                *(find_tool("kdig"), f"@{HERE}", "-b", ELSEWHERE, "+timeout=5", "+retry=0"),
+                *("-p", str(encrypted["https_port"]), f"+https=/dns-query/{found[1]}"),
+                *(f"+tls-ca={tmp_path / 'known.pem'}", f"+tls-hostname={certificates.NAME}"),
+                *("+edns", BLOCKED, "A"),
+            ],
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE,
+            check=False,
+        )
+        assert "EDE: 17 (Filtered)" in done.stdout, done.stdout + done.stderr
+        again = ada.send(program, "/guardian/devices/tablet/away", read="on", off_at_home="on")
+        assert ada.open(program, again.location).status == 200
+
+
 def test_doctor_says_that_strangers_get_nothing(public: Public) -> None:
     done = public.program.command("doctor")
     said = done.stdout
-    assert f"port {public.tls} (encrypted): answers only devices with a token" in said, done.stderr
+    for port in (public.tls, public.https):
+        answers = f"port {port} (encrypted): answers only devices with a token, at home too"
+        assert answers in said, done.stderr
+    assert f"port {public.quic} (encrypted): copdns answers" in said  # QUIC is spoken there
+    assert "answers without a token" not in said

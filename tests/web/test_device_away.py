@@ -7,22 +7,28 @@ import asyncio
 import json
 import plistlib
 import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import replace
+from functools import partial
 from html import unescape
 from pathlib import Path
 from threading import Event
 
 import dns.message
 import pytest
+from aiohttp import CookieJar
+from aiohttp.test_utils import TestClient
 
-from copdns.model.device_tokens import short_token, token_digest
-from copdns.model.household import Band
+from copdns.household.token_edits import add_token
+from copdns.model.device_tokens import MAX_TOKENS, short_token, token_digest
+from copdns.model.household import Band, LocalName
 from copdns.network.probes import probe_names
 from copdns.settings.config import EncryptedSettings, Settings
 from copdns.web.device_setup import certificate_look
 from copdns.web.device_setup.away import AWAY, MOST, SHOWN_FOR, TWICE_WITHIN
 from tests.home import Home
-from tests.household import GUEST, MIA, TOM, asker, family
+from tests.household import GUEST, LISTENER, MIA, TOM, asker, family
 from tests.unit.certificates import NAME, NOW, between, root, server
 from tests.web.guardians import log_in, set_up
 from tests.web.site import HTML, PAGES, Client, Site, send, text
@@ -30,6 +36,7 @@ from tests.web.site import HTML, PAGES, Client, Site, send, text
 DEVICES = "/guardian/devices"
 AWAY_PAGE = f"{DEVICES}/mia-phone/away"
 PROFILE = "copdns.mobileconfig"
+OWN = LISTENER
 SEND = {"read": "on", "off_at_home": "on"}
 DOT = re.compile(rf"\b([a-z2-7]{{26}})\.{re.escape(NAME)}")
 DOH = re.compile(rf"https://{re.escape(NAME)}:8443/dns-query/([a-z2-7]{{26}})")
@@ -181,6 +188,41 @@ async def test_apple_devices_get_nothing_where_only_they_refuse_the_certificate(
     assert DOH.search(page)
 
 
+@pytest.mark.logged_in
+@pytest.mark.parametrize(
+    ("leads", "says"),
+    [
+        ({}, f"Nothing here says where {NAME} leads in your Wi-Fi."),
+        ({NAME: OWN}, f"In your Wi-Fi, {NAME} leads to copdns, also with a token before it."),
+        ({NAME: "192.0.2.77"}, f"{NAME} leads to 192.0.2.77, which copdns does not have."),
+        ({NAME: OWN, f"*.{NAME}": "192.0.2.77"}, f"{NAME} leads to 192.0.2.77, which"),
+    ],
+)
+async def test_it_says_where_the_name_leads_at_home(
+    client: Client, ready: Site, leads: dict[str, str], says: str
+) -> None:
+    ready.home.defaults = replace(ready.home.defaults, listener=NAME)
+    names = tuple(LocalName(name, (at,)) for name, at in leads.items())
+    edit = lambda home: replace(home, local_names=names)  # noqa: E731 - one use
+    await ready.store.change("home", edit, author="", what="", now=ready.now)
+    await ready.follow()
+    page = await read(client, AWAY_PAGE)
+    assert says in page
+    assert ("a phone finds no sites at home" in page) is (leads != {NAME: OWN})
+    assert f'action="{AWAY_PAGE}"' in page  # the router may lead it back in
+
+
+@pytest.mark.logged_in
+async def test_more_networks_than_a_profile_can_have_make_no_token(
+    client: Client, ready: Site
+) -> None:
+    for networks in ("\n".join("123456789"), "x" * 33):
+        page = await refused(client, networks=networks)
+        assert "Wi-Fi network" in page
+        assert networks in page  # to be mended
+    assert await tokens(ready) == ()
+
+
 # --- what is made ---------------------------------------------------------------------------------
 
 
@@ -236,6 +278,18 @@ async def test_a_newer_profile_replaces_the_one_of_an_older_token(
         ids.add(profile_in(signed)["PayloadIdentifier"])
     assert len(ids) == 1
     assert len(await tokens(ready)) == 2
+
+
+@pytest.mark.logged_in
+async def test_a_profile_with_a_token_replaces_the_one_for_home(
+    client: Client, ready: Site
+) -> None:
+    changed(ready, public=False)
+    signed = await (await client.get(f"{DEVICES}/mia-phone/setup/{PROFILE}")).read()
+    at_home = profile_in(signed)["PayloadIdentifier"]
+    changed(ready, public=True)
+    signed = await (await client.get(f"{await make(client, ready)}/{PROFILE}")).read()
+    assert profile_in(signed)["PayloadIdentifier"] == at_home
 
 
 @pytest.mark.logged_in
@@ -359,6 +413,60 @@ async def test_the_test_shows_whose_rules_a_question_from_away_got(
     assert "203.0.113.9" not in page
 
 
+# --- two guardians --------------------------------------------------------------------------------
+
+
+@asynccontextmanager
+async def ritas_browser(client: Client, site: Site) -> AsyncIterator[Client]:
+    """Give another browser of the same house, in which Rita is logged in."""
+    await set_up(site, "Rita")
+    async with TestClient(client.server, cookie_jar=CookieJar(unsafe=True)) as made:
+        await log_in(made, "Rita")
+        yield made
+
+
+@pytest.mark.logged_in
+async def test_two_guardians_at_once_make_a_token_each_and_read_their_own(
+    client: Client, ready: Site
+) -> None:
+    async with ritas_browser(client, ready) as rita:
+        first, second = await asyncio.gather(make(client, ready), make(rita, ready))
+        stored = await tokens(ready)
+        assert len(stored) == 2
+        shown = []
+        for own, where, other in ((client, first, second), (rita, second, first)):
+            (token,) = set(DOT.findall(await read(own, where)))
+            shown.append(token_digest(token))
+            assert (await own.get(other, headers=HTML)).status == 404
+        assert sorted(shown) == sorted(stored)
+
+
+@pytest.mark.logged_in
+async def test_the_last_token_that_a_device_can_have_is_made_once(
+    client: Client, ready: Site
+) -> None:
+    for number in range(MAX_TOKENS - 1):
+        edit = partial(add_token, device_id="mia-phone", digest=token_digest(str(number)))
+        await ready.store.change("home", edit, author="", what="", now=ready.now)
+    await ready.follow()
+    async with ritas_browser(client, ready) as rita:
+        replies = await asyncio.gather(
+            *(
+                each.post(
+                    AWAY_PAGE,
+                    data=SEND,
+                    headers={**HTML, "Origin": f"http://{each.host}:{each.port}"},
+                    allow_redirects=False,
+                )
+                for each in (client, rita)
+            )
+        )
+        assert sorted(each.status for each in replies) == [303, 400]
+        (other,) = [await each.text() for each in replies if each.status == 400]
+    assert "has 8 tokens, which is the most; revoke one first" in plain(other)
+    assert len(await tokens(ready)) == MAX_TOKENS
+
+
 # --- what its person reads ------------------------------------------------------------------------
 
 
@@ -369,6 +477,9 @@ async def test_the_device_itself_opens_what_was_made_for_it_and_no_other_does(
     where = await make(client, ready)
     code = where.rpartition("/")[2]
     page = await read(client, f"/device/away/{code}")
+    assert "helplines, are never recorded" in page or "sites that help children" in page
+    assert 'href="/help#call"' in page
+    assert 'href="/device/test"' in page
     (token,) = set(DOT.findall(page)) | set(DOH.findall(page))
     signed = await (await client.get(f"/device/away/{code}/{PROFILE}")).read()
     assert token.encode() in signed

@@ -9,6 +9,7 @@ import re
 import threading
 from dataclasses import replace
 from pathlib import Path
+from urllib.parse import urlencode
 
 import dns.message
 import pytest
@@ -117,6 +118,19 @@ async def test_a_home_without_it_says_so_and_offers_nothing(client: Client, site
     assert "/device/setup" not in await read(client, "/me")
 
 
+@pytest.mark.parametrize("who", ["mia", GUEST])
+async def test_what_a_phone_says_where_another_dns_server_is_closed_is_named_with_what_helps(
+    client: Client, site: Site, who: str
+) -> None:
+    site.who = who
+    pages = ["/protection", "/protection/k7qf2m9d", *(["/device/setup"] if who == "mia" else [])]
+    for path in pages:
+        page = await read(client, path)
+        assert "Private DNS server cannot be accessed" in page
+        assert "choose “Automatic”" in page
+        assert "This network is blocking encrypted DNS traffic" in page
+
+
 async def test_the_page_about_privacy_leads_there(client: Client, ready: Site) -> None:
     assert 'href="/device/setup"' in await read(client, "/me")
 
@@ -176,11 +190,25 @@ async def test_one_process_at_once_signs_whoever_asks(
 async def test_a_port_that_android_does_not_know_is_not_offered(
     client: Client, ready: Site
 ) -> None:
-    assert "Private DNS" in await read(client, "/device/setup")
+    assert "<h3>Android</h3>" in await read(client, "/device/setup")
     changed(ready, tls_port=8853, https_port=0)
     page = await read(client, "/device/setup")
-    assert "Private DNS" not in page
+    assert "<h3>Android</h3>" not in page
     assert PROFILE not in page
+
+
+@pytest.mark.parametrize("lacks", ["name", "certificate"])
+async def test_android_finds_it_by_itself_where_a_name_or_a_certificate_is_missing(
+    client: Client, ready: Site, lacks: str
+) -> None:
+    changed(ready, **{lacks: ""})
+    page = await read(client, "/device/setup")
+    assert "Choose “Automatic”." in page
+    assert "Choose “Off” in the same place." in page
+    assert PROFILE not in page
+    assert "custom provider" not in page
+    changed(ready, tls_port=8853)
+    assert "This is not set up in your home." in await read(client, "/device/setup")
 
 
 async def test_no_file_takes_choices_from_the_address_on_a_childs_page(
@@ -281,6 +309,45 @@ async def test_the_dashboard_has_steps_files_and_ways_back(client: Client, ready
     assert f"Add-DnsClientDohServerAddress -ServerAddress &#39;{LISTENER}&#39;" in page
     assert '<path d="M' in page
     assert f"{PAGES.door}device/setup" in page
+
+
+@pytest.mark.logged_in
+async def test_the_dashboard_offers_android_what_takes_no_name(client: Client, ready: Site) -> None:
+    changed(ready, name="")
+    page = await read(client, DESK)
+    assert "Set “encrypted.name”" in page
+    assert "Only Android can do without what is missing" in page
+    assert "Choose “Automatic”." in page
+    assert "See the result" in page
+    for absent in (
+        "mobileconfig",
+        "policies.json",
+        "DohTemplate",
+        "https://:",
+        "Use these choices",
+    ):
+        assert absent not in page, absent
+    changed(ready, tls_port=0)
+    assert "Automatic" not in await read(client, DESK)
+
+
+@pytest.mark.logged_in
+@pytest.mark.parametrize(
+    ("networks", "says"),
+    [
+        ("x" * 33, "cannot be the name of a Wi-Fi network"),
+        ("\n".join("123456789"), "room for 8 Wi-Fi networks; these are 9"),
+    ],
+)
+async def test_networks_that_a_profile_cannot_have_are_refused(
+    client: Client, ready: Site, networks: str, says: str
+) -> None:
+    query = urlencode({"networks": networks, "strict": "on"})
+    page = await text(client, f"{DESK}?{query}", 400)
+    assert says in page
+    assert f">\n{networks}</textarea>" in page  # to be mended
+    assert f'href="{DESK}/{PROFILE}"' in page  # without these choices
+    assert (await client.get(f"{DESK}/{PROFILE}?{query}")).status == 400
 
 
 @pytest.mark.logged_in

@@ -71,6 +71,7 @@ def _load_checks(network: bool) -> tuple[tuple[str, Check], ...]:
         ("facts", household.check_facts),
         ("household", household.check_references),
         ("devices", household.check_devices),
+        ("phones", household.check_phones),
         ("neighbours", devices.check_neighbours),
         *([("network", network_checks.check_network)] if network else []),
     )

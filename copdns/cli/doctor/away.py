@@ -5,7 +5,7 @@ Whether a port is open can only be seen from outside (docs/encrypted-dns.md has 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from ipaddress import ip_address, ip_network
 from pathlib import Path
 
@@ -16,9 +16,13 @@ from copdns.cli.home import Home
 from copdns.dns.message import read_response
 from copdns.dns.records import AAAA, A
 from copdns.model.errors import UpstreamError, WireError
+from copdns.model.household import Household
+from copdns.network.machine import listen_addresses
+from copdns.policy.listener_name import HomeLead, find_home_lead
 
 ABOUT = "away"
-_SHARED = ip_network("100.64.0.0/10")  # between a provider and its customers (RFC 6598)
+# Between a provider and its customers: behind CGNAT (RFC 6598), and with DS-Lite (RFC 6333).
+_SHARED = ip_network("100.64.0.0/10"), ip_network("192.0.0.0/29")
 
 
 def check_away(home: Home) -> Iterator[Finding]:
@@ -37,9 +41,46 @@ def check_away(home: Home) -> Iterator[Finding]:
     has_tokens = any(each.tokens for each in home.household.devices)
     if chosen.public:
         yield judge_addresses(chosen.name, find_addresses(home, chosen.name))
-        if not has_tokens:
+        if has_tokens:
+            yield judge_home(chosen.name, find_leads(home, chosen.name))
+            yield from tell_of_others(home.household)
+        else:
             what = "encrypted.public is on, and no device has a token, so nobody is answered there"
             yield warn(ABOUT, what, "make one: copdns device token add ID")
+
+
+def tell_of_others(household: Household) -> Iterator[Finding]:
+    """Say what devices without a token get, which was another thing before `encrypted.public`."""
+    others = [each.id for each in household.devices if not each.tokens]
+    if others:
+        what = (
+            f"without a token, so with plain DNS only, at home too: {', '.join(others)}; what was"
+        )
+        yield ok(ABOUT, f"{what} set up there for encrypted DNS before gets no answer")
+
+
+def find_leads(home: Home, name: str) -> Mapping[str, HomeLead]:
+    """Return where the listener's name leads at home, for each person whose device has a token."""
+    own, snapshot = listen_addresses(home.settings.dns.listen), home.make_snapshot()
+    whose = sorted({each.profile for each in home.household.devices if each.tokens})
+    house = home.household.id
+    return {
+        each: find_home_lead(snapshot.policy(house, each), name, own, home.now) for each in whose
+    }
+
+
+def judge_home(name: str, leads: Mapping[str, HomeLead]) -> Finding:
+    """Say whether devices with a token find copdns in their own Wi-Fi.  leads: by profile."""
+    todo = f"copdns local add {name} ADDRESS, with the address of this machine at home"
+    for profile, lead in leads.items():
+        if lead.elsewhere:
+            where = ", ".join(lead.elsewhere)
+            what = f"at home {name} leads {profile} to {where}, which this machine does not have"
+            return warn(ABOUT, what, todo)
+        if not lead.is_known:
+            what = f"no local name says where {name} leads {profile} at home; unless the router "
+            return warn(ABOUT, f"{what}leads its own address back in, phones find no sites", todo)
+    return ok(ABOUT, f"at home {name} leads here, with a token before it too")
 
 
 def check_certificate(file: str, wanted: Iterable[str]) -> Iterator[Finding]:
@@ -95,9 +136,16 @@ def judge_addresses(name: str, addresses: Iterable[str]) -> Finding:
     if not found:
         what = f"{name} leads nowhere, so devices away from home do not find copdns"
         return fail(ABOUT, what, "make it lead to the address that your router has outside")
-    if any(each.is_global for each in found):
+    reached = {each.version for each in found if each.is_global}
+    if reached == {6}:
+        what = f"{name} leads to {shown}: by IPv6 only, as behind DS-Lite or CGNAT"
+        todo = (
+            "phones in networks without IPv6 do not reach it; ask for an IPv4 address of your own"
+        )
+        return warn(ABOUT, what, todo)
+    if reached:
         return ok(ABOUT, f"{name} leads to {shown}; from outside it shows whether it answers there")
-    if any(each.version == 4 and each in _SHARED for each in found):
+    if any(each in shared for each in found for shared in _SHARED):
         what = f"{name} leads to {shown}, an address that your provider shares among customers"
         return warn(ABOUT, what, "ask for an address of your own, use IPv6, or a tunnel")
     what = f"{name} leads to {shown}, which only devices at home reach"

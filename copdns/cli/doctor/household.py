@@ -99,6 +99,19 @@ def check_references(home: Home) -> Iterator[Finding]:
         yield ok("household", ", ".join(sizes))
 
 
+def check_phones(home: Home) -> Iterator[Finding]:
+    """Say what a phone shows where it is set to a DNS server that its person's rules close."""
+    closed = {each.id for each in home.household.profiles if each.bypass}
+    whose = sorted({each.profile for each in home.household.devices} & closed)
+    if whose:
+        yield ok(
+            "phones",
+            f"other DNS servers are closed to {', '.join(whose)}: an Android phone set to one says "
+            "“No internet” (Private DNS: Automatic helps), an iPhone that the network blocks "
+            "encrypted DNS (remove its DNS profile)",
+        )
+
+
 def check_devices(home: Home) -> Iterator[Finding]:
     """Check that devices are assigned, and that their addresses are visible."""
     household = home.household

@@ -51,9 +51,9 @@ def check_ports(home: Home) -> Iterator[Finding]:
         yield _check_port(address, dns.port, "dns", _is_copdns, udp=True)
         for way in (_OVER_TLS, _OVER_HTTPS, _OVER_QUIC):
             port = getattr(encrypted, way.setting)
-            if port and encrypted.public:
-                yield _check_public(address, port, way)
-            elif port:
+            if port and encrypted.public and way is not _OVER_QUIC:
+                yield _check_public(address, dns.port, port, way)
+            elif port:  # of QUIC nothing is asked, with a token or without
                 yield _check_encrypted(address, dns.port, port, way)
     addresses = listen_addresses(web.listen)
     for address in addresses:
@@ -100,15 +100,15 @@ def _check_encrypted(address: str, port: int, own_port: int, way: _Way) -> Findi
     return found
 
 
-def _check_public(address: str, port: int, way: _Way) -> Finding:
+def _check_public(address: str, port: int, own_port: int, way: _Way) -> Finding:
     """Check that whoever shows no token gets nothing, where all the world may ask."""
-    where = f"{address} port {port} (encrypted)"
-    if way.is_ours(address, port):
+    where = f"{address} port {own_port} (encrypted)"
+    if way.is_ours(address, own_port):
         todo = "restart copdns, since encrypted.public is new"
         return fail("ports", f"{where}: answers without a token, too", todo)
-    if _has_tls(address, port):
-        return ok("ports", f"{where}: answers only devices with a token")
-    return _check_port(address, port, "encrypted", way.is_ours, way.setting)
+    if _has_tls(address, own_port):
+        return ok("ports", f"{where}: answers only devices with a token, at home too")
+    return _check_encrypted(address, port, own_port, way)
 
 
 def _has_tls(address: str, port: int) -> bool:

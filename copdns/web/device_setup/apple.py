@@ -13,6 +13,7 @@ from hashlib import sha1
 from typing import Any, NamedTuple
 
 from copdns.model.addresses import Transport
+from copdns.model.errors import HouseholdError
 from copdns.web.device_setup.server import EncryptedServer
 
 MEDIA_TYPE = "application/x-apple-aspen-config"
@@ -88,10 +89,26 @@ def make_profile(
 
 
 def read_networks(text: str) -> tuple[str, ...]:
-    """Return names of Wi-Fi networks, one a line, without those that no network can have."""
-    names = (line.strip() for line in text.splitlines())
-    fit = (each for each in names if each and len(each.encode()) <= MAX_NAME and each.isprintable())
-    return tuple(dict.fromkeys(fit))[:MAX_NETWORKS]
+    """Return names of Wi-Fi networks, one a line; HouseholdError for too many, and for a name that
+    no network can have: a profile without it would not do what was chosen."""
+    written = filter(None, (line.strip() for line in text.splitlines()))
+    names = tuple(dict.fromkeys(written))
+    for each in names:
+        if len(each.encode()) > MAX_NAME or not each.isprintable():
+            raise HouseholdError(
+                "“%(written)s” cannot be the name of a Wi-Fi network: it is too long, or has "
+                "characters that nobody sees",
+                name="networks",
+                written=each,
+            )
+    if len(names) > MAX_NETWORKS:
+        raise HouseholdError(
+            "a profile has room for %(most)s Wi-Fi networks; these are %(count)s",
+            name="networks",
+            most=MAX_NETWORKS,
+            count=len(names),
+        )
+    return names
 
 
 def _identity(seed: str) -> dict[str, Any]:

@@ -38,7 +38,6 @@ _KINDS = {
     CHROME_WINDOWS: "text/plain",
     CHROME_WINDOWS_END: "text/plain",
 }
-MAX_NETWORKS_TEXT = 400  # characters
 # One process at once signs: pages wait for it, and nothing else of the program does.
 SIGNING: web.AppKey[asyncio.Lock] = web.AppKey("signing a profile", asyncio.Lock)
 
@@ -71,6 +70,11 @@ class SetupOffer(NamedTuple):
         return self.server.has_usual_tls_port and Reader.ANDROID not in self.refusers
 
     @property
+    def has_automatic(self) -> bool:
+        """Whether Android finds it at home by itself, which checks neither name nor certificate."""
+        return self.server.has_usual_tls_port and Missing.OWN_NAME not in self.missing
+
+    @property
     def has_browsers(self) -> bool:
         """Whether browsers and Windows can be told."""
         return bool(self.server.https_url) and Reader.FIREFOX not in self.refusers
@@ -93,9 +97,9 @@ def offer_of(context: AppContext) -> SetupOffer:
 
 
 def read_wishes(query: Mapping[str, str]) -> ProfileWishes:
-    """Return what a form says of a profile; what it does not say is as usual."""
-    networks = read_networks(query.get("networks", "")[:MAX_NETWORKS_TEXT])
-    return ProfileWishes("strict" not in query, networks)
+    """Return what a form says of a profile; what it does not say is as usual.  Raises
+    HouseholdError for networks that fit in none."""
+    return ProfileWishes("strict" not in query, read_networks(query.get("networks", "")))
 
 
 async def send_file(

@@ -56,16 +56,22 @@ def server_of(chosen: EncryptedSettings, addresses: Iterable[str]) -> EncryptedS
 
     addresses: those that answer queries.
     """
-    every = tuple(each for each in addresses if "%" not in each)  # a zone means nothing elsewhere
-    others = tuple(each for each in every if each != "::1" and not each.startswith("127."))
     name, port = chosen.name, chosen.https_port
     authority = name if port == HTTPS_PORT else f"{name}:{port}"
     return EncryptedServer(
         tls_name=name if chosen.tls_port else "",
         tls_port=chosen.tls_port,
         https_url=f"https://{authority}/dns-query" if port else "",
-        addresses=others or every,
+        addresses=addresses_at_home(addresses),
     )
+
+
+def addresses_at_home(addresses: Iterable[str]) -> tuple[str, ...]:
+    """Return by which of its addresses devices at home reach this machine: without those of
+    loopback where it has others."""
+    every = tuple(each for each in addresses if "%" not in each)  # a zone means nothing elsewhere
+    others = tuple(each for each in every if each != "::1" and not each.startswith("127."))
+    return others or every
 
 
 def find_missing(chosen: EncryptedSettings, *, has_certificate: bool) -> tuple[Missing, ...]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from copdns.accounts.account import Guest, GuestKind, with_guests
 from copdns.model.device_tokens import token_digest
 from copdns.model.household import Device
@@ -57,6 +59,37 @@ def test_nobody_becomes_a_guest_in_place_of_a_token_of_somebody_older() -> None:
     """Else what a teenager does would be kept as a child's."""
     assert profile_with(TOMS, GUEST.address, GUEST) == "tom"
     assert profile_with(TOMS, GUEST.address, GUEST._replace(profile="tom")) == "tom"
+
+
+PHONE, ROUTER = "02:00:00:00:00:01", "02:00:00:00:00:99"
+LISTED = Device("mia-phone", "Phone", "mia", ("192.0.2.9",), (PHONE,), tokens=(MIAS,))
+AT_TABLET = GUEST._replace(profile="tom", mac=ROUTER)
+
+
+def is_toms(guest: Guest, *devices: Device) -> bool:
+    """Tell whether a guest with Tom's rules counts in place of Mia's token at its address."""
+    house = with_guests(family(MIA, TOM, ADA, devices=devices), [guest], NOW)
+    live = build_snapshot(None, library(), DEFAULTS, [house], NOW)
+    live = live.with_sightings(Sightings({guest.address: guest.mac}))
+    asker = Requestor(LISTENER, guest.address, "tls", token=MIAS)
+    return live.identify(asker).policy.profile == "tom"
+
+
+def test_a_guest_counts_in_place_of_the_device_that_is_listed_there_and_of_no_other() -> None:
+    """Behind a second router all devices have its address, and its MAC address."""
+    assert not is_toms(AT_TABLET, LISTED)
+    assert is_toms(AT_TABLET._replace(mac=PHONE), LISTED)
+    by_address = replace(LISTED, macs=())
+    assert not is_toms(AT_TABLET, by_address)
+    assert is_toms(AT_TABLET._replace(address="192.0.2.9"), by_address)
+    assert is_toms(AT_TABLET, replace(by_address, addresses=("192.0.2.192/26",)))
+
+
+def test_a_guest_counts_in_place_of_devices_that_are_listed_nowhere_if_none_is_there() -> None:
+    unlisted = replace(LISTED, addresses=(), macs=())
+    assert is_toms(AT_TABLET, unlisted)
+    tablet = Device("tablet", "Tablet", "ada", (), (ROUTER,))
+    assert not is_toms(AT_TABLET, unlisted, tablet)
 
 
 def test_a_guest_of_nobody_changes_nothing() -> None:

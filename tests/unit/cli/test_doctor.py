@@ -438,6 +438,16 @@ def test_a_household_without_devices_is_told_what_that_means(home: Home) -> None
         )
 
 
+def test_what_phones_say_where_other_dns_servers_are_closed_is_told(home: Home) -> None:
+    with resolver() as upstream:
+        set_up(home, upstream.address)
+        ((status, text),) = found(home, "phones")
+        assert (status, "are closed to tom: an Android phone" in text) == ("ok", True)
+        home.ok("profile", "set", "tom", "--bypass", "off")
+        set_up(home, upstream.address)
+        assert found(home, "phones") == []
+
+
 def test_all_devices_alike_is_told(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(household, "in_container", lambda: False)
     home.ok("household", "set", "--name", "Ours")

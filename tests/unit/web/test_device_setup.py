@@ -13,6 +13,7 @@ from uuid import NAMESPACE_DNS, UUID, uuid5
 import pytest
 
 from copdns.model.addresses import Transport
+from copdns.model.errors import HouseholdError
 from copdns.settings.web import EncryptedSettings
 from copdns.web.device_setup import signing
 from copdns.web.device_setup.apple import (
@@ -214,9 +215,20 @@ def test_a_profile_names_neither_child_nor_device() -> None:
 
 def test_names_of_networks_are_read_one_a_line() -> None:
     assert read_networks(" Blue door \r\n\nBlue door\nÉté\n") == ("Blue door", "Été")
-    assert read_networks("é" * 17 + "\n" + "a" * 32) == ("a" * 32,)  # 32 octets at most
-    assert read_networks("a\x00b") == ()
-    assert len(read_networks("\n".join(map(str, range(20))))) == MAX_NETWORKS
+    assert read_networks("é" * 16 + "\n" + "a" * 32) == ("é" * 16, "a" * 32)  # 32 octets at most
+    most = tuple(map(str, range(MAX_NETWORKS)))
+    assert read_networks("\n".join((*most, "0"))) == most
+
+
+@pytest.mark.parametrize("name", ["é" * 17, "a" * 33, "a\x00b"])
+def test_a_name_that_no_network_can_have_is_refused(name: str) -> None:
+    with pytest.raises(HouseholdError, match="cannot be the name of a Wi-Fi network"):
+        read_networks(f"Blue door\n{name}")
+
+
+def test_more_networks_than_fit_are_refused() -> None:
+    with pytest.raises(HouseholdError, match="room for 8 Wi-Fi networks; these are 9"):
+        read_networks("\n".join(map(str, range(MAX_NETWORKS + 1))))
 
 
 def test_openssl_verifies_a_signed_profile_and_notices_a_changed_one(tmp_path: Path) -> None:

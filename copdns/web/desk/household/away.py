@@ -13,8 +13,10 @@ from copdns.accounts.roles import Permission, may
 from copdns.household.token_edits import add_token, revoke_token
 from copdns.model.device_tokens import short_token
 from copdns.model.errors import HouseholdError
+from copdns.model.household import Device
 from copdns.model.sentences import sentence
 from copdns.network.probes import is_code
+from copdns.policy.listener_name import HomeLead, find_home_lead
 from copdns.policy.special_names import PROBE_ZONE
 from copdns.web.desk.house_request import HouseRequest, form_of, require_house
 from copdns.web.desk.household.device_setup import device_of, find_result, next_turn
@@ -28,8 +30,9 @@ from copdns.web.device_setup.away import (
     end_in_time,
     look_at_readiness,
 )
-from copdns.web.device_setup.offer import MAX_NETWORKS_TEXT, send_offered
+from copdns.web.device_setup.offer import send_offered
 from copdns.web.device_setup.qr import qr
+from copdns.web.device_setup.server import addresses_at_home
 from copdns.web.own_account import own_account_of
 from copdns.web.step_up import require_step_up
 from copdns.web.sure import require_sure
@@ -51,9 +54,21 @@ async def show(request: web.Request) -> web.Response:
         readiness=readiness,
         is_offered=readiness.is_offered(home.context),
         offer=readiness.offer(home.context, ""),
+        listener=home.context.settings().encrypted.name,
+        lead=_lead_of(home, found),
+        own_addresses=addresses_at_home(home.context.addresses()),
         zone=home.household.timezone,
         short_token=short_token,
     )
+
+
+def _lead_of(home: HouseRequest, device: Device) -> HomeLead | None:
+    """Return where the listener's name leads a device at home; None where there is no name."""
+    name = home.context.settings().encrypted.name
+    if not name:
+        return None
+    policy = home.context.snapshot_of(home.household).policy(home.household.id, device.profile)
+    return find_home_lead(policy, name, home.context.addresses(), home.now)
 
 
 async def make(request: web.Request) -> web.Response:
@@ -67,7 +82,7 @@ async def make(request: web.Request) -> web.Response:
     readiness = await look_at_readiness(request)
     if not readiness.is_offered(home.context):
         raise HouseholdError("this cannot be set up yet; the page says what is missing")
-    networks = read_networks(form.one("networks")[:MAX_NETWORKS_TEXT])
+    networks = read_networks(form.one("networks"))
     wishes = ProfileWishes(not form.has("strict"), networks, form.has("off_at_home"))
     token = make_device_token()
     made = AwaySetup(
@@ -168,7 +183,7 @@ async def _made_of(home: HouseRequest) -> AwaySetup:
     made = home.request.app[AWAY].find(code, home.household, home.now)
     if made is None or (made.device, made.browser) != (device, own.session.digest):
         raise web.HTTPNotFound(
-            reason="This was shown for ten minutes. Set the device up again, and revoke the token "
-            "that is not used"
+            reason="This was shown for ten minutes, or until copdns was started again. Set the "
+            "device up again, and revoke the token that is not used"
         )
     return made

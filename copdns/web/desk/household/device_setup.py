@@ -7,13 +7,13 @@ from aiohttp import web
 
 from copdns.accounts.codes import make_appeal_id
 from copdns.accounts.roles import Permission
-from copdns.model.errors import KeyProcessError
+from copdns.model.errors import HouseholdError, KeyProcessError
 from copdns.model.household import Device
 from copdns.network.certificate_faults import CertificateReport
 from copdns.network.probes import Findings, ProbeWay, assess_sightings, is_code
 from copdns.web.desk.house_request import HouseRequest, require_house
 from copdns.web.device_setup import files
-from copdns.web.device_setup.apple import USUAL_WISHES
+from copdns.web.device_setup.apple import USUAL_WISHES, ProfileWishes
 from copdns.web.device_setup.certificate_look import look_in_turn
 from copdns.web.device_setup.offer import offer_of, read_wishes, send_file
 from copdns.web.device_setup.qr import qr
@@ -42,13 +42,15 @@ async def device(request: web.Request) -> web.Response:
     """Show how a device is set up, and what a test of it found."""
     home = await require_house(request, Permission.SEE_PROFILES)
     found, offer = device_of(home), offer_of(home.context)
-    wishes, sent = read_wishes(request.query), request.query.get("code", "")
+    wishes, refusal = _read_wishes(request)
+    sent = request.query.get("code", "")
     code = sent if is_code(sent) else make_appeal_id()
     door = home.context.pages.door
     may_fall_back, server = wishes.may_fall_back, offer.server
     return home.context.pages.render(
         request,
         "desk/device_setup.html",
+        status=400 if refusal else 200,
         actor=home.actor,
         household=home.household,
         device=found,
@@ -57,7 +59,9 @@ async def device(request: web.Request) -> web.Response:
         offer=offer,
         wishes=wishes,
         usual=USUAL_WISHES,
-        chosen=request.query_string,
+        chosen="" if refusal else request.query_string,
+        networks=request.query.get("networks", ""),
+        refusal=refusal,
         windows=files.powershell_lines(server, may_fall_back=may_fall_back),
         code=code,
         was_sent=sent == code,
@@ -68,6 +72,14 @@ async def device(request: web.Request) -> web.Response:
         test_url=f"{door}{TEST}{code}",
         test_code=qr(f"{door}{TEST}{code}"),
     )
+
+
+def _read_wishes(request: web.Request) -> tuple[ProfileWishes, HouseholdError | None]:
+    """Return what was chosen for the files; where that cannot be, what is usual, and why."""
+    try:
+        return read_wishes(request.query), None
+    except HouseholdError as error:
+        return USUAL_WISHES, error
 
 
 async def file(request: web.Request) -> web.Response:
