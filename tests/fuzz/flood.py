@@ -105,6 +105,7 @@ def _keep_house(home: Home) -> None:
     home.recent.forget(home.clock.wall)
     home.log.rows.clear()
     home.log.counts.clear()
+    home.resolver.give_stale(home.clock())
     home.resolver._lazy_free.free(100_000)
 
 
