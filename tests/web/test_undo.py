@@ -351,6 +351,7 @@ async def filled(client: Client, site: Site) -> dict[str, str]:
     return {**FILLED, "account": (await set_up(site, "Rita", Role.REVIEWER)).id}
 
 
+@pytest.mark.once
 async def test_what_was_destroyed_comes_back_by_one_button(
     client: Client, site: Site, filled: dict[str, str]
 ) -> None:
