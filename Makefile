@@ -5,6 +5,8 @@ PYTHON ?=
 VENV ?= .venv
 # For pytest, in place of BESIDE: make test ARGS="tests/unit -x"; for the bench: make bench ARGS=--quick
 ARGS ?=
+# Empty where the tests that are run need no browser, so that nothing is added for one.
+BROWSER ?= yes
 # Four tests at a time, a file's by one process, since most wait for a program; in the end, what
 # measures (tests/beside.py).
 BESIDE = -n 4 --dist loadfile
@@ -21,7 +23,7 @@ run: $(VENV)/.installed
 # Hundreds of programs are started, which takes longer where Python may keep nothing compiled, and
 # thousands of databases are made and thrown away, which takes longer on a disk.
 test: $(VENV)/.installed
-	@scripts/add-browser $(VENV) requirements-browser.lock
+	@$(if $(BROWSER),scripts/add-browser $(VENV) requirements-browser.lock)
 	PYTHONDONTWRITEBYTECODE= scripts/in-memory $(VENV)/bin/pytest $(or $(ARGS),$(BESIDE))
 
 # What shows that the compiled core does as its sources do: scenarios, the lane, the oracle, privacy,

@@ -287,7 +287,7 @@ class NoticeKind(StrEnum):
     FULL_LOG = "full log announced"
     ACCOUNT_ADDED = "account added"
     ACCOUNT_REMOVED = "account removed"
-    ACCOUNT_CHANGED = "account changed"  # another role, or a password from the console
+    ACCOUNT_CHANGED = "account changed"  # a password from the console
     CODE_MADE = "code made"  # with which somebody can log in as an account
     DISAGREEMENT = "guardians disagree"  # about a setting of a person; the preset's holds
     WANTS_TO_TALK = "child wants to talk"  # something happened; it does not say what

@@ -162,7 +162,7 @@ def scopes_for(role: Role) -> frozenset[Permission]:
 
 
 def may_remove(by: Role | None, account: Role) -> bool:
-    """Tell whether an account of a role can be removed, or get another role.
+    """Tell whether an account of a role can be removed.
 
     by: the role of who does it; None for the console.
     """

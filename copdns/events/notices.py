@@ -185,7 +185,7 @@ _TEXTS: dict[EventKind, tuple[str, str]] = {
     ),
     EventKind.ACCOUNT_CHANGED: (
         _t("An account was changed"),
-        _t("%(account)s has another role, or a new way to log in."),
+        _t("%(account)s has a new way to log in."),
     ),
     EventKind.LOOKUPS_CHANGED: (
         _t("Where site names are looked up was changed"),

@@ -198,7 +198,7 @@ class PersonEvent(NamedTuple):
 
 
 class AccountEvent(NamedTuple):
-    """A guardian's account came, went, or was given another role or a way back in.
+    """A guardian's account came, went, or was given a way back in.
 
     account: its name, since the account may be gone.
     """

@@ -33,6 +33,8 @@ def of(role: Role) -> list[Operation]:
     return [each for each in OPERATIONS if each.permission in scopes and not each.for_people]
 
 
+# Each of all operations is refused alike: no version of Python changes that.
+@pytest.mark.once
 @each_operation
 async def test_a_stranger_may_do_nothing(client: Client, operation: Operation) -> None:
     for headers in (
@@ -46,6 +48,7 @@ async def test_a_stranger_may_do_nothing(client: Client, operation: Operation) -
         assert found["title"] == "Unauthorized"
 
 
+@pytest.mark.once
 @each_operation
 async def test_a_token_may_do_what_its_scope_is_for_and_no_more(
     client: Client, site: Site, operation: Operation
@@ -55,6 +58,7 @@ async def test_a_token_may_do_what_its_scope_is_for_and_no_more(
     await bo(operation.method, path(operation), 403)
 
 
+@pytest.mark.once
 @pytest.mark.parametrize(
     "operation",
     [each for each in OPERATIONS if each not in of(Role.REVIEWER)],

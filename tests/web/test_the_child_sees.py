@@ -253,6 +253,7 @@ IN_THE_LOG = re.compile(
 AMONG_HERS = re.compile(r'<bdi dir="ltr">([^<]*)</bdi></td><td>(.*?)</td>', re.DOTALL)
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("band", [Band.TO_9, Band.TO_15])
 @pytest.mark.parametrize("reason", Reason)
 async def test_why_a_site_was_closed_is_told_as_to_guardians(

@@ -56,6 +56,7 @@ from copdns.time.schedule import parse_slots
 from copdns.web.recent_actions import RECENT
 from tests.home import Home
 from tests.household import ADA, ADDRESSES, MIA, NOW, TOM, block, family
+from tests.unit.account_values import set_role
 from tests.web.access import every_route
 from tests.web.guardians import PASSWORD, log_in, set_up
 from tests.web.site import HTML, Client, Site, send, text
@@ -350,6 +351,7 @@ async def filled(client: Client, site: Site) -> dict[str, str]:
     return {**FILLED, "account": (await set_up(site, "Rita", Role.REVIEWER)).id}
 
 
+@pytest.mark.once
 async def test_what_was_destroyed_comes_back_by_one_button(
     client: Client, site: Site, filled: dict[str, str]
 ) -> None:
@@ -588,7 +590,7 @@ async def test_who_is_no_guardian_any_more_undoes_nothing(client: Client, site: 
     path, before = await remove_bedtime(client), await stored(site)
     (ada,) = [each for each in await site.accounts.all("home") if each.name == "Ada"]
     await set_up(site, "Ben", Role.OWNER)
-    await site.accounts.set_role("home", ada.id, Role.REVIEWER, None, site.now)
+    await site.thread.write(partial(set_role, account=ada.id, role=Role.REVIEWER))
     await log_in(client)
     await act(client, path, {}, 403)
     assert await stored(site) == before

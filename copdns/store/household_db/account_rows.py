@@ -139,24 +139,15 @@ def check_add(role: Role, household: str, by: Actor | None) -> None:
         )
 
 
-def check_remove(
-    connection: SqlConnection,
-    account: Account,
-    by: Actor | None,
-    *,
-    remains_guardian: bool = False,
-) -> None:
-    """Raise AccountError where `by` may not remove an account, or it is the only guardian's.
-
-    remains_guardian: its role changes to one of a guardian.
-    """
+def check_remove(connection: SqlConnection, account: Account, by: Actor | None) -> None:
+    """Raise AccountError where `by` may not remove an account, or it is the only guardian's."""
     allowed = may_remove(by.role if by else None, account.role)
     if not allowed or not is_at_home(by, account.household):
         raise AccountError(
             "guardians cannot remove each other; the server's owner can, with `copdns account "
             "remove`"
         )
-    if not account.role.is_guardian or remains_guardian:
+    if not account.role.is_guardian:
         return
     others = [
         each for each in read_accounts(connection, account.household) if each.id != account.id

@@ -21,7 +21,6 @@ from copdns.store.household_db.account_rows import (
     account_from_row,
     account_of,
     add_account,
-    check_add,
     check_code,
     check_not_set_up,
     check_remove,
@@ -100,28 +99,6 @@ class Accounts:
             )
             record_change(connection, NoticeKind.ACCOUNT_REMOVED, found, by, "removed", now)
             return found
-
-        return await self._thread.write(work)
-
-    async def set_role(
-        self, household: str, account: str, role: Role, by: Actor | None, now: int
-    ) -> Account:
-        """Give an account another role: who does it must be allowed to remove and to add it."""
-
-        def work(connection: SqlConnection) -> Account:
-            found = require_account(connection, household, account)
-            if found.role is role:
-                return found
-            check_remove(connection, found, by, remains_guardian=role.is_guardian)
-            check_add(role, household, by)
-            connection.execute(
-                "update account set role = ? where household = ? and id = ?",
-                (role, household, account),
-            )
-            end_sessions(connection, household, account)
-            what = f"is now {role}"
-            record_change(connection, NoticeKind.ACCOUNT_CHANGED, found, by, what, now)
-            return replace(found, role=role)
 
         return await self._thread.write(work)
 

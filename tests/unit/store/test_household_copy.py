@@ -85,9 +85,10 @@ def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return made
 
 
-# --- each damage, at many places ---
+# --- each damage, at many places: what SQLite and our copy make of it no Python changes ---
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("damage", DAMAGES, ids=str)
 def test_after_any_damage_to_household_db_what_was_saved_is_there_and_it_is_told(
     original: Path, tmp_path: Path, damage: Damage
@@ -103,6 +104,7 @@ def test_after_any_damage_to_household_db_what_was_saved_is_there_and_it_is_told
     assert bool(find_household_damage(folder)) is bool(told)
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("damage", DAMAGES, ids=str)
 def test_any_damage_to_the_copy_leaves_the_database_as_it_is(
     original: Path, tmp_path: Path, damage: Damage
@@ -115,6 +117,7 @@ def test_any_damage_to_the_copy_leaves_the_database_as_it_is(
     assert run(folder) == "Last"
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("damage", DAMAGES[:: len(DAMAGES) // PLACES], ids=str)
 def test_after_any_damage_to_the_write_ahead_log_what_was_saved_is_there(
     folder: Path, damage: Damage

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -19,7 +20,7 @@ from copdns.accounts.codes import secret_digest
 from copdns.accounts.roles import Permission, Role, may
 from copdns.model.errors import AccountError
 from copdns.store.household_db.sessions import MAX_SESSIONS
-from tests.unit.account_values import DAY, NOW, House
+from tests.unit.account_values import DAY, NOW, House, set_role
 
 PAUSE = frozenset({Permission.GIVE_TIME, Permission.SEE_STATUS})
 
@@ -169,7 +170,7 @@ async def test_a_token_loses_what_its_owner_loses(house: House) -> None:
     await house.account("Ada")
     other = await house.account("Other")
     _, told = await house.tokens.make(other, "x", PAUSE, NOW + DAY, NOW, "Other")
-    await house.accounts.set_role("home", other.id, Role.AUDITOR, None, NOW)
+    await house.thread.write(partial(set_role, account=other.id, role=Role.AUDITOR))
     found = await house.tokens.find(told, NOW)
     assert found is not None
     assert found.scopes == {Permission.SEE_STATUS}
