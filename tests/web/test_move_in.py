@@ -102,7 +102,7 @@ async def test_each_line_is_told_and_nothing_is_stored_before_a_yes(
     assert "It is about how a page looks; DNS knows only whole sites." in shown
     code = code_in(await upload(client, ADGUARD))
     taken = words(await text(client, f"{HERE}/{code}?show=taken"))
-    assert "||games.example^ comes over: A rule that blocks games.example for everyone." in taken
+    assert re.search(r"\|\|games.example\^ line \d+ comes over: A rule that blocks", taken)
     assert "A new person, with the age group adult" in taken
     assert await stored(site) == before
 
