@@ -140,6 +140,7 @@ MEASURING = (
     "tests/bench/test_run.py",
     "tests/bench/test_small.py",
     "tests/e2e/test_load.py",
+    "tests/unit/cli/test_restore_speed.py",
 )
 
 

@@ -39,6 +39,7 @@ DESK = (
     ),
     "copdns/household/",
     "copdns/household/moving_in/",
+    "copdns/web/moving_in/",
     "copdns/store/gravity.py",
     "copdns/cli/",
     "copdns/network/certificate_check.py",

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from copdns.app.backup_chores import BackupChores
 from copdns.app.device_chores import DeviceChores
 from copdns.app.household_source import HouseholdSource
 from copdns.app.lists_in_force import ListsInForce
@@ -40,6 +41,7 @@ class Readiness:
         encrypted_warning: Callable[[], str],
         is_clock_wrong: Callable[[], bool],
         facts: FactsUpdater,
+        backups: BackupChores,
     ) -> None:
         self._upstreams = upstreams
         self._source = source
@@ -51,6 +53,7 @@ class Readiness:
         self._encrypted_warning = encrypted_warning
         self._is_clock_wrong = is_clock_wrong
         self._facts = facts
+        self._backups = backups
 
     def missing(self) -> tuple[str, ...]:
         """Return what keeps us from answering as we should; () where we are ready."""
@@ -78,13 +81,18 @@ class Readiness:
             self._device_chores.warning,
             self._http_server.warning,
             self._encrypted_warning(),
+            self._backups.warning,
             CLOCK_WRONG if self._is_clock_wrong() else "",
         )
         return tuple(filter(None, found))
 
 
 def build_gauges(
-    resolver: Resolver, log: QueryLog, targets: Targets, facts: FactsUpdater
+    resolver: Resolver,
+    log: QueryLog,
+    targets: Targets,
+    facts: FactsUpdater,
+    backups: BackupChores,
 ) -> dict[str, Callable[[], float]]:
     """Return the function that reads each metric, by name; `server/metrics.py` explains them."""
     return {
@@ -101,5 +109,7 @@ def build_gauges(
         ),
         "copdns_facts_number": lambda: facts.number,
         "copdns_facts_age_seconds": lambda: facts.age,
+        "copdns_backup_age_seconds": lambda: backups.age,
+        "copdns_backup_failures": lambda: backups.failures,
         "copdns_facts_held": lambda: len(facts.state.waiting),
     }

@@ -17,6 +17,7 @@ from copdns.accounts.codes import make_appeal_code
 from copdns.app.account_chores import AccountChores
 from copdns.app.alarms import Alarms
 from copdns.app.appeal_chores import AppealChores
+from copdns.app.backup_chores import BackupChores
 from copdns.app.bypass_chores import BypassChores
 from copdns.app.control import ControlSocket
 from copdns.app.device_chores import DeviceChores
@@ -201,6 +202,9 @@ class Parts:
             self._clock,
             desk,
         )
+        self._backup_chores = BackupChores(
+            self._folder, lambda: self.settings.backup, self._updates.own, self._clock
+        )
         self._push_store = PushStore(self._thread)
         self._push = PushChores(
             self._push_store,
@@ -327,6 +331,7 @@ class Parts:
             lambda: self._encrypted.warning,
             lambda: self._clock.is_wrong,
             self._facts,
+            self._backup_chores,
         )
 
     def _join_counters(self) -> None:
@@ -340,7 +345,9 @@ class Parts:
         self._counters.appeal_kinds = lambda: {
             str(kind): count for kind, count in self._appeal_chores.kinds.items()
         }
-        self._counters.gauges = build_gauges(self._resolver, self._log, self._targets, self._facts)
+        self._counters.gauges = build_gauges(
+            self._resolver, self._log, self._targets, self._facts, self._backup_chores
+        )
 
     # --- what is in force ---
 

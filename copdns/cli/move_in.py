@@ -9,6 +9,7 @@ from pathlib import Path
 
 import click
 
+from copdns.as_json.moving_in import plan_json
 from copdns.cli.base import BAND, json_option
 from copdns.cli.home import Home, pass_home
 from copdns.cli.output import count_text, print_json, print_table, printable
@@ -74,7 +75,7 @@ def move_in(
     """
     plan = _make_plan(home, _read(file), ages)
     if as_json:
-        print_json(_plan_json(plan))
+        print_json(plan_json(plan))
     else:
         _print_plan(plan)
     if plan.is_empty:
@@ -145,17 +146,6 @@ def _print_plan(plan: Plan) -> None:
     if plan.settings:
         click.echo("To be added to the settings by hand:")
         click.echo(plan.settings, nl=False)
-
-
-def _plan_json(plan: Plan) -> dict[str, object]:
-    return {
-        "product": plan.product,
-        "counts": {str(key): number for key, number in plan.count_results().items()},
-        "people": [each._asdict() for each in plan.people],
-        "lists": [each._asdict() for each in plan.lists],
-        "settings": plan.settings,
-        "lines": [{**each._asdict(), "said": str(each.said)} for each in plan.outcomes],
-    }
 
 
 def _store(home: Home, plan: Plan) -> None:

@@ -120,6 +120,11 @@ class ListUpdater:
     # --- state --------------------------------------------------------------------------------
 
     @property
+    def available(self) -> AvailableLists:
+        """Return the bundled data that lists are chosen by."""
+        return self._available
+
+    @property
     def chosen_lists(self) -> ChosenLists:
         """Return the lists that are used, as chosen at the last check."""
         return self._choice

@@ -163,6 +163,7 @@ _NOUNS = {
     "device": ChangeTopic.DEVICES,
     "household": ChangeTopic.HOUSE,
     "imported": ChangeTopic.HOUSE,
+    "moved": ChangeTopic.HOUSE,  # in from another filter
     "local": ChangeTopic.HOUSE,  # a local name
     "rewrite": ChangeTopic.HOUSE,
     "conditional": ChangeTopic.HOUSE,  # a domain that another server is asked for

@@ -20,6 +20,7 @@ from copdns.model import yaml_text
 from copdns.model.errors import ConfigError
 from copdns.model.nat64 import Nat64
 from copdns.model.verdict import AnswerDefaults
+from copdns.settings.backup import BackupSettings
 from copdns.settings.dns import (
     CacheSettings,
     Dns64Settings,
@@ -48,6 +49,7 @@ __all__ = [
     "PUSH_HOSTS",
     "SYSTEM",
     "AppealSettings",
+    "BackupSettings",
     "CacheSettings",
     "ClientSubnet",
     "Dns64Settings",
@@ -89,6 +91,11 @@ def load(text: str, file: str, environ: Mapping[str, str]) -> Settings:
             f"{file}: encrypted.quic_port: needs the library aioquic, which is not installed; "
             "install copdns[quic], or set 0 for none"
         )
+    if settings.backup.recipients and find_spec("pyrage") is None:
+        raise ConfigError(
+            f"{file}: backup.recipients: needs the library pyrage, which is not installed; install "
+            "copdns[backup], or remove the keys"
+        )
     folder = PurePath(file).parent
     lists = tuple(
         each.model_copy(update={"path": str(folder / each.path)}) for each in settings.lists
@@ -103,6 +110,7 @@ def load(text: str, file: str, environ: Mapping[str, str]) -> Settings:
     changed = {
         "web": _with_files(settings.web, folder, "tls_certificate", "tls_key"),
         "encrypted": _with_files(settings.encrypted, folder, "certificate", "key"),
+        "backup": _with_files(settings.backup, folder, "folder"),
         "lists": lists,
         "identity": identity,
         "household": household,
@@ -168,6 +176,7 @@ class Settings(Section):
     events: EventSettings = EventSettings()
     push: PushSettings = PushSettings()
     appeals: AppealSettings = AppealSettings()
+    backup: BackupSettings = BackupSettings()
     household: str = Field(
         default="",
         description="A household file to fill the database at the very first start; later "

@@ -159,6 +159,30 @@ def restore_household(
         raise store_error(copy, error) from error
 
 
+def read_policy(copy: Path, here: Household) -> Household:
+    """Return a household as restoring a copy would bring it: what ends by itself stays as it is
+    here.
+
+    The copy is brought up to date.  Raises BackupError for one that is none.
+    """
+    try:
+        with closing(_open_untrusted(copy, HOUSEHOLD)) as connection:
+            ids = _household_ids(connection)
+            _check_same_household(ids, {here.id: here})
+            found = _load(connection, ids[0])
+    except sqlite3.Error as error:
+        raise store_error(copy, error) from error
+    return replace(
+        found,
+        revision=here.revision,
+        pauses=here.pauses,
+        grants=here.grants,
+        bonuses=here.bonuses,
+        tickets=here.tickets,
+        moved_bedtimes=here.moved_bedtimes,
+    )
+
+
 def restore_log(folder: Path, copy: Path) -> bool:
     """Move the log of a copy into a folder that has none; tell whether that was done.
 

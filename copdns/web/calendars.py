@@ -18,7 +18,7 @@ from datetime import date, timedelta
 from typing import Any
 
 from copdns.model.errors import CalendarError
-from copdns.model.sentences import Sentence
+from copdns.model.sentence_json import dump_sentence, load_sentence
 from copdns.time.days import DateRange, zone_of
 
 MAX_SECONDS = 20.0  # seconds
@@ -54,28 +54,11 @@ async def read_calendar(octets: bytes, timezone: str, first: date) -> tuple[Date
 
 def _parse_result(result: dict[str, Any]) -> tuple[DateRange, ...]:
     if "error" in result:
-        raise CalendarError(_load_sentence(result["error"]))
+        raise CalendarError(load_sentence(result["error"]))
     return tuple(
         DateRange(date.fromisoformat(first), date.fromisoformat(last), name, whole)
         for first, last, name, whole in result["dates"]
     )
-
-
-def _dump_sentence(sentence: Sentence) -> dict[str, Any]:
-    """Return a sentence as JSON can carry it from one process to another."""
-    values = {
-        name: _dump_sentence(value) if isinstance(value, Sentence) else value
-        for name, value in sentence.values.items()
-    }
-    return {"text": sentence.text, "values": values}
-
-
-def _load_sentence(plain: dict[str, Any]) -> Sentence:
-    values = {
-        name: _load_sentence(value) if isinstance(value, dict) else value
-        for name, value in plain["values"].items()
-    }
-    return Sentence(plain["text"], values)
 
 
 def main() -> None:
@@ -87,7 +70,7 @@ def main() -> None:
     try:
         json.dump({"dates": _read_dates(request, sys.stdin.buffer.read())}, sys.stdout)
     except CalendarError as error:
-        json.dump({"error": _dump_sentence(error.sentences[0])}, sys.stdout)
+        json.dump({"error": dump_sentence(error.sentences[0])}, sys.stdout)
 
 
 def _read_dates(request: dict[str, str], octets: bytes) -> list[list[str | bool]]:

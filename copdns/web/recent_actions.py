@@ -16,7 +16,7 @@ from copdns.accounts.roles import Permission
 from copdns.household.parts import ChangedPart, changed_parts
 from copdns.household.undo import UNDO_FOR, can_undo
 from copdns.lists.own_lists import OwnChange
-from copdns.model.household import Household
+from copdns.model.household import Household, Profile
 from copdns.model.sentences import Sentence
 from copdns.store.household_db.pairings import DeviceLink
 from copdns.store.household_db.proposals import Proposal
@@ -37,6 +37,8 @@ class DeskAction:
     links: the browsers that were linked to devices which it removed.  plan: what was planned for
     the person's age, which it ended; None for nothing.  own: what it did to a list that somebody
     pasted; None where it was about something else.
+    lists: the same of those that came with the change of the household.  removable: undoing takes
+    away the people whom it added, after asking.
     """
 
     id: str
@@ -54,6 +56,16 @@ class DeskAction:
     links: tuple[DeviceLink, ...] = ()
     plan: Proposal | None = None
     own: OwnChange | None = None
+    lists: tuple[OwnChange, ...] = ()
+    removable: bool = False
+
+    @property
+    def added_people(self) -> tuple[Profile, ...]:
+        """The people whom undoing takes away."""
+        if not self.removable or self.before is None or self.after is None:
+            return ()
+        there = {each.id for each in self.before.profiles}
+        return tuple(each for each in self.after.profiles if each.id not in there)
 
     @property
     def parts(self) -> tuple[ChangedPart, ...]:
@@ -69,7 +81,7 @@ class DeskAction:
             return bool(self.id)
         if not self.id or self.before is None or self.after is None:
             return False
-        return can_undo(self.before, self.after)
+        return bool(self.added_people) or can_undo(self.before, self.after)
 
     def is_recent(self, now: float) -> bool:
         """Tell whether it may still be undone at a moment, in seconds since the epoch."""

@@ -48,6 +48,7 @@ from copdns.web.desk.household import (
     facts,
     guest_rules,
     lists,
+    move_in,
     names,
     own_lists,
     settings,
@@ -74,6 +75,7 @@ from copdns.web.device_setup.offer import SIGNING
 from copdns.web.forms import Page, form
 from copdns.web.home_screen import offer
 from copdns.web.middlewares import GUARDS, MAX_BODY, add_headers
+from copdns.web.moving_in.previews import PREVIEWS, Previews
 from copdns.web.pages import HOUSE_LANGUAGE
 from copdns.web.person import requestor_at
 from copdns.web.recent_actions import RECENT, RecentActions
@@ -98,6 +100,8 @@ RULES = Page("/guardian/people/{person}/rules", person_rules.rules)
 OPEN = Page("/guardian/people/{person}/open", always_allowed.always_allowed)
 KEPT = Page("/guardian/people/{person}/kept", person_privacy.privacy)
 NAMES = Page("/guardian/names", names.names)
+MOVE_IN = Page("/guardian/move-in", move_in.move_in)
+MOVED = Page("/guardian/move-in/{code}", move_in.preview)
 NEW_LIST = Page("/guardian/lists/own", own_lists.new)
 OWN_LIST = Page("/guardian/lists/own/{list}", own_lists.own_list)
 GUESTS = Page("/guardian/guests", guest_rules.guest_rules)
@@ -255,6 +259,12 @@ ROUTES = (
     web.post("/guardian/lists/trial", lists.trial),
     web.get(*NEW_LIST),
     form("/guardian/lists/own", own_lists.add, NEW_LIST),
+    web.get(*MOVE_IN),
+    form("/guardian/move-in", move_in.send, MOVE_IN),
+    web.get(*MOVED),
+    form("/guardian/move-in/{code}/ages", move_in.set_ages, MOVED),
+    web.post("/guardian/move-in/{code}/store", move_in.store),
+    web.post("/guardian/move-in/{code}/drop", move_in.drop),
     web.get(*OWN_LIST),
     form("/guardian/lists/own/{list}", own_lists.change, OWN_LIST),
     web.post("/guardian/lists/own/{list}/remove", own_lists.remove),
@@ -351,6 +361,7 @@ def application(context: AppContext) -> web.Application:
     app[SIGNING] = asyncio.Lock()
     app[LOOKING] = asyncio.Lock()
     app[AWAY] = AwaySetups()
+    app[PREVIEWS] = Previews()
     add_feed(app)
     app.router.add_routes(ROUTES)
     return app

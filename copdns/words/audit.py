@@ -217,6 +217,7 @@ _FORMS = Forms(
     sentence("list %(name)s: new version accepted; in use: %(what)s"),
     sentence("list %(name)s: new version refused; in use: %(what)s"),
     sentence("list %(name)s: back to an earlier version; in use: %(what)s"),
+    sentence("moved in from %(what)s"),
     sentence("own list %(name)s added"),
     sentence("own list %(name)s changed"),
     sentence("own list %(name)s removed"),

@@ -38,6 +38,7 @@ _FORMS = Forms(
     ),
     sentence("lists are being prepared; until they are ready, the previous ones stay active"),
     sentence("the compiled lists were damaged on disk, so they are compiled again"),
+    sentence("the backup of the household could not be made: %(why)s"),
     sentence("%(why)s; copdns will try again"),
     sentence(
         "the newer facts about protected sites and helplines are damaged on disk, so those that "

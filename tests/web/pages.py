@@ -40,6 +40,7 @@ from copdns.web.pages import Pages
 from copdns.web.session import SESSION
 from tests.e2e.house import ADA, MIA, ROOT, TOM
 from tests.running import Program, free_port, running
+from tests.unit.household.moving_in.files import ADGUARD
 from tests.web.browsing import DESK, PHONE, Browsers, Device, Screen
 
 T = TypeVar("T")
@@ -145,6 +146,7 @@ PAGES: tuple[Page, ...] = (
     Page("/guardian/guests", GUARDIAN),
     Page("/guardian/month", GUARDIAN),
     Page("/guardian/lists", GUARDIAN),
+    Page("/guardian/move-in", GUARDIAN),
     Page("/guardian/lists/own", GUARDIAN),
     Page("/guardian/facts", GUARDIAN),
     Page("/guardian/lists/own/{list}", GUARDIAN, "/guardian/lists/own/board-games"),
@@ -226,6 +228,16 @@ def _ask_first(device: Device) -> None:
         form.evaluate("form => form.requestSubmit()")
 
 
+def _send_file(device: Device) -> None:
+    """Send a file of another filter."""
+    octets = ADGUARD.encode()
+    device.page.locator("#file").set_input_files(
+        {"name": "AdGuardHome.yaml", "mimeType": "text/yaml", "buffer": octets}
+    )
+    with device.page.expect_navigation():
+        device.page.locator("main form button").click()
+
+
 def _went_wrong(device: Device) -> None:
     """Show what is shown where a page of ours has a bug."""
     tag = device.page.evaluate("document.documentElement.lang")
@@ -267,6 +279,7 @@ MOMENTS: tuple[Page, ...] = (
         )
     ),
     Page("/guardian/", GUARDIAN, "", _menu, "menu"),
+    Page("/guardian/move-in", GUARDIAN, "", _send_file, "move-in-preview"),
     Page(
         "/guardian/tickets",
         GUARDIAN,
@@ -365,6 +378,7 @@ NOT_PAGES = (
     *("/healthz", "/readyz", "/metrics", "/static", "/api"),
     *("/protection/dot", "/guardian/log/live", "/me/data.json"),
     *AWAY,
+    "/guardian/move-in/{code}",  # led to by a file: one of MOMENTS
 )
 
 

@@ -27,6 +27,7 @@ AT_ONCE = Why(
 A_BROWSER = Why(
     "[notices](push.md) are turned on in the browser that gets them, and only it can ask for them"
 )
+NOTHING_KEPT = Why("a plan is kept for no program, so there is nothing to drop")
 A_PERSON = Why("a person decides what becomes of a damaged file, on the dashboard or by a command")
 
 # By action of the desk: the operations that do the same, or why there is none.
@@ -106,6 +107,10 @@ BY_THE_API: dict[str, Why | tuple[str, ...]] = {
     "lists/refuse": ("lists.refuse",),
     "lists/trial": ("lists.log_only",),
     "lists/rollback": ("lists.rollback",),
+    "move-in": ("move_in.plan",),
+    "move-in/{code}/ages": ("move_in.plan",),
+    "move-in/{code}/store": ("move_in.bring",),
+    "move-in/{code}/drop": NOTHING_KEPT,
     "lists/own": ("own_lists.add",),
     "lists/own/{list}": ("own_lists.change",),
     "lists/own/{list}/remove": ("own_lists.remove",),

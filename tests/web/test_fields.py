@@ -17,6 +17,7 @@ def part(*headers: str, body: bytes = b"x") -> bytes:
     return head.encode() + b"\r\n\r\n" + body + b"\r\n--a--\r\n"
 
 
+FORMS = ("/guardian/people", "/guardian/calendar/import", "/guardian/move-in", "/ask")
 ODD = {
     "a character set that there is not": (f"{URLENCODED}; charset=foo", b"name=x"),
     "a codec that is no character set": (f"{URLENCODED}; charset=hex", b"name=x"),
@@ -62,7 +63,7 @@ BROKEN = {
 }
 
 
-@pytest.mark.parametrize("path", ["/guardian/people", "/guardian/calendar/import", "/ask"])
+@pytest.mark.parametrize("path", FORMS)
 @pytest.mark.parametrize("odd", ODD.values(), ids=ODD)
 async def test_it_is_refused(client: Client, odd: tuple[str, bytes], path: str) -> None:
     headers = {"Content-Type": odd[0], "Origin": str(client.make_url("/")).rstrip("/"), **HTML}
@@ -73,7 +74,7 @@ async def test_it_is_refused(client: Client, odd: tuple[str, bytes], path: str) 
     assert logs == []
 
 
-@pytest.mark.parametrize("path", ["/guardian/people", "/guardian/calendar/import", "/ask"])
+@pytest.mark.parametrize("path", FORMS)
 @pytest.mark.parametrize("broken", BROKEN.values(), ids=BROKEN)
 @pytest.mark.parametrize("logged_in", [True, False])
 async def test_a_body_that_is_not_as_its_headers_say_is_refused(

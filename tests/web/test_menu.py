@@ -84,6 +84,7 @@ REACHED_OTHERWISE = {
     "/guardian/devices/{device}/setup/{file}": "downloaded, where encrypted DNS can be set up",
     "/guardian/devices/{device}/away/{code}": "led to where a token was made: test_device_away.py",
     "/guardian/devices/{device}/away/{code}/{file}": "downloaded from there",
+    "/guardian/move-in/{code}": "led to by a file: test_move_in.py",
     "/guardian/app.webmanifest": "read by browsers that can have the app",
     "/guardian/worker.js": "started by the script of the app",
     "/guardian/offline": "kept by the worker, and shown without a connection",

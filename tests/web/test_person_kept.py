@@ -13,6 +13,7 @@ from copdns.appeals.appeal import AppealKind, AppealRequest, ContestedVerdict
 from copdns.model.household import Band, PrivacyMode
 from copdns.model.verdict import Action, Reason
 from copdns.privacy.retention import CountKey, LogRow
+from copdns.settings.backup import BackupSettings
 from copdns.store.household_db.looks import Notices
 from tests.home import Home
 from tests.household import ADA, MIA, NOW, TOM, block, family, library
@@ -211,3 +212,10 @@ async def test_an_adult_takes_the_own_file_and_nothing_is_hidden_in_it(
     found = await fetched(client, "ada")
     assert "clinic.example" in json.dumps(found["look_ups"])
     assert await site.context.looks.of("home", "ada") == ()  # a look at oneself is none
+
+
+async def test_who_deletes_reads_how_long_backups_have_it(client: Client, site: Site) -> None:
+    assert "Automatic backups" not in await text(client, "/guardian/people/mia/kept")
+    chosen = BackupSettings(folder="/mnt/backups", every_hours=36, keep=3)
+    site.settings = site.settings.model_copy(update={"backup": chosen})
+    assert "for 5 days at most" in await text(client, "/guardian/people/mia/kept")

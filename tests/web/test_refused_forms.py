@@ -218,6 +218,8 @@ NOT_FILLED_IN = {
     "/guardian/devices/{device}/away": "tests/web/test_device_away.py",
     "/guardian/names/servers": "tests/web/test_dns_servers.py",
     "/guardian/calendar/import": "a file, which no page fills in again",
+    "/guardian/move-in": "a file, which no page fills in again",
+    "/guardian/move-in/{code}/ages": "only choices that the page gives",
     **dict.fromkeys(
         (
             "/guardian/people/{person}/rules/{rule}/note",
@@ -266,6 +268,7 @@ BUTTONS = {
     *("/guardian/people/{person}/export", "/guardian/lists/update", "/guardian/lists/accept"),
     *("/guardian/lists/refuse", "/guardian/lists/rollback", "/guardian/lists/trial"),
     "/guardian/lists/own/{list}/remove",
+    *("/guardian/move-in/{code}/store", "/guardian/move-in/{code}/drop"),
     *("/guardian/facts/update", "/guardian/facts/accept"),
     *("/guardian/facts/keep", "/guardian/facts/rollback"),
     *("/guardian/pause-everyone", "/guardian/unpause-everyone"),

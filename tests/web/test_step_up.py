@@ -360,6 +360,7 @@ async def test_the_document_says_which_operations_they_are(client: Client) -> No
     }
     here.add(("DELETE", "/profiles/{profile}"))  # tried in test_api_profiles.py
     here |= {("POST", "/facts/accept"), ("POST", "/facts/rollback")}  # in test_facts.py
+    here.add(("POST", "/move-in"))  # in test_move_in.py
     assert marked == here
     export = told["paths"]["/api/v1/household.yaml"]["get"]["security"]
     assert {"token": ["export", "step_up"]} in export
@@ -385,6 +386,7 @@ TOLD = {
     "names.try_servers": "trying whether DNS servers answer",
     "own_lists.add": "adding, changing and removing a [list of your own]",
     "own_lists.change": "adding, changing and removing a [list of your own]",
+    "move_in.bring": "bringing over what a [file of another filter]",
     "own_lists.remove": "adding, changing and removing a [list of your own]",
     "profiles.ask_full_log": "a full log",
     "profiles.remove": "removing a person",

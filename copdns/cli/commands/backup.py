@@ -2,33 +2,59 @@
 
 from __future__ import annotations
 
-import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import click
 
-from copdns import __version__
 from copdns.accounts.account import ViewedPart
 from copdns.as_json.plain import utc
 from copdns.cli.base import json_option
+from copdns.cli.changes import differences
 from copdns.cli.home import Home, pass_home
 from copdns.cli.output import local_text, print_json, printable
 from copdns.cli.people_records import record_view
 from copdns.list_files import own_lists
 from copdns.lists.own_lists import OwnList
 from copdns.model.errors import BackupError
-from copdns.store.archive import Backup, pack, unpack
-from copdns.store.backup import RestoreResult, copy_databases, restore_household, restore_log
+from copdns.store.archive import Backup, unpack
+from copdns.store.backup import RestoreResult, read_policy, restore_household, restore_log
 from copdns.store.folder_lock import hold_server_lock
 from copdns.store.household_db import condition
 from copdns.store.log_db import querylog
 from copdns.store.log_db.querylog import QueryLog
+from copdns.store.make_backup import make_backup, temporary_folder
+from copdns.store.sealed_backup import is_sealed, unseal
 
 _FILE = click.Path(path_type=Path, dir_okay=False)
 
 
-@click.command()
+class _FileOrCommand(click.Group):
+    """`backup FILE` saves, as if `save` stood before it; a file named like a command needs a path,
+    such as ./diff."""
+
+    def parse_args(self, context: click.Context, args: list[str]) -> list[str]:
+        """Put `save` before what is no command of the group, and no question for help."""
+        asks = {"-h", "--help"} & set(args[:1])
+        if args and not asks and args[0] not in self.commands:
+            args = [save.name or "", *args]
+        return super().parse_args(context, args)
+
+
+@click.group(cls=_FileOrCommand, subcommand_metavar="FILE | COMMAND [ARGS]...")
+def backup() -> None:
+    """Back up the household to FILE, or compare one with it."""
+
+
+_IDENTITY = click.option(
+    "--identity",
+    metavar="KEYS",
+    type=_FILE,
+    help="The file with the private key of an encrypted backup, as age-keygen writes it.",
+)
+
+
+@backup.command()
 @click.argument("file", metavar="FILE", type=_FILE)
 @click.option(
     "--with-log", is_flag=True, help="Include recorded queries, counts and minutes of use."
@@ -36,8 +62,8 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
 @click.option("--force", is_flag=True, help="Overwrite FILE if it exists.")
 @json_option
 @pass_home
-def backup(home: Home, file: Path, with_log: bool, force: bool, as_json: bool) -> None:
-    """Back up the household to FILE.
+def save(home: Home, file: Path, with_log: bool, force: bool, as_json: bool) -> None:
+    """Back up the household to FILE; `save` may be left out.
 
     A backup contains people, devices, rules, times, accounts, requests and lists of your own, and
     recorded queries only with --with-log. It does not contain login sessions, the key of the
@@ -46,7 +72,7 @@ def backup(home: Home, file: Path, with_log: bool, force: bool, as_json: bool) -
     backups.
 
     \b
-    Example:  copdns backup copdns-2026-11-24.backup
+    Example:  copdns backup save copdns-2026-11-24.backup
     """
     if file.exists() and not force:
         raise BackupError(
@@ -58,10 +84,8 @@ def backup(home: Home, file: Path, with_log: bool, force: bool, as_json: bool) -
         )
     if with_log:
         record_view(home, "", ViewedPart.EXPORT)
-    with _temporary_folder(file) as folder:
-        copies = copy_databases(home.folder, Path(folder), with_log=with_log)
-        copies |= _copy_own_lists(home, Path(folder))
-        packed = pack(file, copies, home.now, __version__)
+    texts = {own_lists.PART: home.lists.own.dump()} if home.lists.own.all() else {}
+    packed = make_backup(home.folder, file, texts, home.now, with_log=with_log)
     if as_json:
         print_json(_backup_json(file, packed))
         return
@@ -69,25 +93,59 @@ def backup(home: Home, file: Path, with_log: bool, force: bool, as_json: bool) -
     click.echo(printable(f"{file}: household saved{log} ({file.stat().st_size:,} bytes)"))
 
 
+@backup.command()
+@click.argument("file", metavar="FILE", type=_FILE)
+@_IDENTITY
+@json_option
+@pass_home
+def diff(home: Home, file: Path, identity: Path | None, as_json: bool) -> None:
+    """Show what restoring FILE would change; nothing is changed.
+
+    Compared are people, devices, rules, times and lists of your own. Whatever else a backup has
+    comes back on a machine without accounts and requests only. What may not come back, such as a
+    full log, is told by `restore`.
+
+    \b
+    Example:  copdns backup diff copdns-2026-11-24.backup
+    """
+    with temporary_folder(home.folder / "backup") as unpacked:
+        folder = Path(unpacked)
+        found = _unpack(file, folder, identity)
+        before = home.household
+        after = read_policy(folder / condition.FILE, before)
+        lines = [*differences(before, after), *_list_differences(home, found, folder)]
+    if as_json:
+        print_json(_backup_json(file, found) | {"changes": lines})
+        return
+    zone = before.timezone
+    click.echo(
+        printable(f"restoring the household of {local_text(found.made, zone)} would change:")
+    )
+    for each in lines or ["nothing"]:
+        click.echo(printable(f"  {each}"))
+
+
 @click.command()
 @click.argument("file", metavar="FILE", type=_FILE)
+@_IDENTITY
 @click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 @json_option
 @pass_home
-def restore(home: Home, file: Path, yes: bool, as_json: bool) -> None:
+def restore(home: Home, file: Path, identity: Path | None, yes: bool, as_json: bool) -> None:
     """Replace the household with a backup.
 
-    Stop copdns first. People, devices, rules, times and lists of your own come from FILE. Accounts,
-    requests and the audit log stay as they are here; on a machine that has none of them they come
-    from FILE too, and so does a log. Full logs and lower age groups are announced first, as always.
-    The old database is kept for a week.
+    Stop copdns first. `copdns backup diff FILE` shows before what would change. People, devices,
+    rules, times and lists of your own come from FILE. Accounts, requests and the audit log stay as
+    they are here; on a machine that has none of them they come from FILE too, and so does a log.
+    Full logs and lower age groups are announced first, as always. The old database is kept for a
+    week.
 
     \b
     Example:  copdns restore copdns-2026-11-24.backup
     """
-    with hold_server_lock(home.folder), _temporary_folder(home.folder / condition.FILE) as unpacked:
+    with hold_server_lock(home.folder), temporary_folder(home.folder / condition.FILE) as unpacked:
         folder = Path(unpacked)
-        found = unpack(file, folder)
+        found = _unpack(file, folder, identity)
         lists = _own_lists_of(found, folder)
         if not yes:
             # In UTC: the household here may be unreadable, and with it its time zone.
@@ -110,14 +168,34 @@ def restore(home: Home, file: Path, yes: bool, as_json: bool) -> None:
     _print_result(found, restored, messages, home)
 
 
-def _copy_own_lists(home: Home, folder: Path) -> dict[str, Path]:
-    """Write the lists that were pasted here into a file; return it by name, or nothing."""
-    if not home.lists.own.all():
-        return {}
-    path = folder / own_lists.PART
-    path.touch(mode=0o600)
-    path.write_text(home.lists.own.dump(), encoding="utf-8")
-    return {own_lists.PART: path}
+def _unpack(file: Path, folder: Path, identity: Path | None) -> Backup:
+    """Unpack a backup into an empty folder, decrypted where it has to be; raise BackupError."""
+    if not is_sealed(file):
+        return unpack(file, folder)
+    if identity is None:
+        raise BackupError(f"{file}: this backup is encrypted; name your private key: --identity")
+    plain = folder / "decrypted"
+    unseal(file, plain, identity)
+    found = unpack(plain, folder)
+    plain.unlink()
+    return found
+
+
+def _list_differences(home: Home, found: Backup, folder: Path) -> Iterator[str]:
+    """Yield what restoring would change of the lists that were pasted."""
+    saved = {own.slug: (own.title, text) for own, text in _own_lists_of(found, folder)}
+    here = {
+        each.slug: (each.title, home.lists.own.text(each.slug)) for each in home.lists.own.all()
+    }
+    if not saved:
+        return  # those that are here stay
+    for slug in sorted(here.keys() | saved.keys()):
+        if slug not in saved:
+            yield f"own list {slug}: removed"
+        elif slug not in here:
+            yield f"own list {slug}: added"
+        elif here[slug] != saved[slug]:
+            yield f"own list {slug}: changed"
 
 
 def _own_lists_of(found: Backup, folder: Path) -> list[tuple[OwnList, str]]:
@@ -158,14 +236,6 @@ def _print_result(found: Backup, restored: RestoreResult, messages: list[str], h
     if restored.old_database is not None:
         click.echo(printable(f"previous database: {restored.old_database}, kept for a week"))
     click.echo("start copdns again")
-
-
-def _temporary_folder(file: Path) -> tempfile.TemporaryDirectory[str]:
-    """Return a private folder in the file system of a file, deleted when it is left."""
-    try:
-        return tempfile.TemporaryDirectory(prefix=".copdns-", dir=file.absolute().parent)
-    except OSError as error:
-        raise BackupError(f"{file.parent}: {error.strerror}; choose another folder") from error
 
 
 def _backup_json(file: Path, found: Backup) -> dict[str, object]:

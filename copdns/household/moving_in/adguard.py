@@ -16,7 +16,6 @@ from copdns.household.moving_in.found import (
     NOT_THE_FAMILY,
     TURNED_OFF,
     WRONG_SHAPE,
-    BlockWish,
     DeviceWish,
     EntryCollector,
     FoundSettings,
@@ -26,9 +25,9 @@ from copdns.household.moving_in.found import (
     PersonWish,
     Product,
     RewriteWish,
-    SearchWish,
+    SettingKind,
+    SettingWish,
     Switch,
-    SwitchWish,
     UpstreamsWish,
     Wish,
 )
@@ -160,8 +159,8 @@ class _Reader:
         self, path: tuple[str | int, ...], section: Mapping[str, Any], scope: str
     ) -> None:
         switches = (
-            ("safebrowsing_enabled", SwitchWish(Switch.SECURITY, (scope,))),
-            ("parental_enabled", BlockWish("adult", scopes=(scope,))),
+            ("safebrowsing_enabled", SettingWish(SettingKind.SWITCH, Switch.SECURITY, (scope,))),
+            ("parental_enabled", SettingWish(SettingKind.CATEGORY, "adult", (scope,))),
         )
         for key, wish in switches:
             if section.get(key) is True:
@@ -178,7 +177,9 @@ class _Reader:
 
     def _engine(self, path: Sequence[str | int], key: str, scope: str) -> None:
         engine = engine_of(key)
-        wish: Wish = SearchWish(engine, (scope,)) if engine else NoWish(NO_COUNTERPART)
+        wish: Wish = NoWish(NO_COUNTERPART)
+        if engine:
+            wish = SettingWish(SettingKind.SEARCH, engine, (scope,))
         self._note(path, f"safe search: {key}", wish)
 
     def _blocked_services(
@@ -191,7 +192,8 @@ class _Reader:
             path, value = (*path, "ids"), value.get("ids")
         for at, each in self._items(path, value):
             if isinstance(each, str):
-                self._note(at, each, BlockWish(service_of(each), True, (scope,), times))
+                wish = SettingWish(SettingKind.SERVICE, service_of(each), (scope,), times)
+                self._note(at, each, wish)
             else:
                 self._note(at, each, NoWish(WRONG_SHAPE))
 

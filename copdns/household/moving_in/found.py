@@ -88,26 +88,13 @@ class ListWish:
     scopes: tuple[str, ...] = (EVERYONE,)
 
 
-@dataclass(frozen=True, slots=True)
-class BlockWish:
-    """Something that is blocked for some: a category, or a service.
+class SettingKind(StrEnum):
+    """What is set for a person."""
 
-    id: what it is called here; "" where there is no such thing.  times: when it is open all the
-    same, as `time.schedule` reads slots; None: never.
-    """
-
-    id: str
-    is_service: bool = False
-    scopes: tuple[str, ...] = (EVERYONE,)
-    times: tuple[str, ...] | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class SearchWish:
-    """A search engine that is made safe.  engine: as it is called here."""
-
-    engine: str
-    scopes: tuple[str, ...] = (EVERYONE,)
+    CATEGORY = "category"  # blocked
+    SERVICE = "service"  # blocked
+    SEARCH = "search"  # a search engine that is made safe
+    SWITCH = "switch"  # a field that is only on or off
 
 
 class Switch(StrEnum):
@@ -115,15 +102,20 @@ class Switch(StrEnum):
 
     SECURITY = "security"
     BYPASS = "bypass"
-    NO_SAFE_SEARCH = "no_safe_search"
 
 
 @dataclass(frozen=True, slots=True)
-class SwitchWish:
-    """A switch that is on."""
+class SettingWish:
+    """Something that is set for some.
 
-    switch: Switch
+    id: what it is called here; "" where there is no such thing.  times: when what is blocked is
+    open all the same, as `time.schedule` reads slots; None: never.
+    """
+
+    kind: SettingKind
+    id: str
     scopes: tuple[str, ...] = (EVERYONE,)
+    times: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,9 +157,7 @@ Wish = (
     | RuleWish
     | LineWish
     | ListWish
-    | BlockWish
-    | SearchWish
-    | SwitchWish
+    | SettingWish
     | LocalWish
     | RewriteWish
     | UpstreamsWish

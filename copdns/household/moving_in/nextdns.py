@@ -14,7 +14,6 @@ from copdns.household.moving_in.found import (
     NOT_THE_FAMILY,
     TURNED_OFF,
     WRONG_SHAPE,
-    BlockWish,
     EntryCollector,
     FoundSettings,
     LocalWish,
@@ -23,9 +22,9 @@ from copdns.household.moving_in.found import (
     Product,
     RewriteWish,
     RuleWish,
-    SearchWish,
+    SettingKind,
+    SettingWish,
     Switch,
-    SwitchWish,
     Wish,
 )
 from copdns.household.moving_in.other_names import category_of, service_of
@@ -129,15 +128,15 @@ class _Reader:
             elif value is not True:
                 continue
             elif key in _HARM:
-                self.out.add(place, key, SwitchWish(Switch.SECURITY, (PERSON,)))
+                self.out.add(place, key, _setting(SettingKind.SWITCH, Switch.SECURITY))
             else:
                 self.out.leave(place, key, _ALREADY_SO if key == "dnsRebinding" else NO_COUNTERPART)
 
     def _privacy(self, section: Mapping[str, Any]) -> None:
         for at, key, _ in self._rows("privacy.blocklists", section.get("blocklists")):
-            self.out.add(at, key, BlockWish("ads", scopes=(PERSON,)))
+            self.out.add(at, key, _setting(SettingKind.CATEGORY, "ads"))
         for at, key, _ in self._rows("privacy.natives", section.get("natives")):
-            self.out.add(at, key, BlockWish("ads", scopes=(PERSON,)))
+            self.out.add(at, key, _setting(SettingKind.CATEGORY, "ads"))
         for key in ("disguisedTrackers", "allowAffiliate"):
             if section.get(key) is True:
                 why = _ALREADY_SO if key == "disguisedTrackers" else NO_COUNTERPART
@@ -145,19 +144,21 @@ class _Reader:
 
     def _parental(self, section: Mapping[str, Any]) -> None:
         times = self._times(section.get("recreation"))
-        for part, is_service in (("services", True), ("categories", False)):
-            name = service_of if is_service else category_of
+        parts = (
+            ("services", SettingKind.SERVICE, service_of),
+            ("categories", SettingKind.CATEGORY, category_of),
+        )
+        for part, kind, name in parts:
             for at, key, row in self._rows(f"parentalControl.{part}", section.get(part)):
                 open_at = times if row.get("recreation") is True else None
-                wish = BlockWish(name(key), is_service, (PERSON,), open_at)
-                self._put(at, key, row, wish)
+                self._put(at, key, row, _setting(kind, name(key), open_at))
         if section.get("safeSearch") is True:
             for engine in _SAFE_ENGINES:
-                search = SearchWish(engine, (PERSON,))
+                search = _setting(SettingKind.SEARCH, engine)
                 self.out.add("parentalControl.safeSearch", engine, search)
         switches: dict[str, Wish] = {
-            "youtubeRestrictedMode": SearchWish("youtube", (PERSON,)),
-            "blockBypass": SwitchWish(Switch.BYPASS, (PERSON,)),
+            "youtubeRestrictedMode": _setting(SettingKind.SEARCH, "youtube"),
+            "blockBypass": _setting(SettingKind.SWITCH, Switch.BYPASS),
         }
         for key, switch in switches.items():
             if section.get(key) is True:
@@ -195,6 +196,10 @@ class _Reader:
                     self.out.add(place, f"{name} {content}", LocalWish(each, content, PERSON))
             else:
                 self.out.add(place, f"{name} {content}", RewriteWish(name, content))
+
+
+def _setting(kind: SettingKind, what: str, times: tuple[str, ...] | None = None) -> SettingWish:
+    return SettingWish(kind, what, (PERSON,), times)
 
 
 def _minutes(value: object) -> int | None:

@@ -12,16 +12,15 @@ from copdns.household.moving_in.draft import NOBODY, REFUSALS, PlanDraft, Planne
 from copdns.household.moving_in.found import (
     EVERYONE,
     NO_COUNTERPART,
-    BlockWish,
     DeviceWish,
     FileEntry,
     FoundSettings,
     LineWish,
     ListWish,
     PersonWish,
-    SearchWish,
+    SettingKind,
+    SettingWish,
     Switch,
-    SwitchWish,
     show,
 )
 from copdns.household.safeguards import default_mode
@@ -74,7 +73,7 @@ def _wanted_scopes(entries: Iterable[FileEntry]) -> Iterable[str]:
         match entry.wish:
             case DeviceWish():
                 yield entry.wish.person
-            case BlockWish() | SearchWish() | SwitchWish() | ListWish():
+            case SettingWish() | ListWish():
                 yield from entry.wish.scopes
             case _:
                 scopes = getattr(entry.wish, "scopes", (getattr(entry.wish, "scope", EVERYONE),))
@@ -118,7 +117,7 @@ def plan_settings(draft: PlanDraft, found: FoundSettings) -> None:
     timed: dict[tuple[tuple[str, ...], tuple[str, ...]], list[tuple[FileEntry, Topic]]] = {}
     for entry in found.entries:
         wish = entry.wish
-        if not isinstance(wish, BlockWish | SearchWish | SwitchWish):
+        if not isinstance(wish, SettingWish):
             continue
         people = draft.members(wish.scopes)
         problem = _problem(draft, wish)
@@ -126,8 +125,8 @@ def plan_settings(draft: PlanDraft, found: FoundSettings) -> None:
             draft.tell(entry, Result.LEFT, problem)
         elif not people:
             draft.tell(entry, Result.LEFT, NOBODY)
-        elif isinstance(wish, BlockWish) and wish.times is not None:
-            kind = TopicKind.SERVICE if wish.is_service else TopicKind.CATEGORY
+        elif wish.times is not None:
+            kind = TopicKind(wish.kind)
             times = timed.setdefault((tuple(people), wish.times), [])
             times.append((entry, Topic(kind, wish.id)))
         else:
@@ -140,40 +139,44 @@ def plan_settings(draft: PlanDraft, found: FoundSettings) -> None:
         _add_times(draft, found, people_ids, slots, about)
 
 
-def _problem(draft: PlanDraft, wish: BlockWish | SearchWish | SwitchWish) -> Sentence | None:
+def _problem(draft: PlanDraft, wish: SettingWish) -> Sentence | None:
     known = draft.around.known
-    if isinstance(wish, SearchWish):
-        return None if _STRICT in known.engines.get(wish.engine, ()) else NO_COUNTERPART
-    if isinstance(wish, SwitchWish):
-        return None
-    there = known.services if wish.is_service else known.categories
-    return None if wish.id in there else NO_COUNTERPART
+    is_here = {
+        SettingKind.CATEGORY: wish.id in known.categories,
+        SettingKind.SERVICE: wish.id in known.services,
+        SettingKind.SEARCH: _STRICT in known.engines.get(wish.id, ()),
+        SettingKind.SWITCH: True,
+    }
+    return None if is_here[wish.kind] else NO_COUNTERPART
 
 
-def _note(wanted: _Wanted, wish: BlockWish | SearchWish | SwitchWish) -> None:
-    match wish:
-        case SearchWish():
-            wanted.engines[wish.engine] = _STRICT
-        case SwitchWish():
-            wanted.switches.add(wish.switch)
-        case BlockWish():
-            (wanted.services if wish.is_service else wanted.categories).add(wish.id)
+def _note(wanted: _Wanted, wish: SettingWish) -> None:
+    match wish.kind:
+        case SettingKind.SEARCH:
+            wanted.engines[wish.id] = _STRICT
+        case SettingKind.SWITCH:
+            wanted.switches.add(Switch(wish.id))
+        case SettingKind.SERVICE:
+            wanted.services.add(wish.id)
+        case SettingKind.CATEGORY:
+            wanted.categories.add(wish.id)
 
 
-def _describe(
-    draft: PlanDraft, wish: BlockWish | SearchWish | SwitchWish, people: list[str]
-) -> Sentence:
+def _describe(draft: PlanDraft, wish: SettingWish, people: list[str]) -> Sentence:
     whom = draft.names(people)
-    match wish:
-        case SearchWish():
-            return sentence("safe search of %(what)s for %(whom)s", what=wish.engine, whom=whom)
-        case SwitchWish(switch=Switch.SECURITY):
+    match wish.kind:
+        case SettingKind.SEARCH:
+            return sentence("safe search of %(what)s for %(whom)s", what=wish.id, whom=whom)
+        case SettingKind.SWITCH if wish.id == Switch.SECURITY:
             return sentence("malware and phishing are blocked for %(whom)s", whom=whom)
-        case SwitchWish():
+        case SettingKind.SWITCH:
             return sentence("ways to get around the filter are blocked for %(whom)s", whom=whom)
-    if wish.is_service:
-        return sentence("the service %(what)s is blocked for %(whom)s", what=wish.id, whom=whom)
-    return sentence("the category %(what)s is blocked for %(whom)s", what=wish.id, whom=whom)
+        case SettingKind.SERVICE:
+            return sentence("the service %(what)s is blocked for %(whom)s", what=wish.id, whom=whom)
+        case SettingKind.CATEGORY:
+            return sentence(
+                "the category %(what)s is blocked for %(whom)s", what=wish.id, whom=whom
+            )
 
 
 def block_category(draft: PlanDraft, people: Iterable[str], category: str) -> None:

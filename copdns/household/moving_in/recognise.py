@@ -11,6 +11,7 @@ import tarfile
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from io import BytesIO
 from typing import Final
 
@@ -154,11 +155,12 @@ def _zip_members(octets: bytes) -> Iterator[Member]:
             if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
                 raise NotImplementedError  # others take as much memory as the file says
 
-            def read(most: int, info: zipfile.ZipInfo = info) -> bytes:
-                with archive.open(info) as file:
-                    return file.read(most)
+            yield info.filename, partial(_read_zipped, archive, info)
 
-            yield info.filename, read
+
+def _read_zipped(archive: zipfile.ZipFile, info: zipfile.ZipInfo, most: int) -> bytes:
+    with archive.open(info) as file:
+        return file.read(most)
 
 
 def _tar_members(octets: bytes) -> Iterator[Member]:
@@ -171,11 +173,10 @@ def _tar_members(octets: bytes) -> Iterator[Member]:
         raise EOFError
     with tarfile.open(fileobj=BytesIO(plain), mode="r:") as archive:
         for info in archive:
-            if not info.isfile():
-                continue
+            if info.isfile():
+                yield info.name, partial(_read_packed, archive, info)
 
-            def read(most: int, info: tarfile.TarInfo = info) -> bytes:
-                file = archive.extractfile(info)
-                return file.read(most) if file else b""
 
-            yield info.name, read
+def _read_packed(archive: tarfile.TarFile, info: tarfile.TarInfo, most: int) -> bytes:
+    file = archive.extractfile(info)
+    return file.read(most) if file else b""

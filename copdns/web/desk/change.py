@@ -31,11 +31,14 @@ async def change_household(
     weighed: bool = False,
     person: str | None = None,
     plan: Proposal | None = None,
+    lists: tuple[OwnChange, ...] = (),
+    removable: bool = False,
 ) -> Household:
     """Store a change; return the household.
 
     what: for the history.  weighed: a dispute between guardians is settled (`Balance`).  person:
-    the id of whom it is about, "" for none; None: who stands in the path.  plan: as of DeskAction.
+    the id of whom it is about, "" for none; None: who stands in the path.  plan, lists, removable:
+    as of DeskAction.
     """
     context, befores = context_of(request), list[Household]()
     links = await context.pairings.links(actor.household)
@@ -67,6 +70,8 @@ async def change_household(
         weighed=weighed,
         links=tuple(each for each in links if each.device in gone),
         plan=plan,
+        lists=lists,
+        removable=removable,
     )
     _tell(request, action)
     return after

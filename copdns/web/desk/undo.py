@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Callable
 from functools import partial
 
 from aiohttp import web
@@ -17,11 +19,17 @@ from copdns.model.undone import UNDONE
 from copdns.web.context import context_of
 from copdns.web.desk.change import change_household, say_list_changed
 from copdns.web.desk.page import page_to_show, stored_household
-from copdns.web.desk.undo_lists import removed_sentence, undo_own
+from copdns.web.desk.undo_lists import (
+    put_back_lists,
+    removed_sentence,
+    require_unused_after,
+    undo_own,
+)
 from copdns.web.received import fields_of
 from copdns.web.recent_actions import PERMISSION, RECENT, DeskAction
 from copdns.web.session import require
 from copdns.web.step_up import require_step_up
+from copdns.web.sure import require_sure
 
 
 async def undo(request: web.Request) -> web.Response:
@@ -41,12 +49,27 @@ async def undo(request: web.Request) -> web.Response:
         raise web.HTTPForbidden(reason="You may not do this")
     if found.step_up or _protects(found):
         await require_step_up(request, actor)
+    if found.added_people:
+        await _require_sure(request, actor, found)
     request[PERMISSION] = found.permission  # undoing this takes the same
     if found.own is not None:
         await _undo_own(request, actor, household, found, found.own)
     else:
         await _undo_of_household(request, actor, found)
     raise web.HTTPSeeOther(page_to_show(str((await fields_of(request)).get("back", ""))))
+
+
+async def _require_sure(request: web.Request, actor: Actor, found: DeskAction) -> None:
+    """Ask before people are removed with all that was recorded about them meanwhile."""
+    if not all(may(actor, Permission.ERASE, each) for each in found.added_people):
+        raise web.HTTPForbidden(reason="You may not do this")
+    names = ", ".join(each.name for each in found.added_people)
+    question = sentence(
+        "this takes away again all that came over, also %(names)s, with everything recorded about "
+        "them since then",
+        names=names,
+    )
+    await require_sure(request, question)
 
 
 async def _undo_own(
@@ -68,15 +91,22 @@ async def _undo_own(
 async def _undo_of_household(request: web.Request, actor: Actor, found: DeskAction) -> None:
     """Undo a change to the household."""
     context, recent = context_of(request), request.app[RECENT]
+    back = tuple(OwnChange(each.after, each.before) for each in found.lists)
+    came, gone = ([e for e in back if (e.after is None) is is_gone] for is_gone in (False, True))
+    await put_back_lists(context, actor, came)
     await change_household(
         request,
         actor,
-        partial(_undo, found),
+        partial(_undo, found, unused=partial(require_unused_after, context, gone)),
         f"{UNDONE}{found.what}",
         weighed=found.weighed,
         person=found.profile,
+        lists=back,
     )
     recent.forget(found.id)
+    await put_back_lists(context, actor, gone)
+    for each in found.added_people:
+        await asyncio.to_thread(context.log.erase, actor.household, each.id, context.now())
     await context.pairings.put_back(found.links, int(context.now()))
     await _put_back_plan(request, actor, found)
 
@@ -112,7 +142,9 @@ def _protects(action: DeskAction) -> bool:
     return bool(newly_protected(action.after, action.before))
 
 
-def _undo(action: DeskAction, now: Household) -> Household:
+def _undo(action: DeskAction, now: Household, *, unused: Callable[[Household], None]) -> Household:
     assert action.before is not None
     assert action.after is not None
-    return undo_change(action.before, action.after, now)
+    undone = undo_change(action.before, action.after, now)
+    unused(undone)
+    return undone

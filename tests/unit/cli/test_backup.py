@@ -435,3 +435,55 @@ def test_a_backup_without_pasted_lists_leaves_those_that_are_here(home: Home, fi
     said = home.ok("restore", str(file), "--yes")
     assert "the lists of your own on this machine stay" in said
     assert [each["list"] for each in home.json("lists", "own")] == ["pasted"]
+
+
+# --- what it would change, and encrypted ones ---
+
+
+def test_what_restoring_would_change_is_shown_and_changes_nothing(home: Home, file: Path) -> None:
+    home.ok("backup", str(file))
+    assert "nothing" in home.ok("backup", "diff", str(file))
+    home.ok("rule", "add", "block", "bets.example", "--profile", "tom")
+    home.ok("pause", "mia", "--for", "1h")
+    before = home.json("household", "show")
+    printed = home.ok("backup", "diff", str(file))
+    assert "bets.example" in printed
+    assert "pause" not in printed, "it ends by itself, and stays"
+    (change,) = home.json("backup", "diff", str(file))["changes"]
+    assert "bets.example" in change
+    assert home.json("household", "show") == before
+    home.ok("restore", str(file), "--yes")
+    assert home.json("backup", "diff", str(file))["changes"] == []
+
+
+def test_a_file_that_is_called_like_a_command_is_named_by_its_path(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(home.folder)
+    home.ok("backup", "./diff")
+    home.ok("backup", "save", "saved.backup")
+    assert (home.folder / "diff").exists()
+    assert "COMMAND" in home.ok("backup", "--help")
+
+
+def test_a_damaged_backup_has_no_differences(home: Home, file: Path) -> None:
+    file.write_bytes(b"nonsense")
+    assert home.call("backup", "diff", str(file)).exit_code == 1
+
+
+def test_an_encrypted_backup_comes_back_with_its_key_only(home: Home, file: Path) -> None:
+    age = pytest.importorskip("pyrage")
+    home.ok("backup", str(file))
+    key = age.x25519.Identity.generate()
+    sealed, keys = home.folder / "saved.backup.age", home.folder / "key.txt"
+    age.encrypt_file(str(file), str(sealed), [key.to_public()])
+    keys.write_text(f"# public key: {key.to_public()}\n{key}\n")
+    home.ok("rule", "add", "block", "bets.example", "--profile", "tom")
+    refused = home.call("restore", str(sealed), "--yes")
+    assert refused.exit_code == 1
+    assert "--identity" in refused.stderr
+    assert "bets.example" in home.ok("backup", "diff", str(sealed), "--identity", str(keys))
+    home.ok("restore", str(sealed), "--yes", "--identity", str(keys))
+    assert "bets.example" not in home.ok("rule", "list")
+    keys.write_text("nothing of the kind\n")
+    assert home.call("restore", str(sealed), "--yes", "--identity", str(keys)).exit_code == 1

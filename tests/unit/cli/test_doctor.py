@@ -32,6 +32,7 @@ from copdns.model.addresses import UpstreamAddress
 from copdns.model.errors import UpstreamError, UpstreamTimeoutError
 from copdns.network.setup_steps import SetupProgress, SetupState
 from copdns.privacy.retention import CountKey
+from copdns.store.backup_schedule import backup_name
 from copdns.store.household_db.setup import Setups
 from copdns.store.household_db.thread import StoreThread
 from copdns.store.log_db.querylog import QueryLog
@@ -529,3 +530,20 @@ def test_a_version_that_waits_for_somebody_is_told() -> None:
     assert (told.about, told.status) == ("lists", "warn")
     assert told.what == "toys: a new version is held (growth)"
     assert told.todo == "see copdns lists diff toys; then accept or refuse it"
+
+
+def test_backups_that_are_not_made_any_more_are_a_failure(home: Home) -> None:
+    server, folder = f"127.0.0.1:{free_port()}", home.folder / "backups"
+    set_up(home, server)
+    assert [status for status, _ in found(home, "backups")] == ["ok"]
+    set_up(home, server, backup={"folder": str(folder)})
+    assert home.call("doctor").exit_code == 1
+    assert any("make the folder" in each for each in str(home.json("doctor")).split("'"))
+    folder.mkdir()
+    assert ("warn", f"{folder}: none is there yet") in found(home, "backups")
+    now = int(time.time())
+    late = folder / backup_name(now - 3 * 86_400, is_sealed=False)
+    late.touch()
+    assert ("fail", "the newest is 72 hours old") in found(home, "backups")
+    (folder / backup_name(now - 60, is_sealed=True)).touch()
+    assert ("ok", f"2 backups in {folder}; the newest is encrypted") in found(home, "backups")

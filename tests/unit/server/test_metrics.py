@@ -47,7 +47,10 @@ def full() -> Counters:
         name: lambda: 7.0
         for name in METRICS
         if name.startswith(
-            ("copdns_cache_entries", "copdns_cache_octets", "copdns_facts", "copdns_log")
+            (
+                *("copdns_backup", "copdns_cache_entries", "copdns_cache_octets"),
+                *("copdns_facts", "copdns_log"),
+            )
         )
         or name in ("copdns_policy_revision", "copdns_list_entries", "copdns_events_dropped")
     }

@@ -368,6 +368,29 @@ def test_dns_over_quic_is_refused_without_its_library(
         loaded(text)
 
 
+KEY = f"age1{'q' * 58}"
+
+
+@pytest.mark.parametrize("is_there", [True, False])
+def test_encrypted_backups_are_refused_without_their_library(
+    monkeypatch: pytest.MonkeyPatch, is_there: bool
+) -> None:
+    monkeypatch.setattr(config, "find_spec", lambda _: config if is_there else None)
+    text = f"backup: {{folder: backups, recipients: [{KEY}]}}"
+    if is_there:
+        chosen = loaded(text).backup
+        assert (chosen.recipients, chosen.days) == ((KEY,), 7)
+        assert chosen.folder.endswith("/backups"), "from the folder of the file"
+        return
+    with pytest.raises(ConfigError, match=r"recipients: needs the library pyrage.*copdns\[backup"):
+        loaded(text)
+
+
+def test_a_key_that_is_none_of_age_is_refused() -> None:
+    with pytest.raises(ConfigError, match="recipients"):
+        loaded("backup: {recipients: [age1qqq]}")
+
+
 def test_the_reference_file_shows_every_setting_at_its_default() -> None:
     file = ROOT / "config/reference.yaml"
     text = file.read_text()

@@ -82,6 +82,14 @@ HIDDEN = frozenset({"events.webhooks", "events.command", "events.notices"})
 
 
 EFFECTS: Mapping[str, Phrase] = {
+    "backup.folder": Phrase(
+        "setting", "Backups lie there: what is recorded here is on that disk too."
+    ),
+    "backup.every_hours": Phrase("setting", "After a damage, what is newer than this is gone."),
+    "backup.keep": Phrase(
+        "setting", "What someone deletes stays in backups until so many newer ones were made."
+    ),
+    "backup.recipients": Phrase("setting", "Only owners of these keys can read the backups."),
     "dns.listen": Phrase("setting", "A device that cannot reach these addresses is not filtered."),
     "dns.port": Phrase("setting", "None, as long as devices send their lookups to this port."),
     "dns.allow": Phrase("setting", "A device outside these networks gets no answers at all."),

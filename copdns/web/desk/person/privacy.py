@@ -56,6 +56,7 @@ async def privacy(request: web.Request) -> web.Response:
         else (),
         may_export=may(found.actor, Permission.EXPORT, profile),
         may_erase=may(found.actor, Permission.ERASE, profile),
+        backup_days=context.settings().backup.days,
     )
 
 

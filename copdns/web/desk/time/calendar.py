@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import date
 from functools import partial
 
-from aiohttp import BodyPartReader, web
+from aiohttp import web
 
 from copdns.accounts.roles import Permission
 from copdns.household.edits import set_household
@@ -14,12 +14,14 @@ from copdns.household.time_dump import stretches
 from copdns.household.time_edits import set_days
 from copdns.model.errors import CalendarError, HouseholdError
 from copdns.model.household import Household
+from copdns.model.sentences import sentence
 from copdns.model.times import WEEKDAYS, DayType
 from copdns.time.days import DateRange, add_holidays, local_time, zone_of
 from copdns.web.calendars import MAX_OCTETS, read_calendar
 from copdns.web.desk.house_request import HouseRequest, form_of, require_house
 from copdns.web.desk.time.forms import parse_dates, parse_weekend
 from copdns.web.desk.time.page import template_values
+from copdns.web.desk.upload import read_upload
 
 PAGE = "/guardian/calendar"
 
@@ -69,33 +71,10 @@ async def upload(request: web.Request) -> web.Response:
 
 
 async def _file(request: web.Request) -> bytes:
-    """Return the octets of the file that was sent; raise HouseholdError for none or a large one.
-
-    It is read part by part, since files may be larger than other forms.
-    """
-    if not request.content_type.startswith("multipart/"):
-        raise HouseholdError("choose a calendar file first", name="file")
-    try:
-        parts = await request.multipart()
-        while (part := await parts.next()) is not None:
-            if isinstance(part, BodyPartReader) and part.name == "file":
-                return await _octets(part)
-    except ValueError:  # aiohttp raises it for an incomplete form
-        raise web.HTTPBadRequest from None
-    raise HouseholdError("choose a calendar file first", name="file")
-
-
-async def _octets(part: BodyPartReader) -> bytes:
-    octets = bytearray()
-    while chunk := await part.read_chunk():
-        octets += chunk
-        if len(octets) > MAX_OCTETS:
-            raise HouseholdError(
-                "the file is too large for a calendar; choose another", name="file"
-            )
-    if not octets:
-        raise HouseholdError("choose a calendar file first", name="file")
-    return bytes(octets)
+    """Return the octets of the file that was sent; raise HouseholdError for none or a large one."""
+    none = sentence("choose a calendar file first")
+    too_large = sentence("the file is too large for a calendar; choose another")
+    return (await read_upload(request, MAX_OCTETS, none, too_large)).octets
 
 
 def _today(home: HouseRequest) -> date:

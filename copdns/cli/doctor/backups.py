@@ -1,0 +1,42 @@
+"""What `copdns doctor` says of backups that are made by the schedule."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from copdns.cli.doctor.finding import Finding, fail, ok, warn
+from copdns.cli.home import Home
+from copdns.cli.output import count_text
+from copdns.store.backup_schedule import HOUR, SEALED
+from copdns.store.make_backup import list_scheduled
+from copdns.store.sealed_backup import can_seal
+
+_LATE = 2  # rounds without a backup
+
+
+def check_backups(home: Home) -> Iterator[Finding]:
+    """Check that backups are made, and lie where they outlive this disk."""
+    chosen = home.settings.backup
+    if not chosen.folder:
+        yield ok("backups", "none are made by themselves; backup.folder has them made every day")
+        return
+    folder = Path(chosen.folder)
+    there = list_scheduled(folder)  # its error is the finding
+    if chosen.recipients and not can_seal():
+        yield fail("backups", "they cannot be encrypted", "install copdns[backup]")
+    if home.folder.exists() and os.stat(folder).st_dev == os.stat(home.folder).st_dev:
+        todo = "set backup.folder to a folder on another disk, or copy them elsewhere"
+        yield warn("backups", "they lie on the disk of the databases, and would go with it", todo)
+    newest = max((each.made for each in there), default=0)
+    hours = int(home.now - newest) // HOUR
+    if not there:
+        yield warn("backups", f"{folder}: none is there yet", "see the log of copdns")
+    elif hours >= chosen.every_hours * _LATE:
+        what = f"the newest is {count_text(hours, 'hour')} old"
+        yield fail("backups", what, "see the log of copdns; is the folder writable and not full?")
+    else:
+        plain = [each for each in there if not each.name.endswith(SEALED)]
+        how = "none of them is encrypted" if len(plain) == len(there) else "the newest is encrypted"
+        yield ok("backups", f"{count_text(len(there), 'backup')} in {folder}; {how}")

@@ -1,0 +1,99 @@
+"""Make a backup of a data folder: by hand under any name, or by the schedule into its folder."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from copdns import __version__
+from copdns.model.errors import BackupError
+from copdns.store.archive import Backup, pack
+from copdns.store.backup import copy_databases
+from copdns.store.backup_schedule import (
+    BackupPlan,
+    ScheduledBackup,
+    backup_name,
+    read_names,
+    too_many,
+)
+from copdns.store.sealed_backup import seal
+
+_NEW = ".copdns-"  # begins the name of what is not whole yet
+
+
+def temporary_folder(file: Path) -> tempfile.TemporaryDirectory[str]:
+    """Return a private folder in the file system of a file, deleted when it is left; raise
+    BackupError."""
+    try:
+        return tempfile.TemporaryDirectory(prefix=_NEW, dir=file.absolute().parent)
+    except OSError as error:
+        raise BackupError(f"{file.parent}: {error.strerror}; choose another folder") from error
+
+
+def make_backup(
+    data: Path, file: Path, texts: Mapping[str, str], now: int, *, with_log: bool = False
+) -> Backup:
+    """Write a backup of a data folder to a file; raise BackupError and StoreError.
+
+    texts: other parts by their names, such as the household's own lists.
+    """
+    with temporary_folder(file) as name:
+        folder = Path(name)
+        parts = copy_databases(data, folder, with_log=with_log)
+        for part, text in texts.items():
+            parts[part] = folder / part
+            parts[part].touch(mode=0o600)
+            parts[part].write_text(text, encoding="utf-8")
+        return pack(file, parts, now, __version__)
+
+
+def list_scheduled(folder: Path) -> list[ScheduledBackup]:
+    """Return the backups of a folder, the oldest first; raise BackupError for no folder."""
+    try:
+        return read_names(each.name for each in folder.iterdir())
+    except OSError as error:
+        raise BackupError(
+            f"{folder}: {error.strerror}; make the folder, or correct backup.folder"
+        ) from error
+
+
+def make_scheduled(
+    data: Path,
+    folder: Path,
+    texts: Mapping[str, str],
+    plan: BackupPlan,
+    recipients: Sequence[str],
+    now: int,
+) -> Path:
+    """Write a backup into the folder of the schedule, delete older ones, and return its file.
+
+    recipients: public keys; () leaves it unencrypted.  Raises BackupError and StoreError; the older
+    ones stay then.
+    """
+    list_scheduled(folder)
+    file = folder / backup_name(now, is_sealed=bool(recipients))
+    if not recipients:
+        make_backup(data, file, texts, now)
+    else:
+        _make_sealed(data, file, texts, recipients, now)
+    for each in too_many(list_scheduled(folder), plan, now):
+        with suppress(OSError):  # the next backup tries again; a disk that went says so itself
+            (folder / each.name).unlink()
+    return file
+
+
+def _make_sealed(
+    data: Path, file: Path, texts: Mapping[str, str], recipients: Sequence[str], now: int
+) -> None:
+    """What is not encrypted lies beside the databases only: the other disk may be anybody's."""
+    with temporary_folder(data / "backup") as name, temporary_folder(file) as beside:
+        plain, sealed = Path(name) / "plain", Path(beside) / file.name
+        make_backup(data, plain, texts, now)
+        seal(plain, sealed, recipients)
+        try:
+            os.replace(sealed, file)
+        except OSError as error:
+            raise BackupError(f"{file}: {error.strerror}; name another folder") from error

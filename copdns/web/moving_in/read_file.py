@@ -1,0 +1,136 @@
+"""Read a file of another filter in a process: `python -m copdns.web.moving_in.read_file`.
+
+A hostile file may take seconds and much memory, and the process that answers queries must neither
+wait nor keep that.  The other process gets the file's name as one line of JSON on stdin, followed
+by the file, and writes what it found as JSON to stdout.  Its time and memory are bounded.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import resource
+import sys
+from asyncio.subprocess import DEVNULL, PIPE
+from collections.abc import Mapping
+from dataclasses import fields
+from functools import cache
+from typing import Any, Final, get_args
+
+from pydantic import TypeAdapter
+
+from copdns.household.moving_in.found import FileEntry, FoundSettings, NoWish, Product, Wish
+from copdns.model.errors import MoveInError
+from copdns.model.sentence_json import dump_sentence, load_sentence
+
+MAX_SECONDS: Final = 30.0
+MAX_OCTETS: Final = 8 << 20  # of a file that is sent
+MAX_ENTRIES: Final = 20_000  # of a file: more take too much memory beside what answers queries
+_MEMORY: Final = 512 << 20  # octets
+_KINDS: Final = {each.__name__: each for each in get_args(Wish)}
+
+
+async def read_in_process(octets: bytes, name: str) -> FoundSettings:
+    """Return what a file says; raise MoveInError.  name: of the file, for errors."""
+    if len(octets) > MAX_OCTETS:
+        raise MoveInError(
+            "this file is larger than %(most)s MiB; bring it over with the command “copdns "
+            "household move-in”",
+            name="file",
+            most=MAX_OCTETS >> 20,
+        )
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-P", "-m", "copdns.web.moving_in.read_file"),
+        stdin=PIPE,
+        stdout=PIPE,
+        stderr=DEVNULL,
+    )
+    try:
+        async with asyncio.timeout(MAX_SECONDS):
+            result, _ = await process.communicate(f"{json.dumps(name)}\n".encode() + octets)
+    except TimeoutError:
+        raise MoveInError(
+            "reading this file takes too long; export it again", name="file"
+        ) from None
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+    if process.returncode:
+        raise MoveInError("this file is too large to be read, or broken", name="file")
+    return await asyncio.to_thread(_load, result)
+
+
+def _load(result: bytes) -> FoundSettings:
+    found = json.loads(result)
+    if "error" in found:
+        raise MoveInError(load_sentence(found["error"]), name="file")
+    return FoundSettings(
+        Product(found["product"]),
+        tuple(
+            FileEntry(place, text, _load_wish(kind, values))
+            for place, text, kind, values in found["entries"]
+        ),
+        found["timezone"],
+    )
+
+
+def _load_wish(kind: str, values: Mapping[str, Any]) -> Wish:
+    if kind == NoWish.__name__:
+        return NoWish(load_sentence(values["why"]))
+    found: Wish = _adapter(kind).validate_python(values)
+    return found
+
+
+@cache
+def _adapter(kind: str) -> TypeAdapter[Any]:
+    return TypeAdapter(_KINDS[kind])
+
+
+def _dump(found: FoundSettings) -> dict[str, object]:
+    return {
+        "product": found.product,
+        "timezone": found.timezone,
+        "entries": [
+            (each.place, each.text, type(each.wish).__name__, _dump_wish(each.wish))
+            for each in found.entries
+        ],
+    }
+
+
+def _dump_wish(wish: Wish) -> dict[str, object]:
+    if isinstance(wish, NoWish):
+        return {"why": dump_sentence(wish.why)}
+    return {each.name: getattr(wish, each.name) for each in fields(wish)}
+
+
+def main() -> None:
+    """Read the name and the file from stdin, and write what is found or the error to stdout."""
+    os.nice(10)
+    _, hard = resource.getrlimit(resource.RLIMIT_DATA)
+    resource.setrlimit(resource.RLIMIT_DATA, (_MEMORY, hard))
+    name = json.loads(sys.stdin.buffer.readline())
+    try:
+        json.dump(_dump(_read(sys.stdin.buffer.read(), name)), sys.stdout, default=list)
+    except MoveInError as error:
+        json.dump({"error": dump_sentence(error.sentences[0])}, sys.stdout)
+
+
+def _read(octets: bytes, name: str) -> FoundSettings:
+    # What may be hostile is read in this process only.
+    from copdns.household.moving_in.recognise import read_file
+    from copdns.store.gravity import read_gravity
+
+    found = read_file(octets, name, read_gravity)
+    if len(found.entries) > MAX_ENTRIES:
+        raise MoveInError(
+            "this file has more than %(most)s entries; bring it over with the command “copdns "
+            "household move-in”",
+            most=MAX_ENTRIES,
+        )
+    return found
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,127 @@
+"""Backups are made by the schedule, and it is told when that does not work."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from copdns.app.backup_chores import TRY_AGAIN, BackupChores
+from copdns.list_files.own_lists import OwnLists
+from copdns.settings.backup import BackupSettings
+from copdns.store.archive import unpack
+from copdns.store.household_db.household import HouseholdStore
+from copdns.time.clock import Clock
+from tests.household import MIA, family
+from tests.web.pages import PASTED, PASTED_TEXT
+
+DAY = 86_400.0
+
+
+class Case:
+    """A data folder with a household, a folder for backups, and a clock."""
+
+    def __init__(self, folder: Path) -> None:
+        self.data, self.backups = folder / "data", folder / "backups"
+        self.data.mkdir()
+        self.backups.mkdir()
+        self.now = 1_790_000_000.0
+        self.settings = BackupSettings(folder=str(self.backups), keep=2)
+        self.own = OwnLists(self.data)
+        clock = Clock(lambda: self.now, lambda: self.now, lambda: True)
+        self.chores = BackupChores(self.data, lambda: self.settings, self.own, clock)
+
+    @property
+    def names(self) -> list[str]:
+        return sorted(each.name for each in self.backups.iterdir())
+
+
+@pytest.fixture
+async def case(tmp_path: Path) -> Case:
+    made = Case(tmp_path)
+    store = HouseholdStore.open(made.data)
+    await store.create(family(MIA), "test", int(made.now))
+    store.close()
+    return made
+
+
+async def test_one_is_made_each_day_and_old_ones_go(case: Case, tmp_path: Path) -> None:
+    case.own.put(PASTED, PASTED_TEXT)
+    (case.backups / "mine.backup").write_text("by hand")
+    for _ in range(4):
+        await case.chores.run_once()
+        await case.chores.run_once()  # not due again
+        case.now += DAY
+    assert case.names[-1] == "mine.backup"
+    assert len(case.names) == 3
+    assert case.chores.warning == ""
+    assert case.chores.age == DAY
+    (tmp_path / "out").mkdir()
+    found = unpack(case.backups / case.names[1], tmp_path / "out")
+    assert set(found.parts) == {"household.db", "own-lists.json"}
+    assert (case.backups / case.names[1]).stat().st_mode & 0o777 == 0o600
+    with closing(sqlite3.connect(tmp_path / "out" / "household.db")) as connection:
+        assert connection.execute("select name from profile").fetchall() == [("Mia",)]
+
+
+async def test_without_a_folder_in_the_settings_none_is_made(case: Case) -> None:
+    case.settings = BackupSettings()
+    await case.chores.run_once()
+    assert case.names == []
+    assert (case.chores.age, case.chores.warning) == (0, "")
+
+
+async def test_a_failed_one_is_told_and_tried_again_and_the_older_ones_stay(case: Case) -> None:
+    await case.chores.run_once()
+    there = case.names
+    case.now += DAY
+    case.backups.rename(case.backups.with_name("gone"))
+    await case.chores.run_once()
+    assert "the backup of the household could not be made" in case.chores.warning
+    assert "backup.folder" in case.chores.warning
+    await case.chores.run_once()
+    assert case.chores.failures == 1, "not each minute"
+    case.backups.with_name("gone").rename(case.backups)
+    case.now += TRY_AGAIN
+    await case.chores.run_once()
+    assert case.chores.warning == ""
+    assert set(there) < set(case.names)
+
+
+async def test_a_full_disk_leaves_nothing_half_made(
+    case: Case, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("copdns.store.archive.os.fsync", full)
+    await case.chores.run_once()
+    assert "No space left" in case.chores.warning
+    assert case.names == []
+
+
+async def test_an_encrypted_one_is_read_by_the_owner_of_the_key_only(
+    case: Case, tmp_path: Path
+) -> None:
+    age = pytest.importorskip("pyrage")
+    from copdns.model.errors import BackupError
+    from copdns.store.sealed_backup import is_sealed, unseal
+
+    key, other = age.x25519.Identity.generate(), age.x25519.Identity.generate()
+    case.settings = BackupSettings(folder=str(case.backups), recipients=(str(key.to_public()),))
+    await case.chores.run_once()
+    (name,) = case.names
+    file = case.backups / name
+    assert is_sealed(file)
+    assert b"household.db" not in file.read_bytes()
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert not any(each.name.startswith(".copdns-") for each in case.data.iterdir())
+    for number, each in enumerate((other, key)):
+        (tmp_path / f"key{number}").write_text(f"# created: today\n{each}\n")
+    with pytest.raises(BackupError, match="cannot be decrypted"):
+        unseal(file, tmp_path / "wrong", tmp_path / "key0")
+    unseal(file, tmp_path / "plain", tmp_path / "key1")
+    (tmp_path / "out").mkdir()
+    assert "household.db" in unpack(tmp_path / "plain", tmp_path / "out").parts
