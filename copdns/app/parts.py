@@ -391,7 +391,9 @@ class Parts:
             log=self._log,
             logins=self._logins,
             probes=self._probes,
-            scan_resolvers=lambda: asyncio.to_thread(scan_resolvers, self._listeners.addresses),
+            scan_resolvers=lambda: asyncio.to_thread(
+                scan_resolvers, self._listeners.addresses, self.settings.dns.in_front
+            ),
             lists=lambda: ListsState(len(self._updates.metrics()), self._updates.missing_text),
             addresses=lambda: self._listeners.addresses,
             settings=lambda: self.settings,

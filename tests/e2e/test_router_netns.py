@@ -98,6 +98,9 @@ def test_the_router_hands_out_its_ipv4_address_alone(at_home: Home) -> None:
     _, detail = json.loads(at_home.box.run(sys.executable, "-c", LOOK, BOX4, BOX6))
     (offer,) = parse_offers(detail)
     assert (offer.by, offer.resolvers) == (OfferedBy.DHCP, (ROUTER4,))
+    # Other things it may find wrong in a home of namespaces.
+    said = at_home.at_box("doctor", "--network", exit_codes=(0, 1))
+    assert "copdns is the only DNS server" in said
 
 
 def test_plain_dns_to_others_is_answered_at_home_and_keeps_who_asked(at_home: Home) -> None:
