@@ -168,6 +168,7 @@ def running(
     environment: Mapping[str, str] | None = None,
     *,
     forked: bool = True,
+    words: Sequence[str] = (),
 ) -> Iterator[Program]:
     """Start copdns with its data in a folder, and wait until it answers.
 
@@ -176,6 +177,7 @@ def running(
     environment: more settings, as variables.  HTTPS is off unless they give it a port.  Upstreams
     that the settings name stand there alone, so that a reload can change them.  forked: let
     tests/forking.py begin it, where it can; else Python does, as where its memory is looked at.
+    words: options of `copdns run`.
     """
     with ExitStack() as stack:
         ear = stack.enter_context(closing(_ear(folder / "notify")))
@@ -196,7 +198,7 @@ def running(
         }
         options: Sequence[str | Path] = ["-c", settings, "--data", folder / "data"]
         heard = {**environment, "NOTIFY_SOCKET": str(folder / "notify")}
-        process, output = _begin([*options, "run"], heard, under, forked)
+        process, output = _begin([*options, "run", *words], heard, under, forked)
         with process:
             program = Program(port, web_port, options, environment, process, output, ear)
             try:

@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 from copdns.app.from_settings import fixed_settings
-from copdns.cli.commands.check_show import _LIFTED_BY_A_GRANT
+from copdns.cli.check_show import _LIFTED_BY_A_GRANT
 from copdns.household.presets import apply
 from copdns.list_files.load import bundled_presets, bundled_text
 from copdns.lists.drafts import read_files

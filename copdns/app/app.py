@@ -71,9 +71,11 @@ SWITCH_INTERVAL = 0.0001  # seconds for which a thread may run while another wai
 class App(Parts):
     """One running copdns."""
 
-    def __init__(self, settings: Settings, reread: Callable[[], Settings]) -> None:
+    def __init__(
+        self, settings: Settings, reread: Callable[[], Settings], *, is_light: bool = False
+    ) -> None:
         """reread: returns the settings as they are now, for SIGHUP; may raise CopdnsError."""
-        super().__init__(settings)
+        super().__init__(settings, is_light=is_light)
         self._reread = reread
         self._stop = asyncio.Event()
         self._waiting_reload: asyncio.Task[None] | None = None
@@ -98,7 +100,10 @@ class App(Parts):
     async def _serve(self) -> None:
         await self._listen()
         await self._control.open()
-        await self._http_server.begin()
+        if self.is_light:
+            log.warning("there are no pages: nobody can read here why something is blocked, or ask")
+        else:
+            await self._http_server.begin()
         await run_logged(self._tell_upstreams)
         await run_logged(lambda: self._account_chores.tell(self._events))
         await run_logged(self._updates.apply_available)  # so that readiness is right from the start
@@ -113,7 +118,9 @@ class App(Parts):
                 port=self.settings.dns.port,
                 web=[f"{host}:{port}" for host, port in self._http_server.addresses],
             )
-            if self._source.has_household:  # before others are told: it replaces any other code
+            if (
+                self._source.has_household and not self.is_light
+            ):  # before others are told: it replaces any other code
                 await run_logged(self._log_setup_code)
             self._manager.notify_ready(f"answering on {', '.join(self._listeners.addresses)}")
             await self._stop.wait()
@@ -204,7 +211,8 @@ class App(Parts):
             await self._encrypted.follow(own)
         if not self._upstreams_in_force.is_current(own):
             await self._upstreams_in_force.apply(self._resolver.snapshot.households.values())
-        await self._http_server.refresh()
+        if not self.is_light:
+            await self._http_server.refresh()
         await self._reasons.follow()
 
     async def _follow_nat64(self) -> None:
@@ -343,10 +351,15 @@ class App(Parts):
             )
 
 
-async def serve(settings: Settings, reread: Callable[[], Settings]) -> None:
-    """Run one App, the only one of its data folder; raise CopdnsError where it cannot start."""
+async def serve(
+    settings: Settings, reread: Callable[[], Settings], *, is_light: bool = False
+) -> None:
+    """Run one App, the only one of its data folder; raise CopdnsError where it cannot start.
+
+    is_light: without pages.
+    """
     # Each system call lets another thread take Python's lock.  With Python's default of 5 ms, a
     # thread that reads a file would delay hundreds of queries.
     sys.setswitchinterval(SWITCH_INTERVAL)
     with contextlib.suppress(asyncio.CancelledError), hold_server_lock(Path(settings.data)):
-        await App(settings, reread).run()
+        await App(settings, reread, is_light=is_light).run()

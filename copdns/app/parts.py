@@ -36,6 +36,7 @@ from copdns.app.help_chores import HelpChores
 from copdns.app.household_in_force import HouseholdInForce
 from copdns.app.household_source import HouseholdSource
 from copdns.app.languages import speak_to_browser, speak_to_guardians
+from copdns.app.light import without_pages
 from copdns.app.lists_in_force import ListReloader, ListsInForce
 from copdns.app.monitoring import Readiness, build_gauges
 from copdns.app.nat64_chores import Nat64Chores
@@ -96,11 +97,13 @@ class Parts:
     """All that one copdns is made of.
 
     Most of it is there after `begin`, in whose order each part finds those that it needs.
-    settings: those in force.
+    settings: those in force.  is_light: without pages, and so without what a person would have to
+    be able to read there (`light.py`).
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, *, is_light: bool = False) -> None:
         self.settings = settings
+        self.is_light = is_light
         self._folder = Path(settings.data)
         self._loop = asyncio.get_running_loop()
         self._lazy_free = LazyFreeQueue()
@@ -227,6 +230,7 @@ class Parts:
             self._policy_inputs,
             self._upstreams_in_force,
             self._now,
+            without_pages if self.is_light else None,
         )
         self._recorder = Recorder(
             self._counters, self._recent_blocks, self._log, self._time_chores.ledger
@@ -398,7 +402,9 @@ class Parts:
             log=self._log,
             logins=self._logins,
             probes=self._probes,
-            scan_resolvers=lambda: asyncio.to_thread(scan_resolvers, self._listeners.addresses),
+            scan_resolvers=lambda: asyncio.to_thread(
+                scan_resolvers, self._listeners.addresses, self.settings.dns.in_front
+            ),
             lists=lambda: ListsState(len(self._updates.metrics()), self._updates.missing_text),
             addresses=lambda: self._listeners.addresses,
             settings=lambda: self.settings,

@@ -28,13 +28,18 @@ class SnapshotBuilder:
         policy_inputs: Callable[[], PolicyInputs],
         upstreams: UpstreamsInForce,
         now: Callable[[], float],
+        adapt: Callable[[Household], Household] | None = None,
     ) -> None:
-        """defaults, policy_inputs, now: return what else a snapshot is built from."""
+        """defaults, policy_inputs, now: return what else a snapshot is built from.
+
+        adapt: returns a household as this program can serve it; None: as it is.
+        """
         self.changing = asyncio.Lock()
         self._defaults = defaults
         self._policy_inputs = policy_inputs
         self._upstreams = upstreams
         self._now = now
+        self._adapt = adapt
 
     async def build(
         self, before: Snapshot | None, library: Catalogue, households: Sequence[Household]
@@ -45,6 +50,8 @@ class SnapshotBuilder:
         new ones take half a second.
         """
         inputs = self._policy_inputs()
+        if self._adapt is not None:
+            households = [self._adapt(each) for each in households]
         with frozen_from_gc(serving=before is not None):
             steps = build_in_steps(
                 before, library, self._defaults(), households, self._now(), inputs

@@ -53,6 +53,7 @@ COMMANDS = (
     "split",
     "upstream",
     "encrypted",
+    "firewall",
     "backup",
     "restore",
 )

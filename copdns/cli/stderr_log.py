@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from traceback import format_tb
 from typing import TYPE_CHECKING
 
@@ -37,6 +39,17 @@ def log_to_stderr() -> None:
     )
     logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
     sys.unraisablehook = _log_unraisable
+
+
+@contextmanager
+def log_beside_output() -> Iterator[None]:
+    """Let the log go to stderr meanwhile: a command's stdout may be read by a program."""
+    before = structlog.get_config()
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
+    try:
+        yield
+    finally:
+        structlog.configure(**before)
 
 
 def _log_unraisable(told: UnraisableHookArgs) -> None:

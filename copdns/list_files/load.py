@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Container, Iterable, Sequence
 from functools import cache, lru_cache
+from ipaddress import ip_network
+from itertools import chain
 
 from copdns.household.check import KnownIds
 from copdns.household.presets import Preset, preset
@@ -22,7 +24,7 @@ from copdns.lists.shapes import (
 )
 from copdns.lists.source import ListSource
 from copdns.model import yaml_text
-from copdns.model.addresses import UpstreamAddress
+from copdns.model.addresses import Network, UpstreamAddress
 from copdns.model.household import Band, Contact
 from copdns.model.matchers import Matcher
 from copdns.settings.config import ListFile
@@ -129,6 +131,16 @@ def filtering_resolvers() -> frozenset[str]:
     """Return addresses and names of public resolvers that are known to filter."""
     found = _resolvers()
     return frozenset(text for each in found.filtering for text in (*each.names, *each.addresses))
+
+
+@cache
+def resolver_networks() -> frozenset[Network]:
+    """Return the networks of all public resolvers that are known; most are single addresses."""
+    found = _resolvers()
+    texts = [each.addresses for each in found.filtering]
+    texts += [each.addresses for each in found.known]
+    texts += [each.addresses for each in found.public]
+    return frozenset(map(ip_network, chain.from_iterable(texts)))
 
 
 @lru_cache(maxsize=1)

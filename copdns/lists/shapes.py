@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
 from copdns.lists.parse import ListFormat
-from copdns.model.addresses import address, domain, slug
+from copdns.model.addresses import address, domain, network, slug
 from copdns.model.household import Contact
 from copdns.model.matchers import Matcher, parse_matcher
 from copdns.model.yaml_text import ByText
@@ -21,6 +21,7 @@ Text = Annotated[str, Field(min_length=1)]
 Name = Annotated[Matcher, ByText(parse_matcher)]
 Domain = Annotated[str, ByText(domain)]
 Address = Annotated[str, ByText(lambda text: str(address(text)))]
+CidrText = Annotated[str, ByText(lambda text: str(network(text)))]
 Https = Annotated[str, Field(pattern=r"^https://[a-z0-9.-]+/\S*$")]
 SentenceText = Annotated[str, Field(pattern=r"^[A-Z0-9].*\.$")]
 
@@ -350,11 +351,19 @@ class KnownResolverShape(Shape):
         return tuple(f"{scheme}://{self.name}@{each}" for each in found) if scheme else found
 
 
+class PublicResolverShape(Shape):
+    """Further networks at which resolvers of one operator answer encrypted DNS."""
+
+    operator: Text
+    addresses: tuple[CidrText, ...] = Field(min_length=1)
+
+
 class ResolversShape(Shape):
     """The shape of blocklists/resolvers.yaml."""
 
     filtering: tuple[FilteringShape, ...] = Field(min_length=1)
     known: tuple[KnownResolverShape, ...] = Field(min_length=1)
+    public: tuple[PublicResolverShape, ...] = Field(min_length=1)
 
 
 PublicKey = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]

@@ -134,6 +134,10 @@ class HelpAnswersError(CopdnsError):
     """The file of answers for help names is damaged, or cannot be read or written."""
 
 
+class FirewallError(CopdnsError):
+    """Rules for a firewall could not be checked, or the file that belongs to them not be used."""
+
+
 class BackupError(CopdnsError):
     """A backup cannot be written, or is none that can be restored."""
 

@@ -72,7 +72,10 @@ class Assessment(NamedTuple):
 
 
 def assess(scan: ResolverScan, own: Collection[str]) -> Assessment:
-    """Assess whether devices get copdns as their only resolver.  own: addresses of this machine."""
+    """Assess whether devices get copdns as their only resolver.
+
+    own: addresses of this machine, and of forwarders that pass on to it who asks.
+    """
     others = [
         f"{each.by} {each.server} {','.join(strange)}"
         for each in scan.offers

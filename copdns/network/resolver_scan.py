@@ -64,16 +64,17 @@ class ReplySocket(NamedTuple):
             self.source.sendto(each, self.to)
 
 
-def scan_resolvers(answered: Iterable[str]) -> Assessment:
+def scan_resolvers(answered: Iterable[str], in_front: Iterable[str] = ()) -> Assessment:
     """Assess whether other resolvers are handed out; takes some seconds and blocks.
 
-    answered: the addresses on which copdns answers.
+    answered: the addresses on which copdns answers.  in_front: those of forwarders that pass on who
+    asks, which may be handed out in its place.
     """
     try:
         found = list(_own_addresses())
     except OSError:
         return assess(ResolverScan(blind=(BlindSpot.RIGHTS,)), ())
-    own = {each.address for each in found}
+    own = {*in_front, *(each.address for each in found)}
     interfaces = tuple(_interfaces(found, set(answered)))
     if not interfaces:
         return assess(ResolverScan(blind=(BlindSpot.NO_NETWORK,)), own)

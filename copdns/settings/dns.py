@@ -132,6 +132,18 @@ class DnsSettings(Section):
         description="Queries of one TCP connection that are handled at once.",
     )
 
+    @property
+    def in_front(self) -> tuple[str, ...]:
+        """Addresses of forwarders that pass on who asks, so that devices may be told to ask there.
+
+        Of a network nobody can say which of its addresses that is.
+        """
+        return tuple(
+            str(each.network.network_address)
+            for each in self.forwarders
+            if each.network.num_addresses == 1 and (each.proxy or each.mac or each.subnet)
+        )
+
 
 class CacheSettings(Section):
     """Cached answers, which need not be looked up again."""

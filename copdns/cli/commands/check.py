@@ -11,8 +11,8 @@ import click
 
 from copdns.as_json.check import Case, case_json
 from copdns.cli.base import NAME, ParsedParam, json_option
+from copdns.cli.check_show import THIS_MACHINE, print_case
 from copdns.cli.check_week import ClientSelector, compute_week, print_week
-from copdns.cli.commands.check_show import THIS_MACHINE, print_case
 from copdns.cli.home import Home, pass_home
 from copdns.cli.output import print_json
 from copdns.cli.params import conflict_error, parse_moment, profile_option

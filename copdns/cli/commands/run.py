@@ -10,8 +10,14 @@ from copdns.cli.base import Options, pass_options
 
 
 @click.command()
+@click.option(
+    "--light",
+    is_flag=True,
+    help="Without pages, for a box with little memory: nobody can read why something is blocked, "
+    "or ask. No names are recorded then.",
+)
 @pass_options
-def run(options: Options) -> None:
+def run(options: Options, light: bool) -> None:
     """Answer DNS queries until stopped.
 
     Ctrl-C or SIGTERM stops copdns; SIGHUP reloads the settings and lists. Changes to the household
@@ -31,4 +37,4 @@ def run(options: Options) -> None:
     settings = options.settings()
     log_to_stderr()
     # asyncio's own loop: sockets are read directly, and there uvloop is no faster but slower.
-    asyncio.run(serve(settings, options.settings))
+    asyncio.run(serve(settings, options.settings, is_light=light))

@@ -33,7 +33,8 @@ _TODO = "set only copdns as DNS server in the router, for IPv4 and IPv6 (docs/in
 
 def check_network(home: Home) -> Iterator[Finding]:
     """Ask the network as a new device does, and save the result for the dashboard."""
-    found = scan_resolvers(listen_addresses(home.settings.dns.listen))
+    dns = home.settings.dns
+    found = scan_resolvers(listen_addresses(dns.listen), dns.in_front)
     if home.is_stored:
         _save_assessment(home, found)
     if found.state is SetupState.PASSED:

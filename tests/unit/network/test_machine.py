@@ -145,3 +145,13 @@ def test_the_zone_of_the_machine_is_the_variables_then_the_files(tmp_path: Path)
 def test_what_names_no_zone_is_passed_over(tmp_path: Path, told: str) -> None:
     (tmp_path / "timezone").write_bytes(told.encode() + b"\xff\n")
     assert machine_timezone(told, tmp_path) == ""
+
+
+@pytest.mark.parametrize("path", ["", "/", "/box", "/box/inner"])
+def test_a_limit_of_an_older_control_group_counts_too(tmp_path: Path, path: str) -> None:
+    """Version 1: memory has a tree of its own, and in a container its root is the group itself."""
+    (tmp_path / "own").write_text(f"9:pids:/elsewhere\n7:memory:{path or '/gone'}\n")
+    group = tmp_path / "memory" / ("box" if path.startswith("/box") else "")
+    group.mkdir(parents=True)
+    (group / "memory.limit_in_bytes").write_text("134217728\n")
+    assert available_memory(tmp_path, tmp_path / "own") == 128 << 20

@@ -210,6 +210,8 @@ def test_a_list_of_ones_own_is_fetched_from_an_address_of_the_web() -> None:
 def test_a_forwarder_is_one_that_says_something_and_is_not_everybody() -> None:
     found = loaded("dns: {forwarders: [{network: 192.0.2.1, mac: true, subnet: true}]}")
     (router,) = found.dns.forwarders
+    assert found.dns.in_front == ("192.0.2.1",)
+    assert loaded("dns: {forwarders: [{network: 10.0.0.0/8, mac: true}]}").dns.in_front == ()
     assert (router.network, router.proxy) == (ip_network("192.0.2.1"), False)
     assert (router.mac, router.subnet) == (True, True)
     told = problems('dns: {forwarders: [{network: 192.0.2.1}, {network: "::/0", proxy: true}]}')

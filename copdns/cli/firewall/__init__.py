@@ -1,0 +1,1 @@
+"""Rules for the firewall of a router, from what copdns knows; people apply them."""
