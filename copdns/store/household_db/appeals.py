@@ -90,7 +90,7 @@ class AppealStore:
                 save(connection, household, found.appeal)
             return found
 
-        return await self._thread.write(work)
+        return await self._thread.write(work, household)
 
     async def open_list_error(
         self, household: str, name: str, to: ContestedVerdict, known: KnownIds, now: int
@@ -110,7 +110,7 @@ class AppealStore:
             add_list_error(connection, household, name, to)
             return made[0]
 
-        return await self._thread.write(work)
+        return await self._thread.write(work, household)
 
     async def withdraw(self, household: str, appeal: str, profile: str, now: int) -> Appeal:
         """Withdraw an appeal, which must be of this profile."""
@@ -124,7 +124,7 @@ class AppealStore:
             )
             return _save(connection, household, after)
 
-        return await self._thread.write(work)
+        return await self._thread.write(work, household)
 
     async def disagree(
         self, household: str, appeal: str, profile: str, words: str, now: int, *, second: bool
@@ -137,7 +137,7 @@ class AppealStore:
                 connection, household, life.add_disagreement(before, words, now, second=second)
             )
 
-        return await self._thread.write(work)
+        return await self._thread.write(work, household)
 
     # --- what is looked at ---
 
@@ -227,7 +227,7 @@ class AppealStore:
                 life.mark_seen(require_appeal(connection, household, appeal), now),
             )
 
-        return await self._thread.write(work)
+        return await self._thread.write(work, household)
 
     async def decide(
         self,
@@ -277,7 +277,7 @@ class AppealStore:
             answer = AppealAnswer(now, done.state, reason, by, text, done.made, done.until, VERSION)
             return _save(connection, household, life.add_answer(before, answer))
 
-        return await self._thread.write(work)
+        return await self._thread.write(work, household)
 
     async def erase(self, household: str, profile: str) -> int:
         """Delete the closed appeals of a profile; return how many rows were deleted or changed.
@@ -305,7 +305,7 @@ class AppealStore:
             ).rowcount
             return gone + bare
 
-        touched = await self._thread.write(work)
+        touched = await self._thread.write(work, household)
         if touched:
             await self._store.run(rewrite)
         if self._store.damage:
@@ -369,7 +369,7 @@ class AppealStore:
                 (mark(untold.appeal), untold.household, untold.appeal.id),
             )
 
-        await self._thread.write(work)
+        await self._thread.write(work, untold.household)
 
     async def tidy(self, now: int, deadlines: AppealDeadlines = PATIENCE) -> int:
         """Delete the texts of appeals that ended some time ago, and an appeal after a year.
