@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from copdns.app.device_chores import DeviceChores
-from copdns.app.household_source import HouseholdSource
+from copdns.app.household_source import HouseholdOrigin
 from copdns.app.lists_in_force import ListsInForce
 from copdns.dns.upstream import UpstreamClient
 from copdns.events.targets import Targets
@@ -31,7 +31,7 @@ class Readiness:
     def __init__(
         self,
         upstreams: UpstreamClient,
-        source: HouseholdSource,
+        source: HouseholdOrigin,
         log: QueryLog,
         lists: ListsInForce,
         updates: ListUpdater,

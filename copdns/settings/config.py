@@ -37,6 +37,7 @@ from copdns.settings.lists import (
     SourceSettings,
     require_distinct_lists,
 )
+from copdns.settings.provider import ProviderSettings
 from copdns.settings.reasons import ReasonSettings
 from copdns.settings.upstreams import ClientSubnet, UpstreamSettings, are_encrypted
 from copdns.settings.values import AUTO, HOME, SYSTEM, Section
@@ -61,6 +62,7 @@ __all__ = [
     "ListFile",
     "LogSettings",
     "OwnSource",
+    "ProviderSettings",
     "PushSettings",
     "ReasonSettings",
     "RebindingSettings",
@@ -88,6 +90,11 @@ def load(text: str, file: str, environ: Mapping[str, str]) -> Settings:
         raise ConfigError(
             f"{file}: encrypted.quic_port: needs the library aioquic, which is not installed; "
             "install copdns[quic], or set 0 for none"
+        )
+    if settings.provider.database and find_spec("psycopg") is None:
+        raise ConfigError(
+            f"{file}: provider.database: needs the library psycopg, which is not installed; "
+            "install copdns[provider], or leave it empty"
         )
     folder = PurePath(file).parent
     lists = tuple(
@@ -168,6 +175,7 @@ class Settings(Section):
     events: EventSettings = EventSettings()
     push: PushSettings = PushSettings()
     appeals: AppealSettings = AppealSettings()
+    provider: ProviderSettings = ProviderSettings()
     household: str = Field(
         default="",
         description="A household file to fill the database at the very first start; later "

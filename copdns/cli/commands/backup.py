@@ -19,7 +19,13 @@ from copdns.list_files import own_lists
 from copdns.lists.own_lists import OwnList
 from copdns.model.errors import BackupError
 from copdns.store.archive import Backup, pack, unpack
-from copdns.store.backup import RestoreResult, copy_databases, restore_household, restore_log
+from copdns.store.backup import (
+    RestoreResult,
+    copy_databases,
+    copy_log,
+    restore_household,
+    restore_log,
+)
 from copdns.store.folder_lock import hold_server_lock
 from copdns.store.household_db import condition
 from copdns.store.log_db import querylog
@@ -59,7 +65,7 @@ def backup(home: Home, file: Path, with_log: bool, force: bool, as_json: bool) -
     if with_log:
         record_view(home, "", ViewedPart.EXPORT)
     with _temporary_folder(file) as folder:
-        copies = copy_databases(home.folder, Path(folder), with_log=with_log)
+        copies = _copy_databases(home, Path(folder), with_log=with_log)
         copies |= _copy_own_lists(home, Path(folder))
         packed = pack(file, copies, home.now, __version__)
     if as_json:
@@ -91,11 +97,10 @@ def restore(home: Home, file: Path, yes: bool, as_json: bool) -> None:
         lists = _own_lists_of(found, folder)
         if not yes:
             # In UTC: the household here may be unreadable, and with it its time zone.
-            what = f"what is in {home.folder} with the household of {utc(found.made)}"
+            here = "PostgreSQL" if home.is_providers else home.folder
+            what = f"what is in {here} with the household of {utc(found.made)}"
             click.confirm(f"Replace {what}?", abort=True)
-        restored = restore_household(
-            home.folder, folder / condition.FILE, found.made, home.now, home.see
-        )
+        restored = _restore_household(home, folder / condition.FILE, found.made)
         messages = [
             *restored.differences,
             *_restore_own_lists(home, lists),
@@ -108,6 +113,27 @@ def restore(home: Home, file: Path, yes: bool, as_json: bool) -> None:
         )
         return
     _print_result(found, restored, messages, home)
+
+
+def _copy_databases(home: Home, into: Path, *, with_log: bool) -> dict[str, Path]:
+    if not home.is_providers:
+        return copy_databases(home.folder, into, with_log=with_log)
+    from copdns.store.provider_backup import copy_from_provider  # no home has psycopg
+
+    household = home.household.id
+    copies = home.with_provider(lambda store: copy_from_provider(store, household, into))
+    return copies | (copy_log(home.folder, into) if with_log else {})
+
+
+def _restore_household(home: Home, copy: Path, made: int) -> RestoreResult:
+    if not home.is_providers:
+        return restore_household(home.folder, copy, made, home.now, home.see)
+    from copdns.store.provider_backup import restore_to_provider
+
+    chosen = home.settings.provider.household
+    return home.with_provider(
+        lambda store: restore_to_provider(store, chosen, copy, made, home.now, home.see)
+    )
 
 
 def _copy_own_lists(home: Home, folder: Path) -> dict[str, Path]:

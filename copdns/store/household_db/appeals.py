@@ -40,7 +40,8 @@ from copdns.store.household_db.appeal_steps import (
     add_list_error,
     apply_answer,
     draw_free_id,
-    household_ids,
+    households_with_appeals,
+    households_with_errors,
     limiting_appeals,
     open_meanwhile,
     require_appeal,
@@ -199,9 +200,9 @@ class AppealStore:
 
         return await self._read(read)
 
-    async def households(self) -> tuple[str, ...]:
-        """Return the ids of all households."""
-        return await self._read(household_ids)
+    async def households_with_errors(self) -> tuple[str, ...]:
+        """Return the ids of the households that found mistakes in lists."""
+        return await self._read(households_with_errors)
 
     async def list_errors(self, household: str) -> tuple[WrongEntry, ...]:
         """Return the names that were found to be listed wrongly here, sorted by name."""
@@ -334,7 +335,7 @@ class AppealStore:
 
         def work(connection: SqlConnection) -> tuple[tuple[str, Due], ...]:
             found = []
-            for household in household_ids(connection):
+            for household in households_with_appeals(connection, _OVERDUE_STATES):
                 waiting = select(connection, household, states=_OVERDUE_STATES)
                 for each in life.overdue_appeals(waiting, low_harm, now, deadlines):
                     grant = ""
