@@ -108,7 +108,13 @@ class ProviderSource:
 
     async def revisions(self) -> Mapping[str, int]:
         """Return the stored revision of each household, by id."""
-        return {each.id: each.revision for each in await self.households()}
+        if self.read_only_reason:
+            return {each.id: each.revision for each in self._households}
+        ours, kept = self._provider.household, self._provider.kept
+        if kept and not ours:
+            return {}
+        found = await self._in_postgres.revisions()
+        return {each: found[each] for each in found if ours in ("", each)}
 
     async def reopen(self, _changing: asyncio.Lock) -> bool:
         """Do nothing: `is_changed` connects again."""

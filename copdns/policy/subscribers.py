@@ -62,6 +62,11 @@ class CompiledHousehold(NamedTuple):
         return found or self.devices.by_mac.get(requestor.mac, self.unknown)
 
 
+def refuse_all(now: float) -> CompiledHousehold:
+    """Return what a household is for a while that cannot be compiled."""
+    return CompiledHousehold(_NOBODY, None, now + MISSING_FOR)
+
+
 class SharedPolicies:
     """Compiles households by the same lists; what is equal in several of them is made once."""
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final, NamedTuple
 
+from copdns.dns.bug_log import BugLog
 from copdns.dns.query import Query, read_query_body, with_tcp_size
 from copdns.dns.wire import empty_reply, error_reply
 from copdns.model.errors import SERVFAIL, NotAQueryError, WireError
@@ -42,6 +43,7 @@ class AwaitedHouseholds:
         self._clock = clock
         self._waiting: dict[str, list[_Awaiting]] = {}
         self._count = 0
+        self._bugs = BugLog()
         resolver.put_aside = self.put_aside
 
     def __len__(self) -> int:
@@ -76,7 +78,7 @@ class AwaitedHouseholds:
                 each.message, each.requestor, moment, each.send_reply, each.reply_to
             )
             if reply:
-                each.send_reply(reply, each.reply_to)
+                self._send(each, reply)
 
     def give_up(self) -> None:
         """Answer what waited too long with SERVFAIL."""
@@ -90,7 +92,13 @@ class AwaitedHouseholds:
             if not self._waiting[household]:
                 del self._waiting[household]
             for each in late:
-                each.send_reply(_not_ready(each.message, each.query), each.reply_to)
+                self._send(each, _not_ready(each.message, each.query))
+
+    def _send(self, waiting: _Awaiting, reply: bytes) -> None:
+        try:
+            waiting.send_reply(reply, waiting.reply_to)
+        except Exception as error:  # noqa: BLE001 - a bug met by one query must harm no other
+            self._bugs.note("sending a reply that waited for a household", error)
 
 
 def _not_ready(message: bytes, query: Query) -> bytes:

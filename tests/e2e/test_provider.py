@@ -285,6 +285,13 @@ def test_each_household_has_its_own_rules_from_its_first_question_on(
         assert run_here([*map(str, home.program.options), *rule], chosen).returncode == 0
         eventually(lambda: is_blocked(home, "h1", "film.example"), within=5)
         assert not is_blocked(home, "h2", "film.example")
+        # Rows that copdns does not write, such as by hand, are one household's trouble.
+        with closing(psycopg.connect(postgres.conninfo, autocommit=True)) as connection:
+            connection.execute("update copdns.profile set band = 'odd' where household = 'h3'")
+            connection.execute("update copdns.household set revision = 9 where household = 'h3'")
+        refused = dns.rcode.REFUSED
+        eventually(lambda: ask_for(home, "h3", "n3.example").rcode() == refused, within=10)
+        assert is_blocked(home, "h2", "n2.example")
 
 
 def test_without_postgresql_the_households_that_are_here_are_answered_and_no_other_is(

@@ -49,6 +49,15 @@ class ProviderStore(HouseholdStore):
         apply_own_steps(pool, OUTBOX)
         return cls(pool)
 
+    async def revisions(self) -> dict[str, int]:
+        """Return the revision of each household, by its id."""
+
+        def read(connection: SqlConnection) -> dict[str, int]:
+            rows = connection.execute("select household, revision from household")
+            return {str(household): int(revision) for household, revision in rows}
+
+        return await self.run(read)
+
     async def settle(self) -> None:
         """Do nothing: there is no other file."""
 
