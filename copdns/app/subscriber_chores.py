@@ -59,6 +59,7 @@ class SubscriberChores:
         self._shared = SharedPolicies(snapshot.library, snapshot.defaults)
         self._is_wanted = asyncio.Event()
         self.subscribers.on_wanted = self._is_wanted.set
+        self.subscribers.follow(clock().wall, can_read=True)
         snapshot.subscribers = self.subscribers
 
     def forget(self, moved: Iterable[Moved]) -> None:

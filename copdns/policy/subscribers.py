@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable
 from dataclasses import fields, replace
-from heapq import heappop, heappush
 from itertools import islice
 from math import inf
 from typing import Any, Final, NamedTuple, TypeVar
@@ -60,6 +59,9 @@ class CompiledHousehold(NamedTuple):
             return self.unknown
         found = self.devices.by_token.get(requestor.token) if requestor.token else None
         return found or self.devices.by_mac.get(requestor.mac, self.unknown)
+
+
+_NOT_COMPILED: Final = CompiledHousehold(_NOBODY, None, 0.0)
 
 
 def refuse_all(now: float) -> CompiledHousehold:
@@ -173,17 +175,18 @@ class LeanHouseholds:
 class _Kept:
     """A household that is here.
 
-    generation: of the lists that it was compiled with.  until: seconds since the epoch, from which
-    what is stored of it may be something else, such as the end of a guest's hours.
+    household: None where there is none, as far as is known.  until: seconds since the epoch, from
+    which what is stored of it may be something else, such as the end of a guest's hours.
+    generation: of the lists that it was compiled with.
     """
 
     __slots__ = ("compiled", "generation", "household", "until")
 
-    def __init__(self, household: Household, until: float, generation: int) -> None:
+    def __init__(self, household: Household | None, until: float) -> None:
         self.household = household
         self.until = until
-        self.generation = generation
-        self.compiled: CompiledHousehold | None = None  # None: to be compiled when it is asked for
+        self.generation = -1
+        self.compiled = _NOT_COMPILED
 
 
 class Subscribers:
@@ -202,30 +205,36 @@ class Subscribers:
         self._compile = compile_household
         self._lean = LeanHouseholds()
         self._generation = 0
-        # In the order of their last use; None: there is no such household, as far as is known.
-        self._here: dict[str, _Kept | None] = {}
+        self._now = 0.0
+        self._can_read = True
+        self._here: dict[str, _Kept] = {}  # in the order of their last use
         self._wanted: dict[str, None] = {}
-        self._due: list[tuple[float, str]] = []  # a heap; some may be here no longer
 
     def __len__(self) -> int:
         return len(self._here)
 
+    def follow(self, now: float, *, can_read: bool) -> None:
+        """Decide by another moment from now on, seconds since the epoch.
+
+        can_read: False while nothing can be read, so that nothing is read again.
+        """
+        self._now, self._can_read = now, can_read
+
     def identify(self, requestor: Requestor) -> Client:
         """Return the client that a requestor of a household is; NOT_HERE while that is not here."""
         household = requestor.household
-        if household not in self._here:
+        kept = self._here.pop(household, None)
+        if kept is None or (kept.until <= self._now and self._can_read):
             if len(self._wanted) < MAX_WANTED:
                 self._wanted[household] = None
             self.on_wanted()
             return NOT_HERE
-        kept = self._here.pop(household)
         self._here[household] = kept
-        if kept is None:
+        if kept.household is None:
             return _NOBODY
-        if kept.compiled is None or kept.generation != self._generation:
+        if kept.compiled.compile_at <= self._now or kept.generation != self._generation:
             kept.compiled = self._compile(kept.household)
             kept.generation = self._generation
-            self._look_again(kept.compiled.compile_at, household)
         return kept.compiled.identify(requestor)
 
     def take_wanted(self, limit: int) -> tuple[str, ...]:
@@ -240,48 +249,22 @@ class Subscribers:
 
         until: seconds since the epoch, when it has to be read again.
         """
-        self._put(household.id, _Kept(self._lean.share(household), until, self._generation), until)
+        self._put(household.id, _Kept(self._lean.share(household), until))
 
     def put_missing(self, household: str, now: float) -> None:
         """Remember for a while that there is no such household: who comes from it is refused."""
-        self._put(household, None, now + MISSING_FOR)
+        self._put(household, _Kept(None, now + MISSING_FOR))
 
-    def _put(self, household: str, kept: _Kept | None, until: float) -> None:
+    def _put(self, household: str, kept: _Kept) -> None:
         self._here.pop(household, None)
         self._here[household] = kept
-        self._look_again(until, household)
         _drop_oldest(self._here, self.most)
-
-    def _look_again(self, at: float, household: str) -> None:
-        if at != inf:
-            heappush(self._due, (at, household))
 
     def drop(self, household: str, revision: int) -> None:
         """Forget a household that moved, unless what is here is that revision."""
         kept = self._here.get(household)
-        if kept is None or kept.household.revision != revision:
+        if kept is None or kept.household is None or kept.household.revision != revision:
             self._here.pop(household, None)
-
-    def follow(self, now: float, *, can_read: bool) -> None:
-        """Compile again, at its next question, what is another by now; forget what must be read.
-
-        can_read: False while nothing can be read, so that nothing is forgotten.
-        """
-        later = []
-        while self._due and self._due[0][0] <= now:
-            at, household = heappop(self._due)
-            kept = self._here.get(household)
-            if household not in self._here:
-                continue
-            if kept is not None and kept.until > now:
-                if kept.compiled is not None and kept.compiled.compile_at <= now:
-                    kept.compiled = None
-            elif can_read:
-                del self._here[household]
-            else:
-                later.append((at, household))
-        for each in later:
-            heappush(self._due, each)
 
     def compile_anew(self) -> None:
         """Compile each household again at its next question: the lists are others."""

@@ -128,6 +128,7 @@ class Shelter:
         self.lists = LISTS
         self.compiled: list[str] = []
         self.here = Subscribers(most, self._compile)
+        self.here.follow(NOW, can_read=True)
 
     def _compile(self, household: Household) -> CompiledHousehold:
         self.compiled.append(household.id)

@@ -27,6 +27,7 @@ class Provider:
         self.home = Home(lists=LISTS)
         shared = SharedPolicies(LISTS, DEFAULTS)
         self.subscribers = Subscribers(10, lambda each: shared.compile(each, NOW))
+        self.subscribers.follow(NOW, can_read=True)
         self.home.resolver.snapshot.subscribers = self.subscribers
         self.awaited = AwaitedHouseholds(self.home.resolver, self.home.clock)
         self.replies: dict[str, list[dns.message.Message]] = {}
