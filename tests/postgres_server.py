@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pwd
 import shutil
@@ -10,6 +11,7 @@ import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import psycopg
@@ -29,21 +31,65 @@ def running_postgres() -> Iterator[str]:
 
     Skips the test, or fails it where CI is set, if PostgreSQL is not installed.
     """
+    with postgres_server() as server:
+        yield server.conninfo
+
+
+@dataclass
+class PostgresServer:
+    """A server that a test may end and start again.  process: None while it does not run."""
+
+    folder: Path
+    user: pwd.struct_passwd | None
+    process: subprocess.Popen[str] | None = None
+
+    @property
+    def conninfo(self) -> str:
+        return f"host={self.folder} user=copdns dbname=postgres"
+
+    def start(self) -> None:
+        """Start it, and return when it answers."""
+        program = _find_programs() / "postgres"
+        self.process = _start(self.user, program, self.folder / "data", self.folder)
+
+    def stop(self) -> None:
+        """End it in good order; those who are connected are cut off."""
+        self._end(signal.SIGINT)  # the fast way down (postgres(1))
+
+    def kill(self) -> None:
+        """End all of its processes at once, as the machine's memory killer might."""
+        assert self.process is not None
+        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text()
+        self._end(signal.SIGKILL)
+        for each in children.split():
+            with contextlib.suppress(ProcessLookupError):  # it saw its parent die
+                os.kill(int(each), signal.SIGKILL)
+
+    def _end(self, number: signal.Signals) -> None:
+        if self.process is not None:
+            self.process.send_signal(number)
+            self.process.communicate(timeout=60)
+        self.process = None
+
+
+@contextmanager
+def postgres_server() -> Iterator[PostgresServer]:
+    """Run a server as `running_postgres` does; yield it."""
     programs = _find_programs()
     folder = Path(tempfile.mkdtemp(prefix="pg-"))
     user = _user()
     try:
         if user is not None:
             os.chown(folder, user.pw_uid, user.pw_gid)
-        data = folder / "data"
         # Its letters are not our letters: what a database was made with must not matter.
-        _run(user, programs / "initdb", "-D", data, "-A", "trust", "-N", "-U", "copdns")
-        process = _start(user, programs / "postgres", data, folder)
+        made = ("-A", "trust", "-N", "-U", "copdns")
+        _run(user, programs / "initdb", "-D", folder / "data", *made)
+        server = PostgresServer(folder, user)
+        server.start()
         try:
-            yield f"host={folder} user=copdns dbname=postgres"
+            yield server
         finally:
-            process.send_signal(signal.SIGINT)  # the fast way down (postgres(1))
-            process.communicate(timeout=60)
+            server.stop()
     finally:
         shutil.rmtree(folder)
 

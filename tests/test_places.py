@@ -198,7 +198,7 @@ def test_the_page_and_the_log_name_the_settings_that_only_a_restart_changes() ->
     assert "the TCP limits" in told[1]
     assert {*re.findall(r"`([\w.]+)`", told[1])} | TCP_LIMITS == set(fixed())
     log = (ROOT / "copdns" / "app" / "app.py").read_text()
-    assert "changes to ports, TCP limits, encrypted, web and data take effect" in log
+    assert "changes to ports, TCP limits, encrypted, web, data and provider take effect" in log
 
 
 # --- tests ----------------------------------------------------------------------------------------

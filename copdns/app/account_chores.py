@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
+from math import inf
 
 import structlog
 
-from copdns.accounts.account import GuardianNotice, NoticeKind, with_guests
-from copdns.accounts.moves import admit_guests, with_moves
+from copdns.accounts.account import GuardianNotice, Guest, NoticeKind, with_guests
+from copdns.accounts.moves import Move, admit_guests, with_moves
 from copdns.events.bus import EventBus
+from copdns.model.errors import StoreError
 from copdns.model.events import AccountEvent, Event, EventKind, HouseholdEvent, PersonEvent
 from copdns.model.hosts import DESK_HOST, desk_url
 from copdns.model.household import Household
@@ -67,7 +69,10 @@ class AccountChores:
         thread: StoreThread,
         now: Callable[[], float],
         tells_names: Callable[[], bool] = lambda: False,
+        *,
+        keeps_last: bool = False,
     ) -> None:
+        """keeps_last: where guests cannot be read, those that were read last count."""
         self._accounts = Accounts(thread)
         self._guests = Guests(thread)
         self._claims = Claims(thread)
@@ -80,6 +85,9 @@ class AccountChores:
         self._now = now
         self._tells_names = tells_names
         self._clock_ahead: float | None = None  # of the one that only goes forward
+        self._keeps_last = keeps_last
+        # By household, as read last.
+        self._last: dict[str, tuple[Sequence[Guest], Sequence[Move]]] = {}
         self.next_guest_end: float | None = None
 
     async def with_guests(self, households: Sequence[Household]) -> list[Household]:
@@ -87,13 +95,33 @@ class AccountChores:
         moved as still their person's."""
         now, ends, found = self._now(), [], []
         for each in households:
-            guests = await self._guests.of(each.id, int(now))
-            moves = await self._claims.all_moves(each.id)
-            admitted = admit_guests(each, moves, guests, now)
-            found.append(with_guests(with_moves(each, moves, now), admitted, now))
-            ends += [guest.until for guest in guests]
-            ends += [one.until for one in moves if one.until is not None and one.is_open(now)]
+            guests, moves = await self._read_guests(each.id, int(now))
+            admitted, until = _admit(each, guests, moves, now)
+            found.append(admitted)
+            ends += until
         self.next_guest_end = min(ends, default=None)
+        return found
+
+    async def with_own_guests(self, household: Household) -> tuple[Household, float]:
+        """Return one household with its guests, as `with_guests` does, and until when it is so."""
+        now = self._now()
+        guests = await self._guests.of(household.id, int(now))
+        moves = await self._claims.all_moves(household.id)
+        admitted, until = _admit(household, guests, moves, now)
+        return admitted, min(until, default=inf)
+
+    async def _read_guests(
+        self, household: str, now: int
+    ) -> tuple[Sequence[Guest], Sequence[Move]]:
+        try:
+            found = await self._guests.of(household, now), await self._claims.all_moves(household)
+        except StoreError:
+            if not self._keeps_last or household not in self._last:
+                raise
+            guests, moves = self._last[household]
+            return [each for each in guests if each.until > now], moves
+        if self._keeps_last:
+            self._last[household] = found
         return found
 
     @property
@@ -134,6 +162,16 @@ class AccountChores:
         for each in self._stores:
             await each.tidy(now)
         await self._guests.tidy(now)
+
+
+def _admit(
+    household: Household, guests: Sequence[Guest], moves: Sequence[Move], now: float
+) -> tuple[Household, list[float]]:
+    """Return a household with its guests, and when the time of each ends."""
+    admitted = admit_guests(household, moves, guests, now)
+    ends: list[float] = [guest.until for guest in guests]
+    ends += [one.until for one in moves if one.until is not None and one.is_open(now)]
+    return with_guests(with_moves(household, moves, now), admitted, now), ends
 
 
 def event_of(notice: GuardianNotice, *, tells_names: bool = False) -> Event:

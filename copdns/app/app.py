@@ -18,7 +18,7 @@ from typing import Any
 import structlog
 
 from copdns.app.account_chores import log_setup_code
-from copdns.app.background import free_gradually, repeat, run_logged
+from copdns.app.background import Work, free_gradually, repeat, run_logged
 from copdns.app.from_settings import (
     about_responses,
     fixed_settings,
@@ -50,6 +50,7 @@ FOLLOW_NAT64 = 1.0  # whether it is time to ask for the prefix
 FOLLOW_LISTS = 2.0  # which lists are here, and which are due
 FLUSH_EVERY = 0.25  # tallies into metrics and log: a killed process loses little
 FOLLOW_APPEALS = 2.0
+FORGET_TALLIES = 60.0  # of households that may be here no longer
 REMIND_EVERY = 60.0
 FREE_EVERY = 0.1
 GIVE_STALE_EVERY = 0.1
@@ -142,15 +143,19 @@ class App(Parts):
         yield repeat(self._give_stale, GIVE_STALE_EVERY)
         yield repeat(self._refresh_cache, REFRESH_EVERY)
         yield repeat(self._follow_time, FOLLOW_TIME)
-        yield repeat(self._appeal_chores.tell, FOLLOW_APPEALS)
-        yield repeat(self._appeal_chores.raise_overdue, REMIND_EVERY)
+        yield repeat(self._once_for_all(self._appeal_chores.tell), FOLLOW_APPEALS)
+        yield repeat(self._once_for_all(self._appeal_chores.raise_overdue), REMIND_EVERY)
+        if self._subscribers is not None:
+            yield self._subscribers.run()
+            yield repeat(self._subscribers.follow, FOLLOW_HOUSEHOLD)
+            yield repeat(self._forget_tallies, FORGET_TALLIES)
         yield self._targets.run()
         yield self._push.run()
         yield repeat(self._tidy, TIDY_EVERY)
         yield repeat(self._device_chores.run_once, CHORES_EVERY)
         yield repeat(self._check_alarms, CHORES_EVERY)
         yield repeat(self._look_at_devices, LOOK_AT_DEVICES_EVERY)
-        yield repeat(self._digest_chores.send_due, SEND_EVERY)
+        yield repeat(self._once_for_all(self._digest_chores.send_due), SEND_EVERY)
         yield repeat(self._backup_chores.run_once, BACK_UP_EVERY)
         yield self._list_reloader.retry_forever()
         yield repeat(self._updates.apply_available, FOLLOW_LISTS)
@@ -158,6 +163,15 @@ class App(Parts):
         yield repeat(self._facts.follow, FOLLOW_LISTS)
         yield self._help_chores.run()
         yield feed_watchdog(self._manager)
+
+    def _once_for_all(self, work: Work) -> Work:
+        """Return a chore that only one of all programs does that share a database."""
+
+        async def work_once() -> None:
+            if self._source.does_chores:
+                await work()
+
+        return work_once
 
     async def _close(self) -> None:
         self._listeners.close()
@@ -232,6 +246,9 @@ class App(Parts):
     async def _flush_records(self) -> None:
         self._recorder.flush(self._now(), MAX_FLUSHED)
 
+    async def _forget_tallies(self) -> None:
+        self._recorder.forget_policies()
+
     async def _give_stale(self) -> None:
         self._resolver.give_stale(self._clock())
 
@@ -242,11 +259,13 @@ class App(Parts):
 
     async def _tell_upstreams(self) -> None:
         self._told_servers = servers = self._upstreams_in_force.servers
+        if self._subscribers is not None:  # a provider's are its own
+            return
         await self._account_chores.note_upstreams(servers)
 
     async def _tidy(self) -> None:
         now, chosen = self._now(), self.settings.log
-        if not self._clock.is_wrong:
+        if not self._clock.is_wrong and self._source.does_chores:
             await self._store.tidy(int(now))
             await self._appeal_chores.tidy()
             await self._account_chores.tidy()
@@ -346,8 +365,8 @@ class App(Parts):
         log.info("reloaded")
         if waits:
             log.warning(
-                "changes to ports, TCP limits, encrypted, web and data take effect at the next "
-                "start"
+                "changes to ports, TCP limits, encrypted, web, data and provider take effect "
+                "at the next start"
             )
 
 

@@ -58,7 +58,7 @@ class AppealChores:
         before: the lists that were in force.
         """
         now, after = self._clock().wall, self._library().index
-        for household in await self._store.households():
+        for household in await self._store.households_with_errors():
             errors = await self._store.list_errors(household)
             for slug, names in named_again(errors, before.index, after).items():
                 event = MistakeEvent(EventKind.MISTAKE_AGAIN, household, slug, now, names)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from copdns.app.account_chores import AccountChores
-from copdns.app.household_source import HouseholdSource
+from copdns.app.household_source import HouseholdOrigin
 from copdns.app.snapshot_builder import SnapshotBuilder
 from copdns.events.bus import EventBus
 from copdns.privacy.recent_blocks import RecentBlocks, owned_devices
@@ -19,7 +19,7 @@ class HouseholdInForce:
 
     def __init__(
         self,
-        source: HouseholdSource,
+        source: HouseholdOrigin,
         snapshots: SnapshotBuilder,
         resolver: Resolver,
         account_chores: AccountChores,
@@ -41,13 +41,13 @@ class HouseholdInForce:
         if await self._source.is_changed():
             self._is_behind = True  # until it is applied: a busy database is read again next time
         if self._is_behind and not await self._concerns_answers():
-            await self._account_chores.tell(self._events)
+            await self._tell()
             self._is_behind = False
         now, snapshot = self._now(), self._resolver.snapshot
         due = snapshot.is_due(now) or self._account_chores.is_guest_due
         if self._is_behind or due or now < snapshot.built_at - SET_BACK:
             await self.apply()
-            await self._account_chores.tell(self._events)
+            await self._tell()
 
     async def apply(self) -> None:
         """Build a snapshot of what is stored, and answer by it."""
@@ -74,6 +74,10 @@ class HouseholdInForce:
         """Make the copy the new `household.db`; StoreError where nothing is damaged."""
         async with self._snapshots.changing:
             await self._source.repair()
+
+    async def _tell(self) -> None:
+        if self._source.does_chores:
+            await self._account_chores.tell(self._events)
 
     async def _concerns_answers(self) -> bool:
         """Tell whether a change may affect answers: a login, for example, does not."""

@@ -13,6 +13,7 @@ import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Protocol
 
 import structlog
 
@@ -49,6 +50,32 @@ UNREAD = (
 Seed = Callable[[HouseholdStore], Awaitable[object]]
 
 
+class HouseholdOrigin(Protocol):
+    """Where the households of a running copdns come from: a file here, or `provider_source.py`.
+
+    does_chores: this program deletes what is over, and sends what is sent once for all.
+    """
+
+    store: HouseholdStore
+    read_only_reason: str
+
+    @property
+    def damage(self) -> str: ...
+    @property
+    def has_household(self) -> bool: ...
+    @property
+    def does_chores(self) -> bool: ...
+    async def open(self) -> None: ...
+    async def seed(self) -> None: ...
+    async def is_changed(self) -> bool: ...
+    async def households(self) -> Sequence[Household]: ...
+    async def revisions(self) -> Mapping[str, int]: ...
+    async def reopen(self, changing: asyncio.Lock, /) -> bool: ...
+    async def compare(self) -> None: ...
+    async def repair(self) -> None: ...
+    async def close(self) -> None: ...
+
+
 class HouseholdSource:
     """store: the same object as long as the program runs; its connection may change.
 
@@ -57,6 +84,7 @@ class HouseholdSource:
     """
 
     store: HouseholdStore
+    does_chores = True
 
     def __init__(self, folder: Path, seed: Seed) -> None:
         """seed: makes the household of a first start, unless the store has one."""

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from copdns.app.backup_chores import BackupChores
 from copdns.app.device_chores import DeviceChores
-from copdns.app.household_source import HouseholdSource
+from copdns.app.household_source import HouseholdOrigin
 from copdns.app.lists_in_force import ListsInForce
 from copdns.dns.upstream import UpstreamClient
 from copdns.events.targets import Targets
@@ -32,7 +32,7 @@ class Readiness:
     def __init__(
         self,
         upstreams: UpstreamClient,
-        source: HouseholdSource,
+        source: HouseholdOrigin,
         log: QueryLog,
         lists: ListsInForce,
         updates: ListUpdater,

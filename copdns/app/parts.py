@@ -34,7 +34,7 @@ from copdns.app.from_settings import (
 )
 from copdns.app.help_chores import HelpChores
 from copdns.app.household_in_force import HouseholdInForce
-from copdns.app.household_source import HouseholdSource
+from copdns.app.household_source import HouseholdOrigin, HouseholdSource
 from copdns.app.languages import speak_to_browser, speak_to_guardians
 from copdns.app.light import without_pages
 from copdns.app.lists_in_force import ListReloader, ListsInForce
@@ -79,6 +79,7 @@ from copdns.server.recognition import Recognition
 from copdns.server.recorder import Recorder
 from copdns.settings.config import Settings, defaults_of
 from copdns.store.household_db.appeals import AppealStore
+from copdns.store.household_db.household import HouseholdStore
 from copdns.store.household_db.push import PushStore
 from copdns.store.household_db.thread import StoreThread
 from copdns.store.log_db.querylog import QueryLog
@@ -91,6 +92,8 @@ from copdns.web.logins import Logins
 
 if TYPE_CHECKING:
     from aiohttp import web
+
+    from copdns.app.subscriber_chores import SubscriberChores
 
 
 class Parts:
@@ -130,10 +133,7 @@ class Parts:
         )
         self._manager = find_service_manager()
         self._clock = Clock(time.time, time.monotonic, machine.clock_is_synchronised)
-        self._source = HouseholdSource(
-            self._folder,
-            lambda store: seed_household(store, self.settings, self._catalogue, int(time.time())),
-        )
+        self._source = self._new_source()
         self._child_page = child_page_url(settings.web.port)  # a new port: at the next start
         self._https = Https(self._folder, settings.web, self._now, lambda: self._clock.is_wrong)
         self._http_server = HttpServer(settings.web, self._https, self._build_pages)
@@ -149,6 +149,16 @@ class Parts:
 
     # --- making ---
 
+    def _new_source(self) -> HouseholdOrigin:
+        async def seed(store: HouseholdStore) -> None:
+            await seed_household(store, self.settings, self._catalogue, int(time.time()))
+
+        if self.settings.provider.database:
+            from copdns.app.provider_source import ProviderSource  # no home has its libraries
+
+            return ProviderSource(self.settings.provider, seed)
+        return HouseholdSource(self._folder, seed)
+
     async def _open(self) -> Sequence[Household]:
         """Open the store, and load lists; return the households."""
         await self._source.open()
@@ -156,7 +166,10 @@ class Parts:
         self._thread = StoreThread(self._store)
         self._logins = Logins(self._thread, time.monotonic)
         self._account_chores = AccountChores(
-            self._thread, self._now, lambda: self.settings.events.appeal_names
+            self._thread,
+            self._now,
+            lambda: self.settings.events.appeal_names,
+            keeps_last=bool(self.settings.provider.database),
         )
         households = await self._account_chores.with_guests(await self._source.households())
         await self._facts.begin()
@@ -264,6 +277,7 @@ class Parts:
         self._list_reloader = ListReloader(
             self._lists, self._snapshots, self._resolver, self._appeal_chores, lambda: self.settings
         )
+        self._begin_subscribers()
         self._listeners = Listeners(self._resolver, self._clock)
         self._encrypted = EncryptedDns(
             self._folder,
@@ -278,6 +292,25 @@ class Parts:
             lambda: self._encrypted.names,
             lambda: secure_child_page(self.settings, self._https.offer),
         )
+
+    def _begin_subscribers(self) -> None:
+        """Read households on demand, where a provider's are."""
+        self._subscribers: SubscriberChores | None = None
+        if self.settings.provider.kept and self.settings.provider.database:
+            from copdns.app.provider_source import ProviderSource
+            from copdns.app.subscriber_chores import SubscriberChores
+
+            assert isinstance(self._source, ProviderSource)
+            self._subscribers = SubscriberChores(
+                self.settings.provider.kept,
+                self._resolver,
+                self._store,
+                self._account_chores,
+                self._clock,
+                self._policy_inputs,
+                lambda: bool(self._source.read_only_reason),
+            )
+            self._source.on_moved = self._subscribers.forget
 
     async def _tell_reasons(self) -> None:
         """Tell the reasons of blocks to devices as the settings say."""

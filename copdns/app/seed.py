@@ -23,15 +23,21 @@ async def seed_household(
 
     now: seconds since the epoch.
     """
-    if await store.households():
+    chosen = settings.provider.household
+    if await (store.household(chosen) if chosen else store.households()):
         return
-    first = Household(HOME, "Home")
+    first = Household(chosen or HOME, "Home")
     if settings.household:
         from copdns.household.file import parse  # once in a household's life; it takes 2 MB
 
         path = Path(settings.household)
         text = await asyncio.to_thread(_read_file, path)
         first = parse(text, str(path), known_ids(library))
+        if first.id != (chosen or first.id):
+            raise ConfigError(
+                f"{path}: the household is {first.id!r}, but provider.household is {chosen!r}; "
+                "change one of them"
+            )
     try:
         await store.create(first, FIRST_START, now)
     except HouseholdError:

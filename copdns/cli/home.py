@@ -14,7 +14,7 @@ from datetime import date, timedelta
 from functools import cached_property, partial, wraps
 from math import inf
 from pathlib import Path
-from typing import Concatenate, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
 
 from copdns.accounts.account import Guest, with_guests
 from copdns.accounts.moves import Move, admit_guests, with_moves
@@ -59,10 +59,14 @@ from copdns.time.minutes import Minutes, Usage
 from copdns.time.own_timers import OwnTimer, Who
 from copdns.time.plan import PolicyInputs
 
+if TYPE_CHECKING:
+    from copdns.store.household_db.provider import ProviderStore
+
 AUTHOR = "command line"
 
 P = ParamSpec("P")
 T = TypeVar("T")
+StoreT = TypeVar("StoreT", bound=HouseholdStore)
 Edit = Callable[[Household], Household]
 ProfileKey = tuple[str, str]  # household and profile
 MinutesByProfile = Mapping[ProfileKey, Mapping[str, Minutes]]  # by budget
@@ -276,8 +280,15 @@ class Home:
         }
 
     @property
+    def is_providers(self) -> bool:
+        """Whether the household is in a provider's PostgreSQL."""
+        return bool(self.settings.provider.database)
+
+    @property
     def has_database(self) -> bool:
         """Tell whether there is a database, or a copy; raise StoreError where that is hidden."""
+        if self.is_providers:
+            return True
         path = self.folder / FILE
         try:
             path.stat()
@@ -298,7 +309,7 @@ class Home:
         """Return the stored household, read anew; None where there is none yet."""
 
         async def read(store: HouseholdStore) -> Household | None:
-            household_id = await only_household(store)
+            household_id = await self.find_household(store)
             return await store.household(household_id) if household_id else None
 
         return self.read_store(read) if self.has_database else None
@@ -356,9 +367,27 @@ class Home:
     async def ensure_household(self, store: HouseholdStore, catalogue: Catalogue) -> str:
         """Return the household's id; make the household first, where there is none."""
         await seed_household(store, self.settings, catalogue, self.now)
-        household_id = await only_household(store)
+        household_id = await self.find_household(store)
         assert household_id is not None
         return household_id
+
+    async def find_household(self, store: HouseholdStore) -> str | None:
+        """Return the id of the household that commands are about; None: there is none yet.
+
+        Raises HouseholdError or StoreError for several where nothing chooses one.
+        """
+        chosen = self.settings.provider.household
+        if not self.is_providers:
+            return await only_household(store)
+        if chosen:
+            return chosen if await store.household(chosen) is not None else None
+        ids = await store.households()
+        if len(ids) > 1:
+            raise StoreError(
+                f"PostgreSQL has {len(ids)} households, and these commands need one; write its id "
+                "in provider.household, or give it as COPDNS_PROVIDER__HOUSEHOLD"
+            )
+        return ids[0] if ids else None
 
     def create(self, household: Household) -> None:
         """Store the first household, and print what it contains."""
@@ -370,6 +399,8 @@ class Home:
 
         take_file: use the file as it is, in place of its copy.  Raises StoreError.
         """
+        if self.is_providers:
+            raise StoreError("the household is in PostgreSQL; no file here can be made anew")
         aside = None if take_file else repair(self.folder)
         if take_file:
             condition.take_file(self.folder)
@@ -396,20 +427,30 @@ class Home:
 
     def read_store(self, work: Callable[[HouseholdStore], Awaitable[T]]) -> T:
         """Return the result of `work`, which only reads, also from the copy of the database."""
-        return self.with_store(work, HouseholdStore.open_or_copy)
+        return self.with_store(work, is_reading=True)
 
     def with_store(
-        self,
-        work: Callable[[HouseholdStore], Awaitable[T]],
-        open_store: Callable[[Path], HouseholdStore] = HouseholdStore.open,
+        self, work: Callable[[HouseholdStore], Awaitable[T]], *, is_reading: bool = False
     ) -> T:
         """Open the household's database, return the result of `work`; raise StoreError.
 
-        open_store: opens the database; by default, it is created or migrated where needed.
+        It is created or migrated where needed.  is_reading: a copy will do.
         """
 
+        if self.is_providers:
+            return self.with_provider(work)
+        open_store = HouseholdStore.open_or_copy if is_reading else HouseholdStore.open
+        return self._run(lambda: open_store(self.folder), work)
+
+    def with_provider(self, work: Callable[[ProviderStore], Awaitable[T]]) -> T:
+        """Connect to the provider's PostgreSQL, return the result of `work`; raise StoreError."""
+        from copdns.store.household_db.provider import open_provider  # no home has psycopg
+
+        return self._run(lambda: open_provider(self.settings.provider.database), work)
+
+    def _run(self, open_store: Callable[[], StoreT], work: Callable[[StoreT], Awaitable[T]]) -> T:
         async def run() -> T:
-            with open_store(self.folder) as store:
+            with open_store() as store:
                 store.see = self.see
                 store.forget = QueryLog(self.folder).erase
                 return await work(store)

@@ -8,7 +8,6 @@ from copdns.appeals.list_errors import CheckedEntry, check_entries
 from copdns.cli.home import Home
 from copdns.model.scripts import shown_name
 from copdns.store.household_db.appeals import AppealStore
-from copdns.store.household_db.household import HouseholdStore
 
 HEADERS = ("domain", "list", "category", "still listed", "blocked here")
 _MAX_LINES = 5  # lines of `lists status`
@@ -20,7 +19,7 @@ def check_list_errors(home: Home) -> tuple[CheckedEntry, ...]:
         return ()
     household = home.household.id
     errors = home.with_store(
-        lambda store: AppealStore(store).list_errors(household), HouseholdStore.open_or_copy
+        lambda store: AppealStore(store).list_errors(household), is_reading=True
     )
     if not errors:
         return ()

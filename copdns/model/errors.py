@@ -116,6 +116,10 @@ class StoreError(CopdnsError):
     """A database cannot be opened, read or written."""
 
 
+class StoreAwayError(StoreError):
+    """A database on another machine cannot be reached now; what was read from it still counts."""
+
+
 class DoubtfulDatabaseError(StoreError):
     """A database is not what was stored last: it is damaged, older, or another one."""
 

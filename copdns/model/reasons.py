@@ -12,6 +12,7 @@ from typing import Final, NamedTuple
 from copdns.model.verdict import Reason, Verdict
 
 # RFC 8914 section 4, and the registry it opened.
+NOT_READY: Final = 14
 OTHER_ERROR: Final = 0
 STALE_ANSWER: Final = 3
 FORGED: Final = 4

@@ -88,6 +88,8 @@ class Requestor:
     such as "02:00:00:00:00:01"; else "".  is_old_tls: it is encrypted by an older TLS than 1.3.
     token: the digest of what it showed as its own name, right or wrong; it decides in place of all
     else.  "" for none.
+    household: the id of the one that it belongs to, as a trusted forwarder of a provider gave it;
+    "" for none, as at home.
     """
 
     listener: str
@@ -96,6 +98,7 @@ class Requestor:
     mac: str = ""
     is_old_tls: bool = False
     token: str = ""
+    household: str = ""
 
 
 @dataclass(frozen=True, slots=True)

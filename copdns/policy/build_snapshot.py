@@ -8,15 +8,16 @@ from __future__ import annotations
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import replace
 from math import inf
+from typing import NamedTuple
 
 from copdns.lists.catalogue import Catalogue
-from copdns.model.household import Band, Default, Household, Profile
+from copdns.model.household import Band, Default, Household, Profile, Rule
 from copdns.model.times import OnFailure
 from copdns.model.verdict import AnswerDefaults, Reason
 from copdns.policy.context import HouseholdContext, build_context
 from copdns.policy.decide import Policy
 from copdns.policy.guest import GUEST, UNKNOWN, guest_profile, own_guest
-from copdns.policy.list_rules import askers_of
+from copdns.policy.list_rules import Asker, askers_of
 from copdns.policy.order import build_policy
 from copdns.policy.shared_steps import RulesByScope, StepSharing
 from copdns.policy.snapshot import PolicyByProfile, Snapshot
@@ -60,7 +61,7 @@ def build_in_steps(
         if (
             old is not None
             and before
-            and _context_inputs(old) == _context_inputs(household)
+            and context_inputs(old) == context_inputs(household)
             and before.contexts[household.id].log_only == inputs.log_only
         ):
             contexts[household.id] = before.contexts[household.id]
@@ -69,29 +70,57 @@ def build_in_steps(
             contexts[household.id] = build_context(
                 library, defaults, household, other, inputs.log_only
             )
-        rules, sharing = RulesByScope(household.rules), StepSharing()
-        for who, profile, unknown in _policies_of(household):
-            key, own = (household.id, who), rules.for_profile(profile)
-            essential = _is_essential(profile, household, inputs, unknown=unknown)
-            effective = _effective_profile(
-                profile, household, now, inputs, essential=essential, unknown=unknown
-            )
-            plan = build_time_plan(household, profile, now, inputs)
-            if essential and profile.always:
-                plan = replace(plan, always_open=profile.always, is_essential=True)
-            special = contexts[household.id].index.special
-            askers = askers_of(household, profile, now) if special.is_personal else ()
-            made_from = effective, own, id(contexts[household.id]), plan, askers
+        sharing, context = StepSharing(), contexts[household.id]
+        for who, parts, moments in policy_parts(household, context, now, inputs):
+            key, made_from = (household.id, who), (parts, id(context))
             made = before.policies.get(key) if before else None
             if made is None or made[0] != made_from:
-                policy = build_policy(effective, own, contexts[household.id], now, plan, askers)
-                made = made_from, sharing.share_steps(effective, policy, askers)
+                policy = parts.build(context, now)
+                made = made_from, sharing.share_steps(parts.profile, policy, parts.askers)
             policies[key] = made
-            due.update(_due(profile, plan, now))
+            due.update(moments)
             yield
     rebuild_at = min((at for at in due if at > now), default=None)
     same = _reuse_mapping(before, policies)
     return Snapshot(library, defaults, households, contexts, same, now, before, rebuild_at)
+
+
+class PolicyParts(NamedTuple):
+    """What a policy is made from, besides the context of its household: equal parts, equal policy.
+
+    profile: as it holds now.  rules: those that apply to it.
+    """
+
+    profile: Profile
+    rules: tuple[Rule, ...]
+    plan: TimePlan
+    askers: tuple[Asker, ...]
+
+    def build(self, context: HouseholdContext, now: float) -> Policy:
+        """Return the policy."""
+        return build_policy(self.profile, self.rules, context, now, self.plan, self.askers)
+
+
+def policy_parts(
+    household: Household, context: HouseholdContext, now: float, inputs: PolicyInputs
+) -> Iterator[tuple[str, PolicyParts, frozenset[float]]]:
+    """Yield the key of each policy of a household, what it is made from, and when it is another.
+
+    The moments are seconds since the epoch.
+    """
+    rules = RulesByScope(household.rules)
+    for who, profile, unknown in _policies_of(household):
+        essential = _is_essential(profile, household, inputs, unknown=unknown)
+        effective = _effective_profile(
+            profile, household, now, inputs, essential=essential, unknown=unknown
+        )
+        plan = build_time_plan(household, profile, now, inputs)
+        if essential and profile.always:
+            plan = replace(plan, always_open=profile.always, is_essential=True)
+        is_personal = context.index.special.is_personal
+        askers = askers_of(household, profile, now) if is_personal else ()
+        due = frozenset(_due(profile, plan, now))
+        yield who, PolicyParts(effective, rules.for_profile(profile), plan, askers), due
 
 
 def _reuse_mapping(before: Snapshot | None, policies: PolicyByProfile) -> PolicyByProfile:
@@ -118,7 +147,7 @@ def profiles_of(household: Household) -> tuple[Profile, ...]:
     return (*household.profiles, guest_profile())
 
 
-def _context_inputs(household: Household) -> tuple[object, ...]:
+def context_inputs(household: Household) -> tuple[object, ...]:
     """Return the parts of a household that its HouseholdContext is made of."""
     return (
         household.protected,

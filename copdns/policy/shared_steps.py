@@ -35,10 +35,19 @@ class RulesByScope:
 
 
 class StepSharing:
-    """Policies by settings, all of one household and made from the same lists."""
+    """Policies by settings, all made from one context, and so from the same lists.
 
-    def __init__(self) -> None:
+    joins_groups: they form one group, which must be whole before any of them is asked.
+    """
+
+    def __init__(self, *, joins_groups: bool = True) -> None:
+        self._joins_groups = joins_groups
         self._models: dict[tuple[object, ...], Policy] = {}
+
+    @property
+    def count(self) -> int:
+        """How many policies there are by settings."""
+        return len(self._models)
 
     def share_steps(
         self, profile: Profile, policy: Policy, askers: tuple[Asker, ...] = ()
@@ -59,7 +68,8 @@ class StepSharing:
         model = self._models.setdefault(settings, policy)
         if model is policy:
             return policy
-        if not is_timed:  # else a verdict may be due to this policy's own time rules
+        joins_group = self._joins_groups and not is_timed
+        if joins_group:  # else a verdict may be due to this policy's own time rules
             model.group.add(policy.group)
         shared = [_share_step(*pair) for pair in zip(policy.order, model.order, strict=True)]
         new = {id(old): each for old, each in zip(policy.order, shared, strict=True)}
@@ -74,7 +84,7 @@ class StepSharing:
             steps=tuple(new[id(step)] for step in policy.steps),
             steps_if_unlisted=tuple(new[id(step)] for step in policy.steps_if_unlisted),
             untraced_lists=model.untraced_lists,
-            group=policy.group if is_timed else model.group,
+            group=model.group if joins_group else policy.group,
         )
 
 

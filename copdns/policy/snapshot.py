@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from ipaddress import ip_address, ip_network
 from itertools import islice
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, Protocol
 
 from copdns.lists.catalogue import Catalogue
 from copdns.model.addresses import Network
@@ -42,6 +42,16 @@ class Client:
     policy: Policy
     is_certain: bool = True
     heard: Heard = OTHERS_HEARD
+
+
+# Who sent a query of a household that is not read yet (`policy/subscribers.py`).
+NOT_HERE: Final = Client("", "", refusing_policy(), True, UNHEARD)
+
+
+class IdentifiesSubscribers(Protocol):
+    """The households of a provider, whose forwarders say whose a query is."""
+
+    def identify(self, requestor: Requestor, /) -> Client: ...
 
 
 class UnknownClient(NamedTuple):
@@ -153,6 +163,7 @@ class Snapshot:
         again how long budgets surely last.  None: never.
     built_at: epoch seconds; a wall clock that shows an earlier time was set back.
     heard: the devices whose silences may be signs of bypass, the same objects in each snapshot.
+    subscribers: a provider's households, each read when it is asked for; None at home.
     What `identify` returned holds as long as this object is the active one.
     """
 
@@ -172,6 +183,7 @@ class Snapshot:
         "rebuild_at",
         "refresh_at",
         "sightings",
+        "subscribers",
     )
 
     def __init__(
@@ -193,6 +205,7 @@ class Snapshot:
         self.contexts = contexts
         self.policies = policies
         self.sightings: Sightings = before.sightings if before else NO_SIGHTINGS
+        self.subscribers: IdentifiesSubscribers | None = before.subscribers if before else None
         self._stranger: Client = (
             before._stranger if before else Client("", "", refusing_policy(), True, UNHEARD)
         )
@@ -231,6 +244,8 @@ class Snapshot:
         Of who shows a token nothing is remembered: where a device is away from home, nobody learns
         from what address.
         """
+        if requestor.household and self.subscribers is not None:
+            return self.subscribers.identify(requestor)
         if requestor.token:
             guest = self._guest_instead(requestor) if self._devices.instead_of else None
             return guest or self._devices.by_token.get(requestor.token, self._unknown_token)

@@ -114,7 +114,7 @@ from copdns.policy.decide import Policy, decide_query, look_and_decide
 from copdns.policy.judge import RebindingGuard, judge_response, with_end_inside
 from copdns.policy.local_step import map_records
 from copdns.policy.response_key import is_time_server, response_key
-from copdns.policy.snapshot import Client, Snapshot
+from copdns.policy.snapshot import NOT_HERE, Client, Snapshot
 from copdns.server.discovery import Discovery
 from copdns.server.lazy_free import LazyFreeQueue
 from copdns.server.limits import EDE_LIMITED, Bound, ClientLimits, Excess, Limits
@@ -132,6 +132,7 @@ from copdns.server.verdict_memo import VerdictMemo
 from copdns.time.clock import Moment
 
 SendReply = Callable[[bytes, Any], None]
+PutAside = Callable[[bytes, Requestor, SendReply, Any], "bytes | None"]
 ANY_TTL: Final = 3600
 REWRITE_TTL: Final = 300  # a safe host may move
 # Pending queries per cache miss; one more gets SERVFAIL at once.  When the device asks again, the
@@ -267,6 +268,13 @@ def _as_it_is(snapshot: Snapshot) -> Snapshot:
     return snapshot
 
 
+def _refuse_unread(
+    message: bytes, requestor: Requestor, send_reply: SendReply, reply_to: Any
+) -> bytes | None:
+    """The hook `put_aside` at home, where all households are read."""
+    return NO_REPLY
+
+
 def _ignore_snapshot(snapshot: Snapshot) -> None:
     """The hook `on_snapshot` where nobody is interested."""
 
@@ -284,6 +292,8 @@ class Resolver:
         (set by `Recognition`).
     on_probe: called with each query below probe.home.arpa; the set-up pages send these from a
         device to see which resolver it uses (set by the app).
+    put_aside: takes a query of a household that is not read yet, and returns what `answer` does
+        (set by `AwaitedHouseholds`).
     on_snapshot: called with each snapshot from which on queries are decided by it (set by the app).
     limits: how much clients may ask (set by the app); None: without bound.  Servers ask for the
         bounds of a client (`limits_of`), and call `answer_excess` for what is beyond them.
@@ -323,6 +333,7 @@ class Resolver:
         self.add_sightings: Callable[[Snapshot], Snapshot] = _as_it_is
         self.on_probe: Callable[[str, Requestor, Client, float], None] = _ignore_probe
         self.on_snapshot: Callable[[Snapshot], None] = _ignore_snapshot
+        self.put_aside: PutAside = _refuse_unread
         self.limits: Limits | None = None
         self.asks_time_in_clear = False
         self.forwards_subnets = False
@@ -365,6 +376,8 @@ class Resolver:
         """
         try:
             client = self._snapshot.identify(requestor) if known is None else known
+            if client is NOT_HERE:
+                return self.put_aside(message, requestor, send_reply, reply_to)
             if not client.is_certain:
                 screening = self.screen(requestor, moment)
                 if screening is not Screening.ANSWER:
@@ -449,6 +462,8 @@ class Resolver:
         """
         try:
             client, limit = self._snapshot.identify(requestor), limits.of(bound)
+            if client is NOT_HERE:  # how many wait has a bound of its own
+                return self.put_aside(message, requestor, send_reply, reply_to)
             try:
                 query = read_query_body(message[2:])
             except WireError:
@@ -1097,8 +1112,10 @@ class Resolver:
     ) -> bytes | None:
         """Return the reply, recorded; None where another upstream's response is needed first."""
         ends_at = pending.verdict.valid_until
-        if pending.snapshot is not self._snapshot or (
-            ends_at is not None and moment.wall >= ends_at
+        if (
+            pending.snapshot is not self._snapshot
+            or (ends_at is not None and moment.wall >= ends_at)
+            or self._has_moved(pending)
         ):
             return self._answer_again(pending, miss, moment)
         query, requestor, client = pending.query, pending.requestor, pending.client
@@ -1145,9 +1162,20 @@ class Resolver:
         if entry is not None and entry.answer.facts.is_filtered:
             self.packet_cache.clear()
 
+    def _has_moved(self, pending: PendingQuery) -> bool:
+        """Tell whether a provider's household has other rules than when the query was decided."""
+        requestor = pending.requestor
+        if not requestor.household:
+            return False
+        return self._snapshot.identify(requestor) is not pending.client
+
     def _answer_again(self, pending: PendingQuery, miss: CacheMiss, moment: Moment) -> bytes | None:
         """Decide and answer again: the snapshot was swapped, or the verdict ended, meanwhile."""
         client = self._snapshot.identify(pending.requestor)
+        if client is NOT_HERE:
+            return self.put_aside(
+                pending.message, pending.requestor, pending.send_reply, pending.reply_to
+            )
         query = pending.query
         verdict = decide_query(client.policy, query.qname, query.qtype, moment.wall)
         pending.snapshot, pending.client, pending.verdict = self._snapshot, client, verdict

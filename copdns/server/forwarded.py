@@ -1,7 +1,8 @@
 """Read whose query a forwarder before us passes on: dnsmasq on a router, or dnsdist.
 
-A PROXY header (version 2) before the message gives the address of the forwarder's client; EDNS
-options of the query give the device's MAC (dnsmasq `add-mac`) or its address (`add-subnet`).
+A PROXY header (version 2) before the message gives the address of the forwarder's client, and that
+of a provider also the household that it belongs to; EDNS options of the query give the device's MAC
+(dnsmasq `add-mac`) or its address (`add-subnet`).
 Only forwarders that the settings list are believed, each in what it may say; for nobody else this
 is called.  What cannot be read is ignored.  Pure.
 """
@@ -36,6 +37,10 @@ MAX_PROXY: Final = (
 OPTION_MAC: Final = 65001  # dnsmasq add-mac: six octets
 OPTION_MAC_TEXT: Final = 65073  # dnsmasq add-mac=text and add-mac=base64
 
+FIELD_HOUSEHOLD: Final = 0xE0  # in a PROXY header: an id (the first of custom types)
+
+_FIELD_HEAD: Final = 3  # octets of a field's type and length
+_ID: Final = re.compile(rb"[!-~]{1,64}")
 _FIXED: Final = 16  # octets of a PROXY header before its addresses
 _LOCAL: Final = 0x20  # version 2 with its two commands
 _PROXY: Final = 0x21
@@ -101,10 +106,12 @@ class ProxyHeader(NamedTuple):
 
     source: the address of who asked the forwarder; "" where the forwarder asks for itself.
     size: octets of the header; 0 where there is none.
+    household: the id of the one that asked, where the forwarder knows it; else "".
     """
 
     source: str
     size: int
+    household: str = ""
 
 
 class EdnsDevice(NamedTuple):
@@ -133,7 +140,9 @@ def unwrap(message: bytes, peer: Requestor, forwarder: Forwarder) -> tuple[bytes
 
 def with_proxy_source(peer: Requestor, proxied: ProxyHeader) -> Requestor:
     """Return who asks after a PROXY header."""
-    return replace(peer, address=proxied.source) if proxied.source else peer
+    if not proxied.source:
+        return peer
+    return replace(peer, address=proxied.source, household=proxied.household)
 
 
 def with_edns_device(peer: Requestor, forwarder: Forwarder, message: bytes) -> Requestor:
@@ -167,24 +176,38 @@ def read_proxy(octets: bytes | bytearray) -> ProxyHeader | None:
         raise ProxyError(f"a PROXY header has {size} octets; {MAX_PROXY} are read at most")
     if len(octets) < size:
         return None
-    return ProxyHeader(_source(octets, size), size)
-
-
-def _source(header: bytes | bytearray, size: int) -> str:
-    """Return the address of who asked; what follows the addresses (ports, TLVs) is no matter."""
-    command, family = header[12], header[13]
+    command, family = octets[12], octets[13]
     if command == _LOCAL:
-        return ""  # whatever else it says (a health check)
+        return ProxyHeader("", size)  # whatever else it says (a health check)
     if command != _PROXY:
         raise ProxyError(f"a PROXY header of an unknown version or command: {command:#04x}")
     if family == _UNSPEC:
-        return ""
+        return ProxyHeader("", size)
     length = _ADDRESSES.get(family)
     if length is None:
         raise ProxyError(f"a PROXY header with an unknown kind of address: {family:#04x}")
-    if size < _FIXED + 2 * length + 4:  # two addresses, two ports
+    fields_at = _FIXED + 2 * length + 4  # two addresses, two ports
+    if size < fields_at:
         raise ProxyError("a PROXY header is too short for its addresses")
-    return _address(bytes(header[_FIXED : _FIXED + length]))
+    source = _address(bytes(octets[_FIXED : _FIXED + length]))
+    return ProxyHeader(source, size, _household(bytes(octets[fields_at:size])))
+
+
+def _household(fields: bytes) -> str:
+    """Return the household that the fields after the addresses name (TLVs, section 2.2.7).
+
+    Two of them name none, nor does what is no id: no family gets the rules of another one.
+    """
+    found: list[bytes] = []
+    at = 0
+    while at + _FIELD_HEAD <= len(fields):
+        end = at + _FIELD_HEAD + int.from_bytes(fields[at + 1 : at + _FIELD_HEAD], "big")
+        if fields[at] == FIELD_HOUSEHOLD:
+            found.append(fields[at + _FIELD_HEAD : end])
+        at = end
+    if at != len(fields) or len(found) != 1 or not _ID.fullmatch(found[0]):
+        return ""
+    return found[0].decode("ascii")
 
 
 def _address(packed: bytes) -> str:

@@ -182,15 +182,18 @@ class Limits:
     def of(self, requestor: Requestor, client: Client, mono: float) -> ClientLimits | None:
         """Return the bounds of who sent a query; None for this machine, and where there are none.
 
-        A device that somebody named has one bound for all its addresses.
+        A device that somebody named has one bound for all its addresses; so has the household that
+        a provider's forwarder names, whose address may be that of many.
         """
         if not (self._client or self._subnet) or self._is_exempt(requestor):
             return None
         of_client = of_subnet = None
         if self._client:
-            who = f"{client.household}/{client.device}" if client.device else requestor.address
+            household = requestor.household or client.household
+            is_named = client.device or requestor.household
+            who = f"{household}/{client.device}" if is_named else requestor.address
             of_client = _limit(self._clients, who, self._client, mono)
-        if self._subnet:
+        if self._subnet and not requestor.household:
             of_subnet = _limit(self._subnets, subnet_of(requestor.address), self._subnet, mono)
         return ClientLimits(of_client, of_subnet)
 

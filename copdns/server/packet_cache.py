@@ -191,6 +191,7 @@ class PacketCache:
         if (
             tally is None
             or requestor.transport != "udp"
+            or requestor.household  # a forwarder asks, whose datagrams are not looked up here
             or not _is_plain(message, query, policy, verdict)
         ):
             return

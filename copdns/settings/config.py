@@ -38,6 +38,7 @@ from copdns.settings.lists import (
     SourceSettings,
     require_distinct_lists,
 )
+from copdns.settings.provider import ProviderSettings
 from copdns.settings.reasons import ReasonSettings
 from copdns.settings.upstreams import ClientSubnet, UpstreamSettings, are_encrypted
 from copdns.settings.values import AUTO, HOME, SYSTEM, Section
@@ -63,6 +64,7 @@ __all__ = [
     "ListFile",
     "LogSettings",
     "OwnSource",
+    "ProviderSettings",
     "PushSettings",
     "ReasonSettings",
     "RebindingSettings",
@@ -95,6 +97,16 @@ def load(text: str, file: str, environ: Mapping[str, str]) -> Settings:
         raise ConfigError(
             f"{file}: backup.recipients: needs the library pyrage, which is not installed; install "
             "copdns[backup], or remove the keys"
+        )
+    if settings.provider.database and find_spec("psycopg") is None:
+        raise ConfigError(
+            f"{file}: provider.database: needs the library psycopg, which is not installed; "
+            "install copdns[provider], or leave it empty"
+        )
+    if settings.provider.database and settings.backup.folder:
+        raise ConfigError(
+            f"{file}: backup.folder: copdns backs up a household in a file; leave it empty, and "
+            "back up the PostgreSQL database of provider.database with its own tools"
         )
     folder = PurePath(file).parent
     lists = tuple(
@@ -177,6 +189,7 @@ class Settings(Section):
     push: PushSettings = PushSettings()
     appeals: AppealSettings = AppealSettings()
     backup: BackupSettings = BackupSettings()
+    provider: ProviderSettings = ProviderSettings()
     household: str = Field(
         default="",
         description="A household file to fill the database at the very first start; later "

@@ -96,10 +96,15 @@ def copy_databases(folder: Path, into: Path, *, with_log: bool) -> dict[str, Pat
         )
     found = {condition.FILE: into / condition.FILE}
     copy_database(source, into / condition.FILE)
-    if with_log and (folder / querylog.FILE).exists():
-        found[querylog.FILE] = into / querylog.FILE
-        copy_database(folder / querylog.FILE, into / querylog.FILE)
-    return found
+    return found | (copy_log(folder, into) if with_log else {})
+
+
+def copy_log(folder: Path, into: Path) -> dict[str, Path]:
+    """Copy the log of a folder into another one, if there is one; return it by name."""
+    if not (folder / querylog.FILE).exists():
+        return {}
+    copy_database(folder / querylog.FILE, into / querylog.FILE)
+    return {querylog.FILE: into / querylog.FILE}
 
 
 def _has_household(folder: Path) -> bool:

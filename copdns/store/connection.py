@@ -7,7 +7,7 @@ both, with `?` or `:name` for parameters.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 
 class Rows(Protocol):
@@ -28,3 +28,12 @@ class SqlConnection(Protocol):
     def execute(self, sql: str, parameters: Sequence[Any] | Mapping[str, Any] = ..., /) -> Rows: ...
     def executemany(self, sql: str, rows: Iterable[Sequence[Any]], /) -> Rows: ...
     def close(self) -> None: ...
+
+
+@runtime_checkable
+class SharedConnection(SqlConnection, Protocol):
+    """A connection to a database in which each household has a writer of its own."""
+
+    def begin_writing(self, household: str) -> None:
+        """Begin a transaction as the only writer of a household; "": of all."""
+        ...

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Protocol
 
 from copdns.model.errors import StoreError
-from copdns.store.connection import SqlConnection
+from copdns.store.connection import SharedConnection, SqlConnection
 from copdns.store.schema_steps import SchemaSteps
 
 BUSY = 5.0  # seconds to wait for another process
@@ -153,14 +153,19 @@ def close_on_error(connection: sqlite3.Connection) -> Iterator[None]:
 
 
 @contextmanager
-def transaction(connection: SqlConnection) -> Iterator[None]:
+def transaction(connection: SqlConnection, household: str = "") -> Iterator[None]:
     """Run a transaction, as the only writer from its start: what it reads does not change.
 
+    household: whose rows it reads and writes, and nobody else's; "": those of any.  In a file there
+    is one writer at a time either way.
     What it writes is in the connection's mirror before it is committed, or nowhere.
     """
     _allow_writes(connection, allowed=True)
     try:
-        connection.execute("begin immediate")
+        if isinstance(connection, SharedConnection):
+            connection.begin_writing(household)
+        else:
+            connection.execute("begin immediate")
         with _keeping(connection) as keep:
             yield
             keep()

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 from copdns import __version__
@@ -34,15 +35,16 @@ def temporary_folder(file: Path) -> tempfile.TemporaryDirectory[str]:
 
 
 def make_backup(
-    data: Path, file: Path, texts: Mapping[str, str], now: int, *, with_log: bool = False
+    copy: Callable[[Path], dict[str, Path]], file: Path, texts: Mapping[str, str], now: int
 ) -> Backup:
-    """Write a backup of a data folder to a file; raise BackupError and StoreError.
+    """Write a backup to a file; raise BackupError and StoreError.
 
-    texts: other parts by their names, such as the household's own lists.
+    copy: writes the databases into a folder, and returns them by name.  texts: other parts by their
+    names, such as the household's own lists.
     """
     with temporary_folder(file) as name:
         folder = Path(name)
-        parts = copy_databases(data, folder, with_log=with_log)
+        parts = copy(folder)
         for part, text in texts.items():
             parts[part] = folder / part
             parts[part].touch(mode=0o600)
@@ -76,7 +78,7 @@ def make_scheduled(
     list_scheduled(folder)
     file = folder / backup_name(now, is_sealed=bool(recipients))
     if not recipients:
-        make_backup(data, file, texts, now)
+        make_backup(partial(copy_databases, data, with_log=False), file, texts, now)
     else:
         _make_sealed(data, file, texts, recipients, now)
     for each in too_many(list_scheduled(folder), plan, now):
@@ -91,7 +93,7 @@ def _make_sealed(
     """What is not encrypted lies beside the databases only: the other disk may be anybody's."""
     with temporary_folder(data / "backup") as name, temporary_folder(file) as beside:
         plain, sealed = Path(name) / "plain", Path(beside) / file.name
-        make_backup(data, plain, texts, now)
+        make_backup(partial(copy_databases, data, with_log=False), plain, texts, now)
         seal(plain, sealed, recipients)
         try:
             os.replace(sealed, file)

@@ -44,14 +44,15 @@ async def restore_to_provider(
 ) -> RestoreResult:
     """Replace a household of a provider by a copy, or add it; raise StoreError and BackupError.
 
-    household: whose it must be.  copy: a database out of a backup; it is moved.  made, now: as of
-    `restore_household`.  Nobody else writes meanwhile.
+    household: whose it must be; "" for that of the copy.  copy: a database out of a backup; it is
+    moved.  made, now: as of `restore_household`.
     """
+    household = household or _household_of(copy)
 
     def restore(connection: SqlConnection) -> RestoreResult:
         with (
             tempfile.TemporaryDirectory(dir=copy.parent, prefix=".restore-") as folder,
-            transaction(connection),
+            transaction(connection, household),
         ):
             there = Path(folder)
             if _is_there(connection, household):
@@ -68,6 +69,17 @@ async def restore_to_provider(
         return RestoreResult(done.differences, None)
 
     return await store.run(restore)
+
+
+def _household_of(copy: Path) -> str:
+    try:
+        with closing(sqlite3.connect(copy)) as connection:
+            ids = [each for (each,) in connection.execute("select household from household")]
+    except sqlite3.Error as error:
+        raise store_error(copy, error) from error
+    if len(ids) != 1:
+        raise BackupError("this backup is not of one household; choose another")
+    return str(ids[0])
 
 
 def _lay_out(connection: SqlConnection, household: str, path: Path) -> None:

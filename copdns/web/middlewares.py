@@ -16,7 +16,7 @@ from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.typedefs import Handler, Middleware
 
 from copdns.accounts.roles import Actor, Role
-from copdns.model.errors import CopdnsError
+from copdns.model.errors import CopdnsError, StoreAwayError
 from copdns.model.sentences import Sentence
 from copdns.policy.special_names import PROBE_ZONE
 from copdns.web.connections import SERVER, BareResponse
@@ -92,7 +92,12 @@ async def _errors_as_pages(request: web.Request, handler: Handler) -> web.Stream
         return await _error_page(request, web.HTTPBadRequest.status_code, ())
     except CopdnsError as error:
         log.warning("a page could not be given", error=str(error))
-        return await _error_page(request, 503, (Sentence("Not possible now"),))
+        return await _error_page(
+            request,
+            503,
+            (Sentence("Not possible now"),),
+            rules_stay=isinstance(error, StoreAwayError),
+        )
     except Exception:  # noqa: BLE001 - a bug in a page must not end the others
         # Without the values of variables, which may be personal data.
         log.error("a bug in a page", traceback=traceback.format_exc())
@@ -149,6 +154,8 @@ async def _error_page(
     status: int,
     sentences: tuple[Sentence, ...],
     headers: Mapping[str, str] | None = None,
+    *,
+    rules_stay: bool = False,
 ) -> web.Response:
     text = "\n".join(map(str, sentences)) or HTTPStatus(status).phrase
     if is_for_programs(request):
@@ -161,6 +168,7 @@ async def _error_page(
         "error.html",
         status=status,
         said=sentences,
+        rules_stay=rules_stay,
         back=_previous_page(request),
         unsent=await _unsent_texts(request) if status == web.HTTPUnauthorized.status_code else (),
         home=_home(request, actor),

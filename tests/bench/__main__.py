@@ -12,7 +12,7 @@ from pathlib import Path
 
 import click
 
-from tests.bench import decide, encrypted, machine, quiet, result, small, switch
+from tests.bench import decide, encrypted, households, machine, quiet, result, small, switch
 from tests.bench.aims import CHAIN, LANE, MANY, OVER_TLS, TIMED
 from tests.bench.build import BenchError, Programs, compiled
 from tests.bench.decide import DECIDE
@@ -27,6 +27,7 @@ from tests.bench.workloads import WORKLOADS
 
 BUILD = Path(__file__).parents[2] / "build" / "bench"
 SMALL, SWITCH, ENCRYPTED = "small", "switch", "encrypted"
+HOUSEHOLDS = "households"
 SOURCES_OF_MANY = 2_000
 USUAL = {"names": 1_000_000, "rounds": 5, "seconds": 2.0}
 QUICK = {"names": 100_000, "rounds": 2, "seconds": 0.5}
@@ -96,7 +97,7 @@ class Choice:
     "--only",
     callback=_words,
     default=",".join([DECIDE, *WORKLOADS]),
-    help="Workloads; or small, switch or encrypted.",
+    help="Workloads; or small, switch, encrypted or households.",
 )
 @click.option("--peers", callback=_words, default=",".join(PEERS), help="Other servers.")
 @click.option(
@@ -164,7 +165,7 @@ def main(
         int(count or usual["names"]),
         int(rounds or usual["rounds"]),
         seconds or usual["seconds"],
-        _chosen(only, [DECIDE, *WORKLOADS, SMALL, SWITCH, ENCRYPTED], "--only"),
+        _chosen(only, [DECIDE, *WORKLOADS, SMALL, SWITCH, ENCRYPTED, HOUSEHOLDS], "--only"),
         _chosen(peers, list(PEERS), "--peers"),
         _chosen(variants, list(VARIANTS), "--variants"),
         [about, *beside],
@@ -175,6 +176,11 @@ def main(
             at = _fresh(folder / ENCRYPTED)
             click.echo(encrypted.report(encrypted.measure(here, at, choice.rounds, choice.seconds)))
             return
+        if HOUSEHOLDS in choice.workloads:
+            amount = households.QUICK if quick else households.Amount()
+            taken = households.measure(amount, _fresh(folder / HOUSEHOLDS))
+            click.echo(households.report(amount, taken))
+            sys.exit(1 if taken.full.rss > households.AT_MOST else 0)
         programs = compiled(folder)
         if SMALL in choice.workloads:
             _small_boxes(here, programs, folder, [count] if count else small.LENGTHS, cgroup)

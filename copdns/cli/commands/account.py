@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import sys
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
@@ -386,19 +385,14 @@ Work = Callable[[StoreThread, str], Awaitable[T]]
 def _read(home: Home, work: Work[T]) -> T:
     household = home.household.id  # first: it opens the database too
 
-    async def run() -> T:
-        with StoreThread.open(home.folder) as thread:
-            return await work(thread, household)
-
-    return asyncio.run(run())
+    return home.with_store(lambda store: work(StoreThread(store), household))
 
 
 def _change(home: Home, work: Work[T]) -> T:
     """Return the result of a change to accounts; make the household first, where there is none."""
     catalogue = home.catalogue
 
-    async def run() -> T:
-        with HouseholdStore.open(home.folder) as store, StoreThread.open(home.folder) as thread:
-            return await work(thread, await home.ensure_household(store, catalogue))
+    async def change(store: HouseholdStore) -> T:
+        return await work(StoreThread(store), await home.ensure_household(store, catalogue))
 
-    return asyncio.run(run())
+    return home.with_store(change)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
 import click
@@ -18,7 +19,14 @@ from copdns.list_files import own_lists
 from copdns.lists.own_lists import OwnList
 from copdns.model.errors import BackupError
 from copdns.store.archive import Backup, unpack
-from copdns.store.backup import RestoreResult, read_policy, restore_household, restore_log
+from copdns.store.backup import (
+    RestoreResult,
+    copy_databases,
+    copy_log,
+    read_policy,
+    restore_household,
+    restore_log,
+)
 from copdns.store.folder_lock import hold_server_lock
 from copdns.store.household_db import condition
 from copdns.store.log_db import querylog
@@ -85,7 +93,8 @@ def save(home: Home, file: Path, with_log: bool, force: bool, as_json: bool) -> 
     if with_log:
         record_view(home, "", ViewedPart.EXPORT)
     texts = {own_lists.PART: home.lists.own.dump()} if home.lists.own.all() else {}
-    packed = make_backup(home.folder, file, texts, home.now, with_log=with_log)
+    copy = partial(_copy_databases, home, with_log=with_log)
+    packed = make_backup(copy, file, texts, home.now)
     if as_json:
         print_json(_backup_json(file, packed))
         return
@@ -149,11 +158,10 @@ def restore(home: Home, file: Path, identity: Path | None, yes: bool, as_json: b
         lists = _own_lists_of(found, folder)
         if not yes:
             # In UTC: the household here may be unreadable, and with it its time zone.
-            what = f"what is in {home.folder} with the household of {utc(found.made)}"
+            here = "PostgreSQL" if home.is_providers else home.folder
+            what = f"what is in {here} with the household of {utc(found.made)}"
             click.confirm(f"Replace {what}?", abort=True)
-        restored = restore_household(
-            home.folder, folder / condition.FILE, found.made, home.now, home.see
-        )
+        restored = _restore_household(home, folder / condition.FILE, found.made)
         messages = [
             *restored.differences,
             *_restore_own_lists(home, lists),
@@ -196,6 +204,27 @@ def _list_differences(home: Home, found: Backup, folder: Path) -> Iterator[str]:
             yield f"own list {slug}: added"
         elif here[slug] != saved[slug]:
             yield f"own list {slug}: changed"
+
+
+def _copy_databases(home: Home, into: Path, *, with_log: bool) -> dict[str, Path]:
+    if not home.is_providers:
+        return copy_databases(home.folder, into, with_log=with_log)
+    from copdns.store.provider_backup import copy_from_provider  # no home has psycopg
+
+    household = home.household.id
+    copies = home.with_provider(lambda store: copy_from_provider(store, household, into))
+    return copies | (copy_log(home.folder, into) if with_log else {})
+
+
+def _restore_household(home: Home, copy: Path, made: int) -> RestoreResult:
+    if not home.is_providers:
+        return restore_household(home.folder, copy, made, home.now, home.see)
+    from copdns.store.provider_backup import restore_to_provider
+
+    chosen = home.settings.provider.household
+    return home.with_provider(
+        lambda store: restore_to_provider(store, chosen, copy, made, home.now, home.see)
+    )
 
 
 def _own_lists_of(found: Backup, folder: Path) -> list[tuple[OwnList, str]]:

@@ -102,7 +102,7 @@ def _load_appeals(home: Home) -> tuple[tuple[Appeal, ...], tuple[WrongEntry, ...
             await appeals.list_errors(household),
         )
 
-    return home.with_store(read, HouseholdStore.open_or_copy)
+    return home.with_store(read, is_reading=True)
 
 
 def _list_uses(home: Home, errors: tuple[WrongEntry, ...]) -> tuple[ListUse, ...]:

@@ -24,7 +24,7 @@ from copdns.dns.message import read_response
 from copdns.dns.records import AAAA, A
 from copdns.dns.tls import pin_of
 from copdns.model.addresses import USUAL_PATH, Transport, UpstreamAddress
-from copdns.model.errors import DamagedHouseholdError, UpstreamError, WireError
+from copdns.model.errors import CopdnsError, DamagedHouseholdError, UpstreamError, WireError
 from copdns.network.machine import ADDRESS_MISSING, listen_addresses
 from copdns.settings.config import AUTO
 from copdns.store.household_db import condition
@@ -313,13 +313,24 @@ def check_clock(home: Home) -> Iterator[Finding]:
 
 def check_databases(home: Home) -> Iterator[Finding]:
     """Check both databases, their folder and their disk."""
-    yield _check_household(home.folder)
+    yield _check_provider(home) if home.is_providers else _check_household(home.folder)
     yield _check_database(home.folder / querylog.FILE)
     broken = sorted(each.name for each in home.folder.glob(f"{querylog.FILE}.broken-*"))
     if broken:
         todo = "check the disk; copdns deletes these files after some days"
         yield warn("databases", f"a damaged log was moved aside: {', '.join(broken)}", todo)
     yield _check_disk(home.folder)
+
+
+def _check_provider(home: Home) -> Finding:
+    """Check that the household can be read from the provider's PostgreSQL."""
+    try:
+        found = home.load_household()
+    except CopdnsError as error:
+        return fail("databases", str(error), "see docs/providers.md")
+    if found is None:
+        return ok("databases", "PostgreSQL has no household yet; the first start creates it")
+    return ok("databases", f"PostgreSQL has the household {found.id}, revision {found.revision}")
 
 
 def _check_household(folder: Path) -> Finding:

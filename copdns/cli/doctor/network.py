@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterator
 
 from copdns.cli.doctor.finding import Finding, fail, ok, warn
@@ -11,6 +10,7 @@ from copdns.network.machine import listen_addresses
 from copdns.network.other_resolvers import Assessment, BlindSpot, parse_offers
 from copdns.network.resolver_scan import scan_resolvers
 from copdns.network.setup_steps import Check, SetupState
+from copdns.store.household_db.household import HouseholdStore
 from copdns.store.household_db.setup import Setups
 from copdns.store.household_db.thread import StoreThread
 
@@ -49,12 +49,11 @@ def check_network(home: Home) -> Iterator[Finding]:
 def _save_assessment(home: Home, found: Assessment) -> None:
     household, now = home.household.id, home.now
 
-    async def work() -> None:
-        with StoreThread.open(home.folder) as thread:
-            setups = Setups(thread)
-            before = await setups.progress(household)
-            # Where the network says nothing, what a guardian confirmed stays.
-            if found.state is not SetupState.UNKNOWN or not before.is_done(Check.ALONE):
-                await setups.save(household, Check.ALONE, found.state, now, detail=found.detail)
+    async def save(store: HouseholdStore) -> None:
+        setups = Setups(StoreThread(store))
+        before = await setups.progress(household)
+        # Where the network says nothing, what a guardian confirmed stays.
+        if found.state is not SetupState.UNKNOWN or not before.is_done(Check.ALONE):
+            await setups.save(household, Check.ALONE, found.state, now, detail=found.detail)
 
-    asyncio.run(work())
+    home.with_store(save)

@@ -62,7 +62,7 @@ class AccountCodes:
                 (now, household, account),
             )
 
-        await self._thread.write(work)
+        await self._thread.write(work, household)
 
     async def voices(self, household: str, since: int) -> Mapping[str, str]:
         """Return as whose the answers of accounts count, as `read_voices` does."""

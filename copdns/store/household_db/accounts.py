@@ -81,7 +81,7 @@ class Accounts:
     async def add(self, account: Account, by: Actor | None, now: int) -> Account:
         """Store a new account, without a password so far; return it with its id."""
         return await self._thread.write(
-            lambda connection: add_account(connection, account, by, now)
+            lambda connection: add_account(connection, account, by, now), account.household
         )
 
     async def remove(self, household: str, account: str, by: Actor | None, now: int) -> Account:
@@ -100,7 +100,7 @@ class Accounts:
             record_change(connection, NoticeKind.ACCOUNT_REMOVED, found, by, "removed", now)
             return found
 
-        return await self._thread.write(work)
+        return await self._thread.write(work, household)
 
     async def set_password(
         self,
@@ -139,7 +139,7 @@ class Accounts:
             what = f"password of account {found.name} changed"
             audit(connection, household, author_of(by), what, now)
 
-        await self._thread.write(work)
+        await self._thread.write(work, household)
 
     async def rehash(self, household: str, account: str, before: str, password_hash: str) -> None:
         """Replace the hash of a password by another one of the same password, if it is still
@@ -151,7 +151,7 @@ class Accounts:
                 (password_hash, household, account, before),
             )
 
-        await self._thread.write(work)
+        await self._thread.write(work, household)
 
     async def set_totp(
         self,
@@ -183,7 +183,7 @@ class Accounts:
             )
             audit(connection, household, found.name, what, now)
 
-        await self._thread.write(work)
+        await self._thread.write(work, household)
 
     async def use_totp(self, household: str, account: str, step: int) -> bool:
         """Note that the code of a time step was used; False where it or a later one was before."""
@@ -198,7 +198,7 @@ class Accounts:
             )
             return done.rowcount == 1
 
-        return await self._thread.write(work)
+        return await self._thread.write(work, household)
 
     async def use_recovery(self, household: str, account: str, digest: str, now: int) -> bool:
         """Delete a recovery code, by its digest; False where there is no such code."""
@@ -214,7 +214,7 @@ class Accounts:
             audit(connection, household, found.name, "logged in with a recovery code", now)
             return True
 
-        return await self._thread.write(work)
+        return await self._thread.write(work, household)
 
     async def recovery_left(self, household: str, account: str) -> int:
         """Return how many unused recovery codes an account has."""
@@ -251,7 +251,7 @@ class Accounts:
             )
             record_code(connection, code, by, now)
 
-        await self._thread.write(work)
+        await self._thread.write(work, code.household)
 
     async def find_code(self, digest: str, now: int) -> Code | None:
         """Return what a one-time code is for; None for one that is unknown or over."""

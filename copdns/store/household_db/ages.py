@@ -50,7 +50,7 @@ class Ages:
             what = f"age group {bands[profile]} confirmed for {profile}"
             audit(connection, household, author, what, now)
 
-        await self._thread.write(work)
+        await self._thread.write(work, household)
 
     async def say_right(self, household: str, profile: str, now: int) -> None:
         """Note that the person says that their age group is right."""
@@ -61,4 +61,4 @@ class Ages:
                 (now, household, profile),
             )
 
-        await self._thread.write(work)
+        await self._thread.write(work, household)

@@ -5,12 +5,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Iterable
 
 from copdns.accounts.codes import make_appeal_id
 from copdns.accounts.roles import Balance
 from copdns.appeals import life
-from copdns.appeals.appeal import WAITING, Appeal, AppealRequest, ContestedVerdict
+from copdns.appeals.appeal import WAITING, Appeal, AppealRequest, AppealState, ContestedVerdict
 from copdns.appeals.life import Due
 from copdns.appeals.opening import ApprovalResult, Services, open_provisionally
 from copdns.household.check import KnownIds
@@ -76,9 +77,24 @@ def draw_free_id(connection: SqlConnection, household: str) -> str:
             return new_id
 
 
-def household_ids(connection: SqlConnection) -> tuple[str, ...]:
-    """Return the ids of all households."""
-    return tuple(each for (each,) in connection.execute("select household from household"))
+def households_with_appeals(
+    connection: SqlConnection, states: Iterable[AppealState]
+) -> tuple[str, ...]:
+    """Return the ids of the households that have appeals in one of some states."""
+    rows = connection.execute(
+        """
+        select distinct household from appeal
+         where state in (select value from json_each(?)) order by household
+        """,
+        (json.dumps([str(each) for each in states]),),
+    )
+    return tuple(each for (each,) in rows)
+
+
+def households_with_errors(connection: SqlConnection) -> tuple[str, ...]:
+    """Return the ids of the households that found mistakes in lists."""
+    rows = connection.execute("select distinct household from list_error order by household")
+    return tuple(each for (each,) in rows)
 
 
 def apply_answer(

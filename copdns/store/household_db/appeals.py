@@ -40,7 +40,8 @@ from copdns.store.household_db.appeal_steps import (
     add_list_error,
     apply_answer,
     draw_free_id,
-    household_ids,
+    households_with_appeals,
+    households_with_errors,
     limiting_appeals,
     open_meanwhile,
     require_appeal,
@@ -90,7 +91,7 @@ class AppealStore:
                 save(connection, household, found.appeal)
             return found
 
-        return await self._thread.write(work)
+        return await self._thread.write(work, household)
 
     async def open_list_error(
         self, household: str, name: str, to: ContestedVerdict, known: KnownIds, now: int
@@ -110,7 +111,7 @@ class AppealStore:
             add_list_error(connection, household, name, to)
             return made[0]
 
-        return await self._thread.write(work)
+        return await self._thread.write(work, household)
 
     async def withdraw(self, household: str, appeal: str, profile: str, now: int) -> Appeal:
         """Withdraw an appeal, which must be of this profile."""
@@ -124,7 +125,7 @@ class AppealStore:
             )
             return _save(connection, household, after)
 
-        return await self._thread.write(work)
+        return await self._thread.write(work, household)
 
     async def disagree(
         self, household: str, appeal: str, profile: str, words: str, now: int, *, second: bool
@@ -137,7 +138,7 @@ class AppealStore:
                 connection, household, life.add_disagreement(before, words, now, second=second)
             )
 
-        return await self._thread.write(work)
+        return await self._thread.write(work, household)
 
     # --- what is looked at ---
 
@@ -199,9 +200,9 @@ class AppealStore:
 
         return await self._read(read)
 
-    async def households(self) -> tuple[str, ...]:
-        """Return the ids of all households."""
-        return await self._read(household_ids)
+    async def households_with_errors(self) -> tuple[str, ...]:
+        """Return the ids of the households that found mistakes in lists."""
+        return await self._read(households_with_errors)
 
     async def list_errors(self, household: str) -> tuple[WrongEntry, ...]:
         """Return the names that were found to be listed wrongly here, sorted by name."""
@@ -227,7 +228,7 @@ class AppealStore:
                 life.mark_seen(require_appeal(connection, household, appeal), now),
             )
 
-        return await self._thread.write(work)
+        return await self._thread.write(work, household)
 
     async def decide(
         self,
@@ -277,7 +278,7 @@ class AppealStore:
             answer = AppealAnswer(now, done.state, reason, by, text, done.made, done.until, VERSION)
             return _save(connection, household, life.add_answer(before, answer))
 
-        return await self._thread.write(work)
+        return await self._thread.write(work, household)
 
     async def erase(self, household: str, profile: str) -> int:
         """Delete the closed appeals of a profile; return how many rows were deleted or changed.
@@ -305,7 +306,7 @@ class AppealStore:
             ).rowcount
             return gone + bare
 
-        touched = await self._thread.write(work)
+        touched = await self._thread.write(work, household)
         if touched:
             await self._store.run(rewrite)
         if self._store.damage:
@@ -334,7 +335,7 @@ class AppealStore:
 
         def work(connection: SqlConnection) -> tuple[tuple[str, Due], ...]:
             found = []
-            for household in household_ids(connection):
+            for household in households_with_appeals(connection, _OVERDUE_STATES):
                 waiting = select(connection, household, states=_OVERDUE_STATES)
                 for each in life.overdue_appeals(waiting, low_harm, now, deadlines):
                     grant = ""
@@ -369,7 +370,7 @@ class AppealStore:
                 (mark(untold.appeal), untold.household, untold.appeal.id),
             )
 
-        await self._thread.write(work)
+        await self._thread.write(work, untold.household)
 
     async def tidy(self, now: int, deadlines: AppealDeadlines = PATIENCE) -> int:
         """Delete the texts of appeals that ended some time ago, and an appeal after a year.

@@ -87,7 +87,7 @@ class Claims:
                 if (each.id, each.profile) == (move, profile) and each.to:
                     agree(connection, each, author, now)
 
-        await self._thread.write(work)
+        await self._thread.write(work, household)
 
     async def object(self, household: str, profile: str, now: int, cookie: str = "") -> bool:
         """Note that somebody at a person's device objects to what was announced there; tell whether
@@ -107,7 +107,7 @@ class Claims:
                 )
             return done > 0
 
-        return await self._thread.write(work)
+        return await self._thread.write(work, household)
 
     async def tidy(self, now: int) -> int:
         """Delete what is over, of all households; return how many rows."""

@@ -53,7 +53,7 @@ class Consents:
             asked_for = f"full log of {question.days} days requested from {profile_id}"
             audit(connection, household, question.author, asked_for, question.at)
 
-        await self._thread.write(work)
+        await self._thread.write(work, question.household)
 
     async def agree(self, question: Question, author: str, now: int) -> None:
         """Begin the full log that was asked for; raise PrivacyError where nobody asks (any more).
@@ -66,7 +66,7 @@ class Consents:
                 _begin_full_log(connection, question, author, now)
             _delete_question(connection, question.household, question.profile)
 
-        await self._thread.write(work)
+        await self._thread.write(work, question.household)
 
     async def refuse(self, household: str, profile: str, author: str, now: int) -> None:
         """Store a no; where there is one already, or no question, nothing changes."""
@@ -81,7 +81,7 @@ class Consents:
             )
             audit(connection, household, author, f"full log declined by {profile}", now)
 
-        await self._thread.write(work)
+        await self._thread.write(work, household)
 
     async def drop(self, household: str, profile: str) -> None:
         """Delete a question that has no answer; a no stays, so that nobody asks every day."""
@@ -91,7 +91,7 @@ class Consents:
             if question is not None and question.refused is None:
                 _delete_question(connection, household, profile)
 
-        await self._thread.write(work)
+        await self._thread.write(work, household)
 
     async def take_back(self, household: str, profile: str, author: str, now: int) -> None:
         """End a full log, also one that has not begun, at once; nothing changes without one."""
@@ -103,7 +103,7 @@ class Consents:
                     connection, household, lambda home: _with_full_log(home, profile, None), change
                 )
 
-        await self._thread.write(work)
+        await self._thread.write(work, household)
 
 
 def _begin_full_log(connection: SqlConnection, question: Question, author: str, now: int) -> None:

@@ -41,7 +41,7 @@ class Digests:
             connection.execute(upsert("digest", "household, account", _COLUMNS), choice)
             audit(connection, choice.household, author, "weekly summary by email turned on", now)
 
-        await self._thread.write(work)
+        await self._thread.write(work, choice.household)
 
     async def stop(self, household: str, account: str, author: str, now: int) -> None:
         """Remove a choice; without one, nothing changes."""
@@ -53,7 +53,7 @@ class Digests:
             if gone.rowcount:
                 audit(connection, household, author, "weekly summary by email turned off", now)
 
-        await self._thread.write(work)
+        await self._thread.write(work, household)
 
     async def note(self, choice: DigestChoice, since: int, trouble: str) -> None:
         """Note that one was due, and why it was not sent; what was chosen anew meanwhile stays."""
@@ -74,4 +74,4 @@ class Digests:
                 },
             )
 
-        await self._thread.write(work)
+        await self._thread.write(work, choice.household)

@@ -114,7 +114,7 @@ class Guests:
             audit(connection, household, author, what, now)
             return new
 
-        return await self._thread.write(work)
+        return await self._thread.write(work, household)
 
     async def of(self, household: str, now: int) -> tuple[Guest, ...]:
         """Return the guests whose time is not over, the oldest first."""
@@ -171,7 +171,7 @@ class Guests:
             store_pairing(connection, household, GUEST_PREFIX + guest, profile, secret, now, None)
             return secret
 
-        return await self._thread.write(work)
+        return await self._thread.write(work, household)
 
     async def ask(
         self, household: str, address: str, now: int, mac: str = "", browser: str = ""
@@ -203,7 +203,7 @@ class Guests:
                 )
             return True
 
-        return await self._thread.write(work)
+        return await self._thread.write(work, household)
 
     async def requests(self, household: str, now: int) -> tuple[GuestRequest, ...]:
         """Return the devices that wait to be let in, the oldest first; `approve` ends that."""
@@ -223,7 +223,7 @@ class Guests:
             if done.rowcount:
                 audit(connection, household, author, "a device was refused access", now)
 
-        await self._thread.write(work)
+        await self._thread.write(work, household)
 
     async def end(self, household: str, guest: str, author: str, now: int) -> None:
         """End a guest's time now, and unpair their browser; AccountError where it is over.
@@ -241,7 +241,7 @@ class Guests:
             _raise_revision(connection, household)
             audit(connection, household, author, "a guest's access was ended", now)
 
-        await self._thread.write(work)
+        await self._thread.write(work, household)
 
     async def tidy(self, now: int) -> int:
         """Delete what is over, of all households; return how many rows."""

@@ -24,6 +24,7 @@ from copdns.household.time_edits import redeem
 from copdns.model.errors import (
     DoubtfulDatabaseError,
     HouseholdError,
+    StoreAwayError,
     StoreError,
     UnknownCodeError,
 )
@@ -189,7 +190,10 @@ class HouseholdStore:
         """
 
         def work(connection: SqlConnection) -> Household:
-            with transaction(connection), self.forgetting(connection, household_id, now):
+            with (
+                transaction(connection, household_id),
+                self.forgetting(connection, household_id, now),
+            ):
                 people = _profile_ids(connection, household_id)
                 change = Change(0, now, author, what)
                 after = apply_edit(connection, household_id, edit, change, balance, see=self.see)
@@ -216,7 +220,7 @@ class HouseholdStore:
         """
 
         def work(connection: SqlConnection) -> Household:
-            with transaction(connection):
+            with transaction(connection, household_id):
                 before = load(connection, household_id)
                 if before is None:
                     raise HouseholdError(
@@ -241,7 +245,7 @@ class HouseholdStore:
         """Store a new household, and return it; raise HouseholdError where its id is taken."""
 
         def work(connection: SqlConnection) -> Household:
-            with transaction(connection):
+            with transaction(connection, household.id):
                 before = load(connection, household.id)
                 if before is not None:
                     raise HouseholdError(
@@ -278,7 +282,7 @@ class HouseholdStore:
         """Write a line of the audit about something that is stored elsewhere."""
 
         def work(connection: SqlConnection) -> None:
-            with transaction(connection):
+            with transaction(connection, household_id):
                 audit(connection, household_id, author, what, now)
 
         await self.run(work)
@@ -291,7 +295,7 @@ class HouseholdStore:
         told = GuardianNotice(0, household_id, kind, profile, author, now)
 
         def work(connection: SqlConnection) -> None:
-            with transaction(connection):
+            with transaction(connection, household_id):
                 audit(connection, household_id, author, what, now)
                 notify_others(connection, told)
 
@@ -324,6 +328,8 @@ class HouseholdStore:
             raise HouseholdError(
                 "'%(written)s' is not UTF-8 text; write it again", written=error.object
             ) from error
+        except StoreAwayError:
+            raise
         except StoreError as error:
             raise StoreError(f"{self.path}: {error}") from error
 

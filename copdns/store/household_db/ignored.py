@@ -55,7 +55,7 @@ class IgnoredDevices:
             if done.rowcount:
                 audit(connection, household, author, f"unknown device {device} ignored", now)
 
-        await self._thread.write(work)
+        await self._thread.write(work, household)
 
     async def remove(self, household: str, device: str, author: str, now: int) -> None:
         """Stop ignoring an unknown device, if it is ignored."""
@@ -67,4 +67,4 @@ class IgnoredDevices:
             if done.rowcount:
                 audit(connection, household, author, f"unknown device {device} shown again", now)
 
-        await self._thread.write(work)
+        await self._thread.write(work, household)

@@ -67,7 +67,7 @@ class Looks:
                 )
 
         if who.profile != profile:
-            await self._thread.write(work)
+            await self._thread.write(work, who.household)
 
     async def note_all(
         self, who: Actor, profiles: Iterable[str], views: Iterable[ViewedPart], now: int
@@ -86,7 +86,7 @@ class Looks:
         def work(connection: SqlConnection) -> None:
             connection.execute(_NOTE_ALL, values)
 
-        await self._thread.write(work)
+        await self._thread.write(work, who.household)
 
     async def of(
         self, household: str, profile: str = "", limit: int = 100
@@ -157,7 +157,7 @@ class Notices:
             if last is None or not 0 <= now - last.at < TALK_INTERVAL:
                 notify(connection, new)
 
-        await self._thread.write(work)
+        await self._thread.write(work, household)
 
     async def last_wish_to_talk(
         self, household: str, profile: str
@@ -203,7 +203,7 @@ class Notices:
                 [(account, now, household, each) for each in ids],
             )
 
-        await self._thread.write(work)
+        await self._thread.write(work, household)
 
     async def note_upstreams(self, servers: str, now: int) -> None:
         """Store a notice for all guardians where the settings name other upstreams than before.

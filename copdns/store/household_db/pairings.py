@@ -90,7 +90,8 @@ class Pairings:
                 lambda connection: connection.execute(
                     "update pairing set used = ? where household = ? and id = ?",
                     (now, household, found.id),
-                )
+                ),
+                household,
             )
         return found
 
@@ -122,7 +123,7 @@ class Pairings:
             audit(connection, household, device, "browser linked to this device", now)
             return secret
 
-        return await self._thread.write(work)
+        return await self._thread.write(work, household)
 
     async def let_another_in(self, household: str, device: str, author: str, now: int) -> None:
         """Allow the next browser of a device to be paired, within an hour."""
@@ -136,7 +137,7 @@ class Pairings:
             )
             audit(connection, household, author, f"{device}: another browser can be linked", now)
 
-        await self._thread.write(work)
+        await self._thread.write(work, household)
 
     async def of(self, household: str, device: str = "") -> tuple[Pairing, ...]:
         """Return the pairings of a household, or of one device, the oldest first."""
@@ -198,7 +199,7 @@ class Pairings:
             _note_opening(connection, household, row[0], author, now)
             audit(connection, household, author, f"{row[0]}: a linked browser was removed", now)
 
-        await self._thread.write(work)
+        await self._thread.write(work, household)
 
     async def tidy(self, now: int) -> int:
         """Delete what is over, of all households; return how many rows."""

@@ -55,4 +55,4 @@ class Pins:
             what = "PIN set" if pin_hash else "PIN removed"
             audit(connection, household, author, f"{profile}: {what}", now)
 
-        await self._thread.write(work)
+        await self._thread.write(work, household)

@@ -121,7 +121,7 @@ class Proposals:
             what = f"profile {proposal.profile} set: band {proposal.band} proposed"
             audit(connection, proposal.household, proposal.author, what, proposal.at)
 
-        await self._thread.write(work)
+        await self._thread.write(work, proposal.household)
 
     async def propose_or_drop(
         self, actor: Actor, profile: Profile, band: Band, now: int, *, rules: bool
@@ -146,7 +146,7 @@ class Proposals:
                 "delete from proposal where household = ? and profile = ?", (household, profile)
             )
 
-        await self._thread.write(work)
+        await self._thread.write(work, household)
 
 
 def _proposal_from_row(row: tuple[str, str, str, int, str, int]) -> Proposal:

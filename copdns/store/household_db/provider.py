@@ -10,19 +10,24 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Self, TypeVar
 
-from copdns.model.errors import StoreError
+from copdns.model.errors import StoreAwayError, StoreError
 from copdns.store.connection import SqlConnection
 from copdns.store.household_db.household import HouseholdStore, forget_nothing
 from copdns.store.household_db.migrations import HOUSEHOLD
 from copdns.store.household_db.moves import see_nothing
 from copdns.store.postgres.connection import PostgresPool
-from copdns.store.postgres.schema import migrate
+from copdns.store.postgres.outbox import OUTBOX
+from copdns.store.postgres.schema import apply_own_steps, migrate
 
 T = TypeVar("T")
 
 
 class ProviderStore(HouseholdStore):
-    """The households of a PostgreSQL database, in as many threads as the pool has connections."""
+    """The households of a PostgreSQL database, in as many threads as the pool has connections.
+
+    away: why the database cannot be reached, for people; "" if it can.  Whoever finds that out sets
+    it, so that nothing else waits until it finds out too.
+    """
 
     def __init__(self, pool: PostgresPool) -> None:
         self.path = Path(pool.schema)
@@ -30,6 +35,7 @@ class ProviderStore(HouseholdStore):
         self.see = see_nothing
         self.forget = forget_nothing
         self.pool = pool
+        self.away = ""
         self._is_read_only = False
         self._thread = ThreadPoolExecutor(pool.most, thread_name_prefix="household-store")
 
@@ -40,7 +46,17 @@ class ProviderStore(HouseholdStore):
         Closing the store closes the pool.
         """
         migrate(pool, HOUSEHOLD)
+        apply_own_steps(pool, OUTBOX)
         return cls(pool)
+
+    async def revisions(self) -> dict[str, int]:
+        """Return the revision of each household, by its id."""
+
+        def read(connection: SqlConnection) -> dict[str, int]:
+            rows = connection.execute("select household, revision from household")
+            return {str(household): int(revision) for household, revision in rows}
+
+        return await self.run(read)
 
     async def settle(self) -> None:
         """Do nothing: there is no other file."""
@@ -55,6 +71,8 @@ class ProviderStore(HouseholdStore):
         self.pool.close()
 
     def _work(self, work: Callable[[SqlConnection], T]) -> T:
+        if self.away:
+            raise StoreAwayError(self.away)
         with self.pool.connection() as connection:
             if self._is_read_only:
                 connection.execute("pragma query_only = on")
@@ -63,3 +81,8 @@ class ProviderStore(HouseholdStore):
     def become(self, other: HouseholdStore) -> None:
         """Raise StoreError: a provider's households are in no file of this machine."""
         raise StoreError("the households are in PostgreSQL, not in a file")
+
+
+def open_provider(conninfo: str) -> ProviderStore:
+    """Open the households of a database, for one command; blocks."""
+    return ProviderStore.connect(PostgresPool(conninfo, most=1))

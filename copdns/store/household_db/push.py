@@ -80,7 +80,7 @@ class PushStore:
             )
             return new
 
-        return await self._thread.write(work)
+        return await self._thread.write(work, account.household)
 
     async def add_childs(
         self,
@@ -102,7 +102,7 @@ class PushStore:
             _insert(connection, new, pairing=pairing.id)
             return new
 
-        return await self._thread.write(work)
+        return await self._thread.write(work, pairing.household)
 
     async def of_account(self, account: Account) -> tuple[PushSubscription, ...]:
         """Return the browsers of an account, the oldest first."""
@@ -138,7 +138,7 @@ class PushStore:
                 (_write_kinds(kinds), chosen.household, chosen.id),
             )
 
-        await self._thread.write(work)
+        await self._thread.write(work, chosen.household)
 
     async def forget(self, gone: PushSubscription) -> None:
         """Delete a browser; a second time is harmless."""
@@ -149,7 +149,7 @@ class PushStore:
                 (gone.household, gone.id),
             )
 
-        await self._thread.write(work)
+        await self._thread.write(work, gone.household)
 
     async def wanting(
         self, household: str, kind: PushKind, profile: str, now: int

@@ -76,7 +76,7 @@ class Sessions:
             )
             return secret
 
-        return await self._thread.write(work)
+        return await self._thread.write(work, account.household)
 
     async def find(self, cookie: str, now: int) -> tuple[Session, Account] | None:
         """Return the session of a cookie and its account; None where it is over or unknown."""
@@ -98,7 +98,8 @@ class Sessions:
             await self._thread.write(
                 lambda connection: connection.execute(
                     "update session set used = ? where digest = ?", (now, found[0].digest)
-                )
+                ),
+                found[0].household,
             )
         return found
 
@@ -144,7 +145,7 @@ class Sessions:
             )
             return done.rowcount == 1
 
-        return await self._thread.write(work)
+        return await self._thread.write(work, account.household)
 
     async def revoke_all(self, account: Account, now: int, but_session: str = "") -> int:
         """End all sessions of an account but one, and forget its browsers; return how many ended.
@@ -165,7 +166,7 @@ class Sessions:
             audit(connection, account.household, account.name, "logged out everywhere", now)
             return done.rowcount
 
-        return await self._thread.write(work)
+        return await self._thread.write(work, account.household)
 
     # --- browsers that an account was used on ---
 
@@ -186,7 +187,7 @@ class Sessions:
             )
             return secret
 
-        return await self._thread.write(work)
+        return await self._thread.write(work, account.household)
 
     async def find_browser(self, account: Account, cookie: str, now: int) -> str:
         """Return the digest of a browser that an account knows; "" for any other."""
@@ -262,7 +263,7 @@ class Tokens:
             audit(connection, new.household, author, what, now)
             return new, secret
 
-        return await self._thread.write(work)
+        return await self._thread.write(work, account.household)
 
     async def find(self, token_secret: str, now: int) -> Actor | None:
         """Return who a token acts as; None where it is over or unknown.
@@ -292,7 +293,8 @@ class Tokens:
                 lambda connection: connection.execute(
                     "update token set used = ? where household = ? and id = ?",
                     (now, token.household, token.id),
-                )
+                ),
+                token.household,
             )
         return actor
 
@@ -328,7 +330,7 @@ class Tokens:
             audit(connection, household, author, f"token {found[token].label} removed", now)
             return found[token]
 
-        return await self._thread.write(work)
+        return await self._thread.write(work, household)
 
 
 TOKEN_PREFIX = "copdns_"  # noqa: S105 - so that scanners find a token that leaked

@@ -60,4 +60,4 @@ class Setups:
             if author:
                 audit(connection, household, author, f"setup: {what} {state}", now)
 
-        await self._thread.write(work)
+        await self._thread.write(work, household)

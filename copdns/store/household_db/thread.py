@@ -54,11 +54,14 @@ class StoreThread:
         """Return the result of a query; several of one moment need a `read_transaction`."""
         return await self._store.run(work)
 
-    async def write(self, work: Callable[[SqlConnection], T]) -> T:
-        """Return the result of a change, in one transaction."""
+    async def write(self, work: Callable[[SqlConnection], T], household: str = "") -> T:
+        """Return the result of a change, in one transaction.
+
+        household: whose rows alone it reads and writes; "" for several (`store.db.transaction`).
+        """
 
         def in_transaction(connection: SqlConnection) -> T:
-            with transaction(connection):
+            with transaction(connection, household):
                 return work(connection)
 
         return await self.read(in_transaction)

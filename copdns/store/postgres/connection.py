@@ -15,7 +15,7 @@ from psycopg.adapt import Dumper, Loader
 from psycopg.conninfo import make_conninfo
 from psycopg_pool import ConnectionPool
 
-from copdns.model.errors import StoreError
+from copdns.model.errors import StoreAwayError, StoreError
 from copdns.store.connection import Rows
 from copdns.store.postgres.dialect import translate, whole_statement
 
@@ -57,7 +57,7 @@ class PostgresConnection:
 
     def execute(self, sql: str, parameters: Sequence[Any] | Mapping[str, Any] = (), /) -> Rows:
         """Run one statement."""
-        with _raise_for_people():
+        with raise_for_people():
             if not parameters and (other := whole_statement(sql)):
                 for each in other:
                     rows = self._connection.execute(each.encode())
@@ -66,20 +66,36 @@ class PostgresConnection:
 
     def executemany(self, sql: str, rows: Iterable[Sequence[Any]], /) -> Rows:
         """Run one statement for each row of parameters."""
-        with _raise_for_people():
+        with raise_for_people():
             cursor = self._connection.cursor()
             cursor.executemany(translate(sql).encode(), rows)
             return cursor
 
+    def begin_writing(self, household: str) -> None:
+        """Begin a transaction as the only writer of a household; "": of the whole schema."""
+        with raise_for_people():
+            self._connection.execute(b"begin")
+            if household:
+                self._connection.execute(LOCK_HOUSEHOLD, (household,))
+            else:
+                self._connection.execute(LOCK_ALL)
+
     def run_here(self, sql: str) -> Rows:
         """Run SQL that is PostgreSQL's own, as it is, without parameters."""
-        with _raise_for_people():
+        with raise_for_people():
             return self._connection.execute(sql.encode())
 
     def close(self) -> None:
         """Close it; one of a pool goes back by itself (`PostgresPool.connection`)."""
         self._connection.close()
 
+
+# A writer of one household keeps out those of the same one, and the chores, which keep out all.
+# Both end with the transaction, also if the process dies.  A lock of one number is none of two.
+LOCK_ALL = b"select pg_advisory_xact_lock(hashtext(current_schema()))"
+LOCK_HOUSEHOLD = b"""
+    select pg_advisory_xact_lock_shared(hashtext(current_schema())),
+           pg_advisory_xact_lock(hashtext(current_schema()), hashtext(%s))"""
 
 _IN_TRANSACTION = {
     psycopg.pq.TransactionStatus.ACTIVE,
@@ -97,20 +113,17 @@ class PostgresPool:
     def __init__(self, conninfo: str, schema: str = SCHEMA, most: int = MOST_CONNECTIONS) -> None:
         self.schema = schema
         self.most = most
-        with _raise_for_people():
+        with raise_for_people():
             # First by itself: a pool tells only that nobody answered in time.
             psycopg.connect(conninfo, connect_timeout=int(WAIT)).close()
+            self.conninfo = _with_options(conninfo, schema)
             self._pool = ConnectionPool(
-                # These options beat what the role or the database sets.
-                make_conninfo(
-                    conninfo,
-                    options=f"-c search_path={schema} -c lock_timeout={_BUSY}",
-                    client_encoding="UTF8",
-                    application_name="copdns",
-                ),
+                self.conninfo,
                 min_size=1,
                 max_size=most,
                 timeout=WAIT,
+                # Then whoever comes next tries again: a server that is back is used at once.
+                reconnect_timeout=WAIT,
                 kwargs={"autocommit": True},
                 configure=_configure,
                 check=ConnectionPool.check_connection,  # a restart of the server is no error
@@ -120,12 +133,27 @@ class PostgresPool:
     @contextmanager
     def connection(self) -> Iterator[PostgresConnection]:
         """Lend a connection; it goes back outside of any transaction."""
-        with _raise_for_people(), self._pool.connection() as connection:
+        with raise_for_people(), self._pool.connection() as connection:
             yield PostgresConnection(connection)
+
+    def open_apart(self) -> psycopg.Connection[Any]:
+        """Open a connection that is none of the pool, for what lasts as long as it does."""
+        return psycopg.connect(self.conninfo, autocommit=True, connect_timeout=int(WAIT))
 
     def close(self) -> None:
         """Close all connections; blocks."""
         self._pool.close()
+
+
+def _with_options(conninfo: str, schema: str) -> str:
+    """Return how a database is reached, with options that beat what its role or itself sets."""
+    return make_conninfo(
+        conninfo,
+        # What was confirmed is on the disk, also where the server would rather be quick.
+        options=f"-c search_path={schema} -c lock_timeout={_BUSY} -c synchronous_commit=on",
+        client_encoding="UTF8",
+        application_name="copdns",
+    )
 
 
 def _configure(connection: psycopg.Connection[Any]) -> None:
@@ -145,12 +173,27 @@ _REMEDIES = (
 
 
 @contextmanager
-def _raise_for_people() -> Iterator[None]:
+def raise_for_people() -> Iterator[None]:
     """Raise what psycopg raises as errors for people."""
     try:
         yield
     except psycopg.Error as error:
-        raise StoreError(_for_people(error)) from error
+        kind = StoreAwayError if _is_away(error) else StoreError
+        raise kind(_for_people(error)) from error
+
+
+def _is_away(error: psycopg.Error) -> bool:
+    """Tell whether nobody answered, or hung up, rather than said what is wrong."""
+    return isinstance(error, psycopg.OperationalError) and (
+        error.sqlstate is None or isinstance(error, _SHUT_DOWN)
+    )
+
+
+_SHUT_DOWN = (
+    psycopg.errors.AdminShutdown,
+    psycopg.errors.CrashShutdown,
+    psycopg.errors.CannotConnectNow,
+)
 
 
 def _for_people(error: psycopg.Error) -> str:

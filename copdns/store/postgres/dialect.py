@@ -7,7 +7,6 @@ Pure.  The store's SQL keeps to what both understand; this is the rest, and each
   text: PostgreSQL takes its type from the first use;
 - a number as a condition: `not told` is `told = 0`;
 - SQLite's hint not to use an index, `+household`, goes;
-- `begin immediate` waits for all other writers, as SQLite's own does;
 - in tables: types, identity for `integer primary key`, `rowid` where SQLite has one unseen, and
   `collate nocase`, which is a unique index on the lower-case letters;
 - a trigger is a function and a trigger.
@@ -26,7 +25,6 @@ _RESERVED = ("grant", "some")
 _AFTER_NOT = {"null", "exists", "in", "like", "between", "deferrable"}
 
 _STATEMENTS = {
-    "begin immediate": "begin; select pg_advisory_xact_lock(hashtext(current_schema()))",
     "begin": "begin isolation level repeatable read, read only",
     "pragma query_only = on": "set default_transaction_read_only = on",
 }

@@ -42,6 +42,17 @@ def migrate(pool: PostgresPool, steps: SchemaSteps) -> None:
                 _migrate(connection, steps)
 
 
+def apply_own_steps(pool: PostgresPool, steps: SchemaSteps) -> None:
+    """Apply what is missing of steps that PostgreSQL alone has, after `migrate`; StoreError."""
+    with pool.connection() as connection:
+        if read_applied(connection, steps) >= steps.names:
+            return
+        with _alone(connection, pool.schema), transaction(connection):
+            for name, step in steps.missing(read_applied(connection, steps)):
+                step(connection)
+                _record(connection, steps, name)
+
+
 @contextmanager
 def _alone(connection: PostgresConnection, schema: str) -> Iterator[None]:
     """Keep others from migrating or writing a schema, also one that is not there yet.
@@ -83,9 +94,13 @@ def _migrate(connection: PostgresConnection, steps: SchemaSteps) -> None:
     for name, step in steps.missing(applied):
         if applied:
             step(connection)
-        connection.execute(
-            "insert into schema_step (migration_set, name) values (?, ?)", (steps.name, name)
-        )
+        _record(connection, steps, name)
+
+
+def _record(connection: PostgresConnection, steps: SchemaSteps, name: str) -> None:
+    connection.execute(
+        "insert into schema_step (migration_set, name) values (?, ?)", (steps.name, name)
+    )
 
 
 def newest_schema(steps: SchemaSteps) -> list[str]:

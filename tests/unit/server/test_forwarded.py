@@ -72,8 +72,38 @@ GOLDEN = {
 def test_a_header_says_who_asked_and_where_it_ends(case: str) -> None:
     text, source = GOLDEN[case]
     octets = SIGNATURE + bytes.fromhex(text)
-    assert read_proxy(octets) == ProxyHeader(source, len(octets))
-    assert read_proxy(octets + query()) == ProxyHeader(source, len(octets))
+    said = ProxyHeader(source, len(octets), "abc" if "TLV" in case else "")
+    assert read_proxy(octets) == said
+    assert read_proxy(octets + query()) == said
+
+
+@pytest.mark.parametrize(
+    ("fields", "household"),
+    [
+        ("e00003616263", "abc"),
+        ("04000141 e00003616263 20000100", "abc"),  # among others
+        ("04000141", ""),  # another field
+        ("e00003616263 e00003646566", ""),  # nobody can tell which
+        ("e00003616263 e00003616263", ""),
+        ("e000056162", ""),  # cut short
+        ("e00003616263 04", ""),
+        ("e00000", ""),
+        ("e0000361ff63", ""),  # no id
+        ("e00003612063", ""),
+        ("e00041" + "61" * 65, ""),
+    ],
+)
+def test_a_providers_forwarder_says_whose_household_it_is(fields: str, household: str) -> None:
+    octets = proxied("192.0.2.15", tlvs=bytes.fromhex(fields))
+    assert read_proxy(octets) == ProxyHeader("192.0.2.15", len(octets), household)
+
+
+def test_who_asks_has_the_household_that_a_believed_forwarder_says() -> None:
+    octets = proxied("192.0.2.15", tlvs=TLV) + query()
+    peer = Requestor("192.0.2.1", "192.0.2.2", "udp")
+    told = Forwarder(ip_network("192.0.2.2"), proxy=True)
+    assert unwrap(octets, peer, told)[1].household == "abc"
+    assert not unwrap(octets, peer, replace(told, proxy=False))[1].household
 
 
 def test_headers_are_built_in_these_tests_as_the_specification_says() -> None:

@@ -157,6 +157,20 @@ def test_a_device_has_one_bound_for_all_its_addresses_and_others_have_theirs() -
     assert bound_of(limits, "192.0.2.201") is not unknown
 
 
+def test_families_behind_one_address_have_a_bound_each() -> None:
+    limits = Limits(client=1, subnet=1)
+
+    def asks(household: str) -> list[Bound | None]:
+        requestor = Requestor("192.0.2.1", "198.51.100.7", "udp", household=household)
+        found = limits.of(requestor, client(), 0.0)
+        assert found is not None
+        return [found.take(0.0, over_udp=True) for _ in range(SECONDS_AT_ONCE + 1)]
+
+    for household in ("h1", "h2"):
+        *before, last = asks(household)
+        assert (set(before), last) == ({None}, Bound.CLIENT)
+
+
 def test_a_network_has_a_bound_for_all_that_are_in_it() -> None:
     limits = Limits(client=10, subnet=2)
     asked = [limits.of(from_(f"192.0.2.{host}"), client(), 0.0) for host in range(4)]

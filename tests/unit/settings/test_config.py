@@ -388,6 +388,13 @@ def test_encrypted_backups_are_refused_without_their_library(
         loaded(text)
 
 
+def test_copdns_backs_up_no_household_in_postgresql(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(config, "find_spec", lambda _: config)
+    text = "backup: {folder: copies}\nprovider: {database: dbname=copdns}"
+    with pytest.raises(ConfigError, match=r"backup\.folder: .* tools"):
+        loaded(text)
+
+
 def test_a_key_that_is_none_of_age_is_refused() -> None:
     with pytest.raises(ConfigError, match="recipients"):
         loaded("backup: {recipients: [age1qqq]}")

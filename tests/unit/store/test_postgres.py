@@ -19,7 +19,8 @@ from copdns.store.household_db.migrations import HOUSEHOLD
 from copdns.store.household_db.provider import ProviderStore
 from copdns.store.household_db.thread import StoreThread
 from copdns.store.postgres.connection import SCHEMA, PostgresConnection, PostgresPool
-from copdns.store.postgres.schema import migrate
+from copdns.store.postgres.outbox import OUTBOX
+from copdns.store.postgres.schema import apply_own_steps, migrate
 from copdns.store.schema_steps import SchemaSteps
 from tests.household import family
 from tests.unit.account_values import NOW, House
@@ -76,7 +77,9 @@ def catalogue(conninfo: str, schema: str) -> Catalogue:
 def test_the_steps_that_are_missing_lead_to_the_newest_schema(postgres: str, schema: str) -> None:
     with opened(postgres) as pool, opened(postgres, schema) as other:
         migrate(pool, HOUSEHOLD)
+        apply_own_steps(pool, OUTBOX)
         migrate(other, steps_before("0036"))
+        apply_own_steps(other, OUTBOX)
         early = catalogue(postgres, schema)
         migrate(other, HOUSEHOLD)
     newest = catalogue(postgres, SCHEMA)

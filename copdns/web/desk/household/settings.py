@@ -77,8 +77,8 @@ def value_text(value: Any) -> str:
 
 
 _USUAL = Settings()
-# URLs with secrets, tokens, and programs with their arguments.
-HIDDEN = frozenset({"events.webhooks", "events.command", "events.notices"})
+# What may have a secret or a token in it, and programs with their arguments.
+HIDDEN = frozenset({"events.webhooks", "events.command", "events.notices", "provider.database"})
 
 
 EFFECTS: Mapping[str, Phrase] = {
@@ -311,6 +311,13 @@ EFFECTS: Mapping[str, Phrase] = {
     "appeals.texts_days": Phrase(
         "setting", "A child's own words can be read for this many days after the answer."
     ),
+    "provider.database": Phrase(
+        "setting", "Anyone who can read this database can read what is written about a child."
+    ),
+    "provider.household": Phrase(
+        "setting", "With another id, every device gets the rules of another household."
+    ),
+    "provider.kept": Phrase("setting", "None that anyone would notice."),
     "household": Phrase("setting", "None: it is used only when copdns starts for the first time."),
     "data": Phrase(
         "setting", "Anyone who can read this folder can read what is recorded about a child."

@@ -1,0 +1,125 @@
+"""Read the households of a provider that are asked for, and forget those that moved.
+
+What waits for one is answered as soon as it is here.  While PostgreSQL is away, households that are
+here answer as they did, and nobody else's rules are used for the others.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import traceback
+from collections.abc import Callable, Iterable
+from functools import partial
+
+import structlog
+
+from copdns.app.account_chores import AccountChores
+from copdns.app.background import run_logged
+from copdns.model.errors import StoreAwayError, StoreError
+from copdns.model.household import Household
+from copdns.policy.subscribers import CompiledHousehold, SharedPolicies, Subscribers, refuse_all
+from copdns.server.answer import Resolver
+from copdns.server.awaited import AwaitedHouseholds
+from copdns.store.household_db.household import HouseholdStore
+from copdns.store.postgres.outbox import Moved
+from copdns.time.clock import Clock
+from copdns.time.plan import PolicyInputs
+
+log = structlog.get_logger("copdns")
+
+AT_ONCE = 8  # households that are read beside each other
+TRY_AGAIN = 0.5  # seconds after PostgreSQL did not answer
+
+
+class SubscriberChores:
+    """subscribers: the households that are here."""
+
+    def __init__(
+        self,
+        most: int,
+        resolver: Resolver,
+        store: HouseholdStore,
+        account_chores: AccountChores,
+        clock: Clock,
+        policy_inputs: Callable[[], PolicyInputs],
+        is_away: Callable[[], bool],
+    ) -> None:
+        """is_away: tells whether PostgreSQL cannot be reached."""
+        self.subscribers = Subscribers(most, self._compile)
+        self._resolver = resolver
+        self._store = store
+        self._account_chores = account_chores
+        self._clock = clock
+        self._policy_inputs = policy_inputs
+        self._is_away = is_away
+        self._awaited = AwaitedHouseholds(resolver, clock)
+        self._failures: object = None  # what was not as it should be when it was compiled last
+        self._moved: dict[str, int] = {}  # since what is being read now was begun to be read
+        snapshot = resolver.snapshot
+        self._shared = SharedPolicies(snapshot.library, snapshot.defaults)
+        self._is_wanted = asyncio.Event()
+        self.subscribers.on_wanted = self._is_wanted.set
+        self.subscribers.follow(clock().wall, can_read=True)
+        snapshot.subscribers = self.subscribers
+
+    def forget(self, moved: Iterable[Moved]) -> None:
+        """Forget households that moved; what is read meanwhile is read again."""
+        for each in moved:
+            self.subscribers.drop(*each)
+            self._moved[each.household] = each.revision
+
+    async def follow(self) -> None:
+        """Decide by the newest lists, forget what is over, give up on what waited too long."""
+        self._follow_lists()
+        self.subscribers.follow(self._clock().wall, can_read=not self._is_away())
+        self._awaited.give_up()
+
+    def _follow_lists(self) -> None:
+        snapshot, inputs = self._resolver.snapshot, self._policy_inputs()
+        is_same = self._shared.library is snapshot.library
+        if not (is_same and self._shared.defaults == snapshot.defaults):
+            self._shared = SharedPolicies(snapshot.library, snapshot.defaults)
+            self.subscribers.compile_anew()
+        # Minutes of use are not known of households on demand, so that they change nothing here.
+        now = inputs.clock_is_wrong, inputs.missing_categories, inputs.log_only
+        if now != self._failures:
+            self._failures = now
+            self.subscribers.compile_anew()
+
+    def _compile(self, household: Household) -> CompiledHousehold:
+        now = self._clock().wall
+        try:
+            return self._shared.compile(household, now, self._policy_inputs())
+        except Exception:  # noqa: BLE001 - a bug met by one household must harm no other
+            log.error("a bug in compiling a household", traceback=traceback.format_exc())
+            return refuse_all(now)
+
+    async def run(self) -> None:
+        """Read what is asked for, for as long as the program runs."""
+        while True:
+            await self._is_wanted.wait()
+            self._is_wanted.clear()
+            while wanted := self.subscribers.take_wanted(AT_ONCE):
+                self._moved.clear()
+                await asyncio.gather(*(run_logged(partial(self._read, each)) for each in wanted))
+                if self._is_away():  # who waits is told by `follow`, and asks again
+                    await asyncio.sleep(TRY_AGAIN)
+
+    async def _read(self, household: str) -> None:
+        try:
+            found = await self._store.household(household)
+            if found is not None:
+                await self._put(found)
+        except StoreAwayError:
+            return
+        except StoreError as error:  # rows that copdns does not write
+            log.error("a household cannot be read, so it is refused", error=str(error))
+            found = None
+        if found is None:
+            self.subscribers.put_missing(household, self._clock().wall)
+        self._awaited.answer(household)  # where it moved meanwhile, that asks for it again
+
+    async def _put(self, found: Household) -> None:
+        admitted, until = await self._account_chores.with_own_guests(found)
+        if self._moved.get(found.id, found.revision) == found.revision:
+            self.subscribers.put(admitted, until)

@@ -1,0 +1,169 @@
+"""Which households changed, in one order for all who follow: the outbox.
+
+A trigger notes each household whose revision moved, in the transaction that moves it, so nothing
+that was committed is missing there and nothing else is there.  Such a row has no number yet: two
+that write at once may commit in either order, and a reader that remembers a number would miss the
+slower one.  So one program at a time, the leader, numbers what was committed since its last look,
+and sends one notification for all of it.  Followers read what has a number above the last that they
+saw; a notification that is lost costs a moment, and no change.
+
+A household has one row with its newest revision, so that the table grows with the households and
+not with the changes, and a follower that was away for a month reads each household once.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from typing import Any, Final, NamedTuple
+
+import psycopg
+
+from copdns.store.postgres.connection import PostgresConnection, PostgresPool, raise_for_people
+from copdns.store.schema_steps import SchemaSteps
+
+OUTBOX = SchemaSteps("outbox")
+MAX_BATCH: Final = 1000  # households that are numbered, or read, by one statement
+TRY_TO_LEAD: Final = 10  # calls between two tries
+LOOK_ANYWAY: Final = 50  # calls after which the table is read without a notification
+
+
+class Moved(NamedTuple):
+    """A household that changed.  revision: the one it has now; 0 where it is gone."""
+
+    household: str
+    revision: int
+
+
+class OutboxReader:
+    """Follows the changes of all households; for one thread at a time.  Raises StoreError.
+
+    Make it before the first read of a household, so that no change in between is missed.  While
+    PostgreSQL cannot be reached each call tries it again; afterwards no change is missing.
+
+    position: the number of the last change that was taken.  Another reader may go on there, as that
+    of a node that starts again; 0 is before the first household.
+    is_leader: this program is the one that numbers, until its connection ends.
+    """
+
+    def __init__(self, pool: PostgresPool, position: int | None = None) -> None:
+        """position: None: begin now."""
+        self._pool = pool
+        self._connection: psycopg.Connection[Any] | None = None
+        self._calls = 0
+        self.is_leader = False
+        with raise_for_people():
+            self._connect()
+            self.position = self._newest() if position is None else position
+
+    def take(self) -> tuple[Moved, ...]:
+        """Return the households that changed since the last call, each once; it waits for none."""
+        with raise_for_people():
+            try:
+                return self._take()
+            except psycopg.OperationalError:
+                self.close()
+                raise
+
+    def _take(self) -> tuple[Moved, ...]:
+        is_new = self._connection is None
+        if is_new:
+            self._connect()
+            if self._newest() < self.position:  # the database is an older one, from a backup
+                self.position = 0
+        self._calls += 1
+        if not self.is_leader and (is_new or self._calls % TRY_TO_LEAD == 1):
+            self.is_leader = self._lead()
+        if self.is_leader:
+            self._run(_NUMBER)
+        if not (self._is_told() or is_new or self._calls % LOOK_ANYWAY == 1):
+            return ()
+        found: list[Moved] = []
+        while rows := self._run(_READ, (self.position, MAX_BATCH)):
+            found += (Moved(household, revision) for household, revision, _ in rows)
+            self.position = rows[-1][2]
+        return tuple({each.household: each for each in found}.values())
+
+    def close(self) -> None:
+        """Close the connection; whoever else follows may lead from then on."""
+        self.is_leader = False
+        if self._connection is not None:
+            with contextlib.suppress(psycopg.Error):  # it may be gone already
+                self._connection.close()
+        self._connection = None
+
+    def _connect(self) -> None:
+        self._connection = self._pool.open_apart()
+        self._run(_LISTEN)
+
+    def _newest(self) -> int:
+        ((number,),) = self._run(_NEWEST)
+        return int(number)
+
+    def _lead(self) -> bool:
+        ((is_leader,),) = self._run(_LEAD)
+        return bool(is_leader)
+
+    def _is_told(self) -> bool:
+        assert self._connection is not None
+        return bool(list(self._connection.notifies(timeout=0)))
+
+    def _run(self, sql: bytes, parameters: tuple[object, ...] = ()) -> list[Any]:
+        assert self._connection is not None
+        rows = self._connection.execute(sql, parameters or None)
+        return rows.fetchall() if rows.description else []
+
+
+CHANNEL: Final = "copdns_moved"
+_LISTEN = f"listen {CHANNEL}".encode()
+# Of 64 bits, since another lock of the same number would keep somebody from writing for ever.
+_LEAD = b"select pg_try_advisory_lock(hashtextextended('leads ' || current_schema(), 0))"
+_NEWEST = b"select coalesce(max(number), 0) from outbox"
+_NUMBER = f"""
+    with moved as (
+        select household from outbox where number is null
+         order by household limit {MAX_BATCH} for update skip locked
+    ), numbered as (
+        update outbox set number = nextval('outbox_number')
+          from moved where outbox.household = moved.household returning number
+    )
+    select pg_notify('{CHANNEL}', current_schema())
+      from (select max(number) as newest from numbered) as batch where newest is not null
+    """.encode()  # noqa: S608 - names of ours
+_READ = b"""
+    select household, revision, number from outbox where number > %s order by number limit %s"""
+
+
+@OUTBOX(name="0001_outbox")
+def outbox(db: PostgresConnection) -> None:
+    """A row for each household, with its newest revision, and its number in the order of changes.
+
+    number: null until a leader numbers it.
+    """
+    for statement in _TABLE:
+        db.run_here(statement)
+
+
+_TABLE = (
+    """
+    create table outbox (
+        household text collate "C" primary key,
+        revision bigint not null,
+        number bigint
+    )""",
+    "create sequence outbox_number",
+    "create unique index outbox_number_once on outbox (number)",
+    "create index outbox_unnumbered on outbox (household) where number is null",
+    "insert into outbox (household, revision) select household, revision from household",
+    """
+    create function note_moved() returns trigger language plpgsql as $$
+    begin
+        insert into outbox (household, revision)
+        values (coalesce(new.household, old.household), coalesce(new.revision, 0))
+            on conflict (household) do update
+           set revision = excluded.revision, number = null;
+        return null;
+    end $$""",
+    """
+    create trigger household_moved after insert or delete or update of revision on household
+        for each row execute function note_moved()""",
+)

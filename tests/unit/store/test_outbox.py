@@ -1,0 +1,229 @@
+"""Every change of a household is told to whoever follows, in one order, whatever was missed."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import replace
+
+import pytest
+
+from copdns.model.errors import StoreError
+from copdns.model.household import Household
+from copdns.store.connection import SqlConnection
+from copdns.store.db import transaction
+from copdns.store.household_db.provider import ProviderStore
+from copdns.store.household_db.thread import StoreThread
+from copdns.store.postgres.connection import PostgresPool
+from copdns.store.postgres.outbox import MAX_BATCH, TRY_TO_LEAD, Moved, OutboxReader
+from tests.household import family
+from tests.unit.account_values import NOW
+
+
+@pytest.fixture
+def store(postgres: str) -> Iterator[ProviderStore]:
+    with ProviderStore.connect(PostgresPool(postgres)) as store:
+        yield store
+
+
+@contextmanager
+def following(store: ProviderStore, position: int | None = None) -> Iterator[OutboxReader]:
+    with closing(OutboxReader(store.pool, position)) as outbox:
+        outbox.take()
+        yield outbox
+
+
+def renamed(name: str) -> Callable[[Household], Household]:
+    return lambda home: replace(home, name=name)
+
+
+async def edit(store: ProviderStore, household: str, name: str) -> None:
+    await store.change(household, renamed(name), author="ada", what="", now=NOW)
+
+
+async def test_each_change_is_told_once_with_the_newest_revision(store: ProviderStore) -> None:
+    with following(store) as outbox:
+        await store.create(family(), "ada", NOW)
+        assert outbox.take() == (Moved("home", 1),)
+        assert outbox.take() == ()
+        await edit(store, "home", "One")
+        await edit(store, "home", "Two")
+        assert outbox.take() == (Moved("home", 3),)
+
+
+async def test_what_moves_no_revision_is_not_told(store: ProviderStore) -> None:
+    await store.create(family(), "ada", NOW)
+    with following(store) as outbox:
+        await store.note("home", "ada", "something else", NOW)
+        assert outbox.take() == ()
+
+
+async def test_whoever_was_away_reads_each_household_once(store: ProviderStore) -> None:
+    await store.create(family(), "ada", NOW)
+    await store.create(Household("bos", "Bo's"), "bo", NOW)
+    with following(store) as leader:
+        for name in ("One", "Two", "Three"):
+            await edit(store, "home", name)
+        leader.take()
+        with closing(OutboxReader(store.pool, 0)) as from_nothing:
+            assert set(from_nothing.take()) == {Moved("home", 4), Moved("bos", 1)}
+            assert from_nothing.position == leader.position
+
+
+async def test_the_slower_of_two_writers_is_told_too(store: ProviderStore) -> None:
+    await store.create(family(), "ada", NOW)
+    await store.create(Household("bos", "Bo's"), "bo", NOW)
+    with following(store) as outbox, store.pool.connection() as slow:
+        with transaction(slow, "home"):
+            raise_revision(slow, "home")
+            await edit(store, "bos", "Bo's home")
+            assert outbox.take() == (Moved("bos", 2),)
+        assert outbox.take() == (Moved("home", 2),)
+
+
+async def test_what_was_taken_back_is_not_told(store: ProviderStore) -> None:
+    await store.create(family(), "ada", NOW)
+    with following(store) as outbox, store.pool.connection() as connection:
+        with contextlib.suppress(ZeroDivisionError), transaction(connection, "home"):
+            raise_revision(connection, "home")
+            raise ZeroDivisionError
+        assert outbox.take() == ()
+
+
+async def test_one_leads_and_another_takes_over(store: ProviderStore) -> None:
+    await store.create(family(), "ada", NOW)
+    with following(store) as one, following(store) as other:
+        assert (one.is_leader, other.is_leader) == (True, False)
+        await edit(store, "home", "One")
+        assert other.take() == ()  # not numbered yet
+        assert one.take() == other.take() == (Moved("home", 2),)
+        kill(store, one)
+        await edit(store, "home", "Two")
+        found = [each for _ in range(20) for each in other.take()]
+        assert other.is_leader
+        assert found == [Moved("home", 3)]
+
+
+async def test_a_notification_that_is_lost_loses_no_change(store: ProviderStore) -> None:
+    await store.create(family(), "ada", NOW)
+    with following(store) as leader, following(store) as outbox:
+        await edit(store, "home", "One")
+        leader.take()
+        with store.pool.connection() as connection:
+            connection.run_here("select 1")
+        list(outbox._connection.notifies(timeout=0))  # type: ignore[union-attr]  # lost
+        assert Moved("home", 2) in [each for _ in range(60) for each in outbox.take()]
+
+
+async def test_a_connection_that_was_cut_catches_up(store: ProviderStore) -> None:
+    await store.create(family(), "ada", NOW)
+    with following(store) as leader, following(store) as outbox:
+        kill(store, outbox)
+        await edit(store, "home", "One")
+        leader.take()
+        found = take_again(outbox)
+        assert found == (Moved("home", 2),)
+
+
+async def test_an_older_database_is_read_anew(store: ProviderStore) -> None:
+    await store.create(family(), "ada", NOW)
+    with following(store) as outbox:
+        await edit(store, "home", "One")
+        outbox.take()
+        with store.pool.connection() as connection:  # as a backup of yesterday would have it
+            connection.run_here("update outbox set revision = 1, number = 1")
+        outbox.close()
+        assert outbox.take() == (Moved("home", 1),)
+
+
+async def test_a_household_that_is_gone_is_told(store: ProviderStore) -> None:
+    await store.create(Household("bos", "Bo's"), "bo", NOW)
+    with following(store) as outbox:
+        with store.pool.connection() as connection, transaction(connection, "bos"):
+            connection.execute("delete from change where household = ?", ("bos",))
+            connection.execute("delete from household where household = ?", ("bos",))
+        assert outbox.take() == (Moved("bos", 0),)
+
+
+async def test_many_changes_come_in_batches_and_all_of_them_come(store: ProviderStore) -> None:
+    with following(store) as outbox:
+        with store.pool.connection() as connection:
+            connection.run_here(
+                f"""
+                insert into outbox (household, revision)
+                select 'h' || each, 1 from generate_series(1, {MAX_BATCH * 2 + 1}) as each"""
+            )
+        found = [outbox.take() for _ in range(4)]
+    assert [len(each) for each in found] == [MAX_BATCH, MAX_BATCH, 1, 0]
+    assert len({each.household for batch in found for each in batch}) == MAX_BATCH * 2 + 1
+
+
+# --- who writes ---------------------------------------------------------------------------------
+
+
+async def test_two_households_are_written_at_once_and_one_is_not(store: ProviderStore) -> None:
+    with store.pool.connection() as one, store.pool.connection() as other:
+        other.run_here("set lock_timeout = '20ms'")
+        with transaction(one, "home"):
+            with transaction(other, "bos"):
+                pass
+            with pytest.raises(StoreError, match="another program is using it"):
+                begin_and_end(other, "home")
+
+
+async def test_chores_wait_for_every_household_and_every_household_for_them(
+    store: ProviderStore,
+) -> None:
+    with store.pool.connection() as one, store.pool.connection() as other:
+        other.run_here("set lock_timeout = '20ms'")
+        for first, then in (("home", ""), ("", "home"), ("", "")):
+            with (
+                transaction(one, first),
+                pytest.raises(StoreError, match="another program is using it"),
+            ):
+                begin_and_end(other, then)
+        begin_and_end(other, "home")
+
+
+async def test_a_change_waits_for_another_household_nowhere(store: ProviderStore) -> None:
+    """While one household is being written, all that a page of another stores goes on."""
+    await store.create(family(), "ada", NOW)
+    await store.create(Household("bos", "Bo's"), "bo", NOW)
+    with store.pool.connection() as busy, transaction(busy, "home"):
+        await edit(store, "bos", "Bo's home")
+        await store.note("bos", "bo", "", NOW)
+        await StoreThread(store).write(
+            lambda connection: raise_revision(connection, "bos"), household="bos"
+        )
+
+
+def raise_revision(connection: SqlConnection, household: str) -> None:
+    connection.execute(
+        "update household set revision = revision + 1 where household = ?", (household,)
+    )
+
+
+def begin_and_end(connection: SqlConnection, household: str) -> None:
+    with transaction(connection, household):
+        pass
+
+
+def kill(store: ProviderStore, outbox: OutboxReader) -> None:
+    """End a connection as the death of its process would."""
+    assert outbox._connection is not None
+    pid = outbox._connection.info.backend_pid
+    with store.pool.connection() as connection:
+        connection.run_here(f"select pg_terminate_backend({pid}, 5000)")
+
+
+def take_again(outbox: OutboxReader) -> tuple[Moved, ...]:
+    """Take until the connection is found to be gone, which is within a second; then once more."""
+    with pytest.raises(StoreError, match="PostgreSQL"):
+        take_often(outbox)
+    return outbox.take()
+
+
+def take_often(outbox: OutboxReader) -> None:
+    for _ in range(TRY_TO_LEAD):
+        assert outbox.take() == ()
