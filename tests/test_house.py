@@ -265,7 +265,7 @@ def test_sql_stands_in_the_store_only() -> None:
 
 
 def test_nothing_that_runs_at_home_imports_what_providers_install() -> None:
-    """A family does not install psycopg and pyrad (the extra `provider`)."""
+    """A family does not install psycopg, pyrad and lmdb (the extra `provider`)."""
     of_providers = (
         *("provider", "store.postgres", "store.household_db.provider", "store.provider_backup"),
     )
@@ -274,7 +274,7 @@ def test_nothing_that_runs_at_home_imports_what_providers_install() -> None:
         for source in sources("copdns")
         if not any(is_in(source.name, each) for each in of_providers)
         for node, name in (*imports(source), *of_ours(source))
-        if any(is_in(name, each) for each in ("psycopg", "pyrad", *of_providers))
+        if any(is_in(name, each) for each in ("psycopg", "pyrad", "lmdb", *of_providers))
     ]
     assert not wrong, lines(wrong)
 
