@@ -12,7 +12,7 @@ from pathlib import Path
 
 import click
 
-from tests.bench import decide, encrypted, machine, quiet, result, small, switch
+from tests.bench import decide, encrypted, machine, provider, quiet, result, small, switch
 from tests.bench.aims import CHAIN, LANE, MANY, OVER_TLS, TIMED
 from tests.bench.build import BenchError, Programs, compiled
 from tests.bench.decide import DECIDE
@@ -26,7 +26,7 @@ from tests.bench.table import markdown, plain
 from tests.bench.workloads import WORKLOADS
 
 BUILD = Path(__file__).parents[2] / "build" / "bench"
-SMALL, SWITCH, ENCRYPTED = "small", "switch", "encrypted"
+SMALL, SWITCH, ENCRYPTED, PROVIDER = "small", "switch", "encrypted", "provider"
 SOURCES_OF_MANY = 2_000
 USUAL = {"names": 1_000_000, "rounds": 5, "seconds": 2.0}
 QUICK = {"names": 100_000, "rounds": 2, "seconds": 0.5}
@@ -86,6 +86,11 @@ class Choice:
     variants: Sequence[str]
     builds: Sequence[Build]  # the one that it is about comes first
 
+    @property
+    def amounts(self) -> tuple[int, int, float]:
+        """Names, rounds and seconds."""
+        return self.names, self.rounds, self.seconds
+
 
 @click.command()
 @click.option("--quick", is_flag=True, help="A first look: 100,000 names, 2 rounds of 0.5 seconds.")
@@ -96,7 +101,7 @@ class Choice:
     "--only",
     callback=_words,
     default=",".join([DECIDE, *WORKLOADS]),
-    help="Workloads; or small, switch or encrypted.",
+    help="Workloads; or small, switch, encrypted or provider.",
 )
 @click.option("--peers", callback=_words, default=",".join(PEERS), help="Other servers.")
 @click.option(
@@ -164,7 +169,7 @@ def main(
         int(count or usual["names"]),
         int(rounds or usual["rounds"]),
         seconds or usual["seconds"],
-        _chosen(only, [DECIDE, *WORKLOADS, SMALL, SWITCH, ENCRYPTED], "--only"),
+        _chosen(only, [DECIDE, *WORKLOADS, SMALL, SWITCH, ENCRYPTED, PROVIDER], "--only"),
         _chosen(peers, list(PEERS), "--peers"),
         _chosen(variants, list(VARIANTS), "--variants"),
         [about, *beside],
@@ -178,6 +183,11 @@ def main(
         programs = compiled(folder)
         if SMALL in choice.workloads:
             _small_boxes(here, programs, folder, [count] if count else small.LENGTHS, cgroup)
+            return
+        if PROVIDER in choice.workloads:
+            at = _fresh(folder / PROVIDER)
+            told = provider.measure(here, programs, at, *choice.amounts)
+            click.echo(provider.report(told))
             return
         if SWITCH in choice.workloads:
             found = switch.measure(here, programs, _fresh(folder / SWITCH))
