@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import socket
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
@@ -272,6 +274,38 @@ def test_while_copdns_is_away_the_class_decides(node: Node) -> None:
         alone = replace(node, port=port)
         eventually(lambda: told(alone.ask("blog.example", MIA)) == OPEN)
         assert told(alone.ask("casino.example", MIA)) == "NOERROR 17 category: gambling"
+
+
+# Moves a subscriber to and fro as fast as it can, and says so each time.
+WRITER = """
+import itertools, sys
+from pathlib import Path
+from copdns.provider.plane.files import PlaneFiles
+from copdns.provider.plane.rows import PlaneRows, PlaneTable
+
+files = PlaneFiles(Path(sys.argv[1]))
+for turn in itertools.count():
+    row = (bytes([127, 0, 0, 99]), b"003-" if turn % 2 else b"002-")
+    files.write(PlaneRows({PlaneTable.SUBSCRIBERS: [row]}))
+    print(turn, flush=True)
+"""
+
+
+def test_a_writer_that_is_killed_leaves_whole_tables_and_the_next_one_goes_on(node: Node) -> None:
+    """Before the end: the agent of this node is another process, so two wait for each other."""
+    command = [sys.executable, "-c", WRITER, str(node.folder / "tables")]
+    for _ in range(3):
+        with subprocess.Popen(command, stdout=subprocess.PIPE) as writer:
+            assert writer.stdout is not None
+            for _ in range(50):
+                writer.stdout.readline()
+            answers = {told(node.ask("school.example", "127.0.0.99")) for _ in range(20)}
+            writer.kill()
+        assert answers <= {OPEN, "NOERROR 17 schedule"}
+        node.change(PlaneChange(node.next, [Subscriber(key("127.0.0.99"), NIGHT)]))
+        assert told(node.ask("school.example", "127.0.0.99")) == "NOERROR 17 schedule"
+        node.change(PlaneChange(node.next, [Subscriber(key("127.0.0.99"), ADULTS)]))
+        assert told(node.ask("school.example", "127.0.0.99")) == OPEN
 
 
 def test_over_tls_and_https_it_is_the_same(node: Node) -> None:

@@ -48,6 +48,8 @@ class PlaneFiles:
         """Write new rows, then take away what is gone; return how many rows were written."""
         written = 0
         with _raise_for_people(self._folder):
+            for each in self._tables.values():
+                each.reader_check()  # a dnsdist that was killed would hold old pages for ever
             for table in PlaneTable:
                 new = sorted(rows.new.get(table, ()))
                 if table in rows.whole:

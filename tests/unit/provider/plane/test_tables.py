@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -166,6 +168,33 @@ def test_a_change_that_was_cut_off_is_written_again(files: PlaneFiles, tmp_path:
     agent._source = Source(LAST, [*CHANGES, *CHANGES[1:3], CHANGES[3]])
     assert agent.catch_up() == 5
     assert read(tmp_path)["subscribers"] == {ADA: b"002-"}
+
+
+READER = """
+import sys, lmdb
+with lmdb.open(sys.argv[1], subdir=False, readonly=True).begin() as transaction:
+    print(transaction.stat(), flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_a_reader_that_was_killed_does_not_make_files_grow(
+    files: PlaneFiles, tmp_path: Path
+) -> None:
+    agent = NodeAgent(files, source := Source(FIRST))
+    agent.catch_up()
+    path = tmp_path / table_file(PlaneTable.SUBSCRIBERS)
+    with subprocess.Popen(
+        [sys.executable, "-c", READER, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as reader:
+        assert reader.stdout is not None
+        assert reader.stdout.readline()
+        reader.kill()
+    before = files.octets()[PlaneTable.SUBSCRIBERS]
+    for revision in range(2, 200):
+        source.changes = [PlaneChange(revision, [Subscriber(ADA, revision % 2)])]
+        agent.catch_up()
+    assert files.octets()[PlaneTable.SUBSCRIBERS] <= before + 64 * 1024
 
 
 def test_a_damaged_file_is_told_with_what_to_do(tmp_path: Path) -> None:
