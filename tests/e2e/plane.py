@@ -16,7 +16,8 @@ from dns.edns import EDEOption
 from copdns.provider.plane.agent import NodeAgent
 from copdns.provider.plane.dnsdist import NodeSettings, Tenant, dnsdist_config
 from copdns.provider.plane.files import PlaneFiles
-from copdns.provider.plane.snapshot import PlaneChange, PlaneSnapshot, SpecialNames, address_key
+from copdns.provider.plane.response_rules import response_zone
+from copdns.provider.plane.snapshot import ListedNames, PlaneChange, PlaneSnapshot, address_key
 from copdns.provider.plane.unbound import ResolverSettings, unbound_config
 from tests.conftest import find_tool
 from tests.running import PATIENCE, free_port
@@ -105,17 +106,23 @@ def started(command: list[str], ready: str, folder: Path) -> Iterator[None]:
 
 @contextmanager
 def resolver(
-    folder: Path, forward_to: int, special: SpecialNames, targets: Mapping[str, str]
+    folder: Path,
+    forward_to: int,
+    listed: ListedNames,
+    targets: Mapping[str, str],
 ) -> Iterator[int]:
     """Run unbound; give its port."""
     folder.mkdir()
     port = free_port()
+    rules = folder / "rules.zone"
+    rules.write_text(response_zone(listed))
     settings = ResolverSettings(
         f"127.0.0.1@{port}",
         ("127.0.0.1/32",),
         f"{SAFE_SOURCE}/32",
         targets,
         (f"127.0.0.1@{forward_to}",),
+        str(rules),
         (
             *("do-ip6: no", "do-daemonize: no", "do-not-query-localhost: no", "use-syslog: no"),
             *('username: ""', 'chroot: ""', 'pidfile: ""', "num-threads: 1"),
@@ -123,7 +130,7 @@ def resolver(
         ),
     )
     path = folder / "unbound.conf"
-    text = unbound_config(settings, special).replace("verbosity: 0", "verbosity: 1")
+    text = unbound_config(settings, listed.special).replace("verbosity: 0", "verbosity: 1")
     path.write_text(text)
     with started([find_tool("unbound"), "-d", "-c", str(path)], "start of service", folder):
         yield port

@@ -14,6 +14,7 @@ from pathlib import Path
 import dns.edns
 import dns.message
 import dns.query
+import dns.rcode
 import pytest
 
 from copdns.model.matchers import Matcher, MatchKind
@@ -121,7 +122,11 @@ SAFE = "127.0.0.99"
 def copdns(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     """The lane for rules of a household's own."""
     settings = {"dns": {"listen": ["127.0.0.1"], "forwarders": [PROXIED]}}
-    says = {"safe.engine.example": has(f"A {SAFE}")}
+    says = {
+        "safe.engine.example": has(f"A {SAFE}"),
+        "cloak.example": has("CNAME forbidden.example.", f"A {OPEN}"),
+        "detour.example": has("CNAME chat.help.example.", f"A {OPEN}"),
+    }
     with house(tmp_path_factory.mktemp("copdns"), settings, FAMILY, says) as home:
         yield home
 
@@ -139,7 +144,7 @@ def node(tmp_path_factory: pytest.TempPathFactory, copdns: House) -> Iterator[No
     with ExitStack() as stack:
         targets = {"engine": "safe.engine.example"}
         to = copdns.upstream.address.port
-        unbound = stack.enter_context(resolver(folder / "unbound", to, SPECIAL, targets))
+        unbound = stack.enter_context(resolver(folder / "unbound", to, LISTED, targets))
         files = PlaneFiles(folder / "tables")
         stack.callback(files.close)
         source = KeptSource(FIRST)
@@ -197,6 +202,11 @@ def test_a_search_engine_gets_its_safe_host_where_the_class_has_it(node: Node) -
         assert [int(each.otype) for each in reply.options] == [dns.edns.OptionType.EDE]
     assert told(node.ask("mail.www.engine.example", CHILD)) == OPEN
     assert told(node.ask("www.engine.example", ADULT)) == OPEN
+
+
+def test_what_the_law_forbids_is_not_reached_by_a_detour_and_help_is(node: Node) -> None:
+    assert node.ask("cloak.example", ADULT).rcode() == dns.rcode.NXDOMAIN
+    assert told(node.ask("detour.example", ADULT)) == f"chat.help.example. {OPEN}"
 
 
 def test_a_block_is_in_force_within_a_second_and_the_neighbour_is_answered(node: Node) -> None:

@@ -60,6 +60,12 @@ def sets_of(values: Iterable[bytes]) -> set[NameSet]:
     return {_set_of(text) for value in texts for text in _texts(value)}
 
 
+def sets_by_part(value: bytes) -> tuple[NameSet, NameSet]:
+    """Return what a value says of the name itself, and of the names below it."""
+    texts = _texts(value)
+    return _set_of(texts[0]), _set_of(texts[-1])
+
+
 def set_text(names: NameSet) -> str:
     """Return how a set stands in values and keys."""
     return ",".join(sorted(names))

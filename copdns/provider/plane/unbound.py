@@ -8,8 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Final
 
 from copdns.provider.plane.snapshot import SpecialNames
+
+RULES: Final = "rules.invalid"  # the zone of rules about responses
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +22,7 @@ class ResolverSettings:
     listen: `ADDRESS@PORT`.  clients: networks that dnsdist asks from.  safe_client: the one address
     that it asks from for safe search.
     targets: by the id of an engine, the host whose data is given.  forward_to: `ADDRESS@PORT` of
-    resolvers that it asks in place of the authorities.
+    resolvers that it asks in place of the authorities.  rules: the file of `response_zone`.
     """
 
     listen: str
@@ -27,6 +30,7 @@ class ResolverSettings:
     safe_client: str
     targets: Mapping[str, str]
     forward_to: tuple[str, ...] = ()
+    rules: str = ""
     extra: tuple[str, ...] = ()  # lines of the server clause
 
 
@@ -34,6 +38,8 @@ def unbound_config(resolver: ResolverSettings, special: SpecialNames) -> str:
     """Return the configuration."""
     lines = ["server:", *(f"  {line}" for line in _server(resolver))]
     lines += ["view:", *(f"  {line}" for line in _safe_view(resolver, special))]
+    if resolver.rules:
+        lines += ["rpz:", f"  name: {RULES}", f'  zonefile: "{resolver.rules}"']
     if resolver.forward_to:
         lines += ["forward-zone:", '  name: "."']
         lines += [f"  forward-addr: {each}" for each in resolver.forward_to]
@@ -71,6 +77,9 @@ def _server(resolver: ResolverSettings) -> Iterator[str]:
     yield "prefetch: yes"
     yield "serve-expired: yes"
     yield "serve-expired-client-timeout: 1800"
+    if resolver.rules:
+        yield "# Rules about responses are asked before and after the cache."
+        yield 'module-config: "respip validator iterator"'
     yield from resolver.extra
 
 

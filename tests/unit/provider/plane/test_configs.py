@@ -9,9 +9,11 @@ import pytest
 
 from copdns.model.matchers import Matcher, MatchKind
 from copdns.provider.plane.dnsdist import NodeSettings, Tenant, dnsdist_config
-from copdns.provider.plane.snapshot import SpecialNames
+from copdns.provider.plane.response_rules import response_zone
+from copdns.provider.plane.snapshot import Layer, ListedNames, NameList, SpecialNames
 from copdns.provider.plane.unbound import ResolverSettings, unbound_config
 
+EXACT = MatchKind.EXACT
 NODE = NodeSettings(
     site="site1",
     folder="/run/copdns",
@@ -70,3 +72,19 @@ def test_unbound_gives_safe_hosts_to_one_address_only() -> None:
     assert 'local-data: "www.one.example 60 CNAME safe.one.example"' in lines
     assert not [line for line in lines if "two" in line]
     assert lines.index("view:") < lines.index('local-zone: "www.one.example" redirect')
+
+
+def test_rules_about_responses_are_those_of_the_law_and_let_protected_names_pass() -> None:
+    lists = (
+        NameList("court", Layer.LAW, (Matcher("bad.example"), Matcher("one.example", EXACT))),
+        NameList("games", Layer.FAMILY, (Matcher("games.example"),)),
+    )
+    special = SpecialNames(help=(Matcher("help.bad.example"),))
+    rules = [line for line in code(response_zone(ListedNames(lists, special))) if "CNAME" in line]
+    assert sorted(rules) == [
+        "*.bad.example CNAME .",
+        "*.help.bad.example CNAME rpz-passthru.",
+        "bad.example CNAME .",
+        "help.bad.example CNAME rpz-passthru.",
+        "one.example CNAME .",
+    ]
