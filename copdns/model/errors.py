@@ -154,6 +154,10 @@ class FetchError(CopdnsError):
     """A list could not be fetched, or what came is no copy of it that can be used."""
 
 
+class PlaneError(CopdnsError):
+    """The files that dnsdist reads cannot be read or written."""
+
+
 class UpstreamError(CopdnsError):
     """An upstream gave no usable answer."""
 

@@ -1,1 +1,1 @@
-"""What a provider has that a family does not: who is behind an address of its network."""
+"""What a provider has that a family does not: who is behind an address, and what dnsdist reads."""

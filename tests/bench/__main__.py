@@ -12,7 +12,17 @@ from pathlib import Path
 
 import click
 
-from tests.bench import decide, encrypted, households, machine, quiet, result, small, switch
+from tests.bench import (
+    decide,
+    encrypted,
+    households,
+    machine,
+    provider,
+    quiet,
+    result,
+    small,
+    switch,
+)
 from tests.bench.aims import CHAIN, LANE, MANY, OVER_TLS, TIMED
 from tests.bench.build import BenchError, Programs, compiled
 from tests.bench.decide import DECIDE
@@ -26,7 +36,7 @@ from tests.bench.table import markdown, plain
 from tests.bench.workloads import WORKLOADS
 
 BUILD = Path(__file__).parents[2] / "build" / "bench"
-SMALL, SWITCH, ENCRYPTED = "small", "switch", "encrypted"
+SMALL, SWITCH, ENCRYPTED, PROVIDER = "small", "switch", "encrypted", "provider"
 HOUSEHOLDS = "households"
 SOURCES_OF_MANY = 2_000
 USUAL = {"names": 1_000_000, "rounds": 5, "seconds": 2.0}
@@ -87,6 +97,11 @@ class Choice:
     variants: Sequence[str]
     builds: Sequence[Build]  # the one that it is about comes first
 
+    @property
+    def amounts(self) -> tuple[int, int, float]:
+        """Names, rounds and seconds."""
+        return self.names, self.rounds, self.seconds
+
 
 @click.command()
 @click.option("--quick", is_flag=True, help="A first look: 100,000 names, 2 rounds of 0.5 seconds.")
@@ -97,7 +112,7 @@ class Choice:
     "--only",
     callback=_words,
     default=",".join([DECIDE, *WORKLOADS]),
-    help="Workloads; or small, switch, encrypted or households.",
+    help="Workloads; or small, switch, encrypted, households or provider.",
 )
 @click.option("--peers", callback=_words, default=",".join(PEERS), help="Other servers.")
 @click.option(
@@ -165,7 +180,11 @@ def main(
         int(count or usual["names"]),
         int(rounds or usual["rounds"]),
         seconds or usual["seconds"],
-        _chosen(only, [DECIDE, *WORKLOADS, SMALL, SWITCH, ENCRYPTED, HOUSEHOLDS], "--only"),
+        _chosen(
+            only,
+            [DECIDE, *WORKLOADS, SMALL, SWITCH, ENCRYPTED, HOUSEHOLDS, PROVIDER],
+            "--only",
+        ),
         _chosen(peers, list(PEERS), "--peers"),
         _chosen(variants, list(VARIANTS), "--variants"),
         [about, *beside],
@@ -184,6 +203,11 @@ def main(
         programs = compiled(folder)
         if SMALL in choice.workloads:
             _small_boxes(here, programs, folder, [count] if count else small.LENGTHS, cgroup)
+            return
+        if PROVIDER in choice.workloads:
+            at = _fresh(folder / PROVIDER)
+            told = provider.measure(here, programs, at, *choice.amounts)
+            click.echo(provider.report(told))
             return
         if SWITCH in choice.workloads:
             found = switch.measure(here, programs, _fresh(folder / SWITCH))

@@ -1,0 +1,153 @@
+"""The tables as LMDB files, which a running dnsdist reads at its next query.
+
+dnsdist keeps a file open by its path and does not notice another one in its place.  So a file is
+made once, and from then on changed by transactions.  Each table has a file: LMDB forbids a process
+to open one twice, and dnsdist opens one for each table.  A commit is not synced to the disk; the
+folder belongs on one in memory (`/run`), and after a crash of the machine it is made anew.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from itertools import chain
+from pathlib import Path
+from typing import Final, TypeVar
+
+import lmdb
+
+from copdns.model.errors import PlaneError
+from copdns.provider.plane.rows import REVISION_KEY, PlaneRows, PlaneTable, Row, table_file
+
+MAP_SIZE: Final = 8 << 30  # octets: what a file may grow to; address space, not memory
+MAX_READERS: Final = 1024  # threads of dnsdist, at most
+AT_ONCE: Final = 500  # rows of a large table in one transaction
+MODE: Final = 0o660  # dnsdist writes to the lock file beside it
+
+
+_SMALL: Final = frozenset({PlaneTable.VERDICTS, PlaneTable.GROUPS, PlaneTable.STATE})
+AnyRow = TypeVar("AnyRow")
+
+
+class PlaneFiles:
+    """All tables of a node.  One process writes them.  Raises PlaneError."""
+
+    def __init__(self, folder: Path) -> None:
+        with _raise_for_people(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+            self._tables = {table: _open(folder / table_file(table)) for table in PlaneTable}
+        self._folder = folder
+
+    def read_revision(self) -> int | None:
+        """Return the revision of what is there; None for new files."""
+        with _raise_for_people(self._folder), self._tables[PlaneTable.STATE].begin() as transaction:
+            text = transaction.get(REVISION_KEY)
+        return int(text) if text else None
+
+    def write(self, rows: PlaneRows) -> int:
+        """Write new rows, then take away what is gone; return how many rows were written."""
+        written = 0
+        with _raise_for_people(self._folder):
+            for each in self._tables.values():
+                each.reader_check()  # a dnsdist that was killed would hold old pages for ever
+            for table in PlaneTable:
+                new = sorted(rows.new.get(table, ()))
+                if table in rows.whole:
+                    written += self._replace(table, new)
+                else:
+                    written += self._put(table, new)
+            for table in reversed(PlaneTable):
+                written += self._delete(table, list(rows.gone.get(table, ())))
+        return written
+
+    def _replace(self, table: PlaneTable, rows: list[Row]) -> int:
+        """Make a table have these rows and no others; return how many were not as they are.
+
+        rows: in the order of their keys.  Only what differs is written: a whole new table would
+        leave the file twice as large.
+        """
+        with self._tables[table].begin() as transaction:
+            cursor = transaction.cursor()
+            is_new = not cursor.first()
+            new, gone = ([], []) if is_new else _differences(cursor.iternext(), rows)
+        if is_new:
+            with self._tables[table].begin(write=True) as transaction:
+                return int(transaction.cursor().putmulti(rows, append=True)[1])
+        return self._put(table, new) + self._delete(table, gone)
+
+    def _put(self, table: PlaneTable, rows: list[Row]) -> int:
+        for some in _parts(table, rows):
+            with self._tables[table].begin(write=True) as transaction:
+                transaction.cursor().putmulti(some)
+        return len(rows)
+
+    def _delete(self, table: PlaneTable, keys: list[bytes]) -> int:
+        for some in _parts(table, keys):
+            with self._tables[table].begin(write=True) as transaction:
+                for key in some:
+                    transaction.delete(key)
+        return len(keys)
+
+    def octets(self) -> dict[PlaneTable, int]:
+        """Return how large each file is."""
+        return {table: (self._folder / table_file(table)).stat().st_size for table in PlaneTable}
+
+    def close(self) -> None:
+        """Close the files; dnsdist goes on reading them."""
+        for each in self._tables.values():
+            each.close()
+
+
+def _open(path: Path) -> lmdb.Environment:
+    return lmdb.open(
+        str(path),
+        subdir=False,
+        map_size=MAP_SIZE,
+        max_readers=MAX_READERS,
+        mode=MODE,
+        sync=False,
+        metasync=False,
+    )
+
+
+def _parts(table: PlaneTable, all_rows: list[AnyRow]) -> Iterator[list[AnyRow]]:
+    """Yield rows in the transactions in which they are written.
+
+    Small tables change as a whole.  Rows of the large ones do not depend on each other, and a
+    page that a transaction writes is a new one until the next but one: so many at a time keep the
+    file small.
+    """
+    most = len(all_rows) if table in _SMALL else AT_ONCE
+    for start in range(0, len(all_rows), most or 1):
+        yield all_rows[start : start + most]
+
+
+def _differences(old: Iterator[Row], new: Iterable[Row]) -> tuple[list[Row], list[bytes]]:
+    """Return rows that are new or other, and keys that are gone; both sides are in order."""
+    other: list[Row] = []
+    gone: list[bytes] = []
+    have = next(old, None)
+    for row in chain(new, (None,)):
+        while have is not None and (row is None or have[0] < row[0]):
+            gone.append(have[0])
+            have = next(old, None)
+        if row is None:
+            break
+        if have is None or have[0] != row[0]:
+            other.append(row)
+        else:
+            if have[1] != row[1]:
+                other.append(row)
+            have = next(old, None)
+    return other, gone
+
+
+@contextmanager
+def _raise_for_people(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, lmdb.Error) as error:
+        raise PlaneError(
+            f"{folder}: {error}; if the files are damaged, delete them and restart this program, "
+            "then dnsdist"
+        ) from error

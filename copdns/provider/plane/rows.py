@@ -1,0 +1,191 @@
+"""Say a snapshot, or a change of it, in the keys and values of the tables that dnsdist looks into.
+
+Every table is a file of its own (`files.py`).  Keys of names are in wire form; all else is text.
+A group stands in its table twice: with `-` behind its number, and with `p` for those of its
+subscribers that have rules of their own, so that one table tells who they are.  Pure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from functools import lru_cache
+from typing import Final
+
+from copdns.provider.plane.name_sets import NameSet, compile_names, sets_of, suffix_key
+from copdns.provider.plane.snapshot import (
+    Group,
+    Layer,
+    ListedNames,
+    PlaneChange,
+    PlaneSnapshot,
+    PolicyClass,
+)
+from copdns.provider.plane.verdicts import verdict_rows
+
+PERSONAL: Final = "p"  # behind a group's number, and before a class's
+CLOSED: Final = "x"  # before the number of a class that blocks names on no list
+SOON: Final = "t"  # before the number of a class that ends soon
+
+Row = tuple[bytes, bytes]
+
+
+class PlaneTable(StrEnum):
+    """The tables, in the order in which new rows are written.
+
+    A row stands before the first that leads to it; what is gone leaves in the reverse order.  So a
+    query between two of these writes finds what held before, or what holds now.
+    """
+
+    VERDICTS = "verdicts"  # class and set: what happens
+    EXCEPTIONS = "exceptions"  # name: copdns decides, for whom rules of their own hold
+    PERSONAL = "personal"  # address: the id of a household with rules of its own
+    GROUPS = "groups"  # group: its class at this moment
+    SUBSCRIBERS = "subscribers"  # address: group
+    NAMES = "names"  # name: the lists that it is on, or what protects it
+    STATE = "state"  # the revision
+
+
+def table_file(table: PlaneTable) -> str:
+    """Return the name of a table's file."""
+    return f"{table}.mdb"
+
+
+REVISION_KEY: Final = b"revision"
+
+
+@dataclass(frozen=True, slots=True)
+class PlaneRows:
+    """New rows and gone keys, by table.  whole: tables of which all other rows are gone, too."""
+
+    new: Mapping[PlaneTable, Iterable[Row]]
+    gone: Mapping[PlaneTable, Iterable[bytes]] = field(default_factory=dict)
+    whole: frozenset[PlaneTable] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class PlaneState:
+    """What later changes are made from: all but the large tables.
+
+    layers: of each slug.  sets: all that occur in the table of names.
+    """
+
+    revision: int
+    groups: Mapping[int, Group]
+    classes: Mapping[int, PolicyClass]
+    layers: Mapping[str, Layer]
+    sets: frozenset[NameSet]
+
+    @property
+    def verdicts(self) -> list[Row]:
+        """The rows of verdicts."""
+        return list(verdict_rows(self.classes, self.sets, self.layers))
+
+
+def snapshot_rows(snapshot: PlaneSnapshot) -> tuple[PlaneRows, PlaneState]:
+    """Return all rows, and what changes are made from later."""
+    names = compile_names(snapshot.listed)
+    state = PlaneState(
+        snapshot.revision,
+        snapshot.groups,
+        snapshot.classes,
+        _layers(snapshot.listed),
+        frozenset(sets_of(names.values())),
+    )
+    subscribers: list[Row] = []
+    personal: list[Row] = []
+    for address, group, household in snapshot.subscribers:
+        subscribers.append((address, _group_keys(group)[bool(household)]))
+        if household:
+            personal.append((address, household.encode()))
+    new: dict[PlaneTable, Iterable[Row]] = {
+        PlaneTable.VERDICTS: state.verdicts,
+        PlaneTable.EXCEPTIONS: exception_rows(snapshot.exceptions),
+        PlaneTable.PERSONAL: personal,
+        PlaneTable.GROUPS: group_rows(state.groups, state.classes),
+        PlaneTable.SUBSCRIBERS: subscribers,
+        PlaneTable.NAMES: names.items(),
+        PlaneTable.STATE: _state_rows(snapshot.revision),
+    }
+    return PlaneRows(new, whole=frozenset(PlaneTable)), state
+
+
+def change_rows(change: PlaneChange, before: PlaneState) -> tuple[PlaneRows, PlaneState]:
+    """Return the rows of a change, and what the next one is made from."""
+    subscribers = list(change.subscribers)
+    gone = list(change.gone_addresses)
+    gone_groups = set(change.gone_groups)
+    groups = {**before.groups, **change.groups}
+    after = PlaneState(
+        change.revision,
+        {number: group for number, group in groups.items() if number not in gone_groups},
+        before.classes if change.classes is None else change.classes,
+        before.layers,
+        before.sets,
+    )
+    changed = change.groups if change.classes is None else after.groups
+    new: dict[PlaneTable, Iterable[Row]] = {
+        PlaneTable.EXCEPTIONS: exception_rows(change.new_exceptions),
+        PlaneTable.PERSONAL: [
+            (each.address, each.household.encode()) for each in subscribers if each.household
+        ],
+        PlaneTable.GROUPS: group_rows(changed, after.classes),
+        PlaneTable.SUBSCRIBERS: [
+            (each.address, _group_keys(each.group)[bool(each.household)]) for each in subscribers
+        ],
+        PlaneTable.STATE: _state_rows(change.revision),
+    }
+    whole = set()
+    if change.listed is not None:
+        names = compile_names(change.listed)
+        sets = frozenset(sets_of(names.values()))
+        after = replace(after, layers=_layers(change.listed), sets=sets)
+        new[PlaneTable.NAMES] = names.items()
+        whole.add(PlaneTable.NAMES)
+    if change.listed is not None or change.classes is not None:
+        new[PlaneTable.VERDICTS] = after.verdicts
+        whole.add(PlaneTable.VERDICTS)
+    plain = (each.address for each in subscribers if not each.household)
+    old: dict[PlaneTable, Iterable[bytes]] = {
+        PlaneTable.EXCEPTIONS: map(suffix_key, change.gone_exceptions),
+        PlaneTable.PERSONAL: [*plain, *gone],
+        PlaneTable.GROUPS: [key for each in gone_groups for key in _group_keys(each)],
+        PlaneTable.SUBSCRIBERS: gone,
+    }
+    return PlaneRows(new, old, frozenset(whole)), after
+
+
+def _layers(listed: ListedNames) -> dict[str, Layer]:
+    return {each.slug: each.layer for each in listed.lists}
+
+
+def group_rows(groups: Mapping[int, Group], classes: Mapping[int, PolicyClass]) -> Iterator[Row]:
+    """Yield the class of each group, twice, with what dnsdist must know of it before its number."""
+    for number, group in groups.items():
+        policy = classes.get(group.policy_class)
+        marks = (CLOSED if policy and policy.closed else "") + (
+            SOON if group.is_closing_soon else ""
+        )
+        plain, personal = _group_keys(number)
+        yield plain, f"{marks}{group.policy_class}".encode()
+        yield personal, f"{PERSONAL}{marks}{group.policy_class}".encode()
+
+
+def exception_rows(names: Iterable[str]) -> Iterator[Row]:
+    """Yield a row for each name."""
+    for name in names:
+        yield suffix_key(name), b"1"
+
+
+def _state_rows(revision: int) -> list[Row]:
+    return [(REVISION_KEY, str(revision).encode())]
+
+
+@lru_cache(maxsize=100_000)
+def _group_keys(number: int) -> tuple[bytes, bytes]:
+    """Return the key of a group, and that for subscribers with rules of their own.
+
+    Of one length, so that a subscriber's row never grows, which would split full pages.
+    """
+    return f"{number:03}-".encode(), f"{number:03}{PERSONAL}".encode()

@@ -1,0 +1,170 @@
+"""What a node of a provider must know of all households at one revision, and what changes in it.
+
+Whoever keeps the households makes these values; `rows.py` says what dnsdist gets of them.  A
+subscriber belongs to a group: all that have the same preset and the same times.  A group has one
+class at a moment, and the class says what is blocked.  So a bedtime of 300,000 children is a change
+of a few hundred groups.  Pure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from ipaddress import IPv6Network, ip_address, ip_network
+from typing import Final, NamedTuple
+
+from copdns.model.matchers import Matcher
+from copdns.model.verdict import Reason
+
+IPV6_PREFIX: Final = 56  # bits that a subscriber has to itself
+NO_CLASS: Final = 0  # the class of a group that is not known; every snapshot has it
+CLOSING: Final = frozenset({Reason.PAUSED, Reason.SCHEDULE, Reason.BUDGET})
+
+
+class Layer(StrEnum):
+    """Who wants a block: the law, the security of all, or the family.  They never mix."""
+
+    LAW = "law"
+    SECURITY = "security"
+    FAMILY = "family"
+
+
+class Subscriber(NamedTuple):
+    """Who is behind an address.
+
+    address: octets, as `address_key` gives them.  group: a number from 0.  household: the id of one
+    that has rules of its own; "" for one that its group says all about.
+    """
+
+    address: bytes
+    group: int
+    household: str = ""
+
+
+class Group(NamedTuple):
+    """What holds for a group at this moment.
+
+    is_closing_soon: its class changes within minutes, so clients must not keep answers for long.
+    """
+
+    policy_class: int
+    is_closing_soon: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyClass:
+    """What is blocked.
+
+    blocks: slugs of lists of the family layer.  has_security: lists of the security layer count.
+    closed: PAUSED, SCHEDULE or BUDGET where nothing is open but what is protected and what
+    `always_open` lists name.  safe_search: ids of the engines whose safe mode is on.
+    """
+
+    blocks: frozenset[str] = frozenset()
+    has_security: bool = True
+    closed: Reason | None = None
+    always_open: frozenset[str] = frozenset()
+    safe_search: frozenset[str] = frozenset()
+
+    def __post_init__(self) -> None:
+        if self.closed is not None and self.closed not in CLOSING:
+            raise ValueError(f"{self.closed} closes nothing")
+
+
+@dataclass(frozen=True, slots=True)
+class NameList:
+    """Names, and the layer that they are blocked in.  slug: of a category or legal register."""
+
+    slug: str
+    layer: Layer
+    names: tuple[Matcher, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SpecialNames:
+    """Names that are no list's.
+
+    help: nothing blocks them, and look-ups leave no trace.  protected: nothing blocks them.
+    reference: no list of the family layer blocks them.  untraced: hosts below help names that lists
+    may block; look-ups leave no trace either.  engines: by id, the hosts of a search engine.
+    """
+
+    help: tuple[Matcher, ...] = ()
+    protected: tuple[Matcher, ...] = ()
+    reference: tuple[Matcher, ...] = ()
+    untraced: tuple[Matcher, ...] = ()
+    engines: Mapping[str, tuple[Matcher, ...]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class ListedNames:
+    """All lists and special names of a provider: they change together, a few times a day."""
+
+    lists: tuple[NameList, ...] = ()
+    special: SpecialNames = field(default_factory=SpecialNames)
+
+
+@dataclass(frozen=True, slots=True)
+class PlaneSnapshot:
+    """Everything at one revision.
+
+    subscribers: read once, in any order; a million need not be in memory.  exceptions: names that
+    some household has a rule about, each with all below it; dnsdist asks copdns about these, for
+    households with rules of their own.
+    """
+
+    revision: int
+    subscribers: Iterable[Subscriber] = ()
+    groups: Mapping[int, Group] = field(default_factory=dict)
+    classes: Mapping[int, PolicyClass] = field(default_factory=lambda: {NO_CLASS: PolicyClass()})
+    listed: ListedNames = field(default_factory=ListedNames)
+    exceptions: Iterable[str] = ()
+
+    def __post_init__(self) -> None:
+        check_classes(self.classes)
+
+
+@dataclass(frozen=True, slots=True)
+class PlaneChange:
+    """What a later revision has otherwise.
+
+    To do it twice is harmless.  Mappings hold what is new; subscribers and groups that are gone
+    stand in the others.  classes, listed: the whole, None where nothing of it changed.
+    """
+
+    revision: int
+    subscribers: Iterable[Subscriber] = ()
+    gone_addresses: Iterable[bytes] = ()
+    groups: Mapping[int, Group] = field(default_factory=dict)
+    gone_groups: Iterable[int] = ()
+    new_exceptions: Iterable[str] = ()
+    gone_exceptions: Iterable[str] = ()
+    classes: Mapping[int, PolicyClass] | None = None
+    listed: ListedNames | None = None
+
+    def __post_init__(self) -> None:
+        if self.classes is not None:
+            check_classes(self.classes)
+
+
+def check_classes(classes: Mapping[int, PolicyClass]) -> None:
+    """Raise ValueError where there is no class for a group that is not known."""
+    if NO_CLASS not in classes:
+        raise ValueError(f"class {NO_CLASS}, that of groups that are not known, is missing")
+
+
+def address_key(text: str) -> bytes:
+    """Return the octets of a subscriber's IPv4 address, or of its IPv6 prefix of 56 bits.
+
+    An IPv6 address stands for its prefix.  Raise ValueError for any other prefix, or no address.
+    """
+    if "/" not in text:
+        address = ip_address(text)
+        if address.version == 4:
+            return address.packed
+        return IPv6Network((address, IPV6_PREFIX), strict=False).network_address.packed
+    network = ip_network(text)
+    if network.prefixlen != (32 if network.version == 4 else IPV6_PREFIX):
+        raise ValueError(f"{text}: a subscriber has an IPv4 address, or a prefix of 56 bits")
+    return network.network_address.packed

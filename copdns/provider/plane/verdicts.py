@@ -1,0 +1,67 @@
+"""Decide what a class does with a set of lists, and say it in the text that dnsdist reads.
+
+The order is that of `policy/order.py`, as far as it can hold for everybody in a class: law,
+protected names (`name_sets.py`), security, times, lists, safe search.  What only one household
+wants is not here; copdns decides that.  Pure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Final, NamedTuple
+
+from copdns.model.reasons import BLOCKED, CENSORED, FILTERED, FORGED, truncate_text
+from copdns.model.verdict import Reason
+from copdns.provider.plane.name_sets import EMPTY, ENGINE, HELP, PROTECTED, NameSet, set_text
+from copdns.provider.plane.snapshot import Layer, PolicyClass
+
+SAFE_SEARCH: Final = "safe"  # what is done, beside a block by one of the layers
+
+
+class ClassVerdict(NamedTuple):
+    """What happens.  done: a layer, which blocks, or SAFE_SEARCH.  code, text: of the EDE."""
+
+    done: str
+    code: int
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.done}:{self.code}:{self.text}"
+
+
+def judge_set(
+    policy: PolicyClass, names: NameSet, layers: Mapping[str, Layer]
+) -> ClassVerdict | None:
+    """Return what a class does with names that are on these lists; None: nothing."""
+    on = {layer: sorted(each for each in names if layers.get(each) is layer) for layer in Layer}
+    if names & {HELP, PROTECTED}:
+        return None
+    if on[Layer.LAW]:
+        return _block(Layer.LAW, CENSORED, str(Reason.LEGAL))
+    if policy.has_security and on[Layer.SECURITY]:
+        return _block(Layer.SECURITY, BLOCKED, f"{Reason.SECURITY}: {on[Layer.SECURITY][0]}")
+    if policy.closed and not names & policy.always_open:
+        return _block(Layer.FAMILY, FILTERED, str(policy.closed))
+    if blocks := [each for each in on[Layer.FAMILY] if each in policy.blocks]:
+        return _block(Layer.FAMILY, FILTERED, f"{Reason.CATEGORY}: {blocks[0]}")
+    if any(f"{ENGINE}{engine}" in names for engine in policy.safe_search):
+        return ClassVerdict(SAFE_SEARCH, FORGED, f"{Reason.SAFE_SEARCH}: the engine's safe mode")
+    return None
+
+
+def verdict_rows(
+    classes: Mapping[int, PolicyClass], sets: Iterable[NameSet], layers: Mapping[str, Layer]
+) -> Iterator[tuple[bytes, bytes]]:
+    """Yield a row for each class and set that something happens to: `CLASS|SET`, and the verdict.
+
+    The empty set stands for names that are on no list.
+    """
+    every = {EMPTY, *sets}
+    for number, policy in classes.items():
+        for names in every:
+            if (verdict := judge_set(policy, names, layers)) is not None:
+                yield f"{number}|{set_text(names)}".encode(), str(verdict).encode()
+
+
+def _block(layer: Layer, code: int, text: str) -> ClassVerdict:
+    return ClassVerdict(layer, code, truncate_text(text))
