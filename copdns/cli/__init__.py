@@ -55,12 +55,14 @@ COMMANDS = (
     "encrypted",
     "backup",
     "restore",
+    "rollback",
 )
 _MODULES: dict[str, str] = {
     "local": "names",
     "rewrite": "names",
     "split": "names",
     "restore": "backup",
+    "rollback": "backup",
     "timer": "pause",
 }
 
