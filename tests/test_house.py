@@ -36,8 +36,8 @@ KNOWS_ALL = {
     "web.child": {"web.routes"},
     "web.desk": {"web.routes"},
     "web.api": {"web.routes"},
-    "store.household_db": {"store.backup", "store.provider_backup"},
-    "store.log_db": {"store.backup"},
+    "store.household_db": {"store.backup", "store.rollback", "store.provider_backup"},
+    "store.log_db": {"store.backup", "store.rollback"},
     "cli.doctor": {"cli.commands.doctor"},
 }
 MOST_FILES = 40  # in one folder

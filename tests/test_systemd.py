@@ -14,6 +14,7 @@ from copdns.cli import main
 from tests.running import running
 
 UNIT = Path(__file__).parents[1] / "systemd" / "copdns.service"
+SOCKET = UNIT.with_name("copdns.socket")
 
 pytestmark = pytest.mark.tools
 
@@ -43,10 +44,11 @@ def test_the_unit_is_exposed_as_little_as_we_promise(tool: Tool) -> None:
 
 def test_systemd_understands_every_line(tool: Tool, tmp_path: Path) -> None:
     """The program itself is not installed here: `true` stands in for it."""
-    unit = tmp_path / UNIT.name
-    unit.write_text(UNIT.read_text().replace("/opt/copdns/bin/copdns", "/bin/true"))
+    units = [tmp_path / each.name for each in (UNIT, SOCKET)]
+    units[0].write_text(UNIT.read_text().replace("/opt/copdns/bin/copdns", "/bin/true"))
+    units[1].write_text(SOCKET.read_text())
     result = subprocess.run(
-        [tool("systemd-analyze"), "verify", unit], capture_output=True, text=True, check=False
+        [tool("systemd-analyze"), "verify", *units], capture_output=True, text=True, check=False
     )
     assert (result.returncode, result.stderr) == (0, "")
 

@@ -7,6 +7,7 @@ chores run, and stops them.
 from __future__ import annotations
 
 import asyncio
+import os
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -71,6 +72,7 @@ from copdns.privacy.own_numbers import timers_for_others
 from copdns.privacy.recent_blocks import RecentBlocks
 from copdns.server.answer import Resolver
 from copdns.server.discovery import Discovery
+from copdns.server.held_sockets import HeldSockets, passed_sockets
 from copdns.server.lazy_free import LazyFreeQueue
 from copdns.server.listeners import Listeners
 from copdns.server.metrics import Counters
@@ -278,7 +280,9 @@ class Parts:
             self._lists, self._snapshots, self._resolver, self._appeal_chores, lambda: self.settings
         )
         self._begin_subscribers()
-        self._listeners = Listeners(self._resolver, self._clock)
+        passed = passed_sockets(os.environ, os.getpid())
+        held = HeldSockets(passed, self._manager.hold, self._manager.release)
+        self._listeners = Listeners(self._resolver, self._clock, held)
         self._encrypted = EncryptedDns(
             self._folder,
             self.settings,

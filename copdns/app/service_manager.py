@@ -9,7 +9,8 @@ import asyncio
 import os
 import socket
 import time
-from collections.abc import Mapping
+from array import array
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 
@@ -40,8 +41,19 @@ class ServiceManager:
         """Feed the watchdog; to be called well within `watchdog` seconds."""
         return self._send("WATCHDOG=1")
 
-    def _send(self, *lines: str) -> bool:
-        """Send without waiting, and tell whether it was sent.
+    def hold(self, sock: socket.socket, name: str) -> bool:
+        """Have a socket held over a restart, under a name without colons (FDSTORE).
+
+        FDPOLL=0: an error of one datagram must not end that.
+        """
+        return self._send("FDSTORE=1", f"FDNAME={name}", "FDPOLL=0", passes=(sock.fileno(),))
+
+    def release(self, name: str) -> bool:
+        """Have what is held under a name closed."""
+        return self._send("FDSTOREREMOVE=1", f"FDNAME={name}")
+
+    def _send(self, *lines: str, passes: Sequence[int] = ()) -> bool:
+        """Send without waiting, and tell whether it was sent.  passes: file descriptors.
 
         A manager that is gone or does not read must not keep us from answering queries.
         """
@@ -49,7 +61,10 @@ class ServiceManager:
             return False
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as sock:
             try:
-                sock.sendto("\n".join(lines).encode(), socket.MSG_DONTWAIT, self.address)
+                rights = array("i", passes)
+                given = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, rights)] if passes else []
+                # Not socket.send_fds, which knows no address.
+                sock.sendmsg(["\n".join(lines).encode()], given, socket.MSG_DONTWAIT, self.address)
             except OSError:
                 return False
         return True

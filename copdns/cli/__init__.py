@@ -56,12 +56,14 @@ COMMANDS = (
     "firewall",
     "backup",
     "restore",
+    "rollback",
 )
 _MODULES: dict[str, str] = {
     "local": "names",
     "rewrite": "names",
     "split": "names",
     "restore": "backup",
+    "rollback": "backup",
     "timer": "pause",
 }
 

@@ -87,6 +87,7 @@ class StreamServer(Server):
     """Listens for connections of TCP."""
 
     _server: asyncio.Server | None = None
+    _bound: socket.socket | None = None
 
     @abstractmethod
     def make_connection(self) -> ClientConnection:
@@ -95,7 +96,7 @@ class StreamServer(Server):
     async def start(self) -> None:
         """Begin to listen; raise ListenError where that is not possible."""
         loop = asyncio.get_running_loop()
-        sock = bind_socket(self.address, self._port, socket.SOCK_STREAM)
+        sock = self._bound or bind_socket(self.address, self._port, socket.SOCK_STREAM)
         try:
             self._server = await loop.create_server(
                 self.make_connection, sock=sock, backlog=BACKLOG

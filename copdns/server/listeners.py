@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -13,6 +14,7 @@ from copdns.network.machine import ADDRESS_MISSING, listen_addresses
 from copdns.server.answer import Resolver
 from copdns.server.connection import StreamLimits
 from copdns.server.forwarded import Forwarder, Forwarders
+from copdns.server.held_sockets import HeldSockets
 from copdns.server.tcp import TcpServer
 from copdns.server.udp import UdpServer
 from copdns.settings.config import DnsSettings
@@ -42,7 +44,11 @@ class AddressListener:
 class Listeners:
     """The listeners of all addresses."""
 
-    def __init__(self, resolver: Resolver, clock: Callable[[], Moment]) -> None:
+    def __init__(
+        self, resolver: Resolver, clock: Callable[[], Moment], held: HeldSockets | None = None
+    ) -> None:
+        """held: opens the sockets."""
+        self._held = held or HeldSockets()
         self._loop = asyncio.get_running_loop()
         self._resolver = resolver
         self._clock = clock
@@ -58,9 +64,11 @@ class Listeners:
         wanted = await asyncio.to_thread(listen_addresses, dns.listen)
         for address in [each for each in self._open if each not in wanted]:
             self._open.pop(address).close()
+            self._held.release(address, dns.port)
         for address in wanted:
             if address not in self._open:
                 await self._open_if_there(address, dns)
+        self._held.drop_unused()
         if not self._open:
             raise ListenError(f"none of {', '.join(wanted)} is an address of this machine")
 
@@ -82,13 +90,20 @@ class Listeners:
 
     async def _open_listener(self, address: str, dns: DnsSettings) -> AddressListener:
         forwarders = _forwarders(dns)
-        udp = UdpServer(self._loop, self._resolver, self._clock, address, dns.port, forwarders)
+        datagrams = self._held.open(address, dns.port, socket.SOCK_DGRAM)
+        udp = UdpServer(
+            self._loop, self._resolver, self._clock, address, dns.port, forwarders, datagrams
+        )
         limits = StreamLimits(dns.tcp_idle, dns.tcp_connections, dns.tcp_in_flight)
-        tcp = TcpServer(self._resolver, self._clock, address, dns.port, limits, forwarders)
         try:
+            stream = self._held.open(address, dns.port, socket.SOCK_STREAM)
+            tcp = TcpServer(
+                self._resolver, self._clock, address, dns.port, limits, forwarders, stream
+            )
             await tcp.start()
         except ListenError:
             udp.close()
+            self._held.release(address, dns.port)
             raise
         return AddressListener(udp, tcp)
 

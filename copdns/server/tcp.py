@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Callable
 
 from copdns.server.answer import Resolver
@@ -23,9 +24,12 @@ class TcpServer(StreamServer):
         port: int,
         limits: StreamLimits,
         forwarders: Forwarders = NO_FORWARDERS,
+        sock: socket.socket | None = None,
     ) -> None:
+        """sock: one that is bound to the address and port already; it is closed with the server."""
         places: Places[ClientConnection] = Places(limits.connections)
         super().__init__(resolver, clock, address, port, limits, places, forwarders)
+        self._bound = sock
 
     def make_connection(self) -> ClientConnection:
         return TcpConnection(self)

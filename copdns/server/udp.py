@@ -80,13 +80,15 @@ class UdpServer:
         address: str,
         port: int,
         forwarders: Forwarders = NO_FORWARDERS,
+        sock: socket.socket | None = None,
     ) -> None:
+        """sock: one that is bound to the address and port already; it is closed with the server."""
         self._loop = loop
         self._resolver = resolver
         self._clock = clock
         self.address = address
         self._forwarders = forwarders
-        self._socket = bind_socket(address, port, socket.SOCK_DGRAM)
+        self._socket = sock or bind_socket(address, port, socket.SOCK_DGRAM)
         self._fd = self._socket.fileno()
         self._is_ipv4 = self._socket.family == socket.AF_INET
         self._address = address_size(self._socket.family)
@@ -260,16 +262,21 @@ def bind_socket(address: str, port: int, kind: socket.SocketKind) -> socket.sock
     try:
         if family == socket.AF_INET6:
             sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-        if kind is socket.SOCK_DGRAM:
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BUFFER)
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER)
-        else:  # connections of the last run may linger
+        set_buffers(sock)
+        if kind is socket.SOCK_STREAM:  # connections of the last run may linger
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         sock.bind((address, port))
     except OSError as error:
         sock.close()
         raise _listen_error(address, port, kind, error) from error
     return sock
+
+
+def set_buffers(sock: socket.socket) -> None:
+    """Give a socket of datagrams room for bursts; others stay as they are."""
+    if sock.type is socket.SOCK_DGRAM:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BUFFER)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER)
 
 
 def _listen_error(address: str, port: int, kind: socket.SocketKind, error: OSError) -> ListenError:

@@ -28,6 +28,7 @@ from copdns.model.errors import BackupError, StoreError
 from copdns.model.household import Household
 from copdns.store.db import (
     close_on_error,
+    give_to_owner,
     lock_folder,
     open_database,
     store_error,
@@ -159,7 +160,7 @@ def restore_household(
                     _drop_who_is_gone(connection)
             connection.execute("vacuum")
         with condition.replacing(folder, copy):
-            return RestoreResult(tuple(said), _replace_database(copy, there))
+            return RestoreResult(tuple(said), replace_database(copy, there))
     except sqlite3.Error as error:
         raise store_error(copy, error) from error
 
@@ -204,7 +205,7 @@ def restore_log(folder: Path, copy: Path) -> bool:
         with closing(_open_untrusted(copy, LOG)):
             pass
         with lock_folder(folder):
-            _replace_database(copy, there, keep=False)
+            replace_database(copy, there, keep=False)
     except sqlite3.Error as error:
         raise store_error(copy, error) from error
     return True
@@ -458,15 +459,16 @@ def _what_changed(made: int) -> str:
     return f"backup of {datetime.fromtimestamp(made, UTC):%Y-%m-%d %H:%M} UTC restored"
 
 
-def _replace_database(copy: Path, there: Path, *, keep: bool = True) -> Path | None:
+def replace_database(
+    copy: Path, there: Path, *, keep: bool = True, suffix_aside: str = querylog.BEFORE_RESTORE
+) -> Path | None:
     """Rename a copy to the name of the database; return where the old one is now.
 
-    keep: False deletes the old one.  The folder is locked by the caller.
+    keep: False deletes the old one.  suffix_aside: added to its name.  The folder is locked by the
+    caller.
     """
-    aside = there.with_name(there.name + querylog.BEFORE_RESTORE)
-    owner = there.parent.stat()
-    if os.geteuid() == 0:  # the file is for whoever runs copdns
-        os.chown(copy, owner.st_uid, owner.st_gid)
+    aside = there.with_name(there.name + suffix_aside)
+    give_to_owner(copy)
     was_there = there.exists()
     # The database goes last: SQLite would apply an old -wal to a new database.
     for suffix in ("-shm", "-wal", ""):

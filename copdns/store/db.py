@@ -12,7 +12,7 @@ import os
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from pathlib import Path
 from typing import Protocol
 
@@ -22,6 +22,7 @@ from copdns.store.schema_steps import SchemaSteps
 
 BUSY = 5.0  # seconds to wait for another process
 DAMAGED = ".damaged-"  # with a number, added to the name of a database that a repair moved away
+BEFORE_UPGRADE = ".before-upgrade"  # added to the name of a copy from before migrations
 
 _NO_ACCESS = (
     "make the user that runs copdns the owner of this folder, or choose another with --data DIR"
@@ -84,6 +85,8 @@ def open_database(
 ) -> sqlite3.Connection:
     """Return a connection in autocommit mode; make and migrate the file first where needed.
 
+    What an older version stored is copied first, so that one can go back to that (`rollback`).
+
     durable: a commit waits for the disk and survives a power cut; without it a commit survives the
         death of the process only.  busy: seconds to wait for other processes.  mirror: gets what
         every transaction writes, before its commit; it is closed with the connection.
@@ -99,6 +102,8 @@ def open_database(
                 mirror.bind(path)
             with close_on_error(connection):
                 _set_pragmas(connection, durable)
+                if steps.is_older(connection):
+                    copy_before_upgrade(connection, path)
                 _migrate(connection, path, steps)
                 _allow_writes(connection, allowed=False)
             return connection
@@ -113,6 +118,41 @@ def migrate_in_memory(connection: sqlite3.Connection, path: Path, steps: SchemaS
     """
     connection.execute("pragma foreign_keys = on")
     _migrate(connection, path, steps)
+
+
+def copy_before_upgrade(connection: sqlite3.Connection, path: Path) -> None:
+    """Copy a database as it is, beside it and in place of an earlier copy.
+
+    The folder is locked by the caller.  Where this is cut off, an earlier copy is still whole.
+    Raises OSError and sqlite3.Error.
+    """
+    copy = path.with_name(path.name + BEFORE_UPGRADE)
+    new = copy.with_name(f"{copy.name}.new")
+    new.unlink(missing_ok=True)
+    new.touch(mode=0o600)
+    with closing(sqlite3.connect(new)) as target:
+        connection.backup(target)  # one file, without a log beside it
+        target.execute("pragma journal_mode = delete")
+    give_to_owner(new)
+    with new.open("rb") as written:
+        os.fsync(written.fileno())
+    new.rename(copy)
+    _sync(copy.parent)
+
+
+def give_to_owner(path: Path) -> None:
+    """Make a file that root made that of whoever runs copdns: the owner of the folder."""
+    if os.geteuid() == 0:
+        owner = path.parent.stat()
+        os.chown(path, owner.st_uid, owner.st_gid)
+
+
+def _sync(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 @contextmanager
@@ -278,7 +318,8 @@ def _migrate(connection: sqlite3.Connection, path: Path, steps: SchemaSteps) -> 
     if newer:
         raise StoreError(
             f"{path}: this was made by a newer version of copdns ({', '.join(sorted(newer))}); "
-            "install that version again, or restore an older backup"
+            "install that version again, go back to what was stored before it (copdns rollback), "
+            "or restore an older backup"
         )
     if steps.names - applied:
         with transaction(connection):

@@ -49,6 +49,15 @@ class SchemaSteps:
         taken = "select name from _sqlite_migrations where migration_set = ?"
         return frozenset(name for (name,) in connection.execute(taken, (self.name,)))
 
+    def is_older(self, connection: sqlite3.Connection) -> bool:
+        """Tell whether an older version stored something in a database: steps are missing."""
+        applied = self.read_applied(connection)
+        return bool(applied) and not self.names <= applied
+
+    def is_newer(self, connection: sqlite3.Connection) -> bool:
+        """Tell whether a newer version stored something in a database: it has unknown steps."""
+        return not self.read_applied(connection) <= self.names
+
     def apply(self, connection: sqlite3.Connection) -> None:
         """Apply the steps that are missing, in the caller's transaction."""
         applied = self.read_applied(connection)

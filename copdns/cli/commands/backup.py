@@ -1,4 +1,5 @@
-"""`copdns backup` and `copdns restore`: a household to and from one file."""
+"""`copdns backup`, `restore` and `rollback`: a household to and from one file, or as it was before
+an upgrade."""
 
 from __future__ import annotations
 
@@ -18,6 +19,7 @@ from copdns.cli.people_records import record_view
 from copdns.list_files import own_lists
 from copdns.lists.own_lists import OwnList
 from copdns.model.errors import BackupError
+from copdns.model.household import Household
 from copdns.store.archive import Backup, unpack
 from copdns.store.backup import (
     RestoreResult,
@@ -29,9 +31,11 @@ from copdns.store.backup import (
 )
 from copdns.store.folder_lock import hold_server_lock
 from copdns.store.household_db import condition
+from copdns.store.household_db.notes import ROLLED_BACK
 from copdns.store.log_db import querylog
 from copdns.store.log_db.querylog import QueryLog
 from copdns.store.make_backup import make_backup, temporary_folder
+from copdns.store.rollback import RolledBack, find_newer, roll_back
 from copdns.store.sealed_backup import is_sealed, unseal
 
 _FILE = click.Path(path_type=Path, dir_okay=False)
@@ -225,6 +229,43 @@ def _restore_household(home: Home, copy: Path, made: int) -> RestoreResult:
     return home.with_provider(
         lambda store: restore_to_provider(store, chosen, copy, made, home.now, home.see)
     )
+
+
+@click.command()
+@click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
+@pass_home
+def rollback(home: Home, yes: bool) -> None:
+    """Go back to the databases from before an upgrade.
+
+    For an earlier version that was installed again. Stop copdns first. A newer version copies
+    household.db and log.db before it changes their tables; this puts the copies back where this
+    version cannot read what the newer one stored. What was changed since the upgrade is undone, and
+    all have to log in again. The newer databases are kept for a week. Where this version can read
+    the databases, nothing is done.
+
+    \b
+    Example:  copdns rollback
+    """
+    with hold_server_lock(home.folder):
+        newer = find_newer(home.folder)
+        if not newer:
+            click.echo("this version can read the databases, so nothing was changed")
+            return
+        if not yes:
+            names = " and ".join(each.name for each in newer)
+            click.confirm(f"Undo what was changed in {names} since the upgrade?", abort=True)
+        done = roll_back(home.folder)
+        if any(each.name != querylog.FILE for each in done):
+            home.note(ROLLED_BACK)
+    _print_rolled_back(done, home.load_household())
+
+
+def _print_rolled_back(done: tuple[RolledBack, ...], household: Household | None) -> None:
+    zone = "UTC" if household is None else household.timezone
+    for each in done:
+        line = f"{each.name}: as it was on {local_text(each.copied, zone)}, before the upgrade"
+        click.echo(printable(f"{line}; the newer one is {each.newer}, kept for a week"))
+    click.echo("start copdns again")
 
 
 def _own_lists_of(found: Backup, folder: Path) -> list[tuple[OwnList, str]]:

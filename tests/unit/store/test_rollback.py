@@ -1,0 +1,197 @@
+"""What a version stored is copied before a later one changes it, and can be put back."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from copdns.cli import main
+from copdns.model.errors import BackupError, StoreError
+from copdns.store.db import open_database
+from copdns.store.household_db.household import HouseholdStore
+from copdns.store.log_db.migrations import LOG
+from copdns.store.log_db.querylog import QueryLog
+from copdns.store.rollback import find_newer, roll_back
+from tests.unit.store.later import upgrade
+
+FILES = ("household.db", "log.db")
+COUNTED = 1_000
+WEEK = 7 * 86_400
+
+
+def copdns(folder: Path, *words: str) -> Result:
+    return CliRunner().invoke(main, ["--data", str(folder), *words])
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A data folder of this version: a person, a rule, a session, and a log."""
+    data = tmp_path / "data"
+    assert copdns(data, "profile", "add", "mia", "--band", "7-9").exit_code == 0
+    assert copdns(data, "rule", "add", "block", "films.example", "--profile", "mia").exit_code == 0
+    with closing(open_database(data / "log.db", LOG)) as log:
+        log.executemany(
+            "insert into lookup_count values ('home', 'mia', ?, 'block', 'rule', '', 1)",
+            [(hour,) for hour in range(COUNTED)],
+        )
+    return data
+
+
+def rules(folder: Path) -> str:
+    return copdns(folder, "rule", "list", "--json").stdout
+
+
+def counted(path: Path) -> int:
+    with closing(sqlite3.connect(path)) as log:
+        return int(log.execute("select sum(n) from lookup_count").fetchone()[0])
+
+
+def test_both_databases_are_copied_before_a_later_version_changes_them(folder: Path) -> None:
+    before = rules(folder)
+    upgrade(folder)
+    assert [each.name for each in find_newer(folder)] == [*FILES]
+    for name in FILES:
+        copy = folder / f"{name}.before-upgrade"
+        assert copy.stat().st_mode & 0o777 == 0o600
+        with closing(sqlite3.connect(copy)) as connection:
+            assert connection.execute("pragma integrity_check").fetchone() == ("ok",)
+    assert counted(folder / "log.db.before-upgrade") == COUNTED
+    roll_back(folder)
+    assert rules(folder) == before
+
+
+def test_a_first_start_and_another_one_copy_nothing(folder: Path) -> None:
+    assert rules(folder)
+    assert not list(folder.glob("*.before-upgrade*"))
+
+
+def test_what_was_changed_since_the_upgrade_is_undone_and_stays_beside(folder: Path) -> None:
+    upgrade(folder)
+    with closing(sqlite3.connect(folder / "log.db")) as log, log:
+        log.execute("update lookup_count set n = 2")
+    done = copdns(folder, "rollback", "--yes")
+    assert done.exit_code == 0, done.output
+    assert "films.example" in rules(folder)
+    assert counted(folder / "log.db") == COUNTED
+    assert counted(folder / "log.db.before-rollback") == 2 * COUNTED
+    assert "start copdns again" in done.stdout
+    with closing(sqlite3.connect(folder / "household.db")) as household:
+        (said,) = household.execute("select what from change order by id desc limit 1").fetchone()
+    assert said == "household.db put back as it was before an upgrade"
+
+
+def test_a_version_that_can_read_the_databases_changes_nothing(folder: Path) -> None:
+    before = {each.name: each.read_bytes() for each in folder.glob("*.db")}
+    done = copdns(folder, "rollback")
+    assert (done.exit_code, done.stdout) == (
+        0,
+        "this version can read the databases, so nothing was changed\n",
+    )
+    assert {each.name: each.read_bytes() for each in folder.glob("*.db")} == before
+
+
+def test_the_older_version_says_how_to_go_back(folder: Path) -> None:
+    upgrade(folder)
+    with pytest.raises(StoreError, match="copdns rollback"):
+        HouseholdStore.open(folder)
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_without_one_of_the_copies_nothing_is_changed(folder: Path, name: str) -> None:
+    upgrade(folder)
+    (folder / f"{name}.before-upgrade").unlink()
+    with pytest.raises(BackupError, match="no copy from before"):
+        roll_back(folder)
+    assert len(find_newer(folder)) == 2
+
+
+def test_a_copy_of_a_later_version_too_is_not_put_back(folder: Path) -> None:
+    upgrade(folder)
+    shutil.copy(folder / "log.db", folder / "log.db.before-upgrade")
+    with pytest.raises(BackupError, match="newer version of copdns too"):
+        roll_back(folder)
+    assert len(find_newer(folder)) == 2
+
+
+def test_a_session_that_ended_since_the_upgrade_is_not_back(folder: Path) -> None:
+    with closing(sqlite3.connect(folder / "household.db")) as connection:
+        columns = [row[1] for row in connection.execute("pragma table_info(one_time_code)")]
+    upgrade(folder)
+    with closing(sqlite3.connect(folder / "household.db.before-upgrade")) as copy, copy:
+        copy.execute("pragma foreign_keys = off")
+        marks = ", ".join("1" for _ in columns)
+        copy.execute(f"insert into one_time_code values ({marks})")
+    roll_back(folder)
+    with closing(sqlite3.connect(folder / "household.db")) as connection:
+        assert connection.execute("select count(*) from one_time_code").fetchone() == (0,)
+
+
+def test_the_copies_go_after_a_week(folder: Path) -> None:
+    upgrade(folder)
+    roll_back(folder)
+    QueryLog(folder).purge(time.time())
+    assert len(list(folder.glob("*.before-*"))) == 4
+    QueryLog(folder).purge(time.time() + WEEK + 1)
+    assert not list(folder.glob("*.before-*"))
+
+
+def test_the_copies_go_when_a_log_is_deleted(folder: Path) -> None:
+    upgrade(folder)
+    roll_back(folder)
+    QueryLog(folder).erase("home", "mia", time.time())
+    assert not list(folder.glob("*.before-*"))
+
+
+def test_no_room_for_a_copy_is_no_upgrade(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("copdns.store.db.copy_before_upgrade", refuse)
+    with pytest.raises(StoreError, match="free some space"):
+        upgrade(folder)
+    assert find_newer(folder) == ()
+
+
+# Calls by which something of an upgrade gets to the disk, and in how many of each it is killed.
+WRITES = "pwrite64,fdatasync,fsync,rename,ftruncate"
+KILLS = 12
+
+
+@pytest.mark.tools
+def test_an_upgrade_that_is_killed_anywhere_loses_nothing(
+    folder: Path, tool: Callable[[str], str]
+) -> None:
+    """At moments from its first write to its last; then the next start does it again."""
+    before = rules(folder)
+    log = folder.with_name("trace")
+
+    def upgrade_under(data: Path, *words: str) -> int:
+        shutil.copytree(folder, data)
+        strace = [tool("strace"), "-f", "-q", "-o", log, "-e", f"trace={WRITES}", *words]
+        later = [sys.executable, "-m", "tests.unit.store.later", data]
+        return subprocess.run([*strace, *later], check=False).returncode
+
+    assert upgrade_under(folder.with_name("whole")) == 0
+    calls = re.findall(r"^\d+ +(\w+)\(", log.read_text(), re.MULTILINE)
+    assert len(calls) > KILLS
+    for number in range(0, len(calls), -(-len(calls) // KILLS)):
+        data = folder.with_name(f"data-{number}")
+        nth = calls[: number + 1].count(calls[number])  # strace counts each kind by itself
+        kill = f"inject={calls[number]}:signal=SIGKILL:when={nth}"
+        assert upgrade_under(data, "-e", kill) != 0, kill
+        upgrade(data)  # as the next start does
+        assert counted(data / "log.db") == COUNTED
+        assert len(find_newer(data)) == 2
+        roll_back(data)
+        assert rules(data) == before
+        assert counted(data / "log.db") == COUNTED
