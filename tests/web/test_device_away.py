@@ -29,6 +29,7 @@ from copdns.web.device_setup import certificate_look
 from copdns.web.device_setup.away import AWAY, MOST, SHOWN_FOR, TWICE_WITHIN
 from tests.home import Home
 from tests.household import GUEST, LISTENER, MIA, TOM, asker, family
+from tests.shell_lines import lines_in
 from tests.unit.certificates import NAME, NOW, between, root, server
 from tests.web.guardians import log_in, set_up
 from tests.web.site import HTML, PAGES, Client, Site, send, text
@@ -234,9 +235,14 @@ async def test_a_token_is_shown_with_all_that_is_entered_and_how_it_is_removed(
     page = await read(client, where)
     (token,) = set(DOT.findall(page)) | set(DOH.findall(page))
     assert [token_digest(token)] == [*await tokens(ready)]
-    assert page.count("To remove it:") == 5
+    assert page.count("To remove it:") == 7
     assert f"{PAGES.door}device/away/" in page
-    assert f"-DohTemplate 'https://{NAME}:8443/dns-query/{token}'" in page
+    netsh, netsh_end, router, router_end = lines_in(page)
+    assert f"server={OWN} dohtemplate=https://{NAME}:8443/dns-query/{token} " in netsh
+    assert netsh_end == f"netsh dns delete encryption server={OWN}"
+    assert f"resolver_url='https://{NAME}:8443/dns-query/{token}'" in router
+    assert "https-dns-proxy" in router_end
+    assert "without copdns they find no sites, and no helplines either" in page
     for file in sorted(set(re.findall(rf'href="({where}/[^"]*)"', page))):
         reply = await client.get(file)
         octets = await reply.read()
@@ -481,6 +487,11 @@ async def test_the_device_itself_opens_what_was_made_for_it_and_no_other_does(
     assert 'href="/help#call"' in page
     assert 'href="/device/test"' in page
     (token,) = set(DOT.findall(page)) | set(DOH.findall(page))
+    netsh, netsh_end = lines_in(page)
+    assert f"/dns-query/{token} autoupgrade=yes udpfallback=yes" in netsh
+    assert token not in netsh_end
+    assert "Away from home, Windows and Linux ask the DNS server of the network there" in page
+    assert "OpenWrt" not in page, "a child sets up no router"
     signed = await (await client.get(f"/device/away/{code}/{PROFILE}")).read()
     assert token.encode() in signed
     for who, status in (("tom", 403), (GUEST, 403)):

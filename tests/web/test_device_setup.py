@@ -20,6 +20,7 @@ from copdns.settings.config import EncryptedSettings, Settings
 from copdns.web.device_setup import offer
 from tests.home import Home
 from tests.household import GUEST, LISTENER, MIA, TOM, asker, family
+from tests.shell_lines import lines_in, resolved_conf, run
 from tests.unit.certificates import NAME, between, root, server
 from tests.web.site import HTML, PAGES, Client, Site, send, text
 
@@ -302,13 +303,79 @@ async def test_the_dashboard_says_that_each_device_needs_a_token(
 async def test_the_dashboard_has_steps_files_and_ways_back(client: Client, ready: Site) -> None:
     page = await read(client, DESK)
     assert "What is missing" not in page
-    assert page.count("To remove it:") == 5
+    assert page.count("To remove it:") == 7
     for file in set(re.findall(rf'href="({DESK}/[^"]*)"', page)):
         assert await downloaded(client, file)
     assert URL in page
-    assert f"Add-DnsClientDohServerAddress -ServerAddress &#39;{LISTENER}&#39;" in page
     assert '<path d="M' in page
     assert f"{PAGES.door}device/setup" in page
+
+
+@pytest.mark.logged_in
+@pytest.mark.parametrize("path", ["/device/setup", DESK])
+async def test_computers_are_told_and_untold(
+    client: Client, ready: Site, tmp_path: Path, path: str
+) -> None:
+    page = await read(client, path)
+    netsh, netsh_end, resolved, resolved_end = lines_in(page)
+    windows = f"server={LISTENER} dohtemplate={URL} autoupgrade=yes udpfallback=yes"
+    assert netsh == f"netsh dns add encryption {windows}"
+    assert netsh_end == f"netsh dns delete encryption server={LISTENER}"
+    assert run(resolved, tmp_path) == "systemctl restart systemd-resolved\n"
+    assert resolved_conf(tmp_path) == {"DNSOverTLS": "opportunistic"}
+    run(resolved_end, tmp_path)
+    assert not [*tmp_path.rglob("*.conf")]
+    for step in ("“On (manual template)”", "Turn on “Fallback", "Choose “Automatic (DHCP)”"):
+        assert step in page, step
+    assert f'<bdi dir="ltr">{LISTENER}</bdi>' in page
+    assert "https-dns-proxy" not in page, "at home a router needs nothing"
+
+
+@pytest.mark.logged_in
+async def test_computers_ask_copdns_alone_where_a_family_chooses_so(
+    client: Client, ready: Site, tmp_path: Path
+) -> None:
+    page = await read(client, f"{DESK}?strict=on")
+    netsh, _, resolved, _ = lines_in(page)
+    assert netsh.endswith("udpfallback=no")
+    run(resolved, tmp_path)
+    assert resolved_conf(tmp_path) == {
+        "DNS": f"{LISTENER}:853#{NAME}",
+        "DNSOverTLS": "yes",
+        "Domains": "~.",
+    }
+    assert "away from home it finds no sites, and no helplines either" in page
+    assert "Leave “Fallback to plaintext” off" in page
+
+
+async def test_commands_are_folded_and_only_there_where_they_work(
+    client: Client, ready: Site
+) -> None:
+    page = await read(client, "/device/setup")
+    folded = re.findall(r'<details class="card">(.*?)</details>', page, re.DOTALL)
+    assert [len(lines_in(each)) for each in folded if lines_in(each)] == [4]
+    changed(ready, https_port=0)
+    page = await read(client, "/device/setup")
+    assert "netsh" not in page
+    assert "resolved.conf.d" in page
+    changed(ready, tls_port=8853)
+    page = await read(client, "/device/setup")
+    assert lines_in(page) == []
+    assert "On a computer" not in page
+    changed(ready, https_port=8443, public=True)
+    assert lines_in(await read(client, "/device/setup")) == []
+
+
+@pytest.mark.logged_in
+async def test_no_commands_for_another_server_stand_where_a_name_is_missing(
+    client: Client, ready: Site
+) -> None:
+    changed(ready, name="")
+    for path in ("/device/setup", DESK, f"{DESK}?strict=on"):
+        blocks = lines_in(await read(client, path))
+        assert len(blocks) == 2, path
+        assert "opportunistic" in blocks[0], path
+        assert "elsewhere nothing changes" in await read(client, path), path
 
 
 @pytest.mark.logged_in
@@ -316,7 +383,7 @@ async def test_the_dashboard_offers_android_what_takes_no_name(client: Client, r
     changed(ready, name="")
     page = await read(client, DESK)
     assert "Set “encrypted.name”" in page
-    assert "Only Android can do without what is missing" in page
+    assert "Only Android and Linux can do without what is missing" in page
     assert "Choose “Automatic”." in page
     assert "See the result" in page
     for absent in (

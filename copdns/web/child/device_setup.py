@@ -14,6 +14,7 @@ from copdns.network.probes import assess_sightings, is_code, probe_names
 from copdns.policy.special_names import PROBE_ZONE
 from copdns.web.child.page import child_page, require_known_person
 from copdns.web.context import context_of
+from copdns.web.device_setup import files
 from copdns.web.device_setup.away import AWAY, AwaySetup, end_in_time
 from copdns.web.device_setup.offer import offer_of, send_file, send_offered
 from copdns.web.device_setup.qr import qr
@@ -25,11 +26,14 @@ HERE = "device/setup"
 async def setup(request: web.Request) -> web.Response:
     """Show how this device is set up, where that can be done here."""
     person, context = await require_known_person(request), context_of(request)
+    offer = offer_of(context)
     return child_page(
         request,
         person,
         "device_setup.html",
-        offer=offer_of(context),
+        offer=offer,
+        windows=files.netsh_lines(offer.server, may_fall_back=True),
+        linux=files.resolved_lines(offer.server, may_fall_back=True),
         is_known_away=has_token(person),
         code=qr(f"{context.pages.door}{HERE}"),
     )
@@ -46,7 +50,14 @@ async def away(request: web.Request) -> web.Response:
     that a guardian has the same."""
     person, made = await _require_made(request)
     offer = made.readiness.offer(context_of(request), made.token)
-    page = child_page(request, person, "device_away.html", offer=offer, made=made)
+    page = child_page(
+        request,
+        person,
+        "device_away.html",
+        offer=offer,
+        made=made,
+        windows=files.netsh_lines(offer.server, may_fall_back=made.wishes.may_fall_back),
+    )
     return end_in_time(request, page, made, context_of(request).now())
 
 

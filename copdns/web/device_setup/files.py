@@ -1,5 +1,5 @@
-"""Files and lines for browsers, Windows and routers: how each is told of encrypted DNS, and how it
-is removed again.  Pure."""
+"""Files and lines for browsers, Windows, Linux and routers: how each is told of encrypted DNS, and
+how it is removed again.  Pure."""
 
 from __future__ import annotations
 
@@ -58,24 +58,13 @@ def chromium_registry_end() -> str:
     return _registry(f'"{key}"=-' for key in (_MODE, _TEMPLATES))
 
 
-def powershell_lines(server: EncryptedServer, *, may_fall_back: bool) -> Lines:
-    """Return what makes Windows 11 encrypt queries to copdns' addresses; for an administrator.
+def netsh_lines(server: EncryptedServer, *, may_fall_back: bool) -> Lines:
+    """Return what makes Windows 11 encrypt queries to copdns' addresses; for an administrator, in
+    either of its shells, which both run netsh.
 
     The network goes on naming the resolver: where it names another one than copdns, nothing
     changes.  may_fall_back: in clear text where the encrypted way fails.
     """
-    fallback = "$true" if may_fall_back else "$false"
-    begin = (
-        f"Add-DnsClientDohServerAddress -ServerAddress '{each}' -DohTemplate '{server.https_url}' "
-        f"-AllowFallbackToUdp {fallback} -AutoUpgrade $true"
-        for each in server.addresses
-    )
-    end = (f"Remove-DnsClientDohServerAddress -ServerAddress '{e}'" for e in server.addresses)
-    return _lines(begin, end)
-
-
-def netsh_lines(server: EncryptedServer, *, may_fall_back: bool) -> Lines:
-    """Return the same as `powershell_lines`, for the command prompt."""
     fallback = "yes" if may_fall_back else "no"
     begin = (
         f"netsh dns add encryption server={each} dohtemplate={server.https_url} "
@@ -89,37 +78,51 @@ def netsh_lines(server: EncryptedServer, *, may_fall_back: bool) -> Lines:
 def resolved_lines(server: EncryptedServer, *, may_fall_back: bool) -> Lines:
     """Return what makes systemd-resolved on Linux ask over TLS (`resolved.conf`); for root.
 
-    may_fall_back: opportunistic mode, which checks no certificate.
+    may_fall_back: it tries port 853 of the resolver that the network names, and checks no
+    certificate, so that another network changes nothing.  Otherwise it asks copdns alone, in every
+    network: for a domain without a server of its own, resolved asks all that it knows.
     """
     file = "/etc/systemd/resolved.conf.d/copdns.conf"
     at = " ".join(f"{_at(each, server.tls_port)}#{server.tls_name}" for each in server.addresses)
-    mode = "opportunistic" if may_fall_back else "yes"
-    text = f"[Resolve]\\nDNS={at}\\nDNSOverTLS={mode}\\nDomains=~.\\n"
+    chosen = (
+        "DNSOverTLS=opportunistic" if may_fall_back else rf"DNS={at}\nDNSOverTLS=yes\nDomains=~."
+    )
     restart = "systemctl restart systemd-resolved"
     return _lines(
-        (f"mkdir -p {file.rpartition('/')[0]}", f"printf '{text}' > {file}", restart),
-        (f"rm {file}", restart),
+        (
+            f"mkdir -p {file.rpartition('/')[0]}",
+            rf"printf '[Resolve]\n{chosen}\n' > {file}",
+            restart,
+        ),
+        (f"rm -f {file}", restart),
     )
 
 
-def openwrt_lines(server: EncryptedServer, bootstrap: str) -> Lines:
+def openwrt_lines(server: EncryptedServer) -> Lines:
     """Return what makes a router with OpenWrt in another home ask copdns (package
-    https-dns-proxy).
+    https-dns-proxy); for its shell.
 
-    bootstrap: the address of a resolver there, which finds the address of copdns.
+    The servers that the package comes with are removed, since it asks all that it has.  The
+    resolvers of the router's provider find the address of copdns; one of a link is left out, whose
+    zone means nothing to the package.  Newer versions of OpenWrt have apk, older ones opkg.
     """
-    section = "https-dns-proxy.copdns"
+    package = "https-dns-proxy"
+    section = f"{package}.copdns"
+    found = "sed -n '/%/!s/^nameserver //p' /tmp/resolv.conf.d/resolv.conf.auto | xargs | tr ' ' ,"
     return _lines(
         (
-            "opkg update && opkg install https-dns-proxy",
-            f"uci set {section}=https-dns-proxy",
+            f"apk --update-cache add {package} || {{ opkg update && opkg install {package}; }}",
+            f"while uci -q delete {package}.@{package}[0]; do :; done",
+            f"uci set {section}={package}",
             f"uci set {section}.resolver_url='{server.https_url}'",
-            f"uci set {section}.bootstrap_dns='{bootstrap}'",
-            "uci commit https-dns-proxy && service https-dns-proxy restart",
+            f'uci set {section}.bootstrap_dns="$({found})"',
+            f"uci commit {package}",
+            f"service {package} restart",
         ),
         (
-            f"uci delete {section}",
-            "uci commit https-dns-proxy && service https-dns-proxy restart",
+            f"service {package} stop",
+            f"apk del {package} || opkg remove {package}",
+            f"rm -f /etc/config/{package}",
         ),
     )
 

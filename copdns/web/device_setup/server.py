@@ -40,6 +40,14 @@ class EncryptedServer(NamedTuple):
         """Whether devices can use DNS over TLS that know one port only."""
         return self.tls_port == TLS_PORT
 
+    @property
+    def one_address_each(self) -> tuple[str, ...]:
+        """Its first IPv4 address and its first IPv6 one, for a form that has a field for each."""
+        first: dict[bool, str] = {}
+        for address in self.addresses:
+            first.setdefault(":" in address, address)
+        return tuple(first.values())
+
 
 class Missing(StrEnum):
     """What has to be there before a device can be told a name."""

@@ -32,7 +32,6 @@ from copdns.web.device_setup.files import (
     firefox_policies,
     netsh_lines,
     openwrt_lines,
-    powershell_lines,
     resolved_lines,
 )
 from copdns.web.device_setup.server import (
@@ -44,6 +43,7 @@ from copdns.web.device_setup.server import (
     server_with_token,
 )
 from copdns.web.device_setup.signing import sign, sign_profile
+from tests.shell_lines import RESOLVED, resolved_conf, run
 from tests.unit.certificates import NAME, NOW, between, root, server
 
 URL = f"https://{NAME}:8443/dns-query"
@@ -319,30 +319,97 @@ def test_the_registry_is_put_back_key_by_key() -> None:
     assert ended.count("=-\r\n") == 4
 
 
-@pytest.mark.parametrize("make", [powershell_lines, netsh_lines])
-def test_windows_encrypts_for_the_addresses_of_copdns_and_can_stop(make) -> None:  # type: ignore[no-untyped-def]
-    lines = make(HOME, may_fall_back=True)
-    for address in HOME.addresses:
-        assert address in lines.begin
-        assert address in lines.end
-    assert lines.begin.count(URL) == 2
-    assert URL not in lines.end
-    assert make(HOME, may_fall_back=False).begin != lines.begin
+@pytest.mark.parametrize(("may_fall_back", "fallback"), [(True, "yes"), (False, "no")])
+def test_windows_encrypts_for_the_addresses_of_copdns_and_can_stop(
+    may_fall_back: bool, fallback: str
+) -> None:
+    lines = netsh_lines(HOME, may_fall_back=may_fall_back)
+    assert lines.begin.splitlines() == [
+        f"netsh dns add encryption server={address} dohtemplate={URL} "
+        f"autoupgrade=yes udpfallback={fallback}"
+        for address in HOME.addresses
+    ]
+    assert lines.end.splitlines() == [
+        f"netsh dns delete encryption server={address}" for address in HOME.addresses
+    ]
 
 
-def test_linux_asks_over_tls_with_the_name_that_it_checks() -> None:
-    lines = resolved_lines(HOME, may_fall_back=False)
-    assert f"DNS=192.0.2.2:853#{NAME} [2001:db8::2]:853#{NAME}" in lines.begin
-    assert "DNSOverTLS=yes" in lines.begin
-    assert "DNSOverTLS=opportunistic" in resolved_lines(HOME, may_fall_back=True).begin
-    assert "rm /etc/systemd/resolved.conf.d/copdns.conf" in lines.end
+def test_a_form_of_windows_has_a_field_for_an_address_of_each_kind() -> None:
+    many = HOME._replace(addresses=("192.0.2.2", "192.0.2.3", "2001:db8::2", "2001:db8::3"))
+    assert many.one_address_each == ("192.0.2.2", "2001:db8::2")
+    assert HOME._replace(addresses=("2001:db8::2",)).one_address_each == ("2001:db8::2",)
 
 
-def test_a_router_elsewhere_is_told_and_untold() -> None:
-    lines = openwrt_lines(AWAY, "198.51.100.1")
-    assert f"resolver_url='{URL}'" in lines.begin
-    assert "bootstrap_dns='198.51.100.1'" in lines.begin
-    assert "uci delete https-dns-proxy.copdns" in lines.end
+def test_linux_encrypts_where_the_network_does_and_changes_nothing_elsewhere(
+    tmp_path: Path,
+) -> None:
+    lines = resolved_lines(HOME, may_fall_back=True)
+    assert run(lines.begin, tmp_path) == "systemctl restart systemd-resolved\n"
+    assert resolved_conf(tmp_path) == {"DNSOverTLS": "opportunistic"}
+    run(lines.begin, tmp_path)  # twice is harmless
+    for _ in range(2):
+        run(lines.end, tmp_path)
+        assert not [*(tmp_path / RESOLVED).iterdir()]
+
+
+def test_linux_asks_copdns_alone_by_the_name_that_it_checks(tmp_path: Path) -> None:
+    run(resolved_lines(HOME, may_fall_back=False).begin, tmp_path)
+    assert resolved_conf(tmp_path) == {
+        "DNS": f"192.0.2.2:853#{NAME} [2001:db8::2]:853#{NAME}",
+        "DNSOverTLS": "yes",
+        "Domains": "~.",
+    }
+
+
+# A router's own configuration: what the package comes with, and what is set.
+UCI = """
+left=2
+uci() {
+  case "$*" in
+    "-q delete https-dns-proxy.@https-dns-proxy[0]")
+      test "$left" -gt 0 || return 1
+      left=$((left - 1)) ;;
+    *) echo "uci $*" >> FOLDER/told ;;
+  esac
+}
+"""
+
+
+def test_a_router_elsewhere_asks_copdns_alone_until_it_is_told_otherwise(tmp_path: Path) -> None:
+    lines = openwrt_lines(AWAY._replace(https_url=f"{URL}/token"))
+    found = tmp_path / "tmp/resolv.conf.d/resolv.conf.auto"
+    found.parent.mkdir(parents=True)
+    found.write_text(
+        "# Interface wan\nnameserver 198.51.100.1\nnameserver 2001:db8::1\n"
+        "# Interface wan6\nnameserver fe80::1%eth0\nsearch example\n"
+    )
+    uci = UCI.replace("FOLDER", str(tmp_path))
+    assert run(lines.begin, tmp_path, uci).splitlines() == [
+        "apk --update-cache add https-dns-proxy",
+        "uci set https-dns-proxy.copdns=https-dns-proxy",
+        f"uci set https-dns-proxy.copdns.resolver_url={URL}/token",
+        "uci set https-dns-proxy.copdns.bootstrap_dns=198.51.100.1,2001:db8::1",
+        "uci commit https-dns-proxy",
+        "service https-dns-proxy restart",
+    ]
+    (tmp_path / "told").unlink()
+    kept = tmp_path / "etc/config/https-dns-proxy"
+    kept.parent.mkdir(parents=True)
+    kept.write_text("the token")
+    assert run(lines.end, tmp_path).splitlines() == [
+        "service https-dns-proxy stop",
+        "apk del https-dns-proxy",
+    ]
+    assert not kept.exists()
+
+
+def test_a_router_with_an_older_openwrt_is_told_by_opkg(tmp_path: Path) -> None:
+    lines, uci = openwrt_lines(AWAY), UCI.replace("FOLDER", str(tmp_path))
+    (tmp_path / "tmp/resolv.conf.d").mkdir(parents=True)
+    (tmp_path / "tmp/resolv.conf.d/resolv.conf.auto").write_text("nameserver 198.51.100.1\n")
+    began = run(lines.begin, tmp_path, uci, "service opkg").splitlines()
+    assert began[:2] == ["opkg update", "opkg install https-dns-proxy"]
+    assert "opkg remove https-dns-proxy" in run(lines.end, tmp_path, "", "service opkg")
 
 
 # --- what copdns is reached by --------------------------------------------------------------------

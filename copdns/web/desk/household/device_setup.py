@@ -47,6 +47,7 @@ async def device(request: web.Request) -> web.Response:
     code = sent if is_code(sent) else make_appeal_id()
     door = home.context.pages.door
     may_fall_back, server = wishes.may_fall_back, offer.server
+    linux_falls_back = may_fall_back or bool(offer.missing)  # else there is a name to be checked
     return home.context.pages.render(
         request,
         "desk/device_setup.html",
@@ -62,7 +63,9 @@ async def device(request: web.Request) -> web.Response:
         chosen="" if refusal else request.query_string,
         networks=request.query.get("networks", ""),
         refusal=refusal,
-        windows=files.powershell_lines(server, may_fall_back=may_fall_back),
+        windows=files.netsh_lines(server, may_fall_back=may_fall_back),
+        linux=files.resolved_lines(server, may_fall_back=linux_falls_back),
+        linux_falls_back=linux_falls_back,
         code=code,
         was_sent=sent == code,
         seen=find_result(home, code),
