@@ -83,6 +83,21 @@ def test_no_word_breaks_within_itself(browsers: Browsers, program: Program, scre
     assert not any(broken.values()), broken
 
 
+@pytest.mark.parametrize("screen", [PHONE, DESK], ids=["phone", "desk"])
+def test_no_word_breaks_in_what_is_unfolded(
+    browsers: Browsers, program: Program, screen: Screen
+) -> None:
+    ada = browsers.guardian(program, ADA, screen, language="es")
+    log_in(ada, program)
+    program.command("schedule", "suggest", "--profile", "mia")
+    ada.open(f"{DESK_PAGE}time/mia")
+    ada.page.evaluate(
+        "document.querySelectorAll('main details').forEach((e) => { e.open = true; })"
+    )
+    assert ada.page.locator(".days").count() > 1
+    assert ada.page.evaluate(BROKEN) == []
+
+
 SMALL = Screen(320, 640, True)
 OWN = {"Mia": (MIA, "a-very-long-name-for-a-site.888.com"), "Tom": (TOM, "888.com")}
 
