@@ -20,7 +20,7 @@ DAY = 86_400
 WATCHED_FOR = 7 * DAY  # after a guardian's change a new browser is no proof at once
 ANNOUNCED_FOR = DAY  # between the announcement and the proof
 SHOWN_FOR = 7 * DAY  # on the pages of the person
-IN_SIGHT = 2  # sentences about claims that a page shows at once; the others fold away
+IN_SIGHT = 1  # sentences about claims that the start page shows at once; the others fold away
 
 
 class ClaimKind(StrEnum):
@@ -89,9 +89,9 @@ def fold_claims(claims: Iterable[Claim], now: float, *, on_start: bool) -> Folde
     """Return which claims are in sight on a page, and which fold away; those that say the same are
     together.
 
-    Always in sight is what can still be objected to.  The newest are on the start page for as long
-    as they are shown at all, since it may be days until somebody comes; on other pages for the day
-    in which what was announced is no proof yet, since they are opened for something else.
+    In sight on the start page, below what applies now, are the newest, and all that can still be
+    objected to.  Other pages are opened for something else: there all fold into a line, which asks
+    as long as an objection counts (`claims.html`).
     claims: that are shown, the newest first.
     """
     alike: dict[tuple[object, ...], list[Claim]] = {}
@@ -101,10 +101,7 @@ def fold_claims(claims: Iterable[Claim], now: float, *, on_start: bool) -> Folde
     groups = [tuple(each) for each in alike.values()]
     newest = groups[:IN_SIGHT]
     new = tuple(
-        each
-        for each in groups
-        if each[0].may_be_objected(now)
-        or (each in newest and (on_start or now < each[0].at + ANNOUNCED_FOR))
+        each for each in groups if on_start and (each in newest or each[0].may_be_objected(now))
     )
     return FoldedClaims(new, tuple(each for each in groups if each not in new))
 

@@ -5,11 +5,14 @@ Pure; the words for people are the pages'.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
+from itertools import groupby
 from typing import Any, NamedTuple
 
 from copdns.household.differences import differences
 from copdns.model.household import Household, Profile
+from copdns.model.times import Ticket
 
 # The fields of a household that hold several things, and by what these are known.
 KEYS: Mapping[str, Callable[[Any], Any]] = {
@@ -47,12 +50,14 @@ class ChangedPart(NamedTuple):
     of the field for what it does not.  before, after: the thing as it was and is, None for none;
     of "settings" the Difference is the value of after.
     whom: the scope that it is for: a profile's id, "#tag", or "" for everyone.
+    number: how many are alike; tickets that were made at once differ by their codes alone.
     """
 
     part: str
     before: Any
     after: Any
     whom: str = ""
+    number: int = 1
 
 
 def changed_parts(before: Household, after: Household) -> tuple[ChangedPart, ...]:
@@ -72,7 +77,25 @@ def changed_parts(before: Household, after: Household) -> tuple[ChangedPart, ...
                 found += _changed_profile(old, new)
             else:
                 found.append(ChangedPart(part, old, new, _whom(part, new or old)))
-    return tuple(found)
+    return tuple(_count_alike(found))
+
+
+def _count_alike(found: Iterable[ChangedPart]) -> Iterator[ChangedPart]:
+    """Put tickets that are alike into one part, at the place of the first."""
+    for alike, group in groupby(found, _likeness):
+        parts = list(group)
+        if alike is None:
+            yield from parts
+        else:
+            yield parts[0]._replace(number=len(parts))
+
+
+def _likeness(part: ChangedPart) -> tuple[Ticket | None, ...] | None:
+    """Return what a ticket says without its code, before and after; None for anything else."""
+    if part.part != "tickets":
+        return None
+    both: tuple[Ticket | None, ...] = (part.before, part.after)
+    return tuple(each and replace(each, id="", digest="") for each in both)
 
 
 def _by_key(household: Household, part: str, key: Callable[[Any], Any]) -> dict[Any, Any]:

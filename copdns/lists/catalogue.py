@@ -26,10 +26,11 @@ from copdns.model import yaml_text
 from copdns.model.bypass_signs import SignKind
 from copdns.model.household import Contact
 from copdns.model.matchers import Matcher
+from copdns.model.sentences import sentence
 
 TIME_SERVERS = "os_time"  # the protected group of their names
 SAFE_SEARCH_TARGETS = "safe_search_targets"  # the protected group that is made from the engines
-TARGETS_TITLE = "Hosts used by safe search"
+TARGETS_TITLE = sentence("Hosts used by safe search").text
 BYPASS = "bypass"  # the category of lists of VPNs, proxies and other resolvers
 SECURITY, CONTENT = "security", "content"  # the layers of a category
 

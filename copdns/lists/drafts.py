@@ -43,6 +43,7 @@ from copdns.lists.source import ListSource
 from copdns.model import yaml_text
 from copdns.model.errors import ListError
 from copdns.model.matchers import Matcher, MatchKind
+from copdns.model.sentences import sentence
 
 NO_SAFE_SEARCH = "no-safe-search"
 BEACONS = "beacons"
@@ -201,7 +202,7 @@ def services_slug(category: str) -> str:
 
 def _no_safe_search_list(file: SafeSearchShape) -> Draft:
     names = (each.name for each in file.no_safe_search)
-    title = "Search engines without a safe mode"
+    title = sentence("Search engines without a safe mode").text
     return _bundled_draft(NO_SAFE_SEARCH, ListKind.NO_SAFE_SEARCH, NO_SAFE_SEARCH, title, names)
 
 
@@ -209,9 +210,8 @@ def _beacon_list(file: BeaconsShape, services: ServicesShape) -> Draft:
     """Return one list of all beacons, of groups and of services."""
     names = [name for each in file.groups.values() for name in each.names]
     names += [name for each in services.services.values() for name in each.beacons]
-    return _bundled_draft(
-        BEACONS, ListKind.BEACON, BEACONS, "What devices look up on their own", names
-    )
+    title = sentence("What devices look up on their own").text
+    return _bundled_draft(BEACONS, ListKind.BEACON, BEACONS, title, names)
 
 
 def _exact(names: Iterable[str]) -> Iterator[Matcher]:

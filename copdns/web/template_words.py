@@ -4,7 +4,8 @@ One environment serves every language: each page is rendered with its `phrases`,
 texts.  Values of placeholders are escaped.  `{{ error | told }}` gives the sentence of an error,
 and `{{ text | coded }}` marks text in backticks as code.  `{{ labelled(name, words) }}` puts a
 colon between two things, since languages differ in the spaces around it; `{% call labelled(name)
-%}...{% endcall %}` does the same with a block.  `{{ name | bdi }}` isolates a name's direction.
+%}...{% endcall %}` does the same with a block.  `{{ name | bdi }}` isolates a name's direction, and
+`{{ title | unbroken }}` keeps hyphens within a line.
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ def install_translations(environment: Environment) -> None:
     environment.filters["coded"] = mark_code
     environment.filters["listed"] = _join_list
     environment.filters["bdi"] = _bdi
+    environment.filters["unbroken"] = _keep_hyphens
     environment.globals["labelled"] = _add_label
 
 
@@ -85,6 +87,12 @@ def _add_label(
     """Return a label and what it labels.  caller: gives the second part, where that is a block."""
     both = [escape(each).strip() for each in (what, caller() if caller else more)]
     return Markup(_phrases(context).label(*both))  # noqa: S704 - each of them is escaped
+
+
+def _keep_hyphens(text: str) -> Markup:
+    """Return a text, escaped, in which no line ends at a hyphen, as titles need it."""
+    kept = r'<span class="unbroken">\g<0></span>'
+    return Markup(re.sub(r"\w+(?:-\w+)+", kept, str(escape(text))))  # noqa: S704 - escaped
 
 
 def _bdi(text: str) -> Markup:

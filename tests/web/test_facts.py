@@ -23,7 +23,7 @@ def receive(site: Site) -> None:
 
 async def test_a_fresh_house_reads_what_it_has(client: Client) -> None:
     shown = await text(client, HERE)
-    assert "Number" in shown
+    assert "Version" in shown
     assert "Waiting for your decision" not in shown
 
 

@@ -173,7 +173,7 @@ async def test_who_may_see_it_is_told_as_it_is_permitted(
     site.home.change(family(mia, TOM))
     page = await text(client, "/me")
     ada = Actor("home", "a1", "Ada", Role.GUARDIAN, "ada")
-    seen = ("What your parents or guardians can see", "What the grown-ups at home can see")
+    seen = ("What your parents or guardians can see", "grown-ups</span> at home can see")
     assert any(each in page for each in seen) is may(ada, Permission.SEE_LOG, mia)
     assert ("You are an adult, so nobody else can see" in page) is (band is Band.ADULT)
     assert ('id="only"' in page) is (band is not Band.ADULT), "no adult has that list"

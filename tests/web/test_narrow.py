@@ -53,6 +53,19 @@ def test_the_pages_about_a_person_are_reached_in_one_row(
         wait_until(ada.page, IN_SIGHT)  # a browser may take a moment to push the row aside
 
 
+@pytest.mark.parametrize("language", ["fr", "es"])
+def test_on_a_desktop_they_are_one_row_whichever_is_read(
+    browsers: Browsers, program: Program, language: str
+) -> None:
+    ada = browsers.guardian(program, ADA, DESK, language=language)
+    log_in(ada, program)
+    for page in ("", "/closed", "/search", "/rules", "/open", "/preset", "/kept"):
+        ada.open(f"{DESK_PAGE}people/mia{page}")
+        box = ada.page.locator(".tabs").bounding_box()
+        assert box is not None
+        assert box["height"] < 80, page
+
+
 # Words without a hyphen that stand on two lines, in what is shown when all is unfolded.
 BROKEN = """() => {
     document.querySelectorAll('main details').forEach((each) => { each.open = true; });
@@ -81,6 +94,18 @@ def test_no_word_breaks_within_itself(browsers: Browsers, program: Program, scre
         ada.open(f"{DESK_PAGE}{path}")
         broken[path] = ada.page.evaluate(BROKEN)
     assert not any(broken.values()), broken
+
+
+@pytest.mark.parametrize("screen", [PHONE, DESK], ids=["phone", "desk"])
+def test_no_word_breaks_in_what_is_unfolded(
+    browsers: Browsers, program: Program, screen: Screen
+) -> None:
+    ada = browsers.guardian(program, ADA, screen, language="es")
+    log_in(ada, program)
+    program.command("schedule", "suggest", "--profile", "mia")
+    ada.open(f"{DESK_PAGE}time/mia")
+    assert ada.page.locator(".days").count() > 1
+    assert ada.page.evaluate(BROKEN) == []
 
 
 SMALL = Screen(320, 640, True)

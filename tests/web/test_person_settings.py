@@ -136,6 +136,15 @@ async def test_what_is_blocked_without_its_own_tick_is_counted_and_explained(
     assert page.count("Partly blocked by: its own switch") == 1
 
 
+async def test_one_blocked_service_is_no_plural_in_french_and_spanish(client: Client) -> None:
+    await send(client, CLOSED, default="allow", service="youtube", sure="on")
+    for language, one in (("fr", "1 sur [0-9]+ bloqué"), ("es", "1 de [0-9]+ bloqueado")):
+        headers = {"Accept": "text/html", "Accept-Language": language}
+        page = await (await client.get(CLOSED, headers=headers)).text()
+        assert re.search(rf"\b{one}\b", page)
+        assert not re.search(rf"\b{one}s\b", page)
+
+
 async def test_a_service_that_rules_block_counts_as_blocked(client: Client, site: Site) -> None:
     names = map(str, SHIPPED.services["youtube"].matchers)
     rules = [replace(block(name, "mia"), id=f"r{at}") for at, name in enumerate(names)]

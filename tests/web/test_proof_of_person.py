@@ -234,9 +234,10 @@ async def test_what_is_older_folds_away(ada: Browser, tom: Browser, site: Site) 
         return [[each for each in found if f"Ada {each}" in part] for part in (shown, folded)]
 
     start, other = await tom.opens("/"), await tom.opens("/rules")
-    assert [len(each) for each in told(start)] == [2, 1]
-    assert "assigned a device" in told(start)[0]
-    assert told(other) == [["assigned a device"], ["set a PIN", "let another browser"]]
+    assert [len(each) for each in told(start)] == [1, 2]
+    assert [len(each) for each in told(other)] == [0, 3]
+    assert "do you know it?" not in start + other
+    assert start.index('id="now"') < start.index('id="known-by"'), "what applies now comes first"
     assert start.count("Ada let another browser") == 1, "twice the same is one sentence"
     site.home.leap(7 * DAY)
     assert TOLD not in await tom.opens("/")
@@ -279,7 +280,10 @@ async def test_what_tom_does_not_know_never_counts_as_him(
     await ada.sends("/guardian/devices/tom-phone/let-in")
     own = Browser(site, client, ADAS)
     await own.sends("/device")
-    assert "A new browser was linked to" in await tom.opens("/rules")
+    rules = await tom.opens("/rules")
+    assert "New on your devices: do you know it?" in rules
+    assert "A new browser was linked to" in rules
+    assert "I do not know this" in rules
     for _ in range(2):  # twice is harmless
         await tom.sends("/device/object")
     assert "someone at your device said no" in await tom.opens("/")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tests.e2e.house import MIA
 from tests.running import Program
-from tests.web.browsing import PHONE, Browsers
+from tests.web.browsing import PHONE, Browsers, ask_axe
 from tests.web.pages import DOOR, pair
 
 # Of each that is chosen: what lies topmost at its middle, its ground, that of its card, and by how
@@ -20,6 +20,12 @@ LIES_THERE = """(all) => all.map((each) => {
     const topmost = document.elementFromPoint(x, y).localName;
     return [topmost, ground(each), ground(each.closest('.card')), out];
 })"""
+# Which texts of a whole page axe-core could measure, and found right.
+READABLE = """async () => {
+    if (!("axe" in window)) return null;
+    const found = await axe.run(document, {runOnly: ["color-contrast"], preload: false});
+    return found.passes.flatMap((rule) => rule.nodes.map((node) => node.html));
+}"""
 
 
 def test_the_words_in_a_ring_lie_on_the_colour_of_the_card(
@@ -32,3 +38,4 @@ def test_the_words_in_a_ring_lie_on_the_colour_of_the_card(
     words = mia.page.locator(".ring b, .ring small").evaluate_all(LIES_THERE)
     assert [topmost for topmost, *_ in words] == ["b", "small"]
     assert all(ground == card and out <= 0 for _, ground, card, out in words)
+    assert {"<b>60</b>", "<small>min</small>"} <= set(ask_axe(mia, READABLE, None))

@@ -105,7 +105,7 @@ async def test_hours_are_of_people_whose_sites_are_recorded(client: Client, site
         assert "700" not in part(page, name)
         assert "705" not in part(page, name)
     assert "allowed: 5" in part(page, "lookups")
-    assert "Not by the hour for Tom" in re.sub("[\u2068\u2069]", "", part(page, "hours"))
+    assert "The hours of Tom are not shown" in re.sub("[\u2068\u2069]", "", part(page, "hours"))
     only_tom = await text(client, f"{NUMBERS}?days=1&person=tom")
     assert "Nothing was counted." in part(only_tom, "lookups")
     assert "allowed: 705" in part(await text(client, NUMBERS), "lookups"), "by day of everybody"

@@ -44,6 +44,18 @@ async def test_codes_are_shown_once_and_only_digests_are_kept(client: Client, si
     assert not any(each in page for each in codes)
 
 
+async def test_codes_that_were_made_at_once_are_told_in_one_sentence(client: Client) -> None:
+    page = await send(client, TICKETS, minutes="30", seen="none", count="12", label="Garden")
+    told = "For everyone, this applies now: 12 codes, each for 30 extra minutes (“Garden”)."
+    assert page.count(told) == 1
+    assert "more change" not in page
+
+
+async def test_one_code_is_told_as_one(client: Client) -> None:
+    page = await send(client, TICKETS, minutes="30", seen="none", label="Garden")
+    assert "this applies now: a code for 30 extra minutes (“Garden”)." in page
+
+
 async def test_a_ticket_tells_its_number_and_where_it_is_redeemed(client: Client) -> None:
     page = await send(client, TICKETS, minutes="30", seen="none")
     printed = page.partition('<ul class="tickets">')[2].partition("</ul>")[0]

@@ -50,6 +50,11 @@ def test_what_is_listed_is_escaped_once() -> None:
     assert rendered(template, "en", name="<i>") == "<b>&amp;</b> and &lt;i&gt;"
 
 
+def test_no_line_of_a_title_ends_at_a_hyphen() -> None:
+    shown = rendered("{{ title | unbroken }}", title="What the grown-ups <see> - here")
+    assert shown == ('What the <span class="unbroken">grown-ups</span> &lt;see&gt; - here')
+
+
 def test_what_is_put_into_a_text_is_escaped() -> None:
     template = "{{ _('Why do you need %(name)s?', name=name) }}"
     assert rendered(template, name="<b>&") == "Why do you need &lt;b&gt;&amp;?"

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import pytest
+
 from copdns.appeals.appeal import contest
+from copdns.list_files.load import load_catalogue
 from copdns.model.household import Contact
 from copdns.model.times import Budget, Topic, TopicKind
 from copdns.model.verdict import Action, Reason, Verdict
@@ -30,6 +33,16 @@ def test_kinds_of_sites_within_a_sentence_have_small_letters_and_names_their_own
     assert say.subjects(about[::2]) == f"Games and {say.title('service', 'room')}"
     assert say.subjects([]) == ""
     assert with_small_letter("VPNs") == "VPNs"
+
+
+@pytest.mark.parametrize("language", ["fr", "es"])
+def test_each_list_that_comes_along_is_called_in_the_readers_language(language: str) -> None:
+    shipped = load_catalogue(())
+    say = DeskWording(phrases_in(language), Level.FULL, family(MIA), shipped, NOW)
+    infos = shipped.index.infos
+    same = [each.title for each in infos if say.list_title(each) == each.title]
+    services = {each.title for each in shipped.services.values()}
+    assert set(same) <= services, "only the names of apps and services are the same everywhere"
 
 
 LIBRARY = library(services={"room": ["room.example"]}, contacts={"room": Contact.STRANGERS})
