@@ -17,7 +17,6 @@ from copdns.household.moving_in.plan import Plan, store_plan
 from copdns.model.errors import HouseholdError
 from copdns.model.household import Band
 from copdns.web.api.operation import Call, Given, Operation, Sent
-from copdns.web.api.types import Id
 from copdns.web.moving_in.plans import keep_lists, plan_for, slugs_of
 from copdns.web.moving_in.read_file import read_in_process
 
@@ -72,7 +71,7 @@ class MoveInFile(Sent):
 
     file: Annotated[str, Field(min_length=1, max_length=_MAX_LETTERS)]
     name: Annotated[str, Field(max_length=100)] = "file"
-    ages: Annotated[dict[Id, Band], Field(default_factory=dict, max_length=100)]
+    ages: Annotated[dict[str, Band], Field(default_factory=dict, max_length=100)]
 
 
 class PlanWanted(MoveInFile):
