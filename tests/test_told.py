@@ -26,10 +26,10 @@ MADE = {
     "_needs_days",  # copdns/time/schedule.py
     "_id_taken",  # copdns/household/time_edits.py
     "failure",  # copdns/words/download_warnings.py: known again by its form
-    "_load_sentence",  # copdns/web/calendars.py: as the other process made it
+    "load_sentence",  # copdns/model/sentence_json.py: as another process made it
 }
 # Names that hold such sentences.
-HELD = {"wrong", "found", "BAD_CODE", "_BUSY", "NO_CHOICE"}
+HELD = {"wrong", "found", "nothing", "too_large", "BAD_CODE", "_BUSY", "NO_CHOICE"}
 
 TOLD = {
     name

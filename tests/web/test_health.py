@@ -167,6 +167,7 @@ async def test_every_metric_of_the_list_is_given_and_no_other(
     site.counters.gauges = dict.fromkeys(gauges | {"copdns_log_dropped"}, lambda: 1.0)
     site.counters.gauges["copdns_log_failures"] = lambda: 2.0
     site.counters.gauges["copdns_events_dropped"] = lambda: 3.0
+    site.counters.gauges["copdns_backup_failures"] = lambda: 4.0
     text = await (await client.get("/metrics")).text()
     kinds = {metric.name: metric.type for metric in text_string_to_metric_families(text)}
     assert kinds == {name: kind for name, (kind, _) in METRICS.items()}

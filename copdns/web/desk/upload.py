@@ -20,26 +20,26 @@ class Upload(NamedTuple):
 
 
 async def read_upload(
-    request: web.Request, most: int, none: Sentence, too_large: Sentence
+    request: web.Request, most: int, nothing: Sentence, too_large: Sentence
 ) -> Upload:
     """Return the file in the field "file"; raise HouseholdError for none, or a large one.
 
-    most: octets.  none, too_large: what is said then.  It is read part by part, since files may be
-    larger than other forms.
+    most: octets.  nothing, too_large: what is said where no file came, or one that is too large.
+    It is read part by part, since files may be larger than other forms.
     """
     if not request.content_type.startswith("multipart/"):
-        raise HouseholdError(none, name="file")
+        raise HouseholdError(nothing, name="file")
     try:
         parts = await request.multipart()
         while (part := await parts.next()) is not None:
             if isinstance(part, BodyPartReader) and part.name == "file":
                 octets = await _read_octets(part, most, too_large)
                 if not octets:
-                    raise HouseholdError(none, name="file")
+                    raise HouseholdError(nothing, name="file")
                 return Upload(_name_of(part), octets)
     except ValueError:  # aiohttp raises it for an incomplete form
         raise web.HTTPBadRequest from None
-    raise HouseholdError(none, name="file")
+    raise HouseholdError(nothing, name="file")
 
 
 async def _read_octets(part: BodyPartReader, most: int, too_large: Sentence) -> bytes:
