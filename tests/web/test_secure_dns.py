@@ -13,9 +13,10 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import find_tool, missing
+from tests.e2e.house import eventually
 from tests.e2e.test_unbound import FAMILY, authority, unbound
 from tests.encrypted_server import make_certificate
-from tests.running import PATIENCE, free_port, running
+from tests.running import PATIENCE, Program, free_port, running
 from tests.web.browsing import CHROMIUM
 
 pytestmark = pytest.mark.tools
@@ -87,6 +88,11 @@ def test_chromium_reads_what_is_allowed_and_the_log_knows_whose_device_asked(
         with pytest.raises(Error, match="ERR_NAME_NOT_RESOLVED"):
             page.goto(f"http://games.example:{port}/")
         context.close()
-        said = program.command("log", "--json").stdout
-    asked = {(each["name"], each["profile"], each["action"]) for each in json.loads(said)}
-    assert ("games.example", "mia", "block") in asked  # of what is allowed she is told in numbers
+        # Of what is allowed she is told in numbers.  The log is written once a second.
+        eventually(lambda: ("games.example", "mia", "block") in asked(program))
+
+
+def asked(program: Program) -> set[tuple[str, str, str]]:
+    """Return the name, person and action of each row of the log."""
+    said = program.command("log", "--json").stdout
+    return {(each["name"], each["profile"], each["action"]) for each in json.loads(said)}
