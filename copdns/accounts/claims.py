@@ -89,9 +89,9 @@ def fold_claims(claims: Iterable[Claim], now: float, *, on_start: bool) -> Folde
     """Return which claims are in sight on a page, and which fold away; those that say the same are
     together.
 
-    In sight on the start page, below what applies now, are the newest, and all that can still be
-    objected to.  Other pages are opened for something else: there all fold into a line, which asks
-    as long as an objection counts (`claims.html`).
+    In sight on every page is what can still be objected to, since a child may open no other one;
+    on the start page, below what applies now, the newest too.  Other pages are opened for something
+    else: there the rest folds into a line (`claims.html`).
     claims: that are shown, the newest first.
     """
     alike: dict[tuple[object, ...], list[Claim]] = {}
@@ -101,7 +101,7 @@ def fold_claims(claims: Iterable[Claim], now: float, *, on_start: bool) -> Folde
     groups = [tuple(each) for each in alike.values()]
     newest = groups[:IN_SIGHT]
     new = tuple(
-        each for each in groups if on_start and (each in newest or each[0].may_be_objected(now))
+        each for each in groups if each[0].may_be_objected(now) or (on_start and each in newest)
     )
     return FoldedClaims(new, tuple(each for each in groups if each not in new))
 

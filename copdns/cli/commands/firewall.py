@@ -163,7 +163,8 @@ def sets(home: Home, remember: Path | None, as_json: bool) -> None:
         print_json({each.name: [*elements.get(each.name, ())] for each in LIVE_SETS})
         return
     for each in unknown:
-        click.echo(f"# not spared, since nobody knows all its addresses: {each}")
+        # Not into what nft reads: whoever runs this each minute gets it by mail.
+        click.echo(f"not spared, since nobody knows all its addresses: {each}", err=True)
     click.echo(live_sets(elements), nl=False)
 
 

@@ -79,7 +79,8 @@ def judge_home(name: str, leads: Mapping[str, HomeLead]) -> Finding:
             return warn(ABOUT, what, todo)
         if not lead.is_known:
             what = f"no local name says where {name} leads {profile} at home; unless the router "
-            return warn(ABOUT, f"{what}leads its own address back in, phones find no sites", todo)
+            what = f"{what}leads its own address back in, phones find no sites, and neither do they"
+            return warn(ABOUT, f"{what} where a bedtime or a pause closes the name", todo)
     return ok(ABOUT, f"at home {name} leads here, with a token before it too")
 
 

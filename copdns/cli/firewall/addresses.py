@@ -92,10 +92,6 @@ def own_addresses(home: Home) -> Iterator[IPv4Address | IPv6Address]:
             yield found
 
 
-def _is_at_home(found: IPv4Address | IPv6Address) -> bool:
-    return is_home_address(found.packed) and not found.is_loopback
-
-
 def lookups_of(policy: Policy, matchers: Iterable[Matcher], now: float) -> Iterator[NameQuestion]:
     """Yield the questions for names and their `www.`, as far as they are allowed now.
 
