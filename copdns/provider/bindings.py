@@ -23,6 +23,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
 from heapq import heappop, heappush
+from ipaddress import IPv6Address
 from itertools import chain
 from typing import Final, NamedTuple
 
@@ -144,17 +145,22 @@ class Bindings:
 
         now: seconds since 1970.  Raises ValueError for what is no address.
         """
-        for key in keys_of(address, self._lengths):
-            for block, session, _ in self._bindings.get(key, ()):
-                if block.first_port <= port <= block.last_port:
-                    return self._line_of(session, now)
-        return ""
+        found = {
+            self._line_of(session, now)
+            for key in keys_of(address, self._lengths)
+            for block, session, _ in self._bindings.get(key, ())
+            if block.first_port <= port <= block.last_port
+        }
+        # A prefix within another line's is of before or after it, and which is not known.
+        return found.pop() if len(found) == 1 else ""
 
     def lines(self, now: float) -> Iterator[tuple[AddressBlock, str]]:
-        """Yield each block that a line has, with the line."""
+        """Yield each block that a line has, with the line; none that lies within another line's."""
         for bindings in self._bindings.values():
             for block, session, _ in bindings:
-                if line := self._line_of(session, now):
+                line = self._line_of(session, now)
+                inside = str(IPv6Address(block.network)) if block.length else ""
+                if line and (not inside or self.line_at(inside, block.first_port, now) == line):
                     yield block, line
 
     def _line_of(self, session: SessionKey, now: float) -> str:
@@ -181,6 +187,9 @@ class Bindings:
             self._note_end(event.key, at, now)
             changed = self._end(event.key)
             return changed if session is None else changed | self._doubt(session.machine, at)
+        known = self._sessions.get(event.key)
+        if known is not None and known.line != event.line:
+            return self._renumber(event, known, at, now)
         ended = self._ended.get(event.key)
         if ended is not None and (event.kind is SessionChange.UPDATE or at <= ended[0]):
             return frozenset()
@@ -226,6 +235,18 @@ class Bindings:
         return changed
 
     # --- what follows ---
+
+    def _renumber(
+        self, event: SessionEvent, known: _Session, at: float, now: float
+    ) -> frozenset[AddressBlock]:
+        """Take in that a machine gave the number of one line's session to another line: it began
+        anew, and the former session is over, unless this is the older of the two."""
+        if at < known.began:
+            return frozenset()
+        changed = self._end(event.key)
+        if event.kind is SessionChange.UPDATE:  # whichever of both it is about
+            return changed
+        return changed | self.take(event, now)
 
     def _go_on(self, event: SessionEvent, at: float) -> frozenset[AddressBlock]:
         """Note that a session is alive, and give it its blocks."""
@@ -294,6 +315,8 @@ class Bindings:
 
     def _note_end(self, key: SessionKey, at: float, now: float) -> None:
         """Remember that a session is over, so that what comes late does not revive it."""
+        if self._ended.get(key, (-1.0, 0.0))[0] >= at:
+            return  # it was told before
         self._ended[key] = at, now
         self._ends.append((now, key))
 

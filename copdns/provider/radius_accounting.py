@@ -33,7 +33,6 @@ class Attribute(IntEnum):
     CALLING_STATION_ID = 31
     NAS_IDENTIFIER = 32
     STATUS_TYPE = 40
-    DELAY_TIME = 41
     SESSION_ID = 44
     EVENT_TIMESTAMP = 55
     MESSAGE_AUTHENTICATOR = 80
@@ -44,6 +43,7 @@ class Attribute(IntEnum):
     EXTENDED = 241
 
 
+OLDEST: Final = 86_400.0  # seconds: as long as the end of a session is remembered
 _PORT_RANGE: Final = 6  # of EXTENDED: ports behind carrier-grade NAT, with the parts that follow
 _OUTSIDE_ADDRESS, _ALLOCATED, _FIRST_PORT, _LAST_PORT = 3, 8, 9, 10
 _TAKEN_AWAY: Final = 2  # of _ALLOCATED
@@ -58,6 +58,7 @@ class Refusal(Enum):
 
     MALFORMED = "malformed"
     UNSIGNED = "unsigned"  # without a Message-Authenticator
+    UNDATED = "undated"  # without an Event-Timestamp: what comes late or again would count as new
     FORGED = "forged"  # signed with another secret, or changed
 
 
@@ -91,7 +92,8 @@ def read_accounting(
 
     secret: that is shared with who sent it.  sender: their address, which is the machine's name
     where the packet says no other.  line: the attribute that tells lines apart.
-    now: seconds since 1970, for packets without an Event-Timestamp.
+    now: seconds since 1970, by which nothing is from long ago (`OLDEST`): a packet that somebody
+    kept and sends again is well signed.
 
     A Message-Authenticator is demanded: RFC 2866 alone signs by MD5 over the packet, which whoever
     may choose a part of it can forge (CVE-2024-3596).
@@ -124,13 +126,13 @@ def _read_event(
     request: AcctPacket, sender: str, line: Attribute, now: float
 ) -> SessionEvent | Restart | None:
     status = _number(request, Attribute.STATUS_TYPE)
-    at = _moment(request, now)
     machine = _machine(request, sender)
     if status in _RESTARTS:
-        return Restart(machine, at)
+        return Restart(machine, _moment(request, now))
     kind = _KINDS.get(-1 if status is None else status)
     if kind is None:
         return None
+    at = _moment(request, now)
     session, whose = _text(request, Attribute.SESSION_ID), _text(request, line)
     if not session or (not whose and kind is not SessionChange.STOP):
         missing = line.name if session else Attribute.SESSION_ID.name
@@ -143,12 +145,13 @@ def _read_event(
 
 
 def _moment(request: AcctPacket, now: float) -> float:
-    """Return when it happened: as the machine's clock says, else before the time it says to have
-    waited since (RFC 2866 section 5.2)."""
+    """Return when it happened, as the machine's clock says (RFC 2869 section 5.3)."""
     stamp = _number(request, Attribute.EVENT_TIMESTAMP)
-    if stamp is not None:
-        return float(stamp)
-    return now - (_number(request, Attribute.DELAY_TIME) or 0)
+    if stamp is None:
+        raise RadiusError(Refusal.UNDATED, "it has no Event-Timestamp")
+    if stamp < now - OLDEST:
+        raise RadiusError(Refusal.UNDATED, "it is of more than a day ago")
+    return float(stamp)
 
 
 def _machine(request: AcctPacket, sender: str) -> str:

@@ -155,6 +155,28 @@ def test_all_sessions_of_a_machine_are_over_when_it_begins_anew(bindings: Bindin
     assert bindings.line_at(ADDRESS, PORT, 207) == "ben"
 
 
+def test_a_number_that_another_line_gets_ends_the_session_before(bindings: Bindings) -> None:
+    there = read_block("192.0.2.8")
+    bindings.take(event(START, "1", "ada", 100, BLOCK), 100)
+    assert bindings.take(event(START, "1", "tom", 200, there), 200) == {BLOCK, there}
+    assert (bindings.line_at(ADDRESS, PORT, 201), bindings.line_at("192.0.2.8", PORT, 201)) == (
+        "",
+        "tom",
+    )
+    assert bindings.take(event(START, "1", "ada", 100, BLOCK), 202) == frozenset()
+    assert bindings.take(event(UPDATE, "1", "mia", 300, BLOCK), 300) == {there}
+    assert len(bindings) == 0
+
+
+def test_a_prefix_within_another_lines_is_nobodys(bindings: Bindings) -> None:
+    inner = read_block("2001:db8:0:100::/64")
+    bindings.take(event(START, "1", "ada", 100, inner), 100)
+    bindings.take(event(START, "2", "tom", 200, PREFIX), 200)
+    assert bindings.line_at("2001:db8:0:100::1", PORT, 201) == ""
+    assert bindings.line_at("2001:db8:0:101::1", PORT, 201) == "tom"
+    assert [line for block, line in bindings.lines(201) if block == inner] == []
+
+
 def test_a_clock_that_is_ahead_wins_nothing(bindings: Bindings) -> None:
     bindings.take(event(START, "1", "ada", 90_000, BLOCK), 100)
     bindings.take(event(START, "2", "tom", 200, BLOCK), 200)

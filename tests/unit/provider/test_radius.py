@@ -87,12 +87,13 @@ def test_prefixes_and_ports_are_told_as_well() -> None:
 
 
 def test_updates_and_stops_may_lack_what_is_known() -> None:
-    few = {key: START[key] for key in (Attribute.SESSION_ID, Attribute.STATUS_TYPE)}
+    kept = (Attribute.SESSION_ID, Attribute.STATUS_TYPE, Attribute.EVENT_TIMESTAMP)
+    few = {key: START[key] for key in kept}
     stop = read({**few, Attribute.STATUS_TYPE: bytes([0, 0, 0, 2])})
-    assert stop == SessionEvent(STOP, "127.0.0.9", "0042", "", NOW, None)
+    assert stop == SessionEvent(STOP, "127.0.0.9", "0042", "", NOW - 3, None)
     update = {**few, Attribute.STATUS_TYPE: bytes([0, 0, 0, 3]), Attribute.USER_NAME: b"line-1"}
-    delayed = read({**update, Attribute.DELAY_TIME: bytes([0, 0, 0, 9])})
-    assert delayed == SessionEvent(UPDATE, "127.0.0.9", "0042", "line-1", NOW - 9, None)
+    told = SessionEvent(UPDATE, "127.0.0.9", "0042", "line-1", NOW - 3, None)
+    assert read(update) == told
     chosen_later = read({**update, Attribute.FRAMED_IP_ADDRESS: bytes([255, 255, 255, 254])})
     assert isinstance(chosen_later, SessionEvent)
     assert chosen_later.blocks is None
@@ -147,6 +148,9 @@ def test_only_who_knows_the_secret_is_believed() -> None:
     at = octets.index(b"line-1")
     assert refusal_of(octets[:at] + b"line-2" + octets[at + 6 :]) is Refusal.FORGED
     assert refusal_of(request(START, signed=False).RequestPacket()) is Refusal.UNSIGNED
+    for stamp in (b"", int(NOW - 86_401).to_bytes(4)):  # kept by somebody, and sent again
+        old = request({**START, Attribute.EVENT_TIMESTAMP: stamp}).RequestPacket()
+        assert refusal_of(old) is Refusal.UNDATED
     assert refusal_of(octets[:-1]) is Refusal.MALFORMED
     assert refusal_of(bytes([1]) + octets[1:]) is Refusal.MALFORMED  # no accounting
 
