@@ -53,19 +53,19 @@ def test_it_is_in_sight_for_a_week() -> None:
 
 
 @pytest.mark.parametrize(
-    ("kind", "age", "start"),
+    ("kind", "age", "start", "other"),
     [
-        (ClaimKind.ADDRESS, 0, 1),
-        (ClaimKind.ADDRESS, 6 * DAY, 1),
-        (ClaimKind.PIN, 0, 4),  # what can be objected to is not folded there
-        (ClaimKind.PIN, DAY, 1),
+        (ClaimKind.ADDRESS, 0, 1, 0),
+        (ClaimKind.ADDRESS, 6 * DAY, 1, 0),
+        (ClaimKind.PIN, 0, 4, 4),  # what can be objected to is folded nowhere
+        (ClaimKind.PIN, DAY, 1, 0),
     ],
 )
 def test_the_newest_is_in_sight_on_the_start_page_and_the_others_folded(
-    kind: ClaimKind, age: int, start: int
+    kind: ClaimKind, age: int, start: int, other: int
 ) -> None:
     claims = [claim(kind, NOW - age - n, device=f"d{n}") for n in range(4)]
-    for on_start, number in ((True, start), (False, 0)):
+    for on_start, number in ((True, start), (False, other)):
         folded = fold_claims(claims, NOW, on_start=on_start)
         assert [*folded.new, *folded.older] == [(each,) for each in claims]
         assert len(folded.new) == number
