@@ -14,6 +14,7 @@ import dns.query
 import dns.rcode
 import pytest
 
+from tests.e2e.house import eventually
 from tests.package.conftest import BEFORE, ROOT, Packages, make
 from tests.running import free_port
 from tests.supervisor import Client, Supervisor, environment_of
@@ -111,7 +112,7 @@ def test_from_the_first_day_to_the_last(machine: Machine, packages: Packages) ->
     assert (machine.root / SETTINGS).read_text() == ours
     with machine.serving():
         machine.copdns("rule", "add", "block", "later.example", "--profile", "mia")
-        assert machine.blocks("later.example")
+        eventually(lambda: machine.blocks("later.example"))
     kept = {each.name for each in (machine.root / DATA).glob("*.before-upgrade")}
     assert kept == {"household.db.before-upgrade", "log.db.before-upgrade"}
 
