@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -14,14 +15,17 @@ from copdns.model.errors import BackupError
 from copdns.store.archive import Backup, pack
 from copdns.store.backup import copy_databases
 from copdns.store.backup_schedule import (
+    MAKER,
     BackupPlan,
     ScheduledBackup,
     backup_name,
     read_names,
     too_many,
 )
+from copdns.store.household_copy import write_whole
 from copdns.store.sealed_backup import seal
 
+MAKER_FILE = "backup-id"
 _NEW = ".copdns-"  # begins the name of what is not whole yet
 
 
@@ -52,10 +56,37 @@ def make_backup(
         return pack(file, parts, now, __version__)
 
 
-def list_scheduled(folder: Path) -> list[ScheduledBackup]:
-    """Return the backups of a folder, the oldest first; raise BackupError for no folder."""
+def read_maker(data: Path) -> str:
+    """Return the id by which a data folder knows its backups; "" for none; raise BackupError."""
+    path = data / MAKER_FILE
     try:
-        return read_names(each.name for each in folder.iterdir())
+        found = path.read_text(encoding="ascii", errors="replace").strip()
+    except FileNotFoundError:
+        return ""
+    except OSError as error:
+        raise BackupError(f"{path}: {error.strerror}; let copdns read this file") from error
+    return found if MAKER.fullmatch(found) else ""
+
+
+def ready_maker(data: Path) -> str:
+    """Return the id of a data folder, made at the first call; raise BackupError."""
+    found = read_maker(data)
+    if not found:
+        found = secrets.token_hex(4)
+        try:
+            write_whole(data / MAKER_FILE, found.encode("ascii"))
+        except OSError as error:
+            raise BackupError(f"{data / MAKER_FILE}: {error.strerror}; free some space") from error
+    return found
+
+
+def list_scheduled(folder: Path, maker: str) -> list[ScheduledBackup]:
+    """Return the backups in a folder that a data folder made, the oldest first.
+
+    maker: its id.  Raises BackupError for no folder.
+    """
+    try:
+        return read_names((each.name for each in folder.iterdir()), maker)
     except OSError as error:
         raise BackupError(
             f"{folder}: {error.strerror}; make the folder, or correct backup.folder"
@@ -75,13 +106,14 @@ def make_scheduled(
     recipients: public keys; () leaves it unencrypted.  Raises BackupError and StoreError; the older
     ones stay then.
     """
-    list_scheduled(folder)
-    file = folder / backup_name(now, is_sealed=bool(recipients))
+    maker = ready_maker(data)
+    list_scheduled(folder, maker)
+    file = folder / backup_name(now, maker, is_sealed=bool(recipients))
     if not recipients:
         make_backup(partial(copy_databases, data, with_log=False), file, texts, now)
     else:
         _make_sealed(data, file, texts, recipients, now)
-    for each in too_many(list_scheduled(folder), plan, now):
+    for each in too_many(list_scheduled(folder, maker), plan, now):
         with suppress(OSError):  # the next backup tries again; a disk that went says so itself
             (folder / each.name).unlink()
     return file

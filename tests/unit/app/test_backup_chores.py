@@ -8,11 +8,15 @@ from pathlib import Path
 
 import pytest
 
+from copdns.accounts.account import Account
+from copdns.accounts.roles import Role
 from copdns.app.backup_chores import TRY_AGAIN, BackupChores
 from copdns.list_files.own_lists import OwnLists
 from copdns.settings.backup import BackupSettings
 from copdns.store.archive import unpack
+from copdns.store.household_db.accounts import Accounts
 from copdns.store.household_db.household import HouseholdStore
+from copdns.store.household_db.thread import StoreThread
 from copdns.time.clock import Clock
 from tests.household import MIA, family
 from tests.web.pages import PASTED, PASTED_TEXT
@@ -40,11 +44,25 @@ class Case:
 
 @pytest.fixture
 async def case(tmp_path: Path) -> Case:
-    made = Case(tmp_path)
+    made = await new_machine(tmp_path)
+    await add_account(made)
+    return made
+
+
+async def new_machine(folder: Path) -> Case:
+    """Return the case of a household without an account, as at a first start."""
+    made = Case(folder)
     store = HouseholdStore.open(made.data)
     await store.create(family(MIA), "test", int(made.now))
     store.close()
     return made
+
+
+async def add_account(case: Case) -> None:
+    thread = StoreThread.open(case.data)
+    account = Account("home", "", "Ada", Role.OWNER, "")
+    await Accounts(thread).add(account, None, int(case.now))
+    thread.close()
 
 
 async def test_one_is_made_each_day_and_old_ones_go(case: Case, tmp_path: Path) -> None:
@@ -64,6 +82,27 @@ async def test_one_is_made_each_day_and_old_ones_go(case: Case, tmp_path: Path) 
     assert (case.backups / case.names[1]).stat().st_mode & 0o777 == 0o600
     with closing(sqlite3.connect(tmp_path / "out" / "household.db")) as connection:
         assert connection.execute("select name from profile").fetchall() == [("Mia",)]
+
+
+async def test_a_machine_that_replaces_another_leaves_what_it_is_to_be_restored_from(
+    case: Case, tmp_path: Path
+) -> None:
+    for _ in range(2):
+        await case.chores.run_once()
+        case.now += DAY
+    there = case.names
+    (tmp_path / "new").mkdir()
+    new = await new_machine(tmp_path / "new")
+    new.settings, new.now = case.settings, case.now + 30 * DAY
+    await new.chores.run_once()
+    assert case.names == there, "there is no account yet"
+    assert (new.chores.age, new.chores.warning) == (0, "")
+    await add_account(new)
+    for _ in range(4):
+        await new.chores.run_once()
+        new.now += DAY
+    assert set(there) < set(case.names)
+    assert len(case.names) == 4, "two of each machine"
 
 
 async def test_without_a_folder_in_the_settings_none_is_made(case: Case) -> None:

@@ -37,6 +37,7 @@ from copdns.store.household_db.setup import Setups
 from copdns.store.household_db.thread import StoreThread
 from copdns.store.log_db.querylog import QueryLog
 from copdns.store.log_db.usage import save_clock
+from copdns.store.make_backup import ready_maker
 from tests.running import free_port
 from tests.unit.calling import Home
 
@@ -540,10 +541,15 @@ def test_backups_that_are_not_made_any_more_are_a_failure(home: Home) -> None:
     assert home.call("doctor").exit_code == 1
     assert any("make the folder" in each for each in str(home.json("doctor")).split("'"))
     folder.mkdir()
+    without = ("warn", "none are made before the household has an account")
+    assert without in found(home, "backups")
+    home.ok("account", "add", "Ada", "--role", "owner")
     assert ("warn", f"{folder}: none is there yet") in found(home, "backups")
-    now = int(time.time())
-    late = folder / backup_name(now - 3 * 86_400, is_sealed=False)
+    now, maker = int(time.time()), ready_maker(home.data)
+    (folder / backup_name(now, "89abcdef", is_sealed=False)).touch()
+    assert ("warn", f"{folder}: none is there yet") in found(home, "backups"), "another machine's"
+    late = folder / backup_name(now - 3 * 86_400, maker, is_sealed=False)
     late.touch()
     assert ("fail", "the newest is 72 hours old") in found(home, "backups")
-    (folder / backup_name(now - 60, is_sealed=True)).touch()
+    (folder / backup_name(now - 60, maker, is_sealed=True)).touch()
     assert ("ok", f"2 backups in {folder}; the newest is encrypted") in found(home, "backups")
