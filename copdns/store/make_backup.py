@@ -23,7 +23,7 @@ from copdns.store.backup_schedule import (
     too_many,
 )
 from copdns.store.household_copy import write_whole
-from copdns.store.sealed_backup import seal
+from copdns.store.sealed_backup import NO_LIBRARY, can_seal, seal
 
 MAKER_FILE = "backup-id"
 _NEW = ".copdns-"  # begins the name of what is not whole yet
@@ -123,6 +123,8 @@ def _make_sealed(
     data: Path, file: Path, texts: Mapping[str, str], recipients: Sequence[str], now: int
 ) -> None:
     """What is not encrypted lies beside the databases only: the other disk may be anybody's."""
+    if not can_seal():  # before anything is copied
+        raise BackupError(NO_LIBRARY)
     with temporary_folder(data / "backup") as name, temporary_folder(file) as beside:
         plain, sealed = Path(name) / "plain", Path(beside) / file.name
         make_backup(partial(copy_databases, data, with_log=False), plain, texts, now)

@@ -15,6 +15,10 @@ from typing import Any, Final
 from copdns.model.errors import BackupError
 
 LIBRARY: Final = "pyrage"
+NO_LIBRARY: Final = (
+    "encrypted backups (backup.recipients) need the library pyrage, which is not installed; "
+    "install copdns[backup]"
+)
 _MAGIC: Final = b"age-encryption.org/v1\n"
 _MOST_KEYS: Final = 64 << 10  # octets of a file of private keys
 
@@ -85,7 +89,7 @@ def _is_key(word: str) -> bool:
 
 def _library() -> Any:
     if not can_seal():
-        raise BackupError("encrypted backups need a library; install copdns[backup]")
+        raise BackupError(NO_LIBRARY)
     return import_module(LIBRARY)
 
 

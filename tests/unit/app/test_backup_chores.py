@@ -141,6 +141,18 @@ async def test_a_full_disk_leaves_nothing_half_made(
     assert case.names == []
 
 
+async def test_without_the_library_it_is_told_what_to_install_and_no_plain_one_is_made(
+    case: Case, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("copdns.store.sealed_backup.LIBRARY", "missing_library")
+    key = f"age1{'q' * 58}"
+    case.settings = BackupSettings(folder=str(case.backups), recipients=(key,))
+    await case.chores.run_once()
+    assert case.names == []
+    assert "need the library pyrage" in case.chores.warning
+    assert "install copdns[backup]" in case.chores.warning
+
+
 async def test_an_encrypted_one_is_read_by_the_owner_of_the_key_only(
     case: Case, tmp_path: Path
 ) -> None:
