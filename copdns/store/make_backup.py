@@ -6,9 +6,10 @@ import os
 import secrets
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from functools import partial
 from pathlib import Path
+
+import structlog
 
 from copdns import __version__
 from copdns.model.errors import BackupError
@@ -24,6 +25,8 @@ from copdns.store.backup_schedule import (
 )
 from copdns.store.household_copy import write_whole
 from copdns.store.sealed_backup import NO_LIBRARY, can_seal, seal
+
+_log = structlog.get_logger("copdns.store")
 
 MAKER_FILE = "backup-id"
 _NEW = ".copdns-"  # begins the name of what is not whole yet
@@ -114,9 +117,15 @@ def make_scheduled(
     else:
         _make_sealed(data, file, texts, recipients, now)
     for each in too_many(list_scheduled(folder, maker), plan, now):
-        with suppress(OSError):  # the next backup tries again; a disk that went says so itself
-            (folder / each.name).unlink()
+        try:
+            (folder / each.name).unlink(missing_ok=True)
+        except OSError as error:  # the next backup tries again
+            _tell_left(folder / each.name, error)
     return file
+
+
+def _tell_left(path: Path, error: OSError) -> None:
+    _log.warning("an old backup could not be deleted", file=str(path), error=error.strerror)
 
 
 def _make_sealed(

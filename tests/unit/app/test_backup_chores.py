@@ -7,6 +7,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+import structlog
 
 from copdns.accounts.account import Account
 from copdns.accounts.roles import Role
@@ -103,6 +104,33 @@ async def test_a_machine_that_replaces_another_leaves_what_it_is_to_be_restored_
         new.now += DAY
     assert set(there) < set(case.names)
     assert len(case.names) == 4, "two of each machine"
+
+
+async def test_an_old_one_that_cannot_be_deleted_is_told_in_the_log_and_tried_again(
+    case: Case, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    unlink = Path.unlink
+
+    def stuck(path: Path, *, missing_ok: bool = False) -> None:
+        if path.name == oldest:
+            raise OSError(5, "Input/output error", str(path))
+        unlink(path, missing_ok=missing_ok)
+
+    case.settings = BackupSettings(folder=str(case.backups), keep=1)
+    await case.chores.run_once()
+    (oldest,) = case.names
+    case.now += DAY
+    with monkeypatch.context() as patch, structlog.testing.capture_logs() as said:
+        patch.setattr(Path, "unlink", stuck)
+        await case.chores.run_once()
+    told = [each for each in said if each["log_level"] == "warning"]
+    assert [(each["file"], each["error"]) for each in told] == [
+        (str(case.backups / oldest), "Input/output error")
+    ]
+    assert case.chores.warning == "", "the new one was made"
+    case.now += DAY
+    await case.chores.run_once()
+    assert len(case.names) == 1
 
 
 async def test_without_a_folder_in_the_settings_none_is_made(case: Case) -> None:
