@@ -11,7 +11,7 @@ import structlog
 from copdns.list_files.own_lists import PART, OwnLists
 from copdns.model.errors import CopdnsError
 from copdns.settings.backup import BackupSettings
-from copdns.store.backup_schedule import HOUR, BackupPlan, is_due
+from copdns.store.backup_schedule import HOUR, BackupPlan, is_due, newest_time
 from copdns.time.clock import Clock
 
 log = structlog.get_logger("copdns")
@@ -34,7 +34,7 @@ class BackupChores:
         self._own = own
         self._clock = clock
         self._tried = -TRY_AGAIN  # monotonic
-        self._newest = 0.0
+        self._newest = 0
         self._failed_for: BackupSettings | None = None
         self.failures = 0
         self._trouble = ""
@@ -86,7 +86,7 @@ class BackupChores:
             )
             log.info("a backup was made", file=str(file))
             there = make_backup.list_scheduled(folder, make_backup.read_maker(self._folder))
-        self._newest = max((each.made for each in there), default=0)
+        self._newest = newest_time(there, now)
 
 
 def plan_of(chosen: BackupSettings) -> BackupPlan:

@@ -24,6 +24,7 @@ from typing import IO, Any
 
 from copdns.model.errors import BackupError
 
+MAGIC = b"PK\x03\x04"  # begins a file that `pack` wrote
 ABOUT = "backup.json"
 FORMAT = 1
 # Octets, unpacked; the last are the lists that the household pasted.

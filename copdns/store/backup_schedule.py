@@ -55,17 +55,32 @@ def read_names(names: Iterable[str], maker: str) -> list[ScheduledBackup]:
     return sorted(found)
 
 
+def made_until(there: Iterable[ScheduledBackup], now: float) -> list[ScheduledBackup]:
+    """Return which ones were made until now, the oldest first.
+
+    A name may say a later time by a clock that was wrong, or by somebody's hand; no real one may be
+    held for old because of that.
+    """
+    return sorted(each for each in there if each.made <= now + _EARLY)
+
+
+def newest_time(there: Iterable[ScheduledBackup], now: float) -> int:
+    """Return when the newest one was made, in seconds since the epoch; 0 where there is none."""
+    return max((each.made for each in made_until(there, now)), default=0)
+
+
 def is_due(there: Sequence[ScheduledBackup], plan: BackupPlan, now: float) -> bool:
-    """Tell whether a backup is to be made; one from the future, by a wrong clock, is none."""
-    past = [each.made for each in there if each.made <= now + _EARLY]
-    return not past or now >= max(past) + plan.every - _EARLY
+    """Tell whether a backup is to be made."""
+    newest = newest_time(there, now)
+    return not newest or now >= newest + plan.every - _EARLY
 
 
 def too_many(
     there: Sequence[ScheduledBackup], plan: BackupPlan, now: float
 ) -> list[ScheduledBackup]:
     """Return which ones are deleted, once a new one was made: what is beyond those that are kept,
-    and what is older than their time.  The newest stays whatever happens."""
-    newest_first = sorted(there, reverse=True)
+    and what is older than their time.  The newest stays whatever happens, and so does what has a
+    later time than now in its name."""
+    newest_first = made_until(there, now)[::-1]
     oldest = now - plan.every * plan.keep
     return [e for n, e in enumerate(newest_first) if n and (n >= plan.keep or e.made < oldest)]

@@ -13,10 +13,12 @@ import structlog
 
 from copdns import __version__
 from copdns.model.errors import BackupError
+from copdns.store import archive, sealed_backup
 from copdns.store.archive import Backup, pack
 from copdns.store.backup import copy_databases
 from copdns.store.backup_schedule import (
     MAKER,
+    SEALED,
     BackupPlan,
     ScheduledBackup,
     backup_name,
@@ -86,14 +88,29 @@ def ready_maker(data: Path) -> str:
 def list_scheduled(folder: Path, maker: str) -> list[ScheduledBackup]:
     """Return the backups in a folder that a data folder made, the oldest first.
 
-    maker: its id.  Raises BackupError for no folder.
+    maker: its id.  What only has the name of one, such as an empty file, is none.  Raises
+    BackupError for no folder.
     """
     try:
-        return read_names((each.name for each in folder.iterdir()), maker)
+        named = read_names((each.name for each in folder.iterdir()), maker)
+        return [each for each in named if _is_backup(folder / each.name)]
     except OSError as error:
         raise BackupError(
             f"{folder}: {error.strerror}; make the folder, or correct backup.folder"
         ) from error
+
+
+def _is_backup(path: Path) -> bool:
+    magic = sealed_backup.MAGIC if path.name.endswith(SEALED) else archive.MAGIC
+    try:
+        if not path.is_file():
+            return False  # reading a pipe would block
+        with path.open("rb") as stream:
+            return stream.read(len(magic)) == magic
+    except FileNotFoundError:
+        return False
+    except PermissionError:
+        return True  # made while the service's user had another number
 
 
 def make_scheduled(

@@ -19,7 +19,7 @@ NO_LIBRARY: Final = (
     "encrypted backups (backup.recipients) need the library pyrage, which is not installed; "
     "install copdns[backup]"
 )
-_MAGIC: Final = b"age-encryption.org/v1\n"
+MAGIC: Final = b"age-encryption.org/v1\n"
 _MOST_KEYS: Final = 64 << 10  # octets of a file of private keys
 
 
@@ -34,7 +34,7 @@ def is_sealed(file: Path) -> bool:
         if not file.is_file():
             return False
         with file.open("rb") as stream:
-            return stream.read(len(_MAGIC)) == _MAGIC
+            return stream.read(len(MAGIC)) == MAGIC
     except OSError:
         return False
 

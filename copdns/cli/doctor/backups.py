@@ -10,7 +10,7 @@ from copdns.cli.doctor.finding import Finding, fail, ok, warn
 from copdns.cli.home import Home
 from copdns.cli.output import count_text
 from copdns.store.backup import has_accounts
-from copdns.store.backup_schedule import HOUR, SEALED
+from copdns.store.backup_schedule import HOUR, SEALED, made_until, newest_time
 from copdns.store.make_backup import list_scheduled, read_maker
 from copdns.store.sealed_backup import can_seal
 
@@ -25,14 +25,18 @@ def check_backups(home: Home) -> Iterator[Finding]:
         return
     folder = Path(chosen.folder)
     # Its error is the finding.
-    there = list_scheduled(folder, read_maker(home.folder))
+    named = list_scheduled(folder, read_maker(home.folder))
+    there = made_until(named, home.now)
     if chosen.recipients and not can_seal():
         yield fail("backups", "they cannot be encrypted", "install copdns[backup]")
     if home.folder.exists() and os.stat(folder).st_dev == os.stat(home.folder).st_dev:
         todo = "set backup.folder to a folder on another disk, or copy them elsewhere"
         yield warn("backups", "they lie on the disk of the databases, and would go with it", todo)
-    newest = max((each.made for each in there), default=0)
-    hours = int(home.now - newest) // HOUR
+    if late := len(named) - len(there):
+        what = f"{count_text(late, 'backup')} in {folder} with a later time than now in the name"
+        todo = "was the clock wrong? It is not counted and stays until you delete or rename it"
+        yield warn("backups", what, todo)
+    hours = int(home.now - newest_time(there, home.now)) // HOUR
     if not has_accounts(home.folder):
         todo = "make an account (copdns account code), or restore a backup"
         yield warn("backups", "none are made before the household has an account", todo)

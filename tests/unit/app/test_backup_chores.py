@@ -15,9 +15,11 @@ from copdns.app.backup_chores import TRY_AGAIN, BackupChores
 from copdns.list_files.own_lists import OwnLists
 from copdns.settings.backup import BackupSettings
 from copdns.store.archive import unpack
+from copdns.store.backup_schedule import backup_name
 from copdns.store.household_db.accounts import Accounts
 from copdns.store.household_db.household import HouseholdStore
 from copdns.store.household_db.thread import StoreThread
+from copdns.store.make_backup import ready_maker
 from copdns.time.clock import Clock
 from tests.household import MIA, family
 from tests.web.pages import PASTED, PASTED_TEXT
@@ -36,6 +38,7 @@ class Case:
         self.settings = BackupSettings(folder=str(self.backups), keep=2)
         self.own = OwnLists(self.data)
         clock = Clock(lambda: self.now, lambda: self.now, lambda: True)
+        self.clock = clock
         self.chores = BackupChores(self.data, lambda: self.settings, self.own, clock)
 
     @property
@@ -131,6 +134,34 @@ async def test_an_old_one_that_cannot_be_deleted_is_told_in_the_log_and_tried_ag
     case.now += DAY
     await case.chores.run_once()
     assert len(case.names) == 1
+
+
+async def test_a_name_by_hand_or_from_the_future_costs_no_real_backup(case: Case) -> None:
+    await case.chores.run_once()
+    (first,) = case.names
+    maker = ready_maker(case.data)
+    future = [backup_name(int(case.now + n * DAY), maker, is_sealed=False) for n in range(9, 12)]
+    touched = backup_name(int(case.now + 60), maker, is_sealed=True)
+    (case.backups / touched).touch()
+    for each in future:  # by a wrong clock
+        (case.backups / each).write_bytes((case.backups / first).read_bytes())
+    case.now += DAY
+    await case.chores.run_once()
+    assert {first, touched, *future} < set(case.names)
+    case.now += 60
+    assert case.chores.age == 60
+    assert len(case.names) == 6
+
+
+async def test_a_wrong_clock_makes_none_and_deletes_none(case: Case) -> None:
+    for _ in range(2):
+        await case.chores.run_once()
+        case.now += DAY
+    there = case.names
+    case.now += 90 * DAY
+    case.clock.is_wrong = True
+    await case.chores.run_once()
+    assert case.names == there
 
 
 async def test_without_a_folder_in_the_settings_none_is_made(case: Case) -> None:

@@ -11,6 +11,8 @@ from copdns.store.backup_schedule import (
     BackupPlan,
     backup_name,
     is_due,
+    made_until,
+    newest_time,
     read_names,
     too_many,
 )
@@ -60,5 +62,15 @@ def test_more_than_are_kept_and_older_than_their_time_are_deleted() -> None:
 def test_the_newest_stays_and_never_more_than_are_kept(ages: list[int], keep: int) -> None:
     there = read_names(made(*ages), OURS)
     gone = too_many(there, BackupPlan(DAY, keep), NOW)
-    assert there[-1] not in gone
-    assert len(there) - len(gone) <= keep
+    past = made_until(there, NOW)
+    assert set(gone) < set(past) or not past
+    assert past[-1:] == [e for e in past if e.made == newest_time(there, NOW)]
+    assert not set(past[-1:]) & set(gone)
+    assert len(past) - len(gone) <= keep
+
+
+def test_a_later_time_in_a_name_makes_no_real_one_old() -> None:
+    there = read_names(made(0, DAY, *(-each * DAY for each in range(1, 9))), OURS)
+    assert too_many(there, DAILY, NOW) == []
+    assert newest_time(there, NOW) == NOW
+    assert newest_time(read_names(made(-DAY), OURS), NOW) == 0
