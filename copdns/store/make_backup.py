@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
 import secrets
+import shutil
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -31,27 +33,36 @@ from copdns.store.sealed_backup import NO_LIBRARY, can_seal, seal
 _log = structlog.get_logger("copdns.store")
 
 MAKER_FILE = "backup-id"
+_ABANDONED = 86_400  # seconds after which nobody works with what is not whole
 _NEW = ".copdns-"  # begins the name of what is not whole yet
 
 
-def temporary_folder(file: Path) -> tempfile.TemporaryDirectory[str]:
-    """Return a private folder in the file system of a file, deleted when it is left; raise
-    BackupError."""
+def temporary_folder(file: Path, maker: str = "") -> tempfile.TemporaryDirectory[str]:
+    """Return a private folder in the file system of a file, deleted when it is left.
+
+    maker: the id of the data folder, where the folder of the file may be another machine's too.
+    Raises BackupError.
+    """
+    prefix = f"{_NEW}{maker}-" if maker else _NEW
     try:
-        return tempfile.TemporaryDirectory(prefix=_NEW, dir=file.absolute().parent)
+        return tempfile.TemporaryDirectory(prefix=prefix, dir=file.absolute().parent)
     except OSError as error:
         raise BackupError(f"{file.parent}: {error.strerror}; choose another folder") from error
 
 
 def make_backup(
-    copy: Callable[[Path], dict[str, Path]], file: Path, texts: Mapping[str, str], now: int
+    copy: Callable[[Path], dict[str, Path]],
+    file: Path,
+    texts: Mapping[str, str],
+    now: int,
+    maker: str = "",
 ) -> Backup:
     """Write a backup to a file; raise BackupError and StoreError.
 
     copy: writes the databases into a folder, and returns them by name.  texts: other parts by their
-    names, such as the household's own lists.
+    names, such as the household's own lists.  maker: as `temporary_folder` takes it.
     """
-    with temporary_folder(file) as name:
+    with temporary_folder(file, maker) as name:
         folder = Path(name)
         parts = copy(folder)
         for part, text in texts.items():
@@ -128,11 +139,12 @@ def make_scheduled(
     """
     maker = ready_maker(data)
     list_scheduled(folder, maker)
+    _remove_unfinished(data, folder, maker, now)
     file = folder / backup_name(now, maker, is_sealed=bool(recipients))
     if not recipients:
-        make_backup(partial(copy_databases, data, with_log=False), file, texts, now)
+        make_backup(partial(copy_databases, data, with_log=False), file, texts, now, maker)
     else:
-        _make_sealed(data, file, texts, recipients, now)
+        _make_sealed(data, file, texts, recipients, now, maker)
     for each in too_many(list_scheduled(folder, maker), plan, now):
         try:
             (folder / each.name).unlink(missing_ok=True)
@@ -141,17 +153,48 @@ def make_scheduled(
     return file
 
 
+def _remove_unfinished(data: Path, folder: Path, maker: str, now: int) -> None:
+    """Remove what a kill or a power cut left of backups: whole households, not encrypted."""
+    made = r"[a-z0-9_]{8}"  # by tempfile
+    file = rf"\d{{8}}T\d{{6}}Z-{maker}\.backup\.\d+{re.escape(archive.UNFINISHED)}"
+    here = re.compile(rf"{re.escape(_NEW)}(?:{MAKER.pattern}-)?{made}")
+    there = re.compile(rf"{re.escape(_NEW)}(?:{maker}-{made}|{file})")
+    for place, name in ((data, here), (folder, there)):
+        for path in place.iterdir():
+            if name.fullmatch(path.name):
+                _remove_old(path, now)
+
+
+def _remove_old(path: Path, now: int) -> None:
+    try:
+        if path.lstat().st_mtime >= now - _ABANDONED:
+            return
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
+    except FileNotFoundError:
+        return  # a command that runs beside was done with it
+    except OSError as error:
+        _tell_left(path, error)
+
+
 def _tell_left(path: Path, error: OSError) -> None:
     _log.warning("an old backup could not be deleted", file=str(path), error=error.strerror)
 
 
 def _make_sealed(
-    data: Path, file: Path, texts: Mapping[str, str], recipients: Sequence[str], now: int
+    data: Path,
+    file: Path,
+    texts: Mapping[str, str],
+    recipients: Sequence[str],
+    now: int,
+    maker: str,
 ) -> None:
     """What is not encrypted lies beside the databases only: the other disk may be anybody's."""
     if not can_seal():  # before anything is copied
         raise BackupError(NO_LIBRARY)
-    with temporary_folder(data / "backup") as name, temporary_folder(file) as beside:
+    with temporary_folder(data / "backup") as name, temporary_folder(file, maker) as beside:
         plain, sealed = Path(name) / "plain", Path(beside) / file.name
         make_backup(partial(copy_databases, data, with_log=False), plain, texts, now)
         seal(plain, sealed, recipients)

@@ -46,6 +46,7 @@ def check_backups(home: Home) -> Iterator[Finding]:
         what = f"the newest is {count_text(hours, 'hour')} old"
         yield fail("backups", what, "see the log of copdns; is the folder writable and not full?")
     else:
-        plain = [each for each in there if not each.name.endswith(SEALED)]
-        how = "none of them is encrypted" if len(plain) == len(there) else "the newest is encrypted"
+        sealed = [each.name.endswith(SEALED) for each in there]
+        how = f"the newest is {'encrypted' if sealed[-1] else 'not encrypted'}"
+        how = how if any(sealed) else "none of them is encrypted"
         yield ok("backups", f"{count_text(len(there), 'backup')} in {folder}; {how}")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
+import time
 from contextlib import closing
 from pathlib import Path
 
@@ -151,6 +153,36 @@ async def test_a_name_by_hand_or_from_the_future_costs_no_real_backup(case: Case
     case.now += 60
     assert case.chores.age == 60
     assert len(case.names) == 6
+
+
+async def test_what_a_kill_left_is_removed_after_a_day_and_nothing_of_others(case: Case) -> None:
+    case.now = time.time()
+    maker, now = ready_maker(case.data), int(case.now)
+    file = backup_name(now, maker, is_sealed=False)
+    ours = {f".copdns-{maker}-abc_def1", f".{file}.77.new"}
+    others = {".copdns-89abcdef-abcdefgh", ".copdns-mine", f".{file}.new", f"{file}.77.new"}
+    in_data = {".copdns-x1y2z3_4", f".copdns-{maker}-abcdefgh"}
+    left = [
+        *(case.data / each for each in in_data),
+        *(case.backups / each for each in ours | others),
+    ]
+    for each in left:
+        if each.name.endswith(".new"):
+            each.write_text("a household")
+        else:
+            each.mkdir()
+            (each / "household.db").write_text("a household")
+    old, young = now - DAY - 60, now - DAY + 60
+    for each in left:
+        os.utime(each, (young, young))
+    await case.chores.run_once()
+    assert all(each.exists() for each in left), "a command may still work with them"
+    for each in left:
+        os.utime(each, (old, old))
+    case.now += DAY
+    await case.chores.run_once()
+    assert {each.name for each in left if each.exists()} == others
+    assert len(case.names) == len(others) + 2
 
 
 async def test_a_wrong_clock_makes_none_and_deletes_none(case: Case) -> None:

@@ -561,3 +561,5 @@ def test_backups_that_are_not_made_any_more_are_a_failure(home: Home) -> None:
     sealed = folder / backup_name(now - 60, maker, is_sealed=True)
     sealed.write_bytes(sealed_backup.MAGIC)
     assert ("ok", f"2 backups in {folder}; the newest is encrypted") in found(home, "backups")
+    (folder / backup_name(now - 50, maker, is_sealed=False)).write_bytes(archive.MAGIC)
+    assert ("ok", f"3 backups in {folder}; the newest is not encrypted") in found(home, "backups")
