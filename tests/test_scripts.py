@@ -82,6 +82,41 @@ def test_a_missing_venv_module_is_one_clear_line(tmp_path: Path, chosen: str) ->
     assert not venv.exists()
 
 
+FAKE_VENV = """#!/bin/sh
+case "$2" in
+*calcsize*) echo {bits} ;;
+venv)
+    printf '#!/bin/sh\\ncase "$*" in *-r*) cat "$6" ;; esac\\n' >"$4/bin/pip"
+    chmod +x "$4/bin/pip" ;;
+esac
+"""
+PINS = """aiohttp==3 \\
+    --hash=sha256:0
+    # via
+    #   copdns (pyproject.toml)
+pyrage==1 ; platform_machine != 'armv7l' \\
+    --hash=sha256:1
+    # via
+    #   copdns (pyproject.toml)
+pyyaml==6 \\
+    --hash=sha256:2
+"""
+
+
+@pytest.mark.parametrize("bits", [32, 64])
+def test_what_has_no_wheel_is_left_out_for_a_python_of_32_bits(tmp_path: Path, bits: int) -> None:
+    python = program(tmp_path / "python3", FAKE_VENV.format(bits=bits))
+    (tmp_path / "pins").write_text(PINS)
+    (tmp_path / "venv" / "bin").mkdir(parents=True)
+    for each in ("cat", "chmod", "sed", "touch"):
+        (tmp_path / each).symlink_to(find_tool(each))
+    words = (str(tmp_path / "venv"), python, str(tmp_path / "pins"), ".")
+    done = run("scripts/make-venv", *words, folder=tmp_path)
+    assert done.returncode == 0, done.stderr
+    part = PINS[PINS.index("pyrage") : PINS.index("pyyaml")]
+    assert done.stdout == (PINS.replace(part, "") if bits == 32 else PINS)
+
+
 def test_make_says_what_is_missing_once_and_stops(tmp_path: Path) -> None:
     """Through make itself: nothing is run after the line that says what to install."""
     python = program(tmp_path / "python3.13", NO_VENV)
@@ -133,6 +168,7 @@ def test_what_is_installed_is_what_was_tested() -> None:
     assert running.items() <= tested.items()
     assert "pytest" not in running
     assert {"aiohttp", "dnslib", "pydantic"} <= running.keys()
+    assert "pyrage" in running, "without it no backup is encrypted"
 
 
 def test_what_drives_a_browser_changes_nothing_else() -> None:

@@ -13,7 +13,8 @@ from click.testing import CliRunner
 from copdns.cli import main
 from tests.running import running
 
-UNIT = Path(__file__).parents[1] / "systemd" / "copdns.service"
+ROOT = Path(__file__).parents[1]
+UNIT = ROOT / "systemd" / "copdns.service"
 SOCKET = UNIT.with_name("copdns.socket")
 
 pytestmark = pytest.mark.tools
@@ -58,6 +59,15 @@ def test_port_53_is_the_only_privilege() -> None:
     assert words("AmbientCapabilities") == ["CAP_NET_BIND_SERVICE"]
     assert words("DynamicUser") == ["yes"]
     assert words("NoNewPrivileges") == ["yes"]
+
+
+def test_what_the_documents_add_to_what_is_seen_is_bound_into_the_units_own_root() -> None:
+    """Nothing else of the machine is there: paths to write to would name what is not seen."""
+    assert words("RootDirectory") == ["%t/copdns"]
+    texts = [(ROOT / "docs" / each).read_text() for each in ("install.md", "commands.md")]
+    lines = [line.strip() for text in texts for line in text.splitlines()]
+    assert "BindPaths=-/mnt/usb/copdns" in lines
+    assert not any(line.startswith("ReadWritePaths=") for line in lines)
 
 
 def test_bad_settings_are_not_tried_again_and_anything_else_is() -> None:

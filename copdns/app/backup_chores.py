@@ -11,7 +11,7 @@ import structlog
 from copdns.list_files.own_lists import PART, OwnLists
 from copdns.model.errors import CopdnsError
 from copdns.settings.backup import BackupSettings
-from copdns.store.backup_schedule import HOUR, BackupPlan, is_due
+from copdns.store.backup_schedule import HOUR, BackupPlan, is_due, newest_time
 from copdns.time.clock import Clock
 
 log = structlog.get_logger("copdns")
@@ -34,7 +34,7 @@ class BackupChores:
         self._own = own
         self._clock = clock
         self._tried = -TRY_AGAIN  # monotonic
-        self._newest = 0.0
+        self._newest = 0
         self._failed_for: BackupSettings | None = None
         self.failures = 0
         self._trouble = ""
@@ -52,7 +52,11 @@ class BackupChores:
         return max(0.0, self._clock().wall - self._newest)
 
     async def run_once(self) -> None:
-        """Make a backup, if it is time; a wrong clock makes none."""
+        """Make a backup, if it is time; a wrong clock makes none and deletes none.
+
+        Nor does a household without an account: the machine is new, and what it is to be restored
+        from may lie in that folder.
+        """
         chosen, now = self._settings(), self._clock()
         if not chosen.folder:
             self._trouble = ""
@@ -70,16 +74,19 @@ class BackupChores:
             self._trouble = ""
 
     def _make(self, chosen: BackupSettings, now: float) -> None:
-        from copdns.store.make_backup import list_scheduled, make_scheduled  # most make none
+        from copdns.store import backup, make_backup  # most make none
 
         folder, plan = Path(chosen.folder), plan_of(chosen)
-        there = list_scheduled(folder)
-        if is_due(there, plan, now):
+        maker = make_backup.read_maker(self._folder)
+        there = make_backup.list_scheduled(folder, maker)
+        if is_due(there, plan, now) and backup.has_accounts(self._folder):
             texts = {PART: self._own.dump()} if self._own.all() else {}
-            file = make_scheduled(self._folder, folder, texts, plan, chosen.recipients, int(now))
+            file = make_backup.make_scheduled(
+                self._folder, folder, texts, plan, chosen.recipients, int(now)
+            )
             log.info("a backup was made", file=str(file))
-            there = list_scheduled(folder)
-        self._newest = max((each.made for each in there), default=0)
+            there = make_backup.list_scheduled(folder, make_backup.read_maker(self._folder))
+        self._newest = newest_time(there, now)
 
 
 def plan_of(chosen: BackupSettings) -> BackupPlan:

@@ -93,11 +93,6 @@ def load(text: str, file: str, environ: Mapping[str, str]) -> Settings:
             f"{file}: encrypted.quic_port: needs the library aioquic, which is not installed; "
             "install copdns[quic], or set 0 for none"
         )
-    if settings.backup.recipients and find_spec("pyrage") is None:
-        raise ConfigError(
-            f"{file}: backup.recipients: needs the library pyrage, which is not installed; install "
-            "copdns[backup], or remove the keys"
-        )
     if settings.provider.database and find_spec("psycopg") is None:
         raise ConfigError(
             f"{file}: provider.database: needs the library psycopg, which is not installed; "

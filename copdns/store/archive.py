@@ -24,6 +24,8 @@ from typing import IO, Any
 
 from copdns.model.errors import BackupError
 
+UNFINISHED = ".new"  # ends the name of what is not whole yet
+MAGIC = b"PK\x03\x04"  # begins a file that `pack` wrote
 ABOUT = "backup.json"
 FORMAT = 1
 # Octets, unpacked; the last are the lists that the household pasted.
@@ -192,7 +194,7 @@ def _describe(path: Path) -> ArchivedDatabase:
 @contextmanager
 def _replace_when_whole(file: Path) -> Iterator[IO[bytes]]:
     """Yield a new file that replaces the one of this name; it is deleted after an error."""
-    new = file.with_name(f".{file.name}.{os.getpid()}.new")
+    new = file.with_name(f".{file.name}.{os.getpid()}{UNFINISHED}")
     try:
         with open(new, "xb", opener=_open_private) as stream:
             yield stream

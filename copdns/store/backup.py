@@ -85,6 +85,21 @@ class RestoreResult(NamedTuple):
     old_database: Path | None
 
 
+def has_accounts(data: Path) -> bool:
+    """Tell whether the household of a data folder has an account; raise StoreError.
+
+    One without is no household yet: the folder of a new machine, which is to be restored.
+    """
+    path = condition.current_path(data)
+    if not path.exists():
+        return False
+    try:
+        with closing(open_readable(path)) as connection:
+            return connection.execute("select 1 from account limit 1").fetchone() is not None
+    except sqlite3.Error as error:
+        raise store_error(path, error) from error
+
+
 def copy_databases(folder: Path, into: Path, *, with_log: bool) -> dict[str, Path]:
     """Copy the databases of a folder into another one; return the copies by name.
 

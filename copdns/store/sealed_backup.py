@@ -15,7 +15,11 @@ from typing import Any, Final
 from copdns.model.errors import BackupError
 
 LIBRARY: Final = "pyrage"
-_MAGIC: Final = b"age-encryption.org/v1\n"
+NO_LIBRARY: Final = (
+    "encrypted backups (backup.recipients) need the library pyrage, which is not installed; "
+    "install copdns[backup]"
+)
+MAGIC: Final = b"age-encryption.org/v1\n"
 _MOST_KEYS: Final = 64 << 10  # octets of a file of private keys
 
 
@@ -30,7 +34,7 @@ def is_sealed(file: Path) -> bool:
         if not file.is_file():
             return False
         with file.open("rb") as stream:
-            return stream.read(len(_MAGIC)) == _MAGIC
+            return stream.read(len(MAGIC)) == MAGIC
     except OSError:
         return False
 
@@ -85,7 +89,7 @@ def _is_key(word: str) -> bool:
 
 def _library() -> Any:
     if not can_seal():
-        raise BackupError("encrypted backups need a library; install copdns[backup]")
+        raise BackupError(NO_LIBRARY)
     return import_module(LIBRARY)
 
 

@@ -9,8 +9,9 @@ from pathlib import Path
 from copdns.cli.doctor.finding import Finding, fail, ok, warn
 from copdns.cli.home import Home
 from copdns.cli.output import count_text
-from copdns.store.backup_schedule import HOUR, SEALED
-from copdns.store.make_backup import list_scheduled
+from copdns.store.backup import has_accounts
+from copdns.store.backup_schedule import HOUR, SEALED, made_until, newest_time
+from copdns.store.make_backup import list_scheduled, read_maker
 from copdns.store.sealed_backup import can_seal
 
 _LATE = 2  # rounds without a backup
@@ -23,20 +24,29 @@ def check_backups(home: Home) -> Iterator[Finding]:
         yield ok("backups", "none are made by themselves; backup.folder has them made every day")
         return
     folder = Path(chosen.folder)
-    there = list_scheduled(folder)  # its error is the finding
+    # Its error is the finding.
+    named = list_scheduled(folder, read_maker(home.folder))
+    there = made_until(named, home.now)
     if chosen.recipients and not can_seal():
         yield fail("backups", "they cannot be encrypted", "install copdns[backup]")
     if home.folder.exists() and os.stat(folder).st_dev == os.stat(home.folder).st_dev:
         todo = "set backup.folder to a folder on another disk, or copy them elsewhere"
         yield warn("backups", "they lie on the disk of the databases, and would go with it", todo)
-    newest = max((each.made for each in there), default=0)
-    hours = int(home.now - newest) // HOUR
-    if not there:
+    if late := len(named) - len(there):
+        what = f"{count_text(late, 'backup')} in {folder} with a later time than now in the name"
+        todo = "was the clock wrong? It is not counted and stays until you delete or rename it"
+        yield warn("backups", what, todo)
+    hours = int(home.now - newest_time(there, home.now)) // HOUR
+    if not has_accounts(home.folder):
+        todo = "make an account (copdns account code), or restore a backup"
+        yield warn("backups", "none are made before the household has an account", todo)
+    elif not there:
         yield warn("backups", f"{folder}: none is there yet", "see the log of copdns")
     elif hours >= chosen.every_hours * _LATE:
         what = f"the newest is {count_text(hours, 'hour')} old"
         yield fail("backups", what, "see the log of copdns; is the folder writable and not full?")
     else:
-        plain = [each for each in there if not each.name.endswith(SEALED)]
-        how = "none of them is encrypted" if len(plain) == len(there) else "the newest is encrypted"
+        sealed = [each.name.endswith(SEALED) for each in there]
+        how = f"the newest is {'encrypted' if sealed[-1] else 'not encrypted'}"
+        how = how if any(sealed) else "none of them is encrypted"
         yield ok("backups", f"{count_text(len(there), 'backup')} in {folder}; {how}")

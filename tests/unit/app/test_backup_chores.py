@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
+import time
 from contextlib import closing
 from pathlib import Path
 
 import pytest
+import structlog
 
+from copdns.accounts.account import Account
+from copdns.accounts.roles import Role
 from copdns.app.backup_chores import TRY_AGAIN, BackupChores
 from copdns.list_files.own_lists import OwnLists
 from copdns.settings.backup import BackupSettings
 from copdns.store.archive import unpack
+from copdns.store.backup_schedule import backup_name
+from copdns.store.household_db.accounts import Accounts
 from copdns.store.household_db.household import HouseholdStore
+from copdns.store.household_db.thread import StoreThread
+from copdns.store.make_backup import ready_maker
 from copdns.time.clock import Clock
 from tests.household import MIA, family
 from tests.web.pages import PASTED, PASTED_TEXT
@@ -31,6 +40,7 @@ class Case:
         self.settings = BackupSettings(folder=str(self.backups), keep=2)
         self.own = OwnLists(self.data)
         clock = Clock(lambda: self.now, lambda: self.now, lambda: True)
+        self.clock = clock
         self.chores = BackupChores(self.data, lambda: self.settings, self.own, clock)
 
     @property
@@ -40,11 +50,25 @@ class Case:
 
 @pytest.fixture
 async def case(tmp_path: Path) -> Case:
-    made = Case(tmp_path)
+    made = await new_machine(tmp_path)
+    await add_account(made)
+    return made
+
+
+async def new_machine(folder: Path) -> Case:
+    """Return the case of a household without an account, as at a first start."""
+    made = Case(folder)
     store = HouseholdStore.open(made.data)
     await store.create(family(MIA), "test", int(made.now))
     store.close()
     return made
+
+
+async def add_account(case: Case) -> None:
+    thread = StoreThread.open(case.data)
+    account = Account("home", "", "Ada", Role.OWNER, "")
+    await Accounts(thread).add(account, None, int(case.now))
+    thread.close()
 
 
 async def test_one_is_made_each_day_and_old_ones_go(case: Case, tmp_path: Path) -> None:
@@ -64,6 +88,112 @@ async def test_one_is_made_each_day_and_old_ones_go(case: Case, tmp_path: Path) 
     assert (case.backups / case.names[1]).stat().st_mode & 0o777 == 0o600
     with closing(sqlite3.connect(tmp_path / "out" / "household.db")) as connection:
         assert connection.execute("select name from profile").fetchall() == [("Mia",)]
+
+
+async def test_a_machine_that_replaces_another_leaves_what_it_is_to_be_restored_from(
+    case: Case, tmp_path: Path
+) -> None:
+    for _ in range(2):
+        await case.chores.run_once()
+        case.now += DAY
+    there = case.names
+    (tmp_path / "new").mkdir()
+    new = await new_machine(tmp_path / "new")
+    new.settings, new.now = case.settings, case.now + 30 * DAY
+    await new.chores.run_once()
+    assert case.names == there, "there is no account yet"
+    assert (new.chores.age, new.chores.warning) == (0, "")
+    await add_account(new)
+    for _ in range(4):
+        await new.chores.run_once()
+        new.now += DAY
+    assert set(there) < set(case.names)
+    assert len(case.names) == 4, "two of each machine"
+
+
+async def test_an_old_one_that_cannot_be_deleted_is_told_in_the_log_and_tried_again(
+    case: Case, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    unlink = Path.unlink
+
+    def stuck(path: Path, *, missing_ok: bool = False) -> None:
+        if path.name == oldest:
+            raise OSError(5, "Input/output error", str(path))
+        unlink(path, missing_ok=missing_ok)
+
+    case.settings = BackupSettings(folder=str(case.backups), keep=1)
+    await case.chores.run_once()
+    (oldest,) = case.names
+    case.now += DAY
+    with monkeypatch.context() as patch, structlog.testing.capture_logs() as said:
+        patch.setattr(Path, "unlink", stuck)
+        await case.chores.run_once()
+    told = [each for each in said if each["log_level"] == "warning"]
+    assert [(each["file"], each["error"]) for each in told] == [
+        (str(case.backups / oldest), "Input/output error")
+    ]
+    assert case.chores.warning == "", "the new one was made"
+    case.now += DAY
+    await case.chores.run_once()
+    assert len(case.names) == 1
+
+
+async def test_a_name_by_hand_or_from_the_future_costs_no_real_backup(case: Case) -> None:
+    await case.chores.run_once()
+    (first,) = case.names
+    maker = ready_maker(case.data)
+    future = [backup_name(int(case.now + n * DAY), maker, is_sealed=False) for n in range(9, 12)]
+    touched = backup_name(int(case.now + 60), maker, is_sealed=True)
+    (case.backups / touched).touch()
+    for each in future:  # by a wrong clock
+        (case.backups / each).write_bytes((case.backups / first).read_bytes())
+    case.now += DAY
+    await case.chores.run_once()
+    assert {first, touched, *future} < set(case.names)
+    case.now += 60
+    assert case.chores.age == 60
+    assert len(case.names) == 6
+
+
+async def test_what_a_kill_left_is_removed_after_a_day_and_nothing_of_others(case: Case) -> None:
+    case.now = time.time()
+    maker, now = ready_maker(case.data), int(case.now)
+    file = backup_name(now, maker, is_sealed=False)
+    ours = {f".copdns-{maker}-abc_def1", f".{file}.77.new"}
+    others = {".copdns-89abcdef-abcdefgh", ".copdns-mine", f".{file}.new", f"{file}.77.new"}
+    in_data = {".copdns-x1y2z3_4", f".copdns-{maker}-abcdefgh"}
+    left = [
+        *(case.data / each for each in in_data),
+        *(case.backups / each for each in ours | others),
+    ]
+    for each in left:
+        if each.name.endswith(".new"):
+            each.write_text("a household")
+        else:
+            each.mkdir()
+            (each / "household.db").write_text("a household")
+    old, young = now - DAY - 60, now - DAY + 60
+    for each in left:
+        os.utime(each, (young, young))
+    await case.chores.run_once()
+    assert all(each.exists() for each in left), "a command may still work with them"
+    for each in left:
+        os.utime(each, (old, old))
+    case.now += DAY
+    await case.chores.run_once()
+    assert {each.name for each in left if each.exists()} == others
+    assert len(case.names) == len(others) + 2
+
+
+async def test_a_wrong_clock_makes_none_and_deletes_none(case: Case) -> None:
+    for _ in range(2):
+        await case.chores.run_once()
+        case.now += DAY
+    there = case.names
+    case.now += 90 * DAY
+    case.clock.is_wrong = True
+    await case.chores.run_once()
+    assert case.names == there
 
 
 async def test_without_a_folder_in_the_settings_none_is_made(case: Case) -> None:
@@ -100,6 +230,18 @@ async def test_a_full_disk_leaves_nothing_half_made(
     await case.chores.run_once()
     assert "No space left" in case.chores.warning
     assert case.names == []
+
+
+async def test_without_the_library_it_is_told_what_to_install_and_no_plain_one_is_made(
+    case: Case, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("copdns.store.sealed_backup.LIBRARY", "missing_library")
+    key = f"age1{'q' * 58}"
+    case.settings = BackupSettings(folder=str(case.backups), recipients=(key,))
+    await case.chores.run_once()
+    assert case.names == []
+    assert "need the library pyrage" in case.chores.warning
+    assert "install copdns[backup]" in case.chores.warning
 
 
 async def test_an_encrypted_one_is_read_by_the_owner_of_the_key_only(

@@ -32,11 +32,13 @@ from copdns.model.addresses import UpstreamAddress
 from copdns.model.errors import UpstreamError, UpstreamTimeoutError
 from copdns.network.setup_steps import SetupProgress, SetupState
 from copdns.privacy.retention import CountKey
+from copdns.store import archive, sealed_backup
 from copdns.store.backup_schedule import backup_name
 from copdns.store.household_db.setup import Setups
 from copdns.store.household_db.thread import StoreThread
 from copdns.store.log_db.querylog import QueryLog
 from copdns.store.log_db.usage import save_clock
+from copdns.store.make_backup import ready_maker
 from tests.running import free_port
 from tests.unit.calling import Home
 
@@ -540,10 +542,24 @@ def test_backups_that_are_not_made_any_more_are_a_failure(home: Home) -> None:
     assert home.call("doctor").exit_code == 1
     assert any("make the folder" in each for each in str(home.json("doctor")).split("'"))
     folder.mkdir()
+    without = ("warn", "none are made before the household has an account")
+    assert without in found(home, "backups")
+    home.ok("account", "add", "Ada", "--role", "owner")
     assert ("warn", f"{folder}: none is there yet") in found(home, "backups")
-    now = int(time.time())
-    late = folder / backup_name(now - 3 * 86_400, is_sealed=False)
+    now, maker = int(time.time()), ready_maker(home.data)
+    (folder / backup_name(now, "89abcdef", is_sealed=False)).touch()
+    assert ("warn", f"{folder}: none is there yet") in found(home, "backups"), "another machine's"
+    late = folder / backup_name(now - 3 * 86_400, maker, is_sealed=False)
     late.touch()
+    assert ("warn", f"{folder}: none is there yet") in found(home, "backups"), "an empty file"
+    late.write_bytes(archive.MAGIC)
     assert ("fail", "the newest is 72 hours old") in found(home, "backups")
-    (folder / backup_name(now - 60, is_sealed=True)).touch()
+    (folder / backup_name(now + 86_400, maker, is_sealed=False)).write_bytes(archive.MAGIC)
+    told = f"1 backup in {folder} with a later time than now in the name"
+    assert ("warn", told) in found(home, "backups")
+    assert ("fail", "the newest is 72 hours old") in found(home, "backups")
+    sealed = folder / backup_name(now - 60, maker, is_sealed=True)
+    sealed.write_bytes(sealed_backup.MAGIC)
     assert ("ok", f"2 backups in {folder}; the newest is encrypted") in found(home, "backups")
+    (folder / backup_name(now - 50, maker, is_sealed=False)).write_bytes(archive.MAGIC)
+    assert ("ok", f"3 backups in {folder}; the newest is not encrypted") in found(home, "backups")
