@@ -31,6 +31,7 @@ MAX_SHELVES: Final = 256  # contexts: households with names of their own have on
 MAX_WANTED: Final = 10_000  # households that are not here; who asks for more asks again
 MISSING_FOR: Final = 60.0  # seconds until a household that is not there is looked for again
 
+FREED_AT_ONCE: Final = 20_000  # households whose policies of former lists are let go by one step
 MAX_PARTS: Final = 50_000  # of households, that others may be equal to
 
 ModelT = TypeVar("ModelT", Household, Profile)
@@ -176,7 +177,8 @@ class _Kept:
     """A household that is here.
 
     household: None where there is none, as far as is known.  until: seconds since the epoch, from
-    which what is stored of it may be something else, such as the end of a guest's hours.
+    which what is stored of it may be something else, such as the end of a guest's hours; -inf once
+    it is known to be.
     generation: of the lists that it was compiled with.
     """
 
@@ -209,6 +211,7 @@ class Subscribers:
         self._can_read = True
         self._here: dict[str, _Kept] = {}  # in the order of their last use
         self._wanted: dict[str, None] = {}
+        self._with_old: list[_Kept] = []  # those whose policies may still be of former lists
 
     def __len__(self) -> int:
         return len(self._here)
@@ -219,17 +222,33 @@ class Subscribers:
         can_read: False while nothing can be read, so that nothing is read again.
         """
         self._now, self._can_read = now, can_read
+        for each in self._with_old[-FREED_AT_ONCE:]:
+            if each.generation != self._generation:
+                each.compiled = _NOT_COMPILED
+        del self._with_old[-FREED_AT_ONCE:]
+
+    def has(self, household: str) -> bool:
+        """Tell whether a household would be answered now, by what is known of it."""
+        kept = self._here.get(household)
+        return kept is not None and not self._must_be_read(kept)
+
+    def _must_be_read(self, kept: _Kept) -> bool:
+        return kept.until <= self._now and self._can_read
 
     def identify(self, requestor: Requestor) -> Client:
-        """Return the client that a requestor of a household is; NOT_HERE while that is not here."""
+        """Return the client that a requestor of a household is; NOT_HERE while that is not here.
+
+        One that has to be read again stays meanwhile: it answers if nothing can be read after all.
+        """
         household = requestor.household
         kept = self._here.pop(household, None)
-        if kept is None or (kept.until <= self._now and self._can_read):
+        if kept is not None:
+            self._here[household] = kept
+        if kept is None or self._must_be_read(kept):
             if len(self._wanted) < MAX_WANTED:
                 self._wanted[household] = None
             self.on_wanted()
             return NOT_HERE
-        self._here[household] = kept
         if kept.household is None:
             return _NOBODY
         if kept.compiled.compile_at <= self._now or kept.generation != self._generation:
@@ -260,12 +279,31 @@ class Subscribers:
         self._here[household] = kept
         _drop_oldest(self._here, self.most)
 
-    def drop(self, household: str, revision: int) -> None:
-        """Forget a household that moved, unless what is here is that revision."""
+    def postpone(self, household: str, until: float) -> bool:
+        """Let a household that could not be read answer as before for a while; False if none is.
+
+        until: seconds since the epoch.
+        """
         kept = self._here.get(household)
-        if kept is None or kept.household is None or kept.household.revision != revision:
-            self._here.pop(household, None)
+        if kept is None or kept.household is None:
+            return False
+        kept.until = until
+        return True
+
+    def drop(self, household: str, revision: int) -> None:
+        """Have a household that moved read again, unless what is here is that revision."""
+        kept = self._here.get(household)
+        if kept is None:
+            return
+        if kept.household is None:
+            del self._here[household]
+        elif kept.household.revision != revision:
+            kept.until = -inf
 
     def compile_anew(self) -> None:
-        """Compile each household again at its next question: the lists are others."""
+        """Compile each household again at its next question: the lists are others.
+
+        `follow` lets go of what those have that nobody asks for: it would keep former lists alive.
+        """
         self._generation += 1
+        self._with_old = list(self._here.values())

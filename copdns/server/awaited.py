@@ -49,6 +49,11 @@ class AwaitedHouseholds:
     def __len__(self) -> int:
         return self._count
 
+    @property
+    def households(self) -> tuple[str, ...]:
+        """Those that somebody waits for."""
+        return tuple(self._waiting)
+
     def put_aside(
         self, message: bytes, requestor: Requestor, send_reply: SendReply, reply_to: Any
     ) -> bytes | None:
