@@ -18,7 +18,7 @@ from copdns.app.account_chores import AccountChores
 from copdns.app.background import run_logged
 from copdns.model.errors import OddRowError, StoreAwayError, StoreError
 from copdns.model.household import Household
-from copdns.policy.subscribers import CompiledHousehold, SharedPolicies, Subscribers, refuse_all
+from copdns.policy.subscribers import CompiledHousehold, SharedPolicies, Subscribers
 from copdns.server.answer import Resolver
 from copdns.server.awaited import AwaitedHouseholds
 from copdns.store.household_db.household import HouseholdStore
@@ -59,6 +59,7 @@ class SubscriberChores:
         self._moved: dict[str, int] = {}  # since what is being read now was begun to be read
         snapshot = resolver.snapshot
         self._shared = SharedPolicies(snapshot.library, snapshot.defaults)
+        self.subscribers.nobody = self._shared.nobody
         self._is_failing = False  # reading did not work last
         self._is_wanted = asyncio.Event()
         self.subscribers.on_wanted = self._is_wanted.set
@@ -87,6 +88,7 @@ class SubscriberChores:
         is_same = self._shared.library is snapshot.library
         if not (is_same and self._shared.defaults == snapshot.defaults):
             self._shared = SharedPolicies(snapshot.library, snapshot.defaults)
+            self.subscribers.nobody = self._shared.nobody
             self.subscribers.compile_anew()
         # Minutes of use are not known of households on demand, so that they change nothing here.
         now = inputs.clock_is_wrong, inputs.missing_categories, inputs.log_only
@@ -100,7 +102,7 @@ class SubscriberChores:
             return self._shared.compile(household, now, self._policy_inputs())
         except Exception:  # noqa: BLE001 - a bug met by one household must harm no other
             log.error("a bug in compiling a household", traceback=traceback.format_exc())
-            return refuse_all(now)
+            return self._shared.refuse(now)
 
     async def run(self) -> None:
         """Read what is asked for, for as long as the program runs."""

@@ -22,6 +22,7 @@ from copdns.policy.build_snapshot import PolicyParts, context_inputs, policy_par
 from copdns.policy.context import HouseholdContext, build_context
 from copdns.policy.decide import Policy, refusing_policy
 from copdns.policy.guest import guest_key
+from copdns.policy.order import help_policy
 from copdns.policy.shared_steps import StepSharing
 from copdns.policy.snapshot import NOT_HERE, Client, DeviceIndex
 from copdns.time.plan import NO_INPUTS, PolicyInputs
@@ -37,6 +38,7 @@ MAX_PARTS: Final = 50_000  # of households, that others may be equal to
 ModelT = TypeVar("ModelT", Household, Profile)
 KeyT = TypeVar("KeyT", bound=Hashable)
 ValueT = TypeVar("ValueT")
+NOBODYS: Final = "\0"  # in place of a household's id, which cannot have it: who has none
 _NOBODY: Final = Client("", "", refusing_policy(), True, UNHEARD)
 
 
@@ -65,17 +67,17 @@ class CompiledHousehold(NamedTuple):
 _NOT_COMPILED: Final = CompiledHousehold(_NOBODY, None, 0.0)
 
 
-def refuse_all(now: float) -> CompiledHousehold:
-    """Return what a household is for a while that cannot be compiled."""
-    return CompiledHousehold(_NOBODY, None, now + MISSING_FOR)
-
-
 class SharedPolicies:
-    """Compiles households by the same lists; what is equal in several of them is made once."""
+    """Compiles households by the same lists; what is equal in several of them is made once.
+
+    nobody: the client of whom no household is known: help names pass, all else is refused.
+    """
 
     def __init__(self, library: Catalogue, defaults: AnswerDefaults) -> None:
         self.library = library
         self.defaults = defaults
+        nobodys = build_context(library, defaults, Household("", ""))
+        self.nobody = Client("", "", help_policy(nobodys), True, UNHEARD)
         self._shelves: dict[Hashable, _Shelf] = {}  # in the order of their last use
 
     def compile(
@@ -96,6 +98,10 @@ class SharedPolicies:
             devices = DeviceIndex((household,), policies, unknown, {})
         compile_at = min((each for each in due if each > now), default=inf)
         return CompiledHousehold(unknown, devices, compile_at)
+
+    def refuse(self, now: float) -> CompiledHousehold:
+        """Return what a household is for a while that cannot be compiled."""
+        return CompiledHousehold(self.nobody, None, now + MISSING_FOR)
 
     @property
     def count(self) -> int:
@@ -197,6 +203,7 @@ class Subscribers:
     most: households that are kept; of more, those that were not asked for longest go.
     compile_household: returns one as it is now.
     on_wanted: called where one is asked for that is not here.
+    nobody: the client of whom there is no household, and of `NOBODYS`.
     """
 
     def __init__(
@@ -204,6 +211,7 @@ class Subscribers:
     ) -> None:
         self.most = most
         self.on_wanted: Callable[[], None] = lambda: None
+        self.nobody = _NOBODY
         self._compile = compile_household
         self._lean = LeanHouseholds()
         self._generation = 0
@@ -241,6 +249,8 @@ class Subscribers:
         One that has to be read again stays meanwhile: it answers if nothing can be read after all.
         """
         household = requestor.household
+        if household == NOBODYS:
+            return self.nobody
         kept = self._here.pop(household, None)
         if kept is not None:
             self._here[household] = kept
@@ -250,7 +260,7 @@ class Subscribers:
             self.on_wanted()
             return NOT_HERE
         if kept.household is None:
-            return _NOBODY
+            return self.nobody
         if kept.compiled.compile_at <= self._now or kept.generation != self._generation:
             kept.compiled = self._compile(kept.household)
             kept.generation = self._generation
