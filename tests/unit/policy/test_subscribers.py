@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+from collections.abc import Mapping
 from dataclasses import replace
 from math import inf
 from typing import Any
@@ -18,7 +19,7 @@ from copdns.model.verdict import Action, Requestor
 from copdns.policy.build_snapshot import build_snapshot
 from copdns.policy.decide import decide
 from copdns.policy.guest import guest_key
-from copdns.policy.snapshot import NOT_HERE, DeviceIndex
+from copdns.policy.snapshot import NOT_HERE, Client
 from copdns.policy.subscribers import (
     FREED_AT_ONCE,
     MISSING_FOR,
@@ -243,8 +244,11 @@ def test_who_could_not_be_read_answers_as_before_until_it_is_tried_again() -> No
 
 
 def test_former_lists_are_let_go_by_households_that_nobody_asks_for() -> None:
-    class Watched(DeviceIndex):
-        """What a household has of its own: it can be told whether it is there still."""
+    class Watched:
+        """The devices of a household, of which it can be told whether they are there still."""
+
+        by_token: Mapping[str, Client] = {}
+        by_mac: Mapping[str, Client] = {}
 
     it = Shelter(most=FREED_AT_ONCE + 1)
     for number in range(FREED_AT_ONCE + 1):
@@ -253,7 +257,7 @@ def test_former_lists_are_let_go_by_households_that_nobody_asks_for() -> None:
 
     def compile_watched(household: Household) -> CompiledHousehold:
         compiled = SharedPolicies(it.lists, DEFAULTS).compile(household, NOW)
-        devices = Watched((), {}, compiled.unknown, {})
+        devices: Any = Watched()
         watched.append(ref(devices))
         return compiled._replace(devices=devices)
 
