@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 import structlog
 
 from copdns.app.household_source import Seed
-from copdns.model.errors import StoreError
+from copdns.model.errors import StoreAwayError, StoreError
 from copdns.model.household import Household
 from copdns.settings.config import ProviderSettings
 from copdns.store.household_db.household import HouseholdStore
@@ -28,6 +28,7 @@ AWAY = (
     "nothing can be changed, and pages cannot be read, until it is back"
 )
 TRY_AGAIN = 1.0  # seconds between two tries to reach it
+DEADLINE = 5.0  # seconds in which it tells what moved; later it counts as away
 
 
 def _ignore_moved(_moved: Sequence[Moved]) -> None:
@@ -52,6 +53,7 @@ class ProviderSource:
         self._seed = seed
         self._households: Sequence[Household] = ()  # as read last
         self._try_at = 0.0  # monotonic; while it is away
+        self._taking: asyncio.Future[tuple[Moved, ...]] | None = None  # in its thread, or done
         self.on_moved: Callable[[Sequence[Moved]], None] = _ignore_moved
 
     async def open(self) -> None:
@@ -75,7 +77,7 @@ class ProviderSource:
         if self.read_only_reason and now < self._try_at:
             return False
         try:
-            moved = await asyncio.to_thread(self._outbox.take)
+            moved = await self._take()
         except StoreError as error:
             self._tell_away(f"{AWAY} ({error})")
             self._try_at = now + TRY_AGAIN
@@ -84,6 +86,21 @@ class ProviderSource:
         was_away = bool(self.read_only_reason)
         self._tell_away("")
         return was_away or any(self._is_ours(each.household) for each in moved)
+
+    async def _take(self) -> tuple[Moved, ...]:
+        """Return what moved; raise StoreError, also where there is no answer in time.
+
+        A call that is late is waited for next time: only one may be under way, and what it returns
+        in the end must not be lost.
+        """
+        if self._taking is None:
+            self._taking = asyncio.ensure_future(asyncio.to_thread(self._outbox.take))
+        done, _ = await asyncio.wait({self._taking}, timeout=DEADLINE)
+        if not done:
+            self._outbox.interrupt()
+            raise StoreAwayError(f"PostgreSQL does not answer within {DEADLINE:.0f} seconds")
+        taking, self._taking = self._taking, None
+        return taking.result()
 
     def _tell_away(self, reason: str) -> None:
         if reason and not self.read_only_reason:
@@ -129,5 +146,9 @@ class ProviderSource:
 
     async def close(self) -> None:
         """Close all connections, in a thread."""
+        if self._taking is not None:
+            self._outbox.interrupt()
+            await asyncio.wait({self._taking})
+            self._taking.exception()  # an error of it concerns nobody any more
         await asyncio.to_thread(self._outbox.close)
         await asyncio.to_thread(self.store.close)

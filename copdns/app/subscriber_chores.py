@@ -1,7 +1,8 @@
 """Read the households of a provider that are asked for, and forget those that moved.
 
 What waits for one is answered as soon as it is here.  While PostgreSQL is away, households that are
-here answer as they did, and nobody else's rules are used for the others.
+here answer as they did, also those that moved just before, and nobody else's rules are used for the
+others.
 """
 
 from __future__ import annotations
@@ -15,9 +16,9 @@ import structlog
 
 from copdns.app.account_chores import AccountChores
 from copdns.app.background import run_logged
-from copdns.model.errors import StoreAwayError, StoreError
+from copdns.model.errors import OddRowError, StoreAwayError, StoreError
 from copdns.model.household import Household
-from copdns.policy.subscribers import CompiledHousehold, SharedPolicies, Subscribers, refuse_all
+from copdns.policy.subscribers import CompiledHousehold, SharedPolicies, Subscribers
 from copdns.server.answer import Resolver
 from copdns.server.awaited import AwaitedHouseholds
 from copdns.store.household_db.household import HouseholdStore
@@ -29,6 +30,7 @@ log = structlog.get_logger("copdns")
 
 AT_ONCE = 8  # households that are read beside each other
 TRY_AGAIN = 0.5  # seconds after PostgreSQL did not answer
+DEADLINE = 5.0  # seconds in which a household is read; later PostgreSQL counts as away
 
 
 class SubscriberChores:
@@ -57,13 +59,15 @@ class SubscriberChores:
         self._moved: dict[str, int] = {}  # since what is being read now was begun to be read
         snapshot = resolver.snapshot
         self._shared = SharedPolicies(snapshot.library, snapshot.defaults)
+        self.subscribers.nobody = self._shared.nobody
+        self._is_failing = False  # reading did not work last
         self._is_wanted = asyncio.Event()
         self.subscribers.on_wanted = self._is_wanted.set
         self.subscribers.follow(clock().wall, can_read=True)
         snapshot.subscribers = self.subscribers
 
     def forget(self, moved: Iterable[Moved]) -> None:
-        """Forget households that moved; what is read meanwhile is read again."""
+        """Have households that moved read again, also what is being read now."""
         for each in moved:
             self.subscribers.drop(*each)
             self._moved[each.household] = each.revision
@@ -71,7 +75,12 @@ class SubscriberChores:
     async def follow(self) -> None:
         """Decide by the newest lists, forget what is over, give up on what waited too long."""
         self._follow_lists()
-        self.subscribers.follow(self._clock().wall, can_read=not self._is_away())
+        is_away = self._is_away()
+        self.subscribers.follow(self._clock().wall, can_read=not is_away)
+        if is_away:
+            for each in self._awaited.households:
+                if self.subscribers.has(each):
+                    self._awaited.answer(each)
         self._awaited.give_up()
 
     def _follow_lists(self) -> None:
@@ -79,6 +88,7 @@ class SubscriberChores:
         is_same = self._shared.library is snapshot.library
         if not (is_same and self._shared.defaults == snapshot.defaults):
             self._shared = SharedPolicies(snapshot.library, snapshot.defaults)
+            self.subscribers.nobody = self._shared.nobody
             self.subscribers.compile_anew()
         # Minutes of use are not known of households on demand, so that they change nothing here.
         now = inputs.clock_is_wrong, inputs.missing_categories, inputs.log_only
@@ -92,7 +102,7 @@ class SubscriberChores:
             return self._shared.compile(household, now, self._policy_inputs())
         except Exception:  # noqa: BLE001 - a bug met by one household must harm no other
             log.error("a bug in compiling a household", traceback=traceback.format_exc())
-            return refuse_all(now)
+            return self._shared.refuse(now)
 
     async def run(self) -> None:
         """Read what is asked for, for as long as the program runs."""
@@ -102,22 +112,35 @@ class SubscriberChores:
             while wanted := self.subscribers.take_wanted(AT_ONCE):
                 self._moved.clear()
                 await asyncio.gather(*(run_logged(partial(self._read, each)) for each in wanted))
-                if self._is_away():  # who waits is told by `follow`, and asks again
+                # Who waits is told by `follow`, and asks again.
+                if self._is_failing or self._is_away():
                     await asyncio.sleep(TRY_AGAIN)
 
     async def _read(self, household: str) -> None:
         try:
-            found = await self._store.household(household)
-            if found is not None:
-                await self._put(found)
-        except StoreAwayError:
-            return
-        except StoreError as error:  # rows that copdns does not write
+            async with asyncio.timeout(DEADLINE):
+                found = await self._store.household(household)
+                if found is not None:
+                    await self._put(found)
+        except OddRowError as error:
             log.error("a household cannot be read, so it is refused", error=str(error))
             found = None
+        except (StoreError, TimeoutError) as error:
+            self._postpone(household, error)
+            return
+        self._is_failing = False
         if found is None:
             self.subscribers.put_missing(household, self._clock().wall)
         self._awaited.answer(household)  # where it moved meanwhile, that asks for it again
+
+    def _postpone(self, household: str, error: StoreError | TimeoutError) -> None:
+        """Answer as before who is here; the others are told by `follow`, and ask again."""
+        if not (self._is_failing or isinstance(error, StoreAwayError)):  # of that one all is told
+            said = str(error) or "PostgreSQL does not answer"
+            log.error("households cannot be read now; those that are here stay", error=said)
+        self._is_failing = True
+        if self.subscribers.postpone(household, self._clock().wall + TRY_AGAIN):
+            self._awaited.answer(household)
 
     async def _put(self, found: Household) -> None:
         admitted, until = await self._account_chores.with_own_guests(found)

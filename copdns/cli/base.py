@@ -60,6 +60,22 @@ class Options:
             settings = settings.model_copy(update={"data": str(self.data.absolute())})
         return settings
 
+    def settings_to_run(self) -> Settings:
+        """Read them as `settings` does; raise ConfigError also for those that only commands take.
+
+        On a machine that reads households on demand, a command has to be told which one it is
+        about.  A program that answers must not be: who comes without an id would be its guest.
+        """
+        settings = self.settings()
+        provider = settings.provider
+        if provider.database and provider.kept and provider.household:
+            raise ConfigError(
+                f"{self.path}: provider.household: whoever asks without the id of a household "
+                "would get this one's rules, since provider.kept reads them on demand; leave it "
+                "empty, and give COPDNS_PROVIDER__HOUSEHOLD to commands alone"
+            )
+        return settings
+
 
 pass_options = click.make_pass_decorator(Options)
 

@@ -120,6 +120,10 @@ class StoreAwayError(StoreError):
     """A database on another machine cannot be reached now; what was read from it still counts."""
 
 
+class OddRowError(StoreError):
+    """A row of a database is none that copdns writes; all else of the database can be read."""
+
+
 class DoubtfulDatabaseError(StoreError):
     """A database is not what was stored last: it is damaged, older, or another one."""
 

@@ -19,6 +19,7 @@ from copdns.model.matchers import Matcher
 from copdns.model.verdict import Reason, StepNumber
 from copdns.policy.context import HouseholdContext
 from copdns.policy.decide import AddressList, AddressRule, Policy
+from copdns.policy.guest import guest_profile
 from copdns.policy.list_rules import Asker, ListRules
 from copdns.policy.lookup import Step
 from copdns.policy.matching import PolicyGroup, RuleSet
@@ -36,7 +37,7 @@ from copdns.policy.step_builders import (
     split_table,
     time_steps,
 )
-from copdns.policy.steps import AccessStep, GrantStep, RuleStep
+from copdns.policy.steps import AccessStep, GrantStep, ProtectedStep, RuleStep
 from copdns.policy.time_rules import build_time_rules
 from copdns.time.plan import NO_TIME_PLAN, TimePlan
 
@@ -101,6 +102,33 @@ def decision_order(
         # names where a failure leaves only those open (`failures: essential`), the default.
         # It also notes which list would have blocked the name, of those that only count for now.
         default_step(profile, context, safe_search.blocker, is_essential=plan.is_essential),
+    )
+
+
+def help_policy(context: HouseholdContext) -> Policy:
+    """Return the policy of those of whom nobody knows what household they are.
+
+    A help name passes, unless the law forbids it.  All else is refused, as by `refusing_policy`.
+    """
+    untraced = context.list_numbers(ListKind.PROTECTED, context.untraced_groups)
+    # What gives way to a pause or a schedule is none: nobody knows whether there is one now.
+    never = context.untraced_groups - context.closable_groups
+    infos = {info.number: info for info in context.lists(ListKind.PROTECTED, never)}
+    # The law stands above it, as in `decision_order`, and says nothing itself to those.
+    legal = legal_step(guest_profile(), context)
+    passes = ProtectedStep(infos, untraced, beats_time=frozenset(), time_steps=(legal,))
+    refusal = AccessStep(refuse=True)
+    order = (passes, refusal)
+    return Policy(
+        "",
+        "",
+        context.index,
+        order,
+        order,
+        (refusal,),
+        untraced_lists=untraced,
+        help_ends=context.help_ends,
+        nat64=context.defaults.nat64,
     )
 
 

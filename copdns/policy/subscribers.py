@@ -22,6 +22,7 @@ from copdns.policy.build_snapshot import PolicyParts, context_inputs, policy_par
 from copdns.policy.context import HouseholdContext, build_context
 from copdns.policy.decide import Policy, refusing_policy
 from copdns.policy.guest import guest_key
+from copdns.policy.order import help_policy
 from copdns.policy.shared_steps import StepSharing
 from copdns.policy.snapshot import NOT_HERE, Client, DeviceIndex
 from copdns.time.plan import NO_INPUTS, PolicyInputs
@@ -31,11 +32,13 @@ MAX_SHELVES: Final = 256  # contexts: households with names of their own have on
 MAX_WANTED: Final = 10_000  # households that are not here; who asks for more asks again
 MISSING_FOR: Final = 60.0  # seconds until a household that is not there is looked for again
 
+FREED_AT_ONCE: Final = 20_000  # households whose policies of former lists are let go by one step
 MAX_PARTS: Final = 50_000  # of households, that others may be equal to
 
 ModelT = TypeVar("ModelT", Household, Profile)
 KeyT = TypeVar("KeyT", bound=Hashable)
 ValueT = TypeVar("ValueT")
+NOBODYS: Final = "\0"  # in place of a household's id, which cannot have it: who has none
 _NOBODY: Final = Client("", "", refusing_policy(), True, UNHEARD)
 
 
@@ -64,17 +67,17 @@ class CompiledHousehold(NamedTuple):
 _NOT_COMPILED: Final = CompiledHousehold(_NOBODY, None, 0.0)
 
 
-def refuse_all(now: float) -> CompiledHousehold:
-    """Return what a household is for a while that cannot be compiled."""
-    return CompiledHousehold(_NOBODY, None, now + MISSING_FOR)
-
-
 class SharedPolicies:
-    """Compiles households by the same lists; what is equal in several of them is made once."""
+    """Compiles households by the same lists; what is equal in several of them is made once.
+
+    nobody: the client of whom no household is known: help names pass, all else is refused.
+    """
 
     def __init__(self, library: Catalogue, defaults: AnswerDefaults) -> None:
         self.library = library
         self.defaults = defaults
+        nobodys = build_context(library, defaults, Household("", ""))
+        self.nobody = Client("", "", help_policy(nobodys), True, UNHEARD)
         self._shelves: dict[Hashable, _Shelf] = {}  # in the order of their last use
 
     def compile(
@@ -95,6 +98,10 @@ class SharedPolicies:
             devices = DeviceIndex((household,), policies, unknown, {})
         compile_at = min((each for each in due if each > now), default=inf)
         return CompiledHousehold(unknown, devices, compile_at)
+
+    def refuse(self, now: float) -> CompiledHousehold:
+        """Return what a household is for a while that cannot be compiled."""
+        return CompiledHousehold(self.nobody, None, now + MISSING_FOR)
 
     @property
     def count(self) -> int:
@@ -176,7 +183,8 @@ class _Kept:
     """A household that is here.
 
     household: None where there is none, as far as is known.  until: seconds since the epoch, from
-    which what is stored of it may be something else, such as the end of a guest's hours.
+    which what is stored of it may be something else, such as the end of a guest's hours; -inf once
+    it is known to be.
     generation: of the lists that it was compiled with.
     """
 
@@ -195,6 +203,7 @@ class Subscribers:
     most: households that are kept; of more, those that were not asked for longest go.
     compile_household: returns one as it is now.
     on_wanted: called where one is asked for that is not here.
+    nobody: the client of whom there is no household, and of `NOBODYS`.
     """
 
     def __init__(
@@ -202,6 +211,7 @@ class Subscribers:
     ) -> None:
         self.most = most
         self.on_wanted: Callable[[], None] = lambda: None
+        self.nobody = _NOBODY
         self._compile = compile_household
         self._lean = LeanHouseholds()
         self._generation = 0
@@ -209,6 +219,7 @@ class Subscribers:
         self._can_read = True
         self._here: dict[str, _Kept] = {}  # in the order of their last use
         self._wanted: dict[str, None] = {}
+        self._with_old: list[_Kept] = []  # those whose policies may still be of former lists
 
     def __len__(self) -> int:
         return len(self._here)
@@ -219,19 +230,37 @@ class Subscribers:
         can_read: False while nothing can be read, so that nothing is read again.
         """
         self._now, self._can_read = now, can_read
+        for each in self._with_old[-FREED_AT_ONCE:]:
+            if each.generation != self._generation:
+                each.compiled = _NOT_COMPILED
+        del self._with_old[-FREED_AT_ONCE:]
+
+    def has(self, household: str) -> bool:
+        """Tell whether a household would be answered now, by what is known of it."""
+        kept = self._here.get(household)
+        return kept is not None and not self._must_be_read(kept)
+
+    def _must_be_read(self, kept: _Kept) -> bool:
+        return kept.until <= self._now and self._can_read
 
     def identify(self, requestor: Requestor) -> Client:
-        """Return the client that a requestor of a household is; NOT_HERE while that is not here."""
+        """Return the client that a requestor of a household is; NOT_HERE while that is not here.
+
+        One that has to be read again stays meanwhile: it answers if nothing can be read after all.
+        """
         household = requestor.household
+        if household == NOBODYS:
+            return self.nobody
         kept = self._here.pop(household, None)
-        if kept is None or (kept.until <= self._now and self._can_read):
+        if kept is not None:
+            self._here[household] = kept
+        if kept is None or self._must_be_read(kept):
             if len(self._wanted) < MAX_WANTED:
                 self._wanted[household] = None
             self.on_wanted()
             return NOT_HERE
-        self._here[household] = kept
         if kept.household is None:
-            return _NOBODY
+            return self.nobody
         if kept.compiled.compile_at <= self._now or kept.generation != self._generation:
             kept.compiled = self._compile(kept.household)
             kept.generation = self._generation
@@ -260,12 +289,31 @@ class Subscribers:
         self._here[household] = kept
         _drop_oldest(self._here, self.most)
 
-    def drop(self, household: str, revision: int) -> None:
-        """Forget a household that moved, unless what is here is that revision."""
+    def postpone(self, household: str, until: float) -> bool:
+        """Let a household that could not be read answer as before for a while; False if none is.
+
+        until: seconds since the epoch.
+        """
         kept = self._here.get(household)
-        if kept is None or kept.household is None or kept.household.revision != revision:
-            self._here.pop(household, None)
+        if kept is None or kept.household is None:
+            return False
+        kept.until = until
+        return True
+
+    def drop(self, household: str, revision: int) -> None:
+        """Have a household that moved read again, unless what is here is that revision."""
+        kept = self._here.get(household)
+        if kept is None:
+            return
+        if kept.household is None:
+            del self._here[household]
+        elif kept.household.revision != revision:
+            kept.until = -inf
 
     def compile_anew(self) -> None:
-        """Compile each household again at its next question: the lists are others."""
+        """Compile each household again at its next question: the lists are others.
+
+        `follow` lets go of what those have that nobody asks for: it would keep former lists alive.
+        """
         self._generation += 1
+        self._with_old = list(self._here.values())

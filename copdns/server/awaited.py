@@ -1,13 +1,14 @@
 """Put queries aside whose household is not read yet, and answer them when it is.
 
-As with a device that is not known yet, nobody gets the rules of somebody else meanwhile.  How many
-wait, and for how long, has a bound; what is beyond gets SERVFAIL, so that the forwarder before us
-answers by what it knows.
+As with a device that is not known yet, nobody gets the rules of somebody else meanwhile.  Help
+names pass for everybody, so these do not wait.  How many wait, and for how long, has a bound; what
+is beyond gets SERVFAIL, so that the forwarder before us answers by what it knows.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, Final, NamedTuple
 
 from copdns.dns.bug_log import BugLog
@@ -15,11 +16,14 @@ from copdns.dns.query import Query, read_query_body, with_tcp_size
 from copdns.dns.wire import empty_reply, error_reply
 from copdns.model.errors import SERVFAIL, NotAQueryError, WireError
 from copdns.model.reasons import NOT_READY, Ede
-from copdns.model.verdict import Requestor
+from copdns.model.verdict import Action, Requestor
+from copdns.policy.decide import decide_query
+from copdns.policy.subscribers import NOBODYS
 from copdns.server.answer import NO_REPLY, Resolver, SendReply
 from copdns.time.clock import Moment
 
 MAX_AWAITED: Final = 10_000  # queries
+MAX_OF_ONE: Final = 100  # of one household, so that none takes the places of all
 PATIENCE: Final = 1.5  # seconds; a client asks again after two or more
 _EDE: Final = Ede(NOT_READY, "the rules of this household are being read")
 
@@ -49,6 +53,11 @@ class AwaitedHouseholds:
     def __len__(self) -> int:
         return self._count
 
+    @property
+    def households(self) -> tuple[str, ...]:
+        """Those that somebody waits for."""
+        return tuple(self._waiting)
+
     def put_aside(
         self, message: bytes, requestor: Requestor, send_reply: SendReply, reply_to: Any
     ) -> bytes | None:
@@ -60,9 +69,16 @@ class AwaitedHouseholds:
         except WireError as error:
             return error_reply(message, error)
         sized = query if requestor.transport == "udp" else with_tcp_size(query)
-        if self._count >= MAX_AWAITED:
+        moment = self._clock()
+        nobodys = replace(requestor, household=NOBODYS)
+        policy = self._resolver.snapshot.identify(nobodys).policy
+        verdict = decide_query(policy, query.qname, query.qtype, moment.wall)
+        if verdict.action is not Action.REFUSE:
+            return self._resolver.answer(message, nobodys, moment, send_reply, reply_to)
+        of_it = len(self._waiting.get(requestor.household, ()))
+        if self._count >= MAX_AWAITED or of_it >= MAX_OF_ONE:
             return _not_ready(message, sized)
-        until = self._clock().mono + PATIENCE
+        until = moment.mono + PATIENCE
         waiting = _Awaiting(message, sized, requestor, send_reply, reply_to, until)
         self._waiting.setdefault(requestor.household, []).append(waiting)
         self._count += 1

@@ -35,7 +35,7 @@ def check(options: Options, as_json: bool) -> None:
     \b
     Example:  copdns -c /etc/copdns/copdns.yaml config check
     """
-    home = Home(options.settings())
+    home = Home(options.settings_to_run())
     if not home.has_database:
         _ = home.household  # raises for errors in its file, which only the first start reads
     errors = [(each.info.slug, each.error) for each in home.catalogue.statuses if each.error]

@@ -34,7 +34,7 @@ def run(options: Options, light: bool) -> None:
     from copdns.app.app import serve
     from copdns.cli.stderr_log import log_to_stderr
 
-    settings = options.settings()
+    settings = options.settings_to_run()
     log_to_stderr()
     # asyncio's own loop: sockets are read directly, and there uvloop is no faster but slower.
-    asyncio.run(serve(settings, options.settings, is_light=light))
+    asyncio.run(serve(settings, options.settings_to_run, is_light=light))

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from copdns.model.addresses import Network
-from copdns.provider.plane.name_sets import HELP
+from copdns.provider.plane.name_sets import HELP, UNTRACED
 from copdns.provider.plane.rows import PERSONAL, SOON, PlaneTable, table_file
 from copdns.provider.plane.snapshot import IPV6_PREFIX, NO_CLASS, Layer
 from copdns.provider.plane.verdicts import SAFE_SEARCH
@@ -165,7 +165,9 @@ def _road(node: NodeSettings) -> Iterator[str]:
     yield _block(Layer.FAMILY, nxdomain=False, ttl=FAMILY_TTL)
     yield "-- 10. Search engines with their safe mode."
     yield f'addAction(TagRule("done", "{SAFE_SEARCH}"), PoolAction("safe"))'
-    yield "-- 11. All else is answered from the cache, or by a resolver."
+    yield "-- 11. Hosts below help names that nothing blocked: as these, in no cache."
+    yield 'addAction(TagRule("help", "1"), PoolAction("help"))'
+    yield "-- 12. All else is answered from the cache, or by a resolver."
     yield "\n-- Answers about help names have one TTL: the rest of one tells when somebody asked."
     ttl = f"LimitTTLResponseAction({HELP_TTL}, {HELP_TTL})"
     yield f'addResponseAction(TagRule("help", "1"), {ttl})'
@@ -208,6 +210,8 @@ _ROUTE: Final = f"""
       dq_.dnsdist_ffi_dnsquestion_set_result(dq, "help", 4)
       return DNSAction.Pool
     end
+    -- A host below a help name that lists may block: it is on lists, but in no cache either.
+    if set:find("{UNTRACED}", 1, true) then put(dq, "help", "1") end
     -- Marks, then a number; of a group that is not known, the class that is always there.
     local marks, number = class:match("^(%a*)(%d*)$")
     if not number or number == "" then marks, number = "", "{NO_CLASS}" end

@@ -50,21 +50,24 @@ class PlaneFiles:
         with _raise_for_people(self._folder):
             for each in self._tables.values():
                 each.reader_check()  # a dnsdist that was killed would hold old pages for ever
+            gone = {table: list(rows.gone.get(table, ())) for table in PlaneTable}
             for table in PlaneTable:
                 new = sorted(rows.new.get(table, ()))
                 if table in rows.whole:
-                    written += self._replace(table, new)
+                    count, others = self._put_differences(table, new)
+                    written += count
+                    gone[table] += others
                 else:
                     written += self._put(table, new)
             for table in reversed(PlaneTable):
-                written += self._delete(table, list(rows.gone.get(table, ())))
+                written += self._delete(table, gone[table])
         return written
 
-    def _replace(self, table: PlaneTable, rows: list[Row]) -> int:
-        """Make a table have these rows and no others; return how many were not as they are.
+    def _put_differences(self, table: PlaneTable, rows: list[Row]) -> tuple[int, list[bytes]]:
+        """Write what is not there as it should be; return how many, and keys of all other rows.
 
-        rows: in the order of their keys.  Only what differs is written: a whole new table would
-        leave the file twice as large.
+        rows: all that the table is to have, in the order of their keys.  Only what differs is
+        written: a whole new table would leave the file twice as large.
         """
         with self._tables[table].begin() as transaction:
             cursor = transaction.cursor()
@@ -72,8 +75,8 @@ class PlaneFiles:
             new, gone = ([], []) if is_new else _differences(cursor.iternext(), rows)
         if is_new:
             with self._tables[table].begin(write=True) as transaction:
-                return int(transaction.cursor().putmulti(rows, append=True)[1])
-        return self._put(table, new) + self._delete(table, gone)
+                return int(transaction.cursor().putmulti(rows, append=True)[1]), []
+        return self._put(table, new), gone
 
     def _put(self, table: PlaneTable, rows: list[Row]) -> int:
         for some in _parts(table, rows):

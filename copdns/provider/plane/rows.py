@@ -15,6 +15,7 @@ from typing import Final
 
 from copdns.provider.plane.name_sets import NameSet, compile_names, sets_of, suffix_key
 from copdns.provider.plane.snapshot import (
+    NO_CLASS,
     Group,
     Layer,
     ListedNames,
@@ -163,13 +164,15 @@ def _layers(listed: ListedNames) -> dict[str, Layer]:
 def group_rows(groups: Mapping[int, Group], classes: Mapping[int, PolicyClass]) -> Iterator[Row]:
     """Yield the class of each group, twice, with what dnsdist must know of it before its number."""
     for number, group in groups.items():
-        policy = classes.get(group.policy_class)
+        # A class without verdicts would open all that lists have.
+        policy_class = group.policy_class if group.policy_class in classes else NO_CLASS
+        policy = classes.get(policy_class)
         marks = (CLOSED if policy and policy.closed else "") + (
             SOON if group.is_closing_soon else ""
         )
         plain, personal = _group_keys(number)
-        yield plain, f"{marks}{group.policy_class}".encode()
-        yield personal, f"{PERSONAL}{marks}{group.policy_class}".encode()
+        yield plain, f"{marks}{policy_class}".encode()
+        yield personal, f"{PERSONAL}{marks}{policy_class}".encode()
 
 
 def exception_rows(names: Iterable[str]) -> Iterator[Row]:

@@ -24,6 +24,7 @@ from copdns.household.time_edits import redeem
 from copdns.model.errors import (
     DoubtfulDatabaseError,
     HouseholdError,
+    OddRowError,
     StoreAwayError,
     StoreError,
     UnknownCodeError,
@@ -331,7 +332,8 @@ class HouseholdStore:
         except StoreAwayError:
             raise
         except StoreError as error:
-            raise StoreError(f"{self.path}: {error}") from error
+            kind = OddRowError if isinstance(error, OddRowError) else StoreError
+            raise kind(f"{self.path}: {error}") from error
 
     def _work(self, work: Callable[[SqlConnection], T]) -> T:
         """Do some work; where the database turns out to be damaged, with what there is instead."""

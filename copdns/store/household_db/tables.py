@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from copdns.household.safeguards import enforce_limits
-from copdns.model.errors import HouseholdError, StoreError
+from copdns.model.errors import HouseholdError, OddRowError
 from copdns.model.household import Household, Profile
 from copdns.store.connection import SqlConnection
 from copdns.store.household_db.cells import (
@@ -65,7 +65,7 @@ def load(
 ) -> Household | None:
     """Return a household as stored; None where there is none.
 
-    Raises StoreError for a row that copdns does not write.  as_written: without the limits of
+    Raises OddRowError for a row that copdns does not write.  as_written: without the limits of
     `safeguards.enforce_limits`.
     """
     row = connection.execute(
@@ -130,9 +130,9 @@ def _read_values(
             raise odd_row_error(table.name, row[0], household_id, error) from error
 
 
-def odd_row_error(table: str, key: object, household_id: str, error: ValueError) -> StoreError:
+def odd_row_error(table: str, key: object, household_id: str, error: ValueError) -> OddRowError:
     """Return the error for a row that copdns does not write: edited by hand, or damaged."""
-    return StoreError(
+    return OddRowError(
         f"table {table}, row {key!r} of household {household_id!r}: {error};"
         " correct that row, or restore a backup"
     )

@@ -12,7 +12,7 @@ from typing import Any
 import psycopg
 from psycopg.abc import Buffer
 from psycopg.adapt import Dumper, Loader
-from psycopg.conninfo import make_conninfo
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg_pool import ConnectionPool
 
 from copdns.model.errors import StoreAwayError, StoreError
@@ -23,6 +23,14 @@ SCHEMA = "copdns"
 WAIT = 5.0  # seconds to wait for a connection
 _BUSY = "5s"  # to wait for another writer
 MOST_CONNECTIONS = 4  # of one process
+# How libpq notices within seconds that a machine is gone that said nothing.
+_LIVELINESS = {
+    "tcp_user_timeout": 5000,  # milliseconds
+    "keepalives": 1,
+    "keepalives_idle": 5,  # seconds, as below
+    "keepalives_interval": 2,
+    "keepalives_count": 2,
+}
 
 
 class _NumberDumper(Dumper):
@@ -147,8 +155,10 @@ class PostgresPool:
 
 def _with_options(conninfo: str, schema: str) -> str:
     """Return how a database is reached, with options that beat what its role or itself sets."""
+    liveliness = {key: _LIVELINESS[key] for key in _LIVELINESS.keys() - conninfo_to_dict(conninfo)}
     return make_conninfo(
         conninfo,
+        **liveliness,
         # What was confirmed is on the disk, also where the server would rather be quick.
         options=f"-c search_path={schema} -c lock_timeout={_BUSY} -c synchronous_commit=on",
         client_encoding="UTF8",

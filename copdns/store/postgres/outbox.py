@@ -14,6 +14,8 @@ not with the changes, and a follower that was away for a month reads each househ
 from __future__ import annotations
 
 import contextlib
+import os
+import socket
 from typing import Any, Final, NamedTuple
 
 import psycopg
@@ -60,8 +62,8 @@ class OutboxReader:
         with raise_for_people():
             try:
                 return self._take()
-            except psycopg.OperationalError:
-                self.close()
+            except psycopg.Error:
+                self.close()  # so that the next call looks anew which database it is
                 raise
 
     def _take(self) -> tuple[Moved, ...]:
@@ -78,10 +80,23 @@ class OutboxReader:
         if not (self._is_told() or is_new or self._calls % LOOK_ANYWAY == 1):
             return ()
         found: list[Moved] = []
-        while rows := self._run(_READ, (self.position, MAX_BATCH)):
+        position = self.position
+        while rows := self._run(_READ, (position, MAX_BATCH)):
             found += (Moved(household, revision) for household, revision, _ in rows)
-            self.position = rows[-1][2]
+            position = rows[-1][2]
+        self.position = position  # only now: what is lost on the way must be read again
         return tuple({each.household: each for each in found}.values())
+
+    def interrupt(self) -> None:
+        """Let a call that another thread waits in end with an error, also if a server is stuck."""
+        connection = self._connection
+        if connection is None:
+            return
+        with (
+            contextlib.suppress(psycopg.Error, OSError),  # it ends by itself just now
+            socket.socket(fileno=os.dup(connection.fileno())) as line,
+        ):
+            line.shutdown(socket.SHUT_RDWR)
 
     def close(self) -> None:
         """Close the connection; whoever else follows may lead from then on."""

@@ -21,6 +21,7 @@ from copdns.cli.base import Options
 from copdns.cli.stderr_log import log_to_stderr
 from copdns.model.build import core_text
 from copdns.model.errors import ConfigError
+from copdns.settings import config as settings_config
 
 
 def test_the_version_is_told() -> None:
@@ -53,6 +54,19 @@ def test_a_mistake_in_the_settings_ends_with_78_and_its_place(tmp_path: Path) ->
     result = CliRunner().invoke(main, ["-c", str(file), "run"])
     assert result.exit_code == 78
     assert f"{file}:2:3" in result.stderr
+
+
+def test_who_reads_households_on_demand_runs_with_none_of_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(settings_config, "find_spec", lambda _: settings_config)
+    file = tmp_path / "copdns.yaml"
+    file.write_text("provider: {database: dbname=copdns, kept: 10, household: home}\n")
+    for words in (("run",), ("config", "check")):
+        result = CliRunner().invoke(main, ["-c", str(file), *words])
+        assert result.exit_code == 78
+        assert f"{file}: provider.household: whoever asks without the id" in result.stderr
+    assert Options(file=file).settings().provider.household == "home"  # as commands take it
 
 
 def test_data_is_taken_from_the_working_directory(

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import gc
+from collections.abc import Mapping
 from dataclasses import replace
 from math import inf
 from typing import Any
+from weakref import ref
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -16,8 +19,9 @@ from copdns.model.verdict import Action, Requestor
 from copdns.policy.build_snapshot import build_snapshot
 from copdns.policy.decide import decide
 from copdns.policy.guest import guest_key
-from copdns.policy.snapshot import NOT_HERE
+from copdns.policy.snapshot import NOT_HERE, Client
 from copdns.policy.subscribers import (
+    FREED_AT_ONCE,
     MISSING_FOR,
     CompiledHousehold,
     LeanHouseholds,
@@ -203,6 +207,71 @@ def test_what_must_be_read_again_stays_while_it_cannot_be() -> None:
     assert it.is_here(1)
     it.wait_until(NOW + 121)
     assert not it.is_here(1)
+
+
+def test_a_household_that_moved_answers_as_before_while_it_cannot_be_read() -> None:
+    it = Shelter()
+    it.here.put(home(1, revision=4))
+    it.here.drop("h1", 5)
+    assert not it.is_here(1)  # it is asked for, and nobody is answered by its former rules
+    assert not it.here.has("h1")
+    it.wait_until(NOW + 1, can_read=False)
+    assert it.here.has("h1")
+    assert it.is_here(1)
+    it.wait_until(NOW + 2)
+    assert not it.is_here(1)
+    it.here.put(home(1, revision=5))
+    assert it.is_here(1)
+
+
+def test_a_guest_whose_hours_ended_just_before_it_was_away_takes_no_household_along() -> None:
+    it = Shelter()
+    it.here.put(home(1), until=NOW)
+    assert not it.is_here(1)
+    it.wait_until(NOW + 1, can_read=False)
+    assert it.is_here(1)
+
+
+def test_who_could_not_be_read_answers_as_before_until_it_is_tried_again() -> None:
+    it = Shelter()
+    it.here.put(home(1, revision=4))
+    it.here.drop("h1", 5)
+    assert it.here.postpone("h1", NOW + 1)
+    assert it.is_here(1)
+    it.wait_until(NOW + 1)
+    assert not it.is_here(1)
+    assert not it.here.postpone("h2", NOW + 1)
+
+
+def test_former_lists_are_let_go_by_households_that_nobody_asks_for() -> None:
+    class Watched:
+        """The devices of a household, of which it can be told whether they are there still."""
+
+        by_token: Mapping[str, Client] = {}
+        by_mac: Mapping[str, Client] = {}
+
+    it = Shelter(most=FREED_AT_ONCE + 1)
+    for number in range(FREED_AT_ONCE + 1):
+        it.here.put(home(number))
+    watched: list[ref[Watched]] = []
+
+    def compile_watched(household: Household) -> CompiledHousehold:
+        compiled = SharedPolicies(it.lists, DEFAULTS).compile(household, NOW)
+        devices: Any = Watched()
+        watched.append(ref(devices))
+        return compiled._replace(devices=devices)
+
+    it.here._compile = compile_watched
+    assert it.is_here(0)
+    assert it.is_here(FREED_AT_ONCE)
+    it.lists = library(categories={"games": ["chess.example"], "adult": []})
+    it.here.compile_anew()
+    assert it.blocks(FREED_AT_ONCE, "chess.example")
+    for _ in range(2):  # the first step lets go of some, and the second of the rest
+        it.wait_until(NOW)
+    gc.collect()
+    assert [each() is None for each in watched] == [True, True, False]
+    assert it.blocks(0, "chess.example")
 
 
 def test_other_lists_count_from_the_next_question_on() -> None:

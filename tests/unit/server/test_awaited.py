@@ -7,17 +7,23 @@ from typing import Any
 
 import dns.message
 import dns.rcode
+import pytest
 
 from copdns.model.household import Household
 from copdns.model.verdict import Requestor
 from copdns.policy.subscribers import SharedPolicies, Subscribers
 from copdns.server.answer import NO_REPLY
-from copdns.server.awaited import MAX_AWAITED, PATIENCE, AwaitedHouseholds
+from copdns.server.awaited import MAX_AWAITED, MAX_OF_ONE, PATIENCE, AwaitedHouseholds
 from tests.home import Home
 from tests.household import DEFAULTS, MIA, NOW, allow, block, library
 from tests.replies import ede_of
 
-LISTS = library(categories={"games": ["games.example"]})
+LISTS = library(
+    categories={"games": ["games.example"]},
+    protected={"child_helpline": ["help.example", "banned.example"], "words": ["words.example"]},
+    legal=["banned.example"],
+    not_over_time=["words"],
+)
 
 
 class Provider:
@@ -27,6 +33,7 @@ class Provider:
         self.home = Home(lists=LISTS)
         shared = SharedPolicies(LISTS, DEFAULTS)
         self.subscribers = Subscribers(10, lambda each: shared.compile(each, NOW))
+        self.subscribers.nobody = shared.nobody
         self.subscribers.follow(NOW, can_read=True)
         self.home.resolver.snapshot.subscribers = self.subscribers
         self.awaited = AwaitedHouseholds(self.home.resolver, self.home.clock)
@@ -98,10 +105,47 @@ def test_who_waits_too_long_is_told_so_and_the_next_question_waits_anew() -> Non
 
 def test_no_more_wait_than_there_is_room_for() -> None:
     there = Provider()
-    for _ in range(MAX_AWAITED + 1):
+    for number in range(MAX_AWAITED + 1):
+        there.ask(f"h{number // MAX_OF_ONE}", "free.example")
+    assert list(there.replies) == [last := f"h{MAX_AWAITED // MAX_OF_ONE}"]
+    assert there.outcome(last) == ["SERVFAIL"]
+    assert len(there.awaited) == MAX_AWAITED
+
+
+def test_one_household_takes_the_places_of_no_other() -> None:
+    there = Provider()
+    for _ in range(MAX_OF_ONE + 1):
         there.ask("h1", "free.example")
     assert there.outcome("h1") == ["SERVFAIL"]
-    assert len(there.awaited) == MAX_AWAITED
+    there.ask("h2", "free.example")
+    assert len(there.awaited) == MAX_OF_ONE + 1
+    there.read("h1")
+    assert there.outcome("h1") == ["SERVFAIL", *["answered"] * MAX_OF_ONE]
+
+
+@pytest.mark.parametrize("over", ["udp", "tcp"])
+def test_a_help_name_waits_for_nobody(over: str) -> None:
+    there = Provider()
+    for _ in range(2):
+        there.ask("h1", "help.example", over)
+        there.ask("h1", "www.help.example", over)
+    assert there.outcome("h1") == ["answered"] * 4
+    assert len(there.awaited) == 0
+    there.ask("h1", "free.example", over)
+    there.ask("h1", "banned.example", over)  # the law stands above it
+    there.ask("h1", "words.example", over)  # which the household may close for a time
+    assert len(there.awaited) == 3
+    assert there.outcome("h1") == ["answered"] * 4
+
+
+def test_a_help_name_is_answered_where_there_is_no_household_and_nothing_else_is() -> None:
+    there = Provider()
+    there.subscribers.put_missing("h1", NOW)
+    there.ask("h1", "help.example")
+    assert there.outcome("h1") == ["answered"]
+    for each in ("free.example", "banned.example", "words.example"):
+        there.ask("h1", each)
+    assert there.outcome("h1") == ["answered", *["REFUSED"] * 3]
 
 
 def test_what_is_no_query_waits_for_nothing() -> None:

@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
+import os
+import signal
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import replace
+from typing import Any
 
+import psycopg
 import pytest
 
+from copdns.app import provider_source
 from copdns.model.errors import StoreError
 from copdns.model.household import Household
+from copdns.settings.provider import ProviderSettings
 from copdns.store.connection import SqlConnection
 from copdns.store.db import transaction
+from copdns.store.household_db.household import HouseholdStore
 from copdns.store.household_db.provider import ProviderStore
 from copdns.store.household_db.thread import StoreThread
 from copdns.store.postgres.connection import PostgresPool
-from copdns.store.postgres.outbox import MAX_BATCH, TRY_TO_LEAD, Moved, OutboxReader
+from copdns.store.postgres.outbox import _READ, MAX_BATCH, TRY_TO_LEAD, Moved, OutboxReader
 from tests.household import family
 from tests.unit.account_values import NOW
 
@@ -158,6 +166,85 @@ async def test_many_changes_come_in_batches_and_all_of_them_come(store: Provider
         found = [outbox.take() for _ in range(4)]
     assert [len(each) for each in found] == [MAX_BATCH, MAX_BATCH, 1, 0]
     assert len({each.household for batch in found for each in batch}) == MAX_BATCH * 2 + 1
+
+
+async def test_what_was_read_before_a_connection_broke_is_read_again(
+    store: ProviderStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await store.create(family(), "ada", NOW)
+    with following(store) as leader:
+        await edit(store, "home", "One")
+        leader.take()
+        with closing(OutboxReader(store.pool, 0)) as outbox:
+            run, calls = outbox._run, []
+
+            def break_second(sql: bytes, parameters: tuple[object, ...] = ()) -> list[Any]:
+                calls.extend([sql] if sql == _READ else [])
+                if sql == _READ and len(calls) == 2:
+                    raise psycopg.OperationalError("the connection is lost")
+                return run(sql, parameters)
+
+            monkeypatch.setattr(outbox, "_run", break_second)
+            with pytest.raises(StoreError, match="lost"):
+                outbox.take()
+            assert outbox.take() == (Moved("home", 2),)
+
+
+async def test_after_any_error_it_is_looked_at_anew_which_database_it_is(
+    store: ProviderStore,
+) -> None:
+    """As where somebody puts back a backup: the tables are gone for a moment."""
+    await store.create(family(), "ada", NOW)
+    with following(store) as outbox:
+        await edit(store, "home", "One")
+        outbox.take()
+        with store.pool.connection() as connection:
+            connection.run_here("alter table outbox rename to away")
+            with pytest.raises(StoreError, match="does not exist"):
+                outbox.take()
+            connection.run_here("alter table away rename to outbox")
+            connection.run_here("update outbox set revision = 1, number = 1")
+        assert outbox.take() == (Moved("home", 1),)
+
+
+async def test_a_server_that_is_stuck_counts_as_away_and_loses_no_change(
+    postgres: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def seed(_: HouseholdStore) -> None:
+        """Leave it as it is."""
+
+    monkeypatch.setattr(provider_source, "DEADLINE", 0.1)
+    monkeypatch.setattr(provider_source, "TRY_AGAIN", 0.0)
+    source = provider_source.ProviderSource(ProviderSettings(database=postgres), seed)
+    moved: list[Moved] = []
+    source.on_moved = moved.extend
+    await source.open()
+    await source.store.create(family(), "ada", NOW)
+    assert await eventually_changed(source)
+    connection = source._outbox._connection
+    assert connection is not None
+    pid = connection.info.backend_pid
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        assert not await source.is_changed()
+        assert "does not answer within" in source.read_only_reason
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    assert await eventually_changed(source)
+    moved.clear()
+    await source.store.change("home", renamed("One"), author="ada", what="", now=NOW)
+    assert await eventually_changed(source)
+    assert moved == [Moved("home", 2)]
+    assert not source.read_only_reason
+    await source.close()
+
+
+async def eventually_changed(source: provider_source.ProviderSource) -> bool:
+    """Look until something changed, for a while."""
+    async with asyncio.timeout(20):
+        while not await source.is_changed():
+            pass
+    return True
 
 
 # --- who writes ---------------------------------------------------------------------------------

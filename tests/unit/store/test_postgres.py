@@ -10,6 +10,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from psycopg.conninfo import conninfo_to_dict
 
 from copdns.model.errors import HouseholdError, StoreError
 from copdns.model.household import Household
@@ -190,6 +191,12 @@ async def test_a_server_that_goes_away_is_told_and_found_again(postgres: str) ->
         with pytest.raises(StoreError, match=r"PostgreSQL: .*terminat.*start it"):
             await store.change("home", edit, author="ada", what="", now=NOW)
         assert await store.household("home") == replace(family(), revision=1)
+
+
+def test_a_machine_that_is_gone_is_noticed_unless_an_operator_says_when(postgres: str) -> None:
+    with opened(f"{postgres} tcp_user_timeout=9000") as pool:
+        said = conninfo_to_dict(pool.conninfo)
+    assert (said["tcp_user_timeout"], said["keepalives_idle"]) == ("9000", "5")
 
 
 async def test_nobody_at_the_address_is_told_with_what_to_do(tmp_path: Path) -> None:

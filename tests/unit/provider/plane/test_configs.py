@@ -44,6 +44,12 @@ def test_help_names_pass_before_all_that_counts_limits_or_writes_down() -> None:
     assert 'setSecurityPollSuffix("")' in text
 
 
+def test_what_lists_may_block_below_a_help_name_goes_to_no_cache() -> None:
+    text = dnsdist_config(NODE)
+    blocks, to_help = text.index("NegativeAndSOAAction"), text.index('PoolAction("help")')
+    assert text.index('set:find("!untraced", 1, true)') < blocks < to_help
+
+
 def test_only_subscribers_may_ask_and_a_stranger_gets_what_the_tenant_chose() -> None:
     text = dnsdist_config(NODE)
     assert 'setACL({"198.51.100.0/24", "2001:db8::/32"})' in text

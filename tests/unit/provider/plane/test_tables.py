@@ -5,7 +5,9 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import lmdb
 import pytest
@@ -16,7 +18,7 @@ from copdns.model.names import to_wire
 from copdns.model.verdict import Reason
 from copdns.provider.plane.agent import NodeAgent
 from copdns.provider.plane.files import PlaneFiles
-from copdns.provider.plane.rows import PlaneTable, snapshot_rows, table_file
+from copdns.provider.plane.rows import PlaneTable, group_rows, snapshot_rows, table_file
 from copdns.provider.plane.snapshot import (
     Group,
     Layer,
@@ -160,6 +162,41 @@ def test_while_the_source_is_away_the_tables_stay(files: PlaneFiles, tmp_path: P
     assert read(tmp_path) == before
     source.is_away = False
     assert agent.catch_up() == 1
+
+
+def test_a_verdict_leaves_after_the_last_name_that_leads_to_it(
+    files: PlaneFiles, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both tables are written as wholes, and a query may come between any two commits."""
+    agent = NodeAgent(files, Source(FIRST))
+    agent.catch_up()
+    steps: list[tuple[str, PlaneTable, int]] = []
+    for name in ("_put", "_delete"):
+        done = getattr(files, name)
+
+        def note(table: PlaneTable, rows: list[Any], done: Any = done, name: str = name) -> int:
+            if rows:
+                steps.append((name, table, len(rows)))
+            return int(done(table, rows))
+
+        monkeypatch.setattr(files, name, note)
+    other = replace(lists("chess.example").lists[0], slug="boards")
+    change = PlaneChange(2, listed=ListedNames((other,)), classes={0: OPEN, 1: NIGHT})
+    agent._source = Source(LAST, [change])
+    agent.catch_up()
+    verdicts, names = PlaneTable.VERDICTS, PlaneTable.NAMES
+    order = [(name, table) for name, table, _ in steps if table in (verdicts, names)]
+    assert order == [
+        ("_put", verdicts),
+        ("_put", names),
+        ("_delete", names),
+        ("_delete", verdicts),
+    ]
+
+
+def test_a_group_whose_class_is_missing_has_that_of_groups_that_are_not_known() -> None:
+    rows = dict(group_rows({1: Group(9), 2: Group(9, is_closing_soon=True)}, {0: NIGHT}))
+    assert rows == {b"001-": b"x0", b"001p": b"px0", b"002-": b"xt0", b"002p": b"pxt0"}
 
 
 def test_a_change_that_was_cut_off_is_written_again(files: PlaneFiles, tmp_path: Path) -> None:
