@@ -139,9 +139,9 @@ def test_a_session_that_ended_since_the_upgrade_is_not_back(folder: Path) -> Non
 def test_the_copies_go_after_a_week(folder: Path) -> None:
     upgrade(folder)
     roll_back(folder)
-    QueryLog(folder).purge(time.time())
+    QueryLog(folder).purge_moved_aside(time.time())
     assert len(list(folder.glob("*.before-*"))) == 4
-    QueryLog(folder).purge(time.time() + WEEK + 1)
+    QueryLog(folder).purge_moved_aside(time.time() + WEEK + 1)
     assert not list(folder.glob("*.before-*"))
 
 
@@ -160,6 +160,18 @@ def test_no_room_for_a_copy_is_no_upgrade(folder: Path, monkeypatch: pytest.Monk
     with pytest.raises(StoreError, match="free some space"):
         upgrade(folder)
     assert find_newer(folder) == ()
+
+
+def test_on_a_nearly_full_disk_the_copy_is_not_begun(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    size = sum((folder / name).stat().st_size for name in FILES)
+    usage = shutil.disk_usage(folder)._replace(free=size)  # room for them, and for nothing else
+    monkeypatch.setattr("copdns.store.db.shutil.disk_usage", lambda _: usage)
+    with pytest.raises(StoreError, match="No space left on device; free some space"):
+        upgrade(folder)
+    assert find_newer(folder) == ()
+    assert not list(folder.glob("*.before-upgrade*"))
 
 
 # Calls by which something of an upgrade gets to the disk, and in how many of each it is killed.
