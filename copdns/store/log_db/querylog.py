@@ -44,6 +44,7 @@ BEFORE_RESTORE = ".before-restore"  # added to the name of a database that a bac
 BEFORE_ROLLBACK = (
     ".before-rollback"  # the same, of one that its copy from before an upgrade replaced
 )
+PUT_BACK = ".rolled-back"  # the same, of such a copy before it is in place
 MOVED_ASIDE_DAYS = 7
 NICER = 10  # added to the process's own niceness
 WRITER_BUSY = 0.2  # seconds: the writer tries again with the next batch, and `stop` must not hang
@@ -381,10 +382,10 @@ class QueryLog:
                 _log.error("log_database_broken", moved_to=str(moved_to))
 
     def _find_moved_aside(self) -> list[Path]:
-        """Return the damaged databases, those that a restored one replaced, and copies of earlier
-        versions."""
+        """Return the damaged databases, those that a restored one replaced, copies of earlier
+        versions, and what was cut off while one was put back."""
         folder = self.path.parent
-        aside = (BEFORE_RESTORE, BEFORE_ROLLBACK, BEFORE_UPGRADE, DAMAGED)
+        aside = (BEFORE_RESTORE, BEFORE_ROLLBACK, BEFORE_UPGRADE, DAMAGED, PUT_BACK)
         patterns = f"{FILE}.broken-*", *(f"*{each}*" for each in aside)
         return sorted(path for each in patterns for path in folder.glob(each))
 

@@ -27,6 +27,10 @@ from tests.unit.store.later import upgrade
 FILES = ("household.db", "log.db")
 COUNTED = 1_000
 WEEK = 7 * 86_400
+LOOK = """
+    insert into look (household, at, account, role, profile, view)
+    values ('home', ?, 'ada', 'guardian', 'mia', 'counts')
+"""
 
 
 def copdns(folder: Path, *words: str) -> Result:
@@ -134,6 +138,63 @@ def test_a_session_that_ended_since_the_upgrade_is_not_back(folder: Path) -> Non
     roll_back(folder)
     with closing(sqlite3.connect(folder / "household.db")) as connection:
         assert connection.execute("select count(*) from one_time_code").fetchone() == (0,)
+
+
+def test_no_full_log_goes_on_and_no_look_is_hidden(folder: Path) -> None:
+    now = int(time.time())
+    path = folder / "household.db"
+    span = (now - 60, now + WEEK)
+    with closing(sqlite3.connect(path)) as household, household:
+        household.execute("update profile set full_log_start = ?, full_log_end = ?", span)
+        household.execute("insert into full_log_history values ('home', 'mia', ?, ?)", span)
+        household.execute(LOOK, (now - 30,))
+    (folder / "household.db.copy").unlink()  # which does not say this
+    upgrade(folder)
+    with closing(sqlite3.connect(path)) as household, household:
+        household.execute("update profile set full_log_start = null, full_log_end = null")
+        household.execute("alter table look add column later text")
+        household.execute(LOOK, (now,))
+    roll_back(folder)
+    with closing(sqlite3.connect(path)) as household:
+        spans = household.execute("select full_log_start, full_log_end from profile").fetchall()
+        looks = household.execute("select at, account, profile from look order by id").fetchall()
+        history = household.execute("select starts, ends from full_log_history").fetchall()
+    assert spans == [(None, None)]
+    assert looks == [(now - 30, "ada", "mia"), (now, "ada", "mia")]
+    assert history == [span], "it counts for how often there may be one"
+    assert "films.example" in rules(folder), "its copy is the same"
+
+
+def test_looks_that_a_later_version_keeps_in_another_way_are_left(folder: Path) -> None:
+    upgrade(folder)
+    with closing(sqlite3.connect(folder / "household.db")) as household, household:
+        household.execute("drop table look")
+    roll_back(folder)
+    assert "films.example" in rules(folder)
+
+
+def test_a_stand_in_of_a_later_version_is_not_deleted(folder: Path) -> None:
+    upgrade(folder)
+    path = folder / "household.db"
+    path.rename(folder / "household.db.stand-in")
+    for damaged in (None, b"nonsense"):
+        if damaged:
+            path.write_bytes(damaged)
+        done = copdns(folder, "rollback", "--yes")
+        assert done.exit_code == 1
+        assert "repair household.db there" in done.output
+        assert (folder / "household.db.stand-in").exists()
+        assert (folder / "household.db.before-upgrade").exists()
+        assert not (folder / "log.db.before-rollback").exists()
+
+
+def test_what_a_kill_left_of_a_copy_goes_too(folder: Path) -> None:
+    for name in FILES:
+        (folder / f"{name}.rolled-back").write_bytes(b"x")
+    QueryLog(folder).purge_moved_aside(time.time())
+    assert len(list(folder.glob("*.rolled-back"))) == 2
+    QueryLog(folder).erase("home", "mia", time.time())
+    assert not list(folder.glob("*.rolled-back"))
 
 
 def test_the_copies_go_after_a_week(folder: Path) -> None:
