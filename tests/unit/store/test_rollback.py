@@ -94,6 +94,21 @@ def test_what_was_changed_since_the_upgrade_is_undone_and_stays_beside(folder: P
     assert said == "household.db put back as it was before an upgrade"
 
 
+def test_settings_of_a_later_version_are_no_obstacle(folder: Path, tmp_path: Path) -> None:
+    settings = tmp_path / "copdns.yaml"
+    settings.write_text("later: true\n")
+    upgrade(folder)
+    refused = CliRunner().invoke(main, ["-c", str(settings), "rollback", "--yes"])
+    assert refused.exit_code == 78, "which folder?"
+    done = CliRunner().invoke(
+        main, ["-c", str(settings), "--data", str(folder), "rollback", "--yes"]
+    )
+    assert done.exit_code == 0, done.output
+    assert "copdns.yaml:1:1: later" in done.stderr
+    assert "correct the settings before you start copdns" in done.stderr
+    assert "films.example" in rules(folder)
+
+
 def test_a_version_that_can_read_the_databases_changes_nothing(folder: Path) -> None:
     before = {each.name: each.read_bytes() for each in folder.glob("*.db")}
     done = copdns(folder, "rollback")
