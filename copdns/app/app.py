@@ -275,6 +275,8 @@ class App(Parts):
             await self._note_scores(now)
         self._time_chores.ledger.forget(now)
         await asyncio.to_thread(self._log.purge, now, chosen.rows_days, chosen.counts_days)
+        if not self._clock.is_wrong:
+            await asyncio.to_thread(self._log.purge_moved_aside, now)
         await asyncio.to_thread(self._log.count_lists, self._recorder.list_counts.take(now))
         self._recent_blocks.forget(now)
         collect_young()

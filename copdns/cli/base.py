@@ -76,6 +76,21 @@ class Options:
             )
         return settings
 
+    def settings_or_defaults(self) -> tuple[Settings, ConfigError | None]:
+        """Return the settings; where they are wrong and `data` is given, the defaults with that.
+
+        The error says what is wrong.  Raises ConfigError without `data`.
+        """
+        try:
+            return self.settings(), None
+        except ConfigError as error:
+            if self.data is None:
+                raise
+            from copdns.settings.config import load
+
+            settings = load("", str(self.path), {})
+            return settings.model_copy(update={"data": str(self.data.absolute())}), error
+
 
 pass_options = click.make_pass_decorator(Options)
 

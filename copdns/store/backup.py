@@ -495,5 +495,5 @@ def replace_database(
     copy.rename(there)
     if not (keep and was_there):
         return None
-    os.utime(aside)  # `QueryLog.purge` deletes it by its age
+    os.utime(aside)  # `purge_moved_aside` deletes it by its age
     return aside

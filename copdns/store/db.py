@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+import shutil
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
@@ -23,6 +24,7 @@ from copdns.store.schema_steps import SchemaSteps
 BUSY = 5.0  # seconds to wait for another process
 DAMAGED = ".damaged-"  # with a number, added to the name of a database that a repair moved away
 BEFORE_UPGRADE = ".before-upgrade"  # added to the name of a copy from before migrations
+_ROOM_LEFT = 16 << 20  # octets that stay free beside such a copy: migrations write too
 
 _NO_ACCESS = (
     "make the user that runs copdns the owner of this folder, or choose another with --data DIR"
@@ -124,11 +126,13 @@ def copy_before_upgrade(connection: sqlite3.Connection, path: Path) -> None:
     """Copy a database as it is, beside it and in place of an earlier copy.
 
     The folder is locked by the caller.  Where this is cut off, an earlier copy is still whole.
-    Raises OSError and sqlite3.Error.
+    Raises OSError and sqlite3.Error; OSError too, before it writes, where there is no room: whoever
+    writes the log tries again and again, and would fill the disk each time.
     """
     copy = path.with_name(path.name + BEFORE_UPGRADE)
     new = copy.with_name(f"{copy.name}.new")
     new.unlink(missing_ok=True)
+    _check_room(path)
     new.touch(mode=0o600)
     with closing(sqlite3.connect(new)) as target:
         connection.backup(target)  # one file, without a log beside it
@@ -138,6 +142,13 @@ def copy_before_upgrade(connection: sqlite3.Connection, path: Path) -> None:
         os.fsync(written.fileno())
     new.rename(copy)
     _sync(copy.parent)
+
+
+def _check_room(path: Path) -> None:
+    parts = (path, path.with_name(f"{path.name}-wal"))
+    needed = sum(each.stat().st_size for each in parts if each.exists())
+    if shutil.disk_usage(path.parent).free < needed + _ROOM_LEFT:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 def give_to_owner(path: Path) -> None:
@@ -280,6 +291,13 @@ def store_error(path: Path, error: sqlite3.Error | OSError) -> StoreError:
         remedy = _DISK_REMEDIES.get(error.errno or 0, _NO_ACCESS)
         return StoreError(f"{path}: {error.strerror or error}; {remedy}")
     return StoreError(f"{path}: {error}; {_REMEDIES.get(_result_code(error), _UNKNOWN)}")
+
+
+def is_full(error: BaseException | None) -> bool:
+    """Tell whether a file could not be opened or made because the disk or the quota is full."""
+    while isinstance(error, StoreError):
+        error = error.__cause__
+    return isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
 
 
 def is_broken(error: BaseException | None) -> bool:

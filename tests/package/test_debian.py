@@ -96,7 +96,9 @@ def machine(debian: Path) -> Machine:
 
 def test_from_the_first_day_to_the_last(machine: Machine, packages: Packages) -> None:
     before = machine.files()
-    machine.install(packages.before)
+    (machine.root / SETTINGS).parent.mkdir()
+    (machine.root / SETTINGS).write_text("# Of a checkout, or brought along.\n")
+    assert "?" not in machine.install(packages.before)
     assert "copdns, version" in machine.run("copdns", "--version")
     with (machine.root / SETTINGS).open("a") as settings:
         settings.write("log: {rows_days: 3}\n")
@@ -119,6 +121,7 @@ def test_from_the_first_day_to_the_last(machine: Machine, packages: Packages) ->
     said = machine.install(packages.before)
     assert "household.db: as it was on" in said
     assert "log.db: as it was on" in said
+    assert "settings that only version" in said
     assert machine.copdns("rule", "list", "--json") == rules
     assert (machine.root / SETTINGS).read_text() == ours
     with machine.serving():
@@ -127,6 +130,10 @@ def test_from_the_first_day_to_the_last(machine: Machine, packages: Packages) ->
     machine.run("dpkg", "--remove", "copdns")
     assert (machine.root / SETTINGS).read_text() == ours
     assert (machine.root / DATA / "household.db").exists()
+    (machine.root / SETTINGS).unlink()
+    machine.install(packages.before)
+    made = machine.root / SETTINGS
+    assert (made.read_text()[:6], made.stat().st_mode & 0o777) == ("# What", 0o644)
     machine.run("dpkg", "--purge", "copdns")
     assert machine.files() == before
 

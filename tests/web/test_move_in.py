@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from base64 import b64encode
 from io import BytesIO
@@ -15,11 +16,18 @@ from copdns.accounts.roles import Permission, Role
 from copdns.list_files.load import load_catalogue
 from copdns.lists.own_lists import OwnList
 from copdns.model.household import Band, Household
-from copdns.web.moving_in.previews import MOST, SHOWN_FOR
+from copdns.web.moving_in.previews import MOST, PREVIEWS, SHOWN_FOR
 from copdns.web.moving_in.read_file import MAX_ENTRIES, MAX_OCTETS
 from tests.home import Home
 from tests.household import MIA, TOM, family
-from tests.unit.household.moving_in.files import ADGUARD, HOSTS, PROFILE, gravity, teleporter_6
+from tests.unit.household.moving_in.files import (
+    ADGUARD,
+    HOSTS,
+    PROFILE,
+    gravity,
+    in_many_groups,
+    teleporter_6,
+)
 from tests.web.guardians import PASSWORD, log_in, set_up
 from tests.web.programs import caller, page
 from tests.web.site import HTML, Client, Site, send, text
@@ -234,6 +242,31 @@ async def test_a_file_that_is_none_is_told_and_nothing_else(
     assert told in shown
     assert "Choose the file" in shown, "the form is there again"
     assert await stored(site) == before
+
+
+async def test_a_small_file_that_says_the_same_very_often_is_not_taken_in(
+    client: Client, site: Site
+) -> None:
+    before = await stored(site)
+    octets = in_many_groups(3_000, domainlist=600)  # 1.8 million scopes, more than 20 MiB as JSON
+    assert len(octets) < 100_000
+    shown = words(await upload(client, octets, 400, name="teleporter.tar.gz"))
+    assert "too large to be read, or broken" in shown
+    shown = words(await upload(client, in_many_groups(3_000, client=16_000), 400))
+    assert "take some out of it first" in shown
+    assert await stored(site) == before
+
+
+async def test_one_file_is_planned_at_a_time(client: Client, site: Site) -> None:
+    ben = await caller(client, site, [Permission.EDIT_HOUSEHOLD], name="Ben")
+    code = code_in(await upload(client, ADGUARD))
+    async with client.app[PREVIEWS].one_by_one:
+        plan = asyncio.ensure_future(ben("POST", "/move-in/plan", json=sent(HOSTS)))
+        ages = asyncio.ensure_future(send(client, f"{HERE}/{code}/ages"))
+        done, _ = await asyncio.wait((plan, ages), timeout=0.5)
+        assert not done
+    assert (await plan)["product"] == "hosts file"
+    assert "What comes over" in await ages
 
 
 async def test_what_a_file_says_is_text_on_the_page(client: Client) -> None:

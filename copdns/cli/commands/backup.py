@@ -11,7 +11,7 @@ import click
 
 from copdns.accounts.account import ViewedPart
 from copdns.as_json.plain import utc
-from copdns.cli.base import json_option
+from copdns.cli.base import Options, json_option, pass_options
 from copdns.cli.changes import differences
 from copdns.cli.home import Home, pass_home
 from copdns.cli.output import local_text, print_json, printable
@@ -233,8 +233,8 @@ def _restore_household(home: Home, copy: Path, made: int) -> RestoreResult:
 
 @click.command()
 @click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
-@pass_home
-def rollback(home: Home, yes: bool) -> None:
+@pass_options
+def rollback(options: Options, yes: bool) -> None:
     """Go back to the databases from before an upgrade.
 
     For an earlier version that was installed again. Stop copdns first. A newer version copies
@@ -246,6 +246,13 @@ def rollback(home: Home, yes: bool) -> None:
     \b
     Example:  copdns rollback
     """
+    # What a newer version wrote into the settings is no reason to stay with its databases.
+    settings, trouble = options.settings_or_defaults()
+    home = Home(settings)
+    if trouble is not None:
+        for line in str(trouble).splitlines():
+            click.echo(printable(line), err=True)
+        click.echo("correct the settings before you start copdns", err=True)
     with hold_server_lock(home.folder):
         newer = find_newer(home.folder)
         if not newer:

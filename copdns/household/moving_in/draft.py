@@ -19,6 +19,11 @@ from copdns.model.household import Band, Household
 from copdns.model.sentences import Sentence, UserError, literal, sentence
 
 MOST_RULES: Final = 2_000  # of a household that come over; more blocks go into a list
+# Of each of these the household is checked again: planning more would take minutes.
+MOST_PEOPLE: Final = 100
+MOST_DEVICES: Final = 500
+MOST_LISTS: Final = 200
+MOST_NAMES: Final = 1_000  # local names, rewrites, and names that are asked of other servers
 
 
 class Result(StrEnum):

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from ipaddress import ip_network
 from typing import Any, Final, NamedTuple
 
@@ -114,6 +114,7 @@ class _Reader:
         self.names: dict[int, str] = {}
         self.keys: dict[int, str] = {}
         self.off: set[int] = set()
+        self.people: dict[frozenset[int], str] = {}
 
     def _take(self, name: str, place: str, rows: object, kind: int | None) -> None:
         if not isinstance(rows, list | tuple):
@@ -165,30 +166,34 @@ class _Reader:
 
     def _clients(self) -> None:
         links = self._links("client_by_group", "client_id")
-        people: dict[frozenset[int], str] = {}
         devices: list[tuple[str, str, DeviceWish | NoWish]] = []
+        there = self.names.keys() - self.off
+        known = {client: frozenset(groups & there) for client, groups in links.items()}
+        default = frozenset({_DEFAULT} & there)
         for place, row in self.tables["client"]:
             key, address = _number(row.get("id")), row.get("ip")
             if key is None or not isinstance(address, str):
                 self.out.leave(place, row, WRONG_SHAPE)
                 continue
-            groups = frozenset(links.get(key, {_DEFAULT})) & self.names.keys() - self.off
-            person = people.setdefault(groups, _person_key(groups))
+            person = self._person_key(known.get(key, default))
             comment = row.get("comment")
             name = comment.strip() if isinstance(comment, str) and comment.strip() else address
             devices.append((place, f"{name}: {address}", _device(person, name, address)))
-        others = set(self.names) - self.off - {each for groups in people for each in groups}
-        for group in sorted(others - {_DEFAULT}):
-            people.setdefault(frozenset({group}), _person_key(frozenset({group})))
-        people.setdefault(frozenset({_DEFAULT}), _person_key(frozenset({_DEFAULT})))
-        self.is_split = any(groups != {_DEFAULT} for groups in people)
-        for groups, key_of_person in people.items():
+        others = set(self.names) - self.off - {each for groups in self.people for each in groups}
+        for group in (*sorted(others - {_DEFAULT}), _DEFAULT):
+            self._person_key(frozenset({group}))
+        self.is_split = any(groups != {_DEFAULT} for groups in self.people)
+        for groups, key_of_person in self.people.items():
             names = [_group_name(self.names, each) for each in sorted(groups)] or ["No group"]
             tags = frozenset(self.keys[each] for each in groups)
             wish = PersonWish(key_of_person, ", ".join(names), tags)
             self.out.add("groups", ", ".join(names), wish)
         for place, text, device in devices:
             self.out.add(place, text, device)
+
+    def _person_key(self, groups: frozenset[int]) -> str:
+        """Return the key of whoever has these groups: a short one, since each device repeats it."""
+        return self.people.setdefault(groups, f"person {len(self.people) + 1}")
 
     def _scopes(self, groups: set[int] | None) -> tuple[str, ...]:
         """Return for whom something with these groups holds; () for nobody.
@@ -302,7 +307,7 @@ class _Reader:
         if not known_by:
             self.out.leave(place, value, NO_COUNTERPART)
             return
-        person = _person_key(frozenset({_DEFAULT}))
+        person = self._person_key(frozenset({_DEFAULT}))
         name = names[0] if names and names[0] else known_by[0]
         self.out.add(place, value, DeviceWish(person, name, tuple(known_by)))
 
@@ -367,10 +372,6 @@ def _number(value: object) -> int | None:
 
 def _group_name(names: Mapping[int, str], group: int) -> str:
     return _DEFAULT_NAME if group == _DEFAULT else names[group]
-
-
-def _person_key(groups: Iterable[int]) -> str:
-    return f"groups {' '.join(map(str, sorted(groups)))}"
 
 
 def _device(person: str, name: str, address: str) -> DeviceWish | NoWish:

@@ -15,6 +15,10 @@ from typing import NamedTuple
 
 from copdns.household.edit_checks import validate
 from copdns.household.moving_in.draft import (
+    MOST_DEVICES,
+    MOST_LISTS,
+    MOST_NAMES,
+    MOST_PEOPLE,
     EntryOutcome,
     PlanDraft,
     PlannedList,
@@ -22,12 +26,22 @@ from copdns.household.moving_in.draft import (
     Result,
     Surroundings,
 )
-from copdns.household.moving_in.found import FoundSettings, NoWish, Product
+from copdns.household.moving_in.found import (
+    DeviceWish,
+    FoundSettings,
+    ListWish,
+    LocalWish,
+    NoWish,
+    PersonWish,
+    Product,
+    RewriteWish,
+    UpstreamsWish,
+)
 from copdns.household.moving_in.plan_lists import plan_lines, plan_lists, settings_text
 from copdns.household.moving_in.plan_names import plan_names
 from copdns.household.moving_in.plan_people import plan_devices, plan_people, plan_settings
 from copdns.household.moving_in.plan_rules import plan_rules
-from copdns.model.errors import HouseholdError
+from copdns.model.errors import HouseholdError, MoveInError
 from copdns.model.household import Household
 
 
@@ -64,7 +78,12 @@ class Plan(NamedTuple):
 
 
 def make_plan(found: FoundSettings, around: Surroundings) -> Plan:
-    """Return what a file becomes; raise HouseholdError where no plan can be made of it."""
+    """Return what a file becomes.
+
+    Raises HouseholdError where no plan can be made of it; MoveInError where it has more than comes
+    over at once, before anything is planned.
+    """
+    _check_size(found)
     draft = PlanDraft(around, around.household)
     plan_people(draft, found.entries)
     plan_settings(draft, found)
@@ -85,6 +104,27 @@ def make_plan(found: FoundSettings, around: Surroundings) -> Plan:
         tuple(draft.lists),
         settings_text(wanted),
     )
+
+
+def _check_size(found: FoundSettings) -> None:
+    counts = Counter(type(each.wish) for each in found.entries)
+    names = counts[LocalWish] + counts[RewriteWish] + counts[UpstreamsWish]
+    if (
+        counts[PersonWish] > MOST_PEOPLE
+        or counts[DeviceWish] > MOST_DEVICES
+        or counts[ListWish] > MOST_LISTS
+        or names > MOST_NAMES
+    ):
+        raise MoveInError(
+            "at most %(people)s people or groups, %(devices)s devices, %(lists)s lists and "
+            "%(names)s names of your own come over from one file, and this one has more; take some "
+            "out of it first",
+            name="file",
+            people=MOST_PEOPLE,
+            devices=MOST_DEVICES,
+            lists=MOST_LISTS,
+            names=MOST_NAMES,
+        )
 
 
 def store_plan(before: Household, plan: Plan, slugs: Sequence[str]) -> Household:

@@ -186,7 +186,7 @@ def move_aside(path: Path) -> Path | None:
             part.rename(free.with_name(free.name + suffix))
     if not was_there:
         return None
-    os.utime(free)  # `QueryLog.purge` deletes it by its age
+    os.utime(free)  # `purge_moved_aside` deletes it by its age
     sync_folder(path.parent)
     return free
 

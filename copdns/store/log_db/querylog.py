@@ -29,6 +29,7 @@ from copdns.store.db import (
     BEFORE_UPGRADE,
     DAMAGED,
     is_broken,
+    is_full,
     lock_folder,
     open_database,
     store_error,
@@ -43,8 +44,11 @@ BEFORE_RESTORE = ".before-restore"  # added to the name of a database that a bac
 BEFORE_ROLLBACK = (
     ".before-rollback"  # the same, of one that its copy from before an upgrade replaced
 )
+PUT_BACK = ".rolled-back"  # the same, of such a copy before it is in place
+MOVED_ASIDE_DAYS = 7
 NICER = 10  # added to the process's own niceness
 WRITER_BUSY = 0.2  # seconds: the writer tries again with the next batch, and `stop` must not hang
+FULL_WAIT = 60.0  # seconds, where a full disk keeps the database from being opened
 
 # The batch is at fault, not the disk.
 _BATCH_ERRORS = (sqlite3.IntegrityError, sqlite3.ProgrammingError, sqlite3.DataError)
@@ -75,6 +79,7 @@ class QueryLog:
         self.failures = 0
         self.last_error = ""
         self.erasures = 0
+        self._is_full = False
         self._capacity = capacity
         self._interval = interval
         self._rows: deque[LogRow] = deque()  # added to and taken from without a lock
@@ -236,8 +241,14 @@ class QueryLog:
         now: seconds since the epoch.  rows_days, counts_days: ages in days.
         """
         self._run(lambda each: log_rows.purge(each, now, rows_days, counts_days), None)
+
+    def purge_moved_aside(self, now: float) -> None:
+        """Delete the databases that were moved aside more than a week ago.
+
+        now: seconds since the epoch, by a clock that is not known to be wrong.
+        """
         for path in self._find_moved_aside():
-            if path.stat().st_mtime < now - rows_days * log_rows.DAY:
+            if path.stat().st_mtime < now - MOVED_ASIDE_DAYS * log_rows.DAY:
                 path.unlink()
 
     def erase(self, household: str, profile: str, now: float) -> None:
@@ -282,7 +293,7 @@ class QueryLog:
 
     def _write_batches(self) -> None:
         _lower_priority()
-        while not self._stopping.wait(self._interval):
+        while not self._stopping.wait(FULL_WAIT if self._is_full else self._interval):
             self._flush_or_tell()
 
     def _flush_or_tell(self) -> None:
@@ -352,6 +363,7 @@ class QueryLog:
         if self.last_error:
             _log.info("log_write_recovered", failures=self.failures)
         self.last_error = ""
+        self._is_full = False
 
     def _note_failure(self, error: Exception) -> None:
         """Log the first failure in a row; move a damaged database aside, to begin a new one."""
@@ -359,6 +371,7 @@ class QueryLog:
             _log.warning("log_write_failed", error=str(error))
         self.failures += 1
         self.last_error = str(error)
+        self._is_full = is_full(error)
         if is_broken(error):
             self._close()
             try:
@@ -369,10 +382,10 @@ class QueryLog:
                 _log.error("log_database_broken", moved_to=str(moved_to))
 
     def _find_moved_aside(self) -> list[Path]:
-        """Return the damaged databases, those that a restored one replaced, and copies of earlier
-        versions."""
+        """Return the damaged databases, those that a restored one replaced, copies of earlier
+        versions, and what was cut off while one was put back."""
         folder = self.path.parent
-        aside = (BEFORE_RESTORE, BEFORE_ROLLBACK, BEFORE_UPGRADE, DAMAGED)
+        aside = (BEFORE_RESTORE, BEFORE_ROLLBACK, BEFORE_UPGRADE, DAMAGED, PUT_BACK)
         patterns = f"{FILE}.broken-*", *(f"*{each}*" for each in aside)
         return sorted(path for each in patterns for path in folder.glob(each))
 

@@ -37,7 +37,8 @@ class Preview(NamedTuple):
 
 
 class Previews:
-    """What can still be said yes to, by its code.  one_by_one: held while a file is read."""
+    """What can still be said yes to, by its code.  one_by_one: held while a file is read
+    and planned, for a page or a program: both take memory and time."""
 
     def __init__(self) -> None:
         self._by_code: dict[str, Preview] = {}

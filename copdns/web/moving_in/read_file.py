@@ -2,7 +2,8 @@
 
 A hostile file may take seconds and much memory, and the process that answers queries must neither
 wait nor keep that.  The other process gets the file's name as one line of JSON on stdin, followed
-by the file, and writes what it found as JSON to stdout.  Its time and memory are bounded.
+by the file, and writes what it found as JSON to stdout.  Its time, its memory and what it may write
+are bounded.
 """
 
 from __future__ import annotations
@@ -12,8 +13,10 @@ import json
 import os
 import resource
 import sys
-from asyncio.subprocess import DEVNULL, PIPE
+from asyncio import IncompleteReadError
+from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import fields
 from functools import cache
 from typing import Any, Final, get_args
@@ -26,6 +29,7 @@ from copdns.model.sentence_json import dump_sentence, load_sentence
 
 MAX_SECONDS: Final = 30.0
 MAX_OCTETS: Final = 8 << 20  # of a file that is sent
+MAX_FOUND: Final = 16 << 20  # octets of what is found: a small archive can say the same very often
 MAX_ENTRIES: Final = 20_000  # of a file: more take too much memory beside what answers queries
 _MEMORY: Final = 512 << 20  # octets
 _KINDS: Final = {each.__name__: each for each in get_args(Wish)}
@@ -48,18 +52,47 @@ async def read_in_process(octets: bytes, name: str) -> FoundSettings:
     )
     try:
         async with asyncio.timeout(MAX_SECONDS):
-            result, _ = await process.communicate(f"{json.dumps(name)}\n".encode() + octets)
+            _, result = await asyncio.gather(
+                _send(process, f"{json.dumps(name)}\n".encode() + octets), _receive(process)
+            )
     except TimeoutError:
         raise MoveInError(
             "reading this file takes too long; export it again", name="file"
         ) from None
     finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
-    if process.returncode:
+        await _end(process)
+    if process.returncode or len(result) > MAX_FOUND:
         raise MoveInError("this file is too large to be read, or broken", name="file")
     return await asyncio.to_thread(_load, result)
+
+
+async def _send(process: Process, octets: bytes) -> None:
+    assert process.stdin is not None  # a pipe
+    with suppress(ConnectionError):  # it ended early: its exit status says so
+        process.stdin.write(octets)
+        await process.stdin.drain()
+    process.stdin.close()
+
+
+async def _receive(process: Process) -> bytes:
+    """Return all that a process writes, and end it where that is more than MAX_FOUND."""
+    assert process.stdout is not None  # a pipe
+    try:
+        found = await process.stdout.readexactly(MAX_FOUND + 1)
+    except IncompleteReadError as error:
+        await process.wait()
+        return error.partial
+    process.kill()
+    return found
+
+
+async def _end(process: Process) -> None:
+    if process.returncode is None:
+        process.kill()
+    assert process.stdout is not None  # a pipe
+    while await process.stdout.read(MAX_FOUND):
+        pass  # a pipe that is not at its end would keep the process from being waited for
+    await process.wait()
 
 
 def _load(result: bytes) -> FoundSettings:

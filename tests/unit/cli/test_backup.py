@@ -139,9 +139,9 @@ def test_what_was_here_stays_beside_it_for_a_week(home: Home, file: Path) -> Non
     assert ("later.example",) in sql(beside, "select target from rule")
     assert stat.S_IMODE(beside.stat().st_mode) == 0o600
     log = logged(home)
-    log.purge(time.time())
+    log.purge_moved_aside(time.time())
     assert beside.exists()
-    log.purge(time.time() + 8 * DAY)
+    log.purge_moved_aside(time.time() + 8 * DAY)
     assert not list(home.data.glob("*.before-restore*"))
 
 

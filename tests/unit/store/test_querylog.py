@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import resource
 import signal
@@ -12,7 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, nullcontext
 from itertools import pairwise
 from pathlib import Path
 
@@ -23,11 +24,11 @@ from copdns.model.errors import StoreError
 from copdns.model.household import PrivacyMode
 from copdns.model.verdict import Action, Reason, Verdict
 from copdns.privacy.retention import CountKey, LogRow, count_key, log_row
-from copdns.store.db import open_database
+from copdns.store.db import open_database, store_error
 from copdns.store.log_db import querylog
 from copdns.store.log_db import rows as log_rows
 from copdns.store.log_db.migrations import LOG
-from copdns.store.log_db.querylog import QueryLog
+from copdns.store.log_db.querylog import FULL_WAIT, QueryLog
 
 GOLDEN = Path(__file__).parents[2] / "golden"
 NOW = 1_800_000_000
@@ -368,6 +369,28 @@ def test_a_disk_that_takes_no_more_is_survived(log: QueryLog) -> None:
     assert log.dropped_count == 1
 
 
+def test_a_full_disk_that_keeps_the_log_from_being_opened_is_tried_again_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waits: list[float] = []
+    log = QueryLog(tmp_path)
+
+    def wait(seconds: float) -> bool:
+        waits.append(seconds)
+        return len(waits) > 3
+
+    def refuse(*_: object, **__: object) -> None:
+        if len(waits) == 1:
+            raise store_error(log.path, OSError(errno.ENOSPC, "full")) from OSError(28, "full")
+
+    monkeypatch.setattr(log._stopping, "wait", wait)
+    monkeypatch.setattr("copdns.store.db.lock_folder", lambda _: nullcontext(refuse()))
+    log._write_batches()
+    log.stop()
+    assert waits == [0.25, FULL_WAIT, 0.25, 0.25]
+    assert (log.failures, log.last_error) == (1, "")
+
+
 def test_a_folder_that_cannot_be_written_is_tried_again(tmp_path: Path) -> None:
     (tmp_path / "data").write_text("a file is in the way")
     log = QueryLog(tmp_path / "data")
@@ -497,9 +520,10 @@ def test_a_database_moved_aside_goes_after_seven_days_too(tmp_path: Path, log: Q
     broken.write_bytes(b"x")
     os.utime(broken, (NOW, NOW))
     log.flush()
-    log.purge(NOW + 7 * DAY - 1)
-    assert broken.exists()
-    log.purge(NOW + 7 * DAY + 1)
+    log.purge(NOW + 30 * DAY, rows_days=1)
+    log.purge_moved_aside(NOW + 7 * DAY - 1)
+    assert broken.exists(), "whatever rows are kept for"
+    log.purge_moved_aside(NOW + 7 * DAY + 1)
     assert not broken.exists()
 
 

@@ -27,6 +27,10 @@ from tests.unit.store.later import upgrade
 FILES = ("household.db", "log.db")
 COUNTED = 1_000
 WEEK = 7 * 86_400
+LOOK = """
+    insert into look (household, at, account, role, profile, view)
+    values ('home', ?, 'ada', 'guardian', 'mia', 'counts')
+"""
 
 
 def copdns(folder: Path, *words: str) -> Result:
@@ -90,6 +94,21 @@ def test_what_was_changed_since_the_upgrade_is_undone_and_stays_beside(folder: P
     assert said == "household.db put back as it was before an upgrade"
 
 
+def test_settings_of_a_later_version_are_no_obstacle(folder: Path, tmp_path: Path) -> None:
+    settings = tmp_path / "copdns.yaml"
+    settings.write_text("later: true\n")
+    upgrade(folder)
+    refused = CliRunner().invoke(main, ["-c", str(settings), "rollback", "--yes"])
+    assert refused.exit_code == 78, "which folder?"
+    done = CliRunner().invoke(
+        main, ["-c", str(settings), "--data", str(folder), "rollback", "--yes"]
+    )
+    assert done.exit_code == 0, done.output
+    assert "copdns.yaml:1:1: later" in done.stderr
+    assert "correct the settings before you start copdns" in done.stderr
+    assert "films.example" in rules(folder)
+
+
 def test_a_version_that_can_read_the_databases_changes_nothing(folder: Path) -> None:
     before = {each.name: each.read_bytes() for each in folder.glob("*.db")}
     done = copdns(folder, "rollback")
@@ -136,12 +155,69 @@ def test_a_session_that_ended_since_the_upgrade_is_not_back(folder: Path) -> Non
         assert connection.execute("select count(*) from one_time_code").fetchone() == (0,)
 
 
+def test_no_full_log_goes_on_and_no_look_is_hidden(folder: Path) -> None:
+    now = int(time.time())
+    path = folder / "household.db"
+    span = (now - 60, now + WEEK)
+    with closing(sqlite3.connect(path)) as household, household:
+        household.execute("update profile set full_log_start = ?, full_log_end = ?", span)
+        household.execute("insert into full_log_history values ('home', 'mia', ?, ?)", span)
+        household.execute(LOOK, (now - 30,))
+    (folder / "household.db.copy").unlink()  # which does not say this
+    upgrade(folder)
+    with closing(sqlite3.connect(path)) as household, household:
+        household.execute("update profile set full_log_start = null, full_log_end = null")
+        household.execute("alter table look add column later text")
+        household.execute(LOOK, (now,))
+    roll_back(folder)
+    with closing(sqlite3.connect(path)) as household:
+        spans = household.execute("select full_log_start, full_log_end from profile").fetchall()
+        looks = household.execute("select at, account, profile from look order by id").fetchall()
+        history = household.execute("select starts, ends from full_log_history").fetchall()
+    assert spans == [(None, None)]
+    assert looks == [(now - 30, "ada", "mia"), (now, "ada", "mia")]
+    assert history == [span], "it counts for how often there may be one"
+    assert "films.example" in rules(folder), "its copy is the same"
+
+
+def test_looks_that_a_later_version_keeps_in_another_way_are_left(folder: Path) -> None:
+    upgrade(folder)
+    with closing(sqlite3.connect(folder / "household.db")) as household, household:
+        household.execute("drop table look")
+    roll_back(folder)
+    assert "films.example" in rules(folder)
+
+
+def test_a_stand_in_of_a_later_version_is_not_deleted(folder: Path) -> None:
+    upgrade(folder)
+    path = folder / "household.db"
+    path.rename(folder / "household.db.stand-in")
+    for damaged in (None, b"nonsense"):
+        if damaged:
+            path.write_bytes(damaged)
+        done = copdns(folder, "rollback", "--yes")
+        assert done.exit_code == 1
+        assert "repair household.db there" in done.output
+        assert (folder / "household.db.stand-in").exists()
+        assert (folder / "household.db.before-upgrade").exists()
+        assert not (folder / "log.db.before-rollback").exists()
+
+
+def test_what_a_kill_left_of_a_copy_goes_too(folder: Path) -> None:
+    for name in FILES:
+        (folder / f"{name}.rolled-back").write_bytes(b"x")
+    QueryLog(folder).purge_moved_aside(time.time())
+    assert len(list(folder.glob("*.rolled-back"))) == 2
+    QueryLog(folder).erase("home", "mia", time.time())
+    assert not list(folder.glob("*.rolled-back"))
+
+
 def test_the_copies_go_after_a_week(folder: Path) -> None:
     upgrade(folder)
     roll_back(folder)
-    QueryLog(folder).purge(time.time())
+    QueryLog(folder).purge_moved_aside(time.time())
     assert len(list(folder.glob("*.before-*"))) == 4
-    QueryLog(folder).purge(time.time() + WEEK + 1)
+    QueryLog(folder).purge_moved_aside(time.time() + WEEK + 1)
     assert not list(folder.glob("*.before-*"))
 
 
@@ -160,6 +236,18 @@ def test_no_room_for_a_copy_is_no_upgrade(folder: Path, monkeypatch: pytest.Monk
     with pytest.raises(StoreError, match="free some space"):
         upgrade(folder)
     assert find_newer(folder) == ()
+
+
+def test_on_a_nearly_full_disk_the_copy_is_not_begun(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    size = sum((folder / name).stat().st_size for name in FILES)
+    usage = shutil.disk_usage(folder)._replace(free=size)  # room for them, and for nothing else
+    monkeypatch.setattr("copdns.store.db.shutil.disk_usage", lambda _: usage)
+    with pytest.raises(StoreError, match="No space left on device; free some space"):
+        upgrade(folder)
+    assert find_newer(folder) == ()
+    assert not list(folder.glob("*.before-upgrade*"))
 
 
 # Calls by which something of an upgrade gets to the disk, and in how many of each it is killed.

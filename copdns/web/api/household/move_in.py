@@ -18,6 +18,7 @@ from copdns.model.errors import HouseholdError
 from copdns.model.household import Band
 from copdns.web.api.operation import Call, Given, Operation, Sent
 from copdns.web.moving_in.plans import keep_lists, plan_for, slugs_of
+from copdns.web.moving_in.previews import PREVIEWS
 from copdns.web.moving_in.read_file import read_in_process
 
 MAX_OCTETS = 2 << 20  # of a file
@@ -106,9 +107,10 @@ async def _plan(call: Call, sent: MoveInFile) -> Plan:
     except (binascii.Error, ValueError):
         raise HouseholdError("send the file in base64", name="file") from None
     name = sent.name if sent.name.isprintable() else ascii(sent.name)[1:-1]
-    found = await read_in_process(octets, name)
     ages: Mapping[str, Any] = sent.ages
-    return await plan_for(call.context, call.household, found, ages)
+    async with call.request.app[PREVIEWS].one_by_one:
+        found = await read_in_process(octets, name)
+        return await plan_for(call.context, call.household, found, ages)
 
 
 def _with_revision(found: Plan) -> dict[str, object]:

@@ -101,10 +101,12 @@ async def preview(request: web.Request) -> web.Response:
 async def set_ages(request: web.Request) -> web.Response:
     """Choose the age groups of new people, and show what comes over then."""
     home = await require_house(request, Permission.EDIT_HOUSEHOLD)
-    form, found = await form_of(request), await _require_preview(home)
-    ages = _read_ages(form, found)
-    plan = await plan_for(home.context, home.household, found.found, ages)
-    request.app[PREVIEWS].put(found._replace(plan=plan, ages=ages))
+    form, previews = await form_of(request), request.app[PREVIEWS]
+    async with previews.one_by_one:
+        found = await _require_preview(home)
+        ages = _read_ages(form, found)
+        plan = await plan_for(home.context, home.household, found.found, ages)
+        previews.put(found._replace(plan=plan, ages=ages))
     raise web.HTTPSeeOther(f"{PAGE}/{found.code}")
 
 

@@ -297,6 +297,26 @@ def teleporter_5(more: Mapping[str, str] | None = None) -> bytes:
     return tar({**files, **(more or {})})
 
 
+def in_many_groups(groups: int, **rows: int) -> bytes:
+    """Return an archive of version 5 whose clients or blocked domains are all in many groups.
+
+    rows: how many there are, by the name of the table.
+    """
+    named = [{"id": each, "enabled": 1, "name": f"g{each}"} for each in range(groups)]
+    clients = [{"id": 1, "ip": f"02::{each:x}"} for each in range(rows.get("client", 0))]
+    blocked = [{"id": 1, "domain": f"a{n}.example"} for n in range(rows.get("domainlist", 0))]
+    files = {
+        "group.json": [*named, {"id": groups, "enabled": 1, "name": "Others"}],
+        "client.json": clients,
+        "client_by_group.json": [{"client_id": 1, "group_id": each} for each in range(groups)],
+        "blacklist.exact.json": blocked,
+        "domainlist_by_group.json": [
+            {"domainlist_id": 1, "group_id": each} for each in range(groups)
+        ],
+    }
+    return tar({name: json.dumps(content) for name, content in files.items()})
+
+
 def domains() -> list[dict[str, Any]]:
     return GROUPS["domainlist"]
 

@@ -7,8 +7,25 @@ from typing import Any
 
 import pytest
 
-from copdns.household.moving_in.draft import MOST_RULES, Result
-from copdns.household.moving_in.found import Product
+from copdns.household.moving_in.draft import (
+    MOST_DEVICES,
+    MOST_LISTS,
+    MOST_NAMES,
+    MOST_PEOPLE,
+    MOST_RULES,
+    Result,
+)
+from copdns.household.moving_in.found import (
+    DeviceWish,
+    FileEntry,
+    FoundSettings,
+    ListWish,
+    LocalWish,
+    PersonWish,
+    Product,
+    RewriteWish,
+    Wish,
+)
 from copdns.household.moving_in.hosts import read_hosts
 from copdns.household.moving_in.nextdns import read_nextdns
 from copdns.household.moving_in.plan import Plan
@@ -105,6 +122,24 @@ def test_of_a_long_hosts_file_what_is_too_much_for_rules_becomes_a_list() -> Non
     (made,) = plan.lists
     assert made.text.splitlines() == [f"|{each}^" for each in names[MOST_RULES:]]
     assert plan.count_results()[Result.TAKEN] == len(names)
+
+
+MORE: tuple[tuple[str, list[Wish]], ...] = (
+    ("people", [PersonWish(str(n), str(n)) for n in range(MOST_PEOPLE + 1)]),
+    ("devices", [DeviceWish("mia", str(n), (f"02::{n:x}",)) for n in range(MOST_DEVICES + 1)]),
+    ("lists", [ListWish("https://lists.example/ads.txt")] * (MOST_LISTS + 1)),
+    ("names", [LocalWish(f"a{n}.lan", "192.0.2.9") for n in range(MOST_NAMES)]),
+)
+
+
+@pytest.mark.parametrize(("kind", "wishes"), MORE, ids=[kind for kind, _ in MORE])
+def test_what_is_too_much_for_one_file_is_not_planned(kind: str, wishes: list[Wish]) -> None:
+    rest = [RewriteWish("=old.example", "new.example")] if kind == "names" else []
+    entries = tuple(FileEntry("1", "text", each) for each in (*wishes, *rest))
+    with pytest.raises(MoveInError, match="take some out"):
+        plan_of(FoundSettings(Product.PI_HOLE, entries), family())
+    plan = plan_of(FoundSettings(Product.PI_HOLE, entries[:1]), family())
+    assert len(plan.outcomes) == 1, "one of them is planned"
 
 
 def test_another_text_is_refused() -> None:

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from copdns.household.moving_in.draft import Result
-from copdns.household.moving_in.found import FoundSettings
+from copdns.household.moving_in.found import DeviceWish, FoundSettings, PersonWish
 from copdns.household.moving_in.plan import Plan
 from copdns.household.moving_in.recognise import read_file
 from copdns.model.household import Household, RuleAction
@@ -15,6 +15,7 @@ from copdns.store.gravity import read_gravity
 from tests.household import family
 from tests.unit.household.moving_in.files import (
     gravity,
+    in_many_groups,
     plan_of,
     tar,
     teleporter_5,
@@ -33,6 +34,15 @@ def read(octets: bytes) -> FoundSettings:
 def plan(request: pytest.FixtureRequest) -> Plan:
     octets = teleporter_5() if request.param == "5" else teleporter_6()
     return plan_of(read(octets), EMPTY)
+
+
+def test_the_key_of_a_person_is_short_whatever_their_groups() -> None:
+    found = read(in_many_groups(3_000, client=10))
+    devices = [each.wish for each in found.entries if isinstance(each.wish, DeviceWish)]
+    people = {each.wish.key for each in found.entries if isinstance(each.wish, PersonWish)}
+    assert len(devices) == 10
+    assert {each.person for each in devices} < people
+    assert max(map(len, people)) < 20
 
 
 def test_each_entry_is_told_once(plan: Plan) -> None:
