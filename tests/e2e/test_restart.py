@@ -43,5 +43,5 @@ def test_a_restart_loses_no_query_and_none_waits_longer_than_a_second(tmp_path: 
         longest = client.stop()
         second.send_signal(signal.SIGTERM)
         assert second.wait(PATIENCE) == 0
-    assert len(client.waits) > 10
+    assert len(client.waits) >= 5
     assert longest <= SILENCE
