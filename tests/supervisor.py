@@ -18,6 +18,7 @@ import dns.message
 from tests.running import free_port
 
 PATIENCE = 60.0
+SILENCE = 1.0  # seconds without an answer in a restart, at most, as docs/install.md has it
 EVERY = 0.05  # seconds between two queries: what a busy home asks
 # Puts the sockets where a program looks for them, and becomes it: a process has one number only.
 _BECOME = """
@@ -36,6 +37,8 @@ class Supervisor:
 
     ear: a path for NOTIFY_SOCKET.
     """
+
+    started = 0.0  # seconds that the first start took
 
     def __init__(self, port: int, ear: Path) -> None:
         self.port = port
@@ -65,12 +68,20 @@ class Supervisor:
         """Start a program with the sockets, and wait until it says that it is ready."""
         numbers = [each.fileno() for each in self.sockets]
         launcher = [sys.executable, "-I", "-S", "-c", _BECOME, ",".join(map(str, numbers))]
+        began = time.monotonic()
         process = subprocess.Popen([*launcher, *words], env=dict(environment), pass_fds=numbers)
         self._stack.callback(process.wait)
         self._stack.callback(process.kill)
         while b"READY=1" not in self._ear.recv(4096):
             assert process.poll() is None, "it ended before it was ready"
+        self.started = self.started or time.monotonic() - began
         return process
+
+    @property
+    def patience(self) -> float:
+        """How long a query may wait in a restart, in seconds: SILENCE, and where this machine takes
+        more than half of that for a start alone, being slow or busy, as long as two starts."""
+        return max(SILENCE, 2 * self.started)
 
 
 class Client(threading.Thread):
