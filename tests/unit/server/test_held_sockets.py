@@ -12,6 +12,7 @@ from structlog.testing import capture_logs
 
 from copdns.model.errors import ListenError
 from copdns.server.held_sockets import HeldSockets, passed_sockets
+from tests.running import free_port
 
 UDP, TCP = socket.SOCK_DGRAM, socket.SOCK_STREAM
 
@@ -38,7 +39,7 @@ def manager() -> Manager:
 @pytest.fixture
 def passed() -> Iterator[socket.socket]:
     with socket.socket(socket.AF_INET, UDP) as sock:
-        sock.bind(("127.0.0.1", 0))
+        sock.bind(("127.0.0.1", free_port()))  # free for TCP as well
         yield sock
 
 
