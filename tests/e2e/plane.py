@@ -20,6 +20,7 @@ from copdns.provider.plane.response_rules import response_zone
 from copdns.provider.plane.snapshot import ListedNames, PlaneChange, PlaneSnapshot, address_key
 from copdns.provider.plane.unbound import ResolverSettings, unbound_config
 from tests.conftest import find_tool
+from tests.e2e.started import started
 from tests.running import PATIENCE, free_port
 
 SITE = "site1"
@@ -84,24 +85,6 @@ def told(reply: dns.message.Message) -> str:
     errors = [option for option in reply.options if isinstance(option, EDEOption)]
     said = [f"{int(each.code)} {each.text}" for each in errors]
     return " ".join([dns.rcode.to_text(reply.rcode()), *said])
-
-
-@contextmanager
-def started(command: list[str], ready: str, folder: Path) -> Iterator[None]:
-    """Run a program that says when it is ready."""
-    with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=folder
-    ) as process:
-        assert process.stdout is not None
-        try:
-            said = ""
-            while ready not in said:
-                line = process.stdout.readline()
-                assert line, f"it did not start: {said}"
-                said += line
-            yield
-        finally:
-            process.kill()
 
 
 @contextmanager

@@ -23,6 +23,7 @@ from tests.conftest import find_tool
 from tests.e2e import internet
 from tests.e2e.curious import help_file, leave_help_file
 from tests.e2e.network import CLONE_NEWNET
+from tests.e2e.started import started
 from tests.running import COPDNS, Program, running
 
 TABLET, LAPTOP = "02:00:00:00:00:08", "02:00:00:00:00:0a"  # Mia's and Ada's
@@ -188,7 +189,7 @@ def home(folder: Path, family: str) -> Iterator[Home]:
         router, box = places["router"], places["box"]
         _wire(places)
         stack.enter_context(
-            _started(
+            started(
                 [*places["outside"].prefix, sys.executable, internet.__file__, *internet.ADDRESSES],
                 "ready",
             )
@@ -205,7 +206,7 @@ def home(folder: Path, family: str) -> Iterator[Home]:
         program = stack.enter_context(
             running(folder, settings, under=box.prefix, environment={"COPDNS_DNS__PORT": "53"})
         )
-        stack.enter_context(_started([*router.prefix, *_dnsmasq(folder)], "started, version"))
+        stack.enter_context(started([*router.prefix, *_dnsmasq(folder)], "started, version"))
         yield Home(**places, program=program, folder=folder)
 
 
@@ -282,21 +283,3 @@ def _join(place: Place, card: str, addresses: Sequence[str], *gateways: str) -> 
 def _at_once(address: str) -> Sequence[str]:
     """Return the word that makes an IPv6 address usable without looking whether it is taken."""
     return ("nodad",) if ":" in address else ()
-
-
-@contextmanager
-def _started(command: Sequence[str | Path], ready: str) -> Iterator[None]:
-    """Run a program that says when it is ready."""
-    with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-    ) as process:
-        assert process.stdout is not None
-        try:
-            said = ""
-            while ready not in said:
-                line = process.stdout.readline()
-                assert line, f"it did not start: {said}"
-                said += line
-            yield
-        finally:
-            process.kill()

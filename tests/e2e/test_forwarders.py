@@ -21,6 +21,7 @@ from dns.message import Message
 
 from tests.conftest import find_tool
 from tests.e2e.house import ADA, MIA, TOM, House, eventually, house
+from tests.e2e.started import started
 from tests.forwarding import mac_option, own, proxied, text_option
 from tests.running import PATIENCE, free_port
 
@@ -64,24 +65,6 @@ def ask(port: int, source: str, *options: Option, tcp: bool = False, name: str =
 
 
 # --- programs before us ---------------------------------------------------------------------------
-
-
-@contextmanager
-def started(command: Sequence[str], ready: str) -> Iterator[None]:
-    """Run a program that says when it is ready."""
-    with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-    ) as process:
-        assert process.stdout is not None
-        try:
-            said = ""
-            while ready not in said:
-                line = process.stdout.readline()
-                assert line, f"it did not start: {said}"
-                said += line
-            yield
-        finally:
-            process.kill()
 
 
 @contextmanager

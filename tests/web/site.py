@@ -6,6 +6,7 @@ force by `follow`, as the running program does by itself.
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator, Iterable
 from contextlib import ExitStack, asynccontextmanager
 from functools import cache
@@ -253,3 +254,9 @@ async def put_guests_in_force(site: Site) -> None:
     house = await site.store.household("home")
     assert house is not None
     site.home.change(with_guests(house, guests, site.now))
+
+
+def words(page: str) -> str:
+    """Return what can be read on a page: a space for each gap, and no signs of direction."""
+    plain = re.sub(r"[\u2066-\u2069]", "", re.sub(r"<[^>]+>", " ", page))
+    return " ".join(plain.split())

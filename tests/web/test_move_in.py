@@ -30,7 +30,7 @@ from tests.unit.household.moving_in.files import (
 )
 from tests.web.guardians import PASSWORD, log_in, set_up
 from tests.web.programs import caller, page
-from tests.web.site import HTML, Client, Site, send, text
+from tests.web.site import HTML, Client, Site, send, text, words
 
 pytestmark = pytest.mark.logged_in
 
@@ -56,11 +56,6 @@ def bundled():  # type: ignore[no-untyped-def]
 @pytest.fixture
 def site(bundled) -> Site:  # type: ignore[no-untyped-def]
     return Site(Home(family(MIA, TOM), bundled))
-
-
-def words(shown: str) -> str:
-    plain = re.sub(r"[\u2066-\u2069]", "", re.sub(r"<[^>]+>", " ", shown))
-    return " ".join(plain.split())
 
 
 async def upload(

@@ -13,7 +13,7 @@ from copdns.list_files.load import load_catalogue
 from copdns.lists.own_lists import MAX_LETTERS, OwnList
 from tests.home import Home
 from tests.household import MIA, TOM, family
-from tests.web.site import Client, Site, send, text
+from tests.web.site import Client, Site, send, text, words
 
 pytestmark = pytest.mark.logged_in
 
@@ -29,11 +29,6 @@ def bundled():  # type: ignore[no-untyped-def]
 @pytest.fixture
 def site(bundled) -> Site:  # type: ignore[no-untyped-def]
     return Site(Home(family(MIA, TOM), bundled))
-
-
-def words(page: str) -> str:
-    plain = re.sub(r"[\u2066-\u2069]", "", re.sub(r"<[^>]+>", " ", page))
-    return " ".join(plain.split())
 
 
 async def test_a_list_is_pasted_and_each_line_is_told(client: Client, site: Site) -> None:

@@ -1,0 +1,28 @@
+"""Programs of others, which say themselves when they are ready."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+
+@contextmanager
+def started(
+    command: Sequence[str | Path], ready: str, folder: Path | None = None
+) -> Iterator[None]:
+    """Run a program that says when it is ready.  folder: where it runs; None: here."""
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=folder
+    ) as process:
+        assert process.stdout is not None
+        try:
+            said = ""
+            while ready not in said:
+                line = process.stdout.readline()
+                assert line, f"it did not start: {said}"
+                said += line
+            yield
+        finally:
+            process.kill()
