@@ -48,6 +48,18 @@ def given_ttl(ttl: int) -> int:
     return min(ttl // 2, MAX_GIVEN_TTL)
 
 
+TtlPlaces = tuple[tuple[int, int], ...]  # as in UpstreamResponse
+_MAX_SHARED: Final = 1_024
+_shared_places: Final[dict[TtlPlaces, TtlPlaces]] = {}
+
+
+def _share_places(places: TtlPlaces) -> TtlPlaces:
+    """Return an equal value that other entries have too; most are one record with a usual TTL."""
+    if len(_shared_places) >= _MAX_SHARED:
+        _shared_places.clear()
+    return _shared_places.setdefault(places, places)
+
+
 @mypyc_attr(acyclic=True)
 class CacheEntry:
     """A cached response.  expires: monotonic seconds.
@@ -87,7 +99,7 @@ class CacheEntry:
             places.append((at, given))
             if given > longest:
                 longest = given
-        self.answer = answer.with_ttls(bytes(body), tuple(places))
+        self.answer = answer.with_ttls(bytes(body), _share_places(tuple(places)))
         self.longest_ttl = longest
         self.expires = expires
         self.ede: Ede | None = None

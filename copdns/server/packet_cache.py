@@ -71,6 +71,7 @@ class NotesUsage(Protocol):
 class CachedReply:
     """A reply that can be sent again.
 
+    query: what it answers, the message without its ID.
     body: the reply without its ID.
     cache_entry: the response that it was made of.
     check_at: when `refresh` must be called before it is sent; expires: when it is another reply.
@@ -88,6 +89,7 @@ class CachedReply:
         "check_at",
         "expires",
         "noted_in",
+        "query",
         "round",
         "tally",
         "to_log",
@@ -96,6 +98,7 @@ class CachedReply:
 
     def __init__(
         self,
+        query: bytes,
         body: bytes,
         check_at: float,
         expires: float,
@@ -104,6 +107,7 @@ class CachedReply:
         to_log: LoggedName | None,
         usage: UsedName | None,
     ) -> None:
+        self.query = query
         self.body = body
         self.check_at = check_at
         self.expires = expires
@@ -126,7 +130,9 @@ class CachedReply:
         return True
 
     def share_values(self, other: CachedReply) -> None:
-        """Share values with another policy's reply where they are equal: it saves most memory."""
+        """Share values with another policy's reply to the same query where they are equal: it saves
+        most memory."""
+        self.query = other.query
         if self.body == other.body:
             self.body = other.body
         if self.check_at == other.check_at:
@@ -134,8 +140,11 @@ class CachedReply:
         if self.expires == other.expires:
             self.expires = other.expires
         mine, theirs = self.to_log, other.to_log
-        if mine is not None and theirs is not None and mine.equals(theirs):
-            self.to_log = theirs
+        if mine is not None and theirs is not None:
+            if mine.equals(theirs):
+                self.to_log = theirs
+            else:
+                mine.qname = theirs.qname
 
 
 Replies = dict[bytes, CachedReply]
@@ -206,20 +215,22 @@ class PacketCache:
         if usage is not None:
             check_at = min(check_at, _next_minute(moment))
         logged = LoggedName(query.qname, query.qtype, verdict) if to_log else None
-        cached = CachedReply(reply[2:], check_at, expires, tally, entry, logged, usage)
-        self._put(message[2:], policy, cached)
+        body = reply[2:]
+        cached = CachedReply(message[2:], body, check_at, expires, tally, entry, logged, usage)
+        self._put(policy, cached)
 
-    def _put(self, body: bytes, policy: Policy, cached: CachedReply) -> None:
+    def _put(self, policy: Policy, cached: CachedReply) -> None:
         """Put a reply in; where there is no room, those that were stored longest ago go."""
-        last = self._last.pop(body, None)  # so that it is the newest
+        last = self._last.pop(cached.query, None)  # so that it is the newest
         if last is not None:
             cached.share_values(last)
-        self._last[body] = cached
+        query = cached.query
+        self._last[query] = cached
         replies = self.replies_for(policy)
-        before = replies.pop(body, None)
+        before = replies.pop(query, None)
         if before is not None:
             self._subtract(before)
-        replies[body] = cached
+        replies[query] = cached
         now = cached.round = self._round
         self._in_round[now] = self._in_round.get(now, 0) + 1
         self._count += 1
