@@ -280,6 +280,10 @@ class Parts:
             self._lists, self._snapshots, self._resolver, self._appeal_chores, lambda: self.settings
         )
         self._begin_subscribers()
+        self._begin_listening()
+
+    def _begin_listening(self) -> None:
+        """Make what takes queries, in clear text and encrypted."""
         passed = passed_sockets(os.environ, os.getpid())
         held = HeldSockets(passed, self._manager.hold, self._manager.release)
         self._listeners = Listeners(self._resolver, self._clock, held)
