@@ -10,7 +10,8 @@ end of the socket is closed, this process ends, and what it has begun goes on.
 A process that is begun here does what `python -m copdns` does, from its arguments to its end, in
 the given environment and with no other descriptor open.  What differs: who has read its code and
 the languages of pages, so that its memory is partly this process's, that a template of pages which
-another process compiled is not compiled again (tests/templates.py), and that variables by which
+another process compiled is not compiled again (tests/templates.py), that help names are asked for
+at the pace of a program that has run before (`ask_for_help_slowly`), and that variables by which
 Python or the C library are another (PYTHON..., LC_..., TZ, LD_PRELOAD) are those of this process.
 """
 
@@ -51,6 +52,7 @@ def main() -> None:
     import_all()
     read_languages()
     read_lists()
+    ask_for_help_slowly()
     take_compiled_templates()
     gc.collect()
     gc.freeze()  # a search for garbage in a child would write to, and so copy, what is shared
@@ -82,6 +84,19 @@ def read_lists() -> None:
     from copdns.list_files.load import load_catalogue
 
     load_catalogue(())
+
+
+def ask_for_help_slowly() -> None:
+    """Let a program take 15 minutes for the help names, as from its second start on.
+
+    At its first one it asks for twenty a second, a minute long, which is more work for it and for
+    its upstream, a test's own process, than all else that most tests do.  That pace is held by
+    tests/unit/server/test_help_rounds.py and tests/unit/app/test_help_chores.py, and programs that
+    Python begins have it.
+    """
+    from copdns.server import help_rounds
+
+    vars(help_rounds)["FIRST_ROUND"] = help_rounds.ROUND
 
 
 def serve(requests: socket.socket) -> Wanted | None:

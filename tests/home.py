@@ -328,4 +328,4 @@ class Home:
         rings = self.recent._rings.items()  # looking at `blocks` would draw codes
         blocks = [(key, each.name, each.at) for key, ring in rings for each in ring.values()]
         rows, counts = list(self.log.rows), dict(self.log.counts)
-        return counters, rows, counts, blocks, len(self.resolver.cache)
+        return counters, rows, counts, blocks, len(self.resolver.responses.cache)

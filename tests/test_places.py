@@ -14,18 +14,28 @@ import pytest
 import yaml
 
 from copdns.app.from_settings import fixed_settings
-from copdns.cli.check_show import _LIFTED_BY_A_GRANT
+from copdns.cli.check_show import _LIFTED_BY_A_GRANT, _LIFTED_BY_A_RULE
 from copdns.household.presets import apply
 from copdns.list_files.load import bundled_presets, bundled_text
 from copdns.lists.drafts import read_files
+from copdns.lists.gate import _NAMES_SCHOOLS
 from copdns.lists.versions import _NAMES_LOOKALIKES
 from copdns.model.household import Band
+from copdns.model.verdict import StepNumber
 from copdns.policy.guest import guest_profile
+from copdns.policy.judge import (
+    _TARGET_STEPS,
+    _TARGET_STEPS_PROTECTED,
+    _TARGET_STEPS_SCHOOL,
+    _TARGET_STEPS_VOUCHED,
+)
+from copdns.policy.time_rules import _NOT_TIMED
 from copdns.policy.time_steps import TimeStep
 from copdns.policy.without_time import _TIME
 from copdns.server.structured_errors import _SUB_ERRORS
 from copdns.settings.config import Section, Settings
 from copdns.settings.lists import _NEVER_LOG_ONLY
+from copdns.web.desk.household.settings import HIDDEN
 from copdns.words.child import _FOR_ADULTS, SIMPLE_NAMES
 from copdns.words.desk import CATEGORIES
 from tests.conftest import LONG, MEASURING, ROAD
@@ -90,6 +100,11 @@ def test_the_security_categories_are_meant_wherever_they_are_written_out() -> No
     assert set(re.findall(r'about_category\("(\w+)"\)', agreement)) - {BYPASS} == SECURITY
 
 
+def test_each_security_category_names_hacked_schools_on_purpose_or_by_mistake() -> None:
+    assert {"phishing"} == SECURITY - _NAMES_SCHOOLS
+    assert _NAMES_SCHOOLS <= SECURITY
+
+
 def test_what_guests_cannot_open_is_said_where_their_rules_are_chosen() -> None:
     page = (TEMPLATES / "desk" / "guest_rules.html").read_text()
     said = re.search(r'_\("They block ([^."]+)\."\)', page)
@@ -143,6 +158,43 @@ def test_the_page_of_appeals_names_what_opens_when_nobody_answers() -> None:
 def test_the_steps_of_time_are_the_same_wherever_they_are_written_out() -> None:
     timed = {step.number for step in policy().order if isinstance(step, TimeStep)}
     assert timed == _TIME == _LIFTED_BY_A_GRANT
+
+
+# What else is written out of each step: no time changes its verdict; a rule lifts its block; it may
+# block what a name leads to (the target of a CNAME), also where a rule or a grant opened the name,
+# where the name is protected, or where it is the household's own school.
+WHAT_FOLLOWS: Mapping[StepNumber, set[str]] = {
+    StepNumber.ACCESS: {"untimed"},
+    StepNumber.LOCAL: {"untimed"},
+    StepNumber.LEGAL: {"untimed", "target", "of opened", "of protected", "of school"},
+    StepNumber.PROTECTED: set(),
+    StepNumber.SECURITY: {"untimed", "lifted", "target", "of opened", "of school"},
+    StepNumber.GRANTS: set(),
+    StepNumber.PAUSE: set(),
+    StepNumber.SCHEDULES: set(),
+    StepNumber.BUDGETS: set(),
+    StepNumber.RULES: {"target", "of school"},
+    StepNumber.BYPASS: {"lifted", "target"},
+    StepNumber.SERVICES: {"lifted", "target"},
+    StepNumber.CATEGORIES: {"lifted", "target"},
+    StepNumber.SAFE_SEARCH: {"lifted"},
+    StepNumber.DEFAULT: {"lifted"},
+}
+
+
+def test_what_follows_from_each_step_is_written_out_for_each() -> None:
+    assert WHAT_FOLLOWS.keys() == {step.number for step in policy().order}
+    found = {
+        "untimed": _NOT_TIMED,
+        "lifted": _LIFTED_BY_A_RULE,
+        "target": _TARGET_STEPS,
+        "of opened": _TARGET_STEPS_VOUCHED,
+        "of protected": _TARGET_STEPS_PROTECTED,
+        "of school": _TARGET_STEPS_SCHOOL,
+    }
+    for what, steps in found.items():
+        told = {step for step, follows in WHAT_FOLLOWS.items() if what in follows}
+        assert told == steps - {StepNumber.RESPONSE}, what
 
 
 def test_each_step_is_compiled() -> None:
@@ -199,6 +251,30 @@ def test_the_page_and_the_log_name_the_settings_that_only_a_restart_changes() ->
     assert {*re.findall(r"`([\w.]+)`", told[1])} | TCP_LIMITS == set(fixed())
     log = (ROOT / "copdns" / "app" / "app.py").read_text()
     assert "changes to ports, TCP limits, encrypted, web, data and provider take effect" in log
+
+
+# What speaks of secrets and is none: the name of a file, a public key, a choice.
+NO_SECRETS = {
+    *("web.tls_key", "web.desk_over_http", "encrypted.key", "encrypted.name"),
+    *("encrypted.unknown", "encrypted.public", "facts.keys", "backup.recipients"),
+}
+
+
+def test_what_settings_keep_secret_is_not_shown_on_a_page() -> None:
+    speaks = {
+        f"{name}.{key}"
+        for name in Settings.model_fields
+        if isinstance(section := getattr(Settings(), name), Section)
+        for key, field in type(section).model_fields.items()
+        if re.search(
+            r"\b(?:passwords?|secrets?|tokens?|keys?)\b",
+            f"{key} {field.description}",
+            re.IGNORECASE,
+        )
+    }
+    assert speaks - NO_SECRETS <= HIDDEN
+    assert speaks >= NO_SECRETS
+    assert NO_SECRETS.isdisjoint(HIDDEN)
 
 
 # --- tests ----------------------------------------------------------------------------------------

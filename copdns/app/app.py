@@ -200,7 +200,7 @@ class App(Parts):
     # --- following changes ---
 
     async def _follow_time(self) -> None:
-        self._resolver.asks_time_in_clear = self._upstreams_in_force.are_all_encrypted
+        self._resolver.responses.asks_time_in_clear = self._upstreams_in_force.are_all_encrypted
         if self._upstreams_in_force.servers != self._told_servers:
             await run_logged(self._tell_upstreams)
         await self._account_chores.follow_clock(self._clock())
@@ -250,12 +250,12 @@ class App(Parts):
         self._recorder.forget_policies()
 
     async def _give_stale(self) -> None:
-        self._resolver.give_stale(self._clock())
+        self._resolver.waiting.give_stale(self._clock())
 
     async def _refresh_cache(self) -> None:
         moment = self._clock()
-        self._resolver.refresh(moment)
-        self._resolver.cache.forget_old(moment.mono, FORGOTTEN_AT_ONCE)
+        self._resolver.responses.refresh(moment)
+        self._resolver.responses.cache.forget_old(moment.mono, FORGOTTEN_AT_ONCE)
 
     async def _tell_upstreams(self) -> None:
         self._told_servers = servers = self._upstreams_in_force.servers
@@ -351,13 +351,13 @@ class App(Parts):
         self._resolver.snapshot, self._lists.loaded = snapshot, loaded
         await self._device_chores.configure(settings.identity)
         self._resolver.limits = new_limits(self.settings.limits)
-        self._resolver.forwards_subnets = forwards_subnets(settings)
+        self._resolver.responses.forwards_subnets = forwards_subnets(settings)
         await self._tell_reasons()
         # Responses of the same upstreams stay: while those are dead, the house lives on them.
         may_stay = about_responses(before) == about_responses(settings)
         self._resolver.reconfigure(
             new_rebinding_guard(self.settings.rebinding),
-            self._resolver.cache if may_stay else new_cache(self.settings.cache),
+            self._resolver.responses.cache if may_stay else new_cache(self.settings.cache),
             self._new_packet_cache(),
             None if may_stay else new_failures(self.settings.cache),
         )

@@ -96,8 +96,8 @@ def build_gauges(
 ) -> dict[str, Callable[[], float]]:
     """Return the function that reads each metric, by name; `server/metrics.py` explains them."""
     return {
-        "copdns_cache_entries": lambda: len(resolver.cache),
-        "copdns_cache_octets": lambda: resolver.cache.octets,
+        "copdns_cache_entries": lambda: len(resolver.responses.cache),
+        "copdns_cache_octets": lambda: resolver.responses.cache.octets,
         "copdns_log_dropped": lambda: log.dropped_count,
         "copdns_log_failures": lambda: log.failures,
         "copdns_events_dropped": lambda: targets.dropped_count,

@@ -280,6 +280,10 @@ class Parts:
             self._lists, self._snapshots, self._resolver, self._appeal_chores, lambda: self.settings
         )
         self._begin_subscribers()
+        self._begin_listening()
+
+    def _begin_listening(self) -> None:
+        """Make what takes queries, in clear text and encrypted."""
         passed = passed_sockets(os.environ, os.getpid())
         held = HeldSockets(passed, self._manager.hold, self._manager.release)
         self._listeners = Listeners(self._resolver, self._clock, held)
@@ -319,7 +323,7 @@ class Parts:
     async def _tell_reasons(self) -> None:
         """Tell the reasons of blocks to devices as the settings say."""
         await self._reasons.follow()
-        self._resolver.structured_errors = self._reasons.errors
+        self._resolver.replies.structured_errors = self._reasons.errors
 
     def _new_resolver(self, snapshot: Snapshot, help_answers: HelpAnswers) -> Resolver:
         resolver = Resolver(
@@ -335,8 +339,8 @@ class Parts:
             new_failures(self.settings.cache),
         )
         resolver.limits = new_limits(self.settings.limits)
-        resolver.asks_time_in_clear = self._upstreams_in_force.are_all_encrypted
-        resolver.forwards_subnets = forwards_subnets(self.settings)
+        resolver.responses.asks_time_in_clear = self._upstreams_in_force.are_all_encrypted
+        resolver.responses.forwards_subnets = forwards_subnets(self.settings)
         return resolver
 
     async def _begin_recognising(self) -> None:

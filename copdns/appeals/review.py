@@ -74,9 +74,7 @@ OF_AGE = frozenset(
     }
 )
 
-# What copdns itself may answer; nobody is refused by a machine.
-AUTOMATIC = frozenset({DecisionReason.LIST_ERROR, DecisionReason.WAITED_TOO_LONG})
-# What no person may answer.
+# What no person may answer: it is copdns's own, and nobody is refused by a machine.
 NO_PERSONS = frozenset({DecisionReason.WAITED_TOO_LONG})
 
 # What is true of some appeals only: of a list that blocked, of what a site has, of a time rule, of

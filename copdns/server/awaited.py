@@ -19,7 +19,9 @@ from copdns.model.reasons import NOT_READY, Ede
 from copdns.model.verdict import Action, Requestor
 from copdns.policy.decide import decide_query
 from copdns.policy.subscribers import NOBODYS
-from copdns.server.answer import NO_REPLY, Resolver, SendReply
+from copdns.server.answer import Resolver
+from copdns.server.hooks import NO_REPLY
+from copdns.server.pending import SendReply
 from copdns.time.clock import Moment
 
 MAX_AWAITED: Final = 10_000  # queries

@@ -20,7 +20,8 @@ from copdns.model.verdict import Requestor
 from copdns.network.kernel import Connect, open_netlink
 from copdns.network.neighbours import Neighbours, NeighbourState
 from copdns.policy.snapshot import Client, Sightings, Snapshot
-from copdns.server.answer import Resolver, Screening
+from copdns.server.answer import Resolver
+from copdns.server.hooks import Screening
 from copdns.time.clock import Moment
 
 MAX_LOOKUPS = 200  # per second: about 2 % of a core, however many addresses a flood comes from

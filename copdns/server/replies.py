@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Final
 
 from copdns.dns.query import Query
+from copdns.dns.records import AAAA, A
 from copdns.dns.wire import blocked_reply, empty_reply, local_reply
 from copdns.model.errors import BADVERS, REFUSED
 from copdns.model.household import BlockMode
 from copdns.model.reasons import NOT_SUPPORTED, Ede
-from copdns.model.verdict import Reason, Requestor, Verdict
+from copdns.model.verdict import LocalAnswer, LocalRecord, Reason, Requestor, Verdict
 from copdns.policy.decide import Policy
+from copdns.policy.local_step import map_records
 from copdns.server.status_names import status_answer
 from copdns.time.clock import Moment
 
@@ -56,6 +59,28 @@ def local_query_reply(
         verdict = replace(verdict, is_untraced=is_untraced)
     ttl = ttl_within(policy, verdict, moment, LOCAL_TTL)
     return local_reply(message_id, query, local, requestor.listener, ttl), verdict
+
+
+def with_lease(
+    query: Query,
+    policy: Policy,
+    verdict: Verdict,
+    leases: Mapping[str, Mapping[int, tuple[LocalRecord, ...]]],
+) -> Verdict:
+    """Return the verdict on a local name, with a device's records where it has none.
+
+    leases: records by name and type, of devices that a DHCP server on this machine knows.
+    """
+    local = verdict.local
+    if local is None or local.records or local.is_own_address or local.is_status:
+        return verdict
+    by_type = leases.get(query.qname)
+    if by_type is None or verdict.reason is not Reason.LOCAL:
+        return verdict
+    records = by_type.get(query.qtype, ())
+    if policy.nat64 is not None and query.qtype == AAAA and not records:
+        records = map_records(by_type.get(A, ()), policy.nat64)
+    return replace(verdict, local=LocalAnswer(records=records))
 
 
 def unsupported_reply(message_id: bytes, query: Query) -> bytes:

@@ -27,10 +27,11 @@ from copdns.model.bypass_signs import Heard
 from copdns.model.errors import ListenError
 from copdns.model.verdict import Requestor
 from copdns.policy.snapshot import Client, Snapshot
-from copdns.server.answer import Resolver, SendReply
+from copdns.server.answer import Resolver
 from copdns.server.forwarded import NO_FORWARDERS, Forwarders, unwrap
 from copdns.server.limits import Bound, ClientLimits
 from copdns.server.packet_cache import Replies
+from copdns.server.pending import SendReply
 from copdns.time.clock import Moment
 
 MAX_CLIENTS: Final = 4096  # addresses whose client is remembered; a home has few

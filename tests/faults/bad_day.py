@@ -266,8 +266,8 @@ async def do_chores(home: HomeOfTheDay, loop: asyncio.AbstractEventLoop) -> None
     """Do what the program does several times a second, and less often while nobody is there."""
     while True:
         moment = home.clock()
-        home.resolver.give_stale(moment)
-        home.resolver.refresh(moment)
+        home.resolver.waiting.give_stale(moment)
+        home.resolver.responses.refresh(moment)
         home.fetch_help()
         await reach(loop, loop.time() + (0.1 if home.waiting else 1.0))
 

@@ -54,7 +54,7 @@ def flood(packets: int, show: Callable[[str], None]) -> int:
     lot, home, upstream = Random(1), Home(), _Upstream()
     gc.enable()  # compiling the home's lists leaves it off
     resolver = home.resolver
-    resolver._upstreams = upstream
+    resolver.responses._upstreams = upstream
     askers = [asker(each) for each in _WHO]
     responses = [reply_to(each, *_RECORDS) for each in _QUERIES if each[2] & 1]
     began, refused, settled = perf_counter(), 0, 0.0
@@ -105,7 +105,7 @@ def _keep_house(home: Home) -> None:
     home.recent.forget(home.clock.wall)
     home.log.rows.clear()
     home.log.counts.clear()
-    home.resolver.give_stale(home.clock())
+    home.resolver.waiting.give_stale(home.clock())
     home.resolver._lazy_free.free(100_000)
 
 

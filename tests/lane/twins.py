@@ -26,11 +26,12 @@ from copdns.model.verdict import AnswerDefaults, Requestor
 from copdns.policy.judge import RebindingGuard
 from copdns.policy.snapshot import Client, Sightings, Snapshot
 from copdns.privacy.recent_blocks import RecentBlocks
-from copdns.server.answer import Resolver, SendReply
+from copdns.server.answer import Resolver
 from copdns.server.forwarded import Forwarders
 from copdns.server.lazy_free import LazyFreeQueue
 from copdns.server.metrics import Counters
 from copdns.server.packet_cache import PacketCache
+from copdns.server.pending import SendReply
 from copdns.server.recorder import Recorder
 from copdns.server.udp import UdpServer
 from copdns.time.clock import Moment
@@ -313,7 +314,7 @@ class Twin:
     def traces(self) -> dict[str, object]:
         """Return everything that is kept of what was asked."""
         self.pass_on()
-        cache = self.resolver.cache
+        cache = self.resolver.responses.cache
         numbers = {
             name: copy(getattr(self.counters, name)) for name in dir(Counters) if name[0] != "_"
         }

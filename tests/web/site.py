@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import AsyncIterator, Iterable
 from contextlib import ExitStack, asynccontextmanager
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -23,7 +24,7 @@ from copdns.list_files.choose import AvailableLists
 from copdns.list_files.copies import Copies
 from copdns.list_files.facts_updates import FactsUpdater
 from copdns.list_files.updates import ListUpdater
-from copdns.model.household import Profile
+from copdns.model.household import Band, Household, Profile
 from copdns.model.verdict import Requestor
 from copdns.network.other_resolvers import Assessment
 from copdns.network.probes import Probes
@@ -185,6 +186,17 @@ class Site:
         house = await self.store.household(self.home.house.id)
         assert house is not None
         self.home.change(house)
+
+    async def set_band(self, band: Band) -> None:
+        """Make the first person of the household that old."""
+
+        def edit(home: Household) -> Household:
+            return replace(
+                home, profiles=(replace(home.profiles[0], band=band), *home.profiles[1:])
+            )
+
+        await self.store.change(self.home.house.id, edit, author="", what="", now=self.now)
+        await self.follow()
 
 
 def _put_empty_database(folder: Path) -> None:

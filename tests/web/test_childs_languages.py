@@ -106,16 +106,7 @@ async def client(site: Site) -> AsyncIterator[Client]:
 async def test_each_text_of_a_childs_page_is_wanted_in_every_language(
     client: Client, site: Site, used: Catalog, heard: Listening, band: Band
 ) -> None:
-    await site.store.change(
-        "home",
-        lambda home: replace(
-            home, profiles=(replace(home.profiles[0], band=band), *home.profiles[1:])
-        ),
-        author="",
-        what="",
-        now=site.now,
-    )
-    await site.follow()
+    await site.set_band(band)
     (appeal,) = await site.appeals.appeals("home")
     heard.heard.clear()
     for page in (*PAGES, f"/ask/{appeal.id}", await put_setup(site), "/device/setup"):

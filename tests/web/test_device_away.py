@@ -517,16 +517,7 @@ async def test_a_person_reads_what_it_changes_on_their_own_page(
     assert "away from home too" not in await read(client, "/device/setup")
     assert 'href="/device/setup"' not in await read(client, "/me")
     await make(client, ready)
-    await ready.store.change(
-        "home",
-        lambda home: replace(
-            home, profiles=(replace(home.profiles[0], band=band), *home.profiles[1:])
-        ),
-        author="",
-        what="",
-        now=ready.now,
-    )
-    await ready.follow()
+    await ready.set_band(band)
     page = await read(client, "/device/setup")
     assert says in page
     assert "This is not set up in your home." not in page

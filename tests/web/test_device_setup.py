@@ -92,16 +92,7 @@ def come(site: Site, who: str, code: str, transport: str, count: int = NAMES_PER
 async def test_a_child_reads_what_changes_and_who_sees_what(
     client: Client, ready: Site, band: Band, says: str, not_says: str
 ) -> None:
-    await ready.store.change(
-        "home",
-        lambda home: replace(
-            home, profiles=(replace(home.profiles[0], band=band), *home.profiles[1:])
-        ),
-        author="",
-        what="",
-        now=ready.now,
-    )
-    await ready.follow()
+    await ready.set_band(band)
     page = await read(client, "/device/setup")
     before = page.partition("<details")[0]
     assert says in before

@@ -175,14 +175,14 @@ async def test_a_storm_of_signals_takes_one_reload_more(tmp_path: Path) -> None:
 
 async def test_a_reload_keeps_responses_unless_they_may_be_others_now(tmp_path: Path) -> None:
     async with running(tmp_path) as app:
-        before = app._resolver.cache
+        before = app._resolver.responses.cache
         app._reread = lambda: app.settings.model_copy(update={"rebinding": RebindingSettings()})
         await app._reload()
-        assert app._resolver.cache is before
+        assert app._resolver.responses.cache is before
         other = UpstreamSettings(servers=(UpstreamAddress("127.0.0.1", free_port()),))
         app._reread = lambda: app.settings.model_copy(update={"upstreams": other})
         await app._reload()
-        assert app._resolver.cache is not before
+        assert app._resolver.responses.cache is not before
 
 
 async def test_a_new_list_only_counts_until_a_guardian_lets_it_block(tmp_path: Path) -> None:

@@ -32,7 +32,7 @@ async def begin(house: Household | None = None, **settings: Any) -> tuple[Home, 
     chosen = Settings.model_validate({**ON, **settings})
     reasons = StructuredReasons(lambda: home.resolver.snapshot, lambda: chosen, frozenset)
     await reasons.follow()
-    home.resolver.structured_errors = reasons.errors
+    home.resolver.replies.structured_errors = reasons.errors
     return home, reasons
 
 
@@ -132,7 +132,7 @@ async def test_a_list_that_the_household_pasted_is_not_named(tmp_path: Path, cat
         lambda: home.resolver.snapshot, lambda: settings, lambda: {each.slug for each in kept.all()}
     )
     await reasons.follow()
-    home.resolver.structured_errors = reasons.errors
+    home.resolver.replies.structured_errors = reasons.errors
     text = told(home, "tom", "bets.example")["j"]
     assert text
     assert "ada" not in text.lower()

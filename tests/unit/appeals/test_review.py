@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from copdns.appeals.review import (
-    AUTOMATIC,
     GRANTING,
+    NO_PERSONS,
     PAGE,
     REFUSING,
     TALKING,
@@ -50,7 +50,8 @@ def test_every_reason_is_a_yes_a_no_or_a_talk() -> None:
 
 
 def test_nobody_is_refused_by_a_machine() -> None:
-    assert AUTOMATIC <= GRANTING
+    assert NO_PERSONS
+    assert NO_PERSONS <= GRANTING
 
 
 def test_the_page_tells_the_version_that_decisions_keep() -> None:

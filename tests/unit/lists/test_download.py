@@ -208,11 +208,8 @@ def test_a_list_without_names_is_never_taken() -> None:
             check_copy(replace(COPY, names=0, lines=lines))
 
 
-def test_a_list_with_few_usable_lines_may_be_one() -> None:
+def test_a_list_with_few_usable_lines_may_be_one_and_another_format_is_never_taken() -> None:
     check_copy(replace(COPY, names=10, lines=1000))  # what it finds wrong it raises
-
-
-def test_a_list_in_another_format_is_never_taken() -> None:
     with pytest.raises(FetchError, match="only 9 of 1000 lines"):
         check_copy(replace(COPY, names=9, lines=1000))
 

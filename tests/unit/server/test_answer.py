@@ -32,9 +32,9 @@ from copdns.model.verdict import Action, Reason
 from copdns.policy.decide import decide
 from copdns.policy.judge import RebindingGuard
 from copdns.policy.snapshot import Client
-from copdns.server.answer import MAX_WAITERS
 from copdns.server.lazy_free import LazyFreeQueue
 from copdns.server.verdict_memo import MAX_MEMO_ENTRIES, VerdictMemo
+from copdns.server.waiting import MAX_WAITERS
 from copdns.time.plan import Closure, TimePlan
 from tests.fakes import FILTERED, NO_SUCH_NAME, SILENCE, FakeUpstream, Script
 from tests.home import Home
@@ -401,7 +401,7 @@ def test_a_look_for_help_is_in_no_cache_whose_number_shows(name: str) -> None:
     home = help_home()
     for _ in range(2):
         assert home.ask("mia", name).rcode == "NOERROR"
-    assert len(home.resolver.cache) == 0
+    assert len(home.resolver.responses.cache) == 0
     assert (home.counters.cache_hits, home.counters.cache_misses) == (0, 0)
 
 
@@ -554,7 +554,7 @@ def test_a_split_domain_has_a_cache_of_its_own() -> None:
 def test_time_servers_are_asked_in_clear_text_and_marked_where_all_else_is_encrypted() -> None:
     groups = {"os_time": ["time.example"], "os_connectivity": ["portal.example"]}
     home = Home(lists=library(protected=groups))
-    home.resolver.asks_time_in_clear = True
+    home.resolver.responses.asks_time_in_clear = True
     names = ["time.example", "eu.time.example", "portal.example", "toys.example"]
     codes = [home.ask("mia", name).ede for name in names]
     assert codes == 2 * [(0, "the name of a time server, which is not validated")] + 2 * [None]

@@ -12,8 +12,8 @@ import pytest
 from copdns.model.household import Household
 from copdns.model.verdict import Requestor
 from copdns.policy.subscribers import SharedPolicies, Subscribers
-from copdns.server.answer import NO_REPLY
 from copdns.server.awaited import MAX_AWAITED, MAX_OF_ONE, PATIENCE, AwaitedHouseholds
+from copdns.server.hooks import NO_REPLY
 from tests.home import Home
 from tests.household import DEFAULTS, MIA, NOW, allow, block, library
 from tests.replies import ede_of

@@ -484,12 +484,12 @@ def test_a_help_name_empties_no_lane_since_its_answer_is_kept_apart(make: Make) 
 
 def test_what_is_given_from_the_lane_stays_in_the_cache(make: Make) -> None:
     home = make()
-    home.resolver.cache = Cache(entries=4)
+    home.resolver.responses.cache = Cache(entries=4)
     warm(home, query(WWW))
     for number in range(20):
         assert is_fast(home, query(WWW))
         ask(home, query(f"n{number}.example"))
-    assert WWW in {key.qname for key in home.resolver.cache._entries}
+    assert WWW in {key.qname for key in home.resolver.responses.cache._entries}
 
 
 # --- what is counted and kept -------------------------------------------------------------------

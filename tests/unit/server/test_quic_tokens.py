@@ -7,7 +7,6 @@ offer (`NamedConnection`): these tests tell when a version of it has changed tha
 from __future__ import annotations
 
 import asyncio
-import hashlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import ExitStack
 from dataclasses import replace
@@ -19,7 +18,6 @@ import pytest
 
 pytest.importorskip("aioquic")
 
-from copdns.model import device_tokens
 from copdns.model.device_tokens import tls_name
 from copdns.server import tls
 from copdns.server.quic_streams import NO_ERROR
@@ -37,6 +35,7 @@ from tests.unit.server.test_tokens import (
     TOMS,
     WRONG,
     WRONG_NAMES,
+    Work,
     house_with,
 )
 from tests.unit.streams import GAMES, HOST, turn
@@ -155,30 +154,17 @@ async def test_the_next_question_is_refused_even_before_the_connection_ends(
 async def test_wrong_revoked_and_missing_tokens_take_the_same_work(
     open_desk: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Counted, not timed: what differs in the work is what a clock could tell."""
+    """Counted, not timed."""
     here = await open_desk(tokens=PUBLIC)
-    digested: list[int] = []
-
-    def count(octets: bytes) -> object:
-        digested.append(1)
-        return hashlib.sha256(octets)
-
-    monkeypatch.setattr(device_tokens, "sha256", count)
-    looked: list[str] = []
-    identify = type(here.home.resolver.snapshot).identify
-    monkeypatch.setattr(
-        type(here.home.resolver.snapshot),
-        "identify",
-        lambda self, requestor: looked.append("") or identify(self, requestor),
-    )
-    work = set()
+    work = Work(monkeypatch)
+    done = []
     for name in WRONG_NAMES:
-        digested.clear()
-        looked.clear()
+        work.take()
         client = await here.greet(AWAY, name=name)
         assert await client.end() == NO_ERROR
-        work.add((len(digested), len(looked)))
-    assert len(work) == 1
+        done.append(work.take())
+    assert done == [done[0]] * len(WRONG_NAMES)
+    assert done[0]
 
 
 async def test_who_showed_a_token_is_no_stranger_over_quic_either(

@@ -13,7 +13,7 @@ from copdns.dns.cache import Cache
 from copdns.dns.failures import PROBE_EVERY, RECHECK
 from copdns.model.verdict import Reason
 from copdns.policy.judge import RebindingGuard
-from copdns.server.answer import STALE_AFTER
+from copdns.server.waiting import STALE_AFTER
 from tests.fakes import BROKEN, NO_SUCH_NAME, SILENCE, FakeUpstream, Script
 from tests.home import Home
 from tests.household import asker, block, family, library
@@ -42,7 +42,7 @@ class Kitchen(Home):
         """Let time go by without an answer, and do what a running program does meanwhile."""
         for _ in range(round(seconds * 10)):
             self.clock.wait(0.1)
-            self.resolver.give_stale(self.clock())
+            self.resolver.waiting.give_stale(self.clock())
 
     def fall_silent(self, *names: str) -> None:
         """Have the answers for some names in the cache, expired, and no upstream that answers."""
@@ -312,7 +312,7 @@ def test_a_refresh_leaves_nothing_of_anybody_behind() -> None:
     home.ask("mia", "a.example")
     before, asked = home.traces(), len(home.upstream.asked)
     home.clock.wait(38)
-    home.resolver.refresh(home.clock())
+    home.resolver.responses.refresh(home.clock())
     home.upstream.deliver()
     assert len(home.upstream.asked) == asked + 1
     assert home.counters.refreshes == 1
@@ -329,7 +329,7 @@ def test_while_upstreams_are_silent_nothing_is_refreshed() -> None:
     home.ask("mia", "b.example")
     asked = len(home.upstream.asked)
     home.clock.wait(38)
-    home.resolver.refresh(home.clock())
+    home.resolver.responses.refresh(home.clock())
     assert len(home.upstream.asked) == asked
 
 
@@ -339,7 +339,7 @@ def test_who_asks_while_a_refresh_is_on_its_way_waits_with_it() -> None:
     home.clock.wait(200)
     home.ask("mia", "a.example")
     home.clock.wait(38)
-    home.resolver.refresh(home.clock())
+    home.resolver.responses.refresh(home.clock())
     home.clock.wait(2)
     replies = home.begin("mia", "a.example")
     assert replies == []
@@ -371,7 +371,7 @@ def test_names_in_much_use_never_miss_in_ten_minutes(lane: bool) -> None:
         home.send(wires[rank], asker("mia"))
         missed[rank] += home.counters.cache_misses - misses
         if number % 7 == 0:
-            home.resolver.refresh(home.clock())
+            home.resolver.responses.refresh(home.clock())
             home.upstream.deliver()
     assert missed[:10] == [1] * 10  # the first time only
     assert max(missed) > 1  # those in little use expire

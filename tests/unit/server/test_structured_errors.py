@@ -42,7 +42,7 @@ def house(*, more: Any = None, upstream: FakeUpstream | None = None, **structure
         upstream=upstream,
         lane=True,
     )
-    home.resolver.structured_errors = StructuredErrors(more or tell, **structured)
+    home.resolver.replies.structured_errors = StructuredErrors(more or tell, **structured)
     return home
 
 
@@ -112,7 +112,7 @@ def test_without_words_it_is_plain_text() -> None:
 def test_the_packet_cache_keeps_none_of_it() -> None:
     home = house(is_in_clear=True)
     first = ask(home, over="udp")
-    home.resolver.structured_errors = None
+    home.resolver.replies.structured_errors = None
     assert told(first)[1] is not None
     assert told(ask(home, over="udp")) == (17, None)
 
@@ -147,7 +147,7 @@ def test_no_block_mode_says_forged_to_who_asks_for_it(mode: BlockMode) -> None:
     home = Home(
         family(MIA.__class__(**{**_fields(MIA), "block_mode": mode}), rules=(block(GAMES),))
     )
-    home.resolver.structured_errors = StructuredErrors(tell)
+    home.resolver.replies.structured_errors = StructuredErrors(tell)
     assert told(ask(home))[0] == 17
 
 
@@ -168,7 +168,7 @@ def test_a_refusal_is_no_block() -> None:
 def from_upstream(text: str) -> tuple[int, dict[str, Any] | None]:
     home = house(upstream=FakeUpstream({"filtered.example": FILTERED}))
     ask(home, "filtered.example")
-    for entry in home.resolver.cache._entries.values():
+    for entry in home.resolver.responses.cache._entries.values():
         entry.answer.ede_text = text.encode()
     return told(ask(home, "filtered.example"))
 
@@ -186,7 +186,7 @@ def test_an_error_of_an_upstream_is_passed_on_as_the_upstreams() -> None:
     home = house(upstream=FakeUpstream({"odd.example": "198.51.100.7"}))
     for wish in (b"", WISH):
         ask(home, "odd.example", wish)
-        for entry in home.resolver.cache._entries.values():
+        for entry in home.resolver.responses.cache._entries.values():
             entry.answer.ede_codes, entry.answer.ede_text = (6,), b"signature expired"
         assert ede_of(ask(home, "odd.example", wish)) == (6, "upstream: signature expired")
     home = house(upstream=FakeUpstream({"odd.example": "198.51.100.7"}))

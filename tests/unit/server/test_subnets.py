@@ -16,7 +16,7 @@ SPLITS = {NEAR_ZONE: {"cdn.example": "192.0.2.1"}, FAR_ZONE: {"cdn.example": "19
 
 def home(*, forwards: bool = True, **more: object) -> Home:
     made = Home(upstream=FakeUpstream(splits=SPLITS), **more)  # type: ignore[arg-type]
-    made.resolver.forwards_subnets = forwards
+    made.resolver.responses.forwards_subnets = forwards
     return made
 
 

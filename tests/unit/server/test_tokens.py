@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+from collections import Counter
 from dataclasses import replace
 from functools import partial
 from ipaddress import ip_network
@@ -17,6 +18,8 @@ import pytest
 from copdns.model import device_tokens
 from copdns.model.device_tokens import tls_name, token_digest, token_text
 from copdns.model.household import Device, Household
+from copdns.model.verdict import Requestor
+from copdns.policy.snapshot import Client, Snapshot
 from copdns.server import tls
 from copdns.server.places import AS_STRANGER
 from copdns.server.secure_listeners import SecureListeners
@@ -371,29 +374,40 @@ async def test_where_addresses_count_strangers_take_nothing_from_each_other(
 # --- what a stranger learns --------------------------------------------------------------------
 
 
+class Work:
+    """Counts digests, and looks for a client: by what differs, a clock could tell."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self._done: list[str] = []
+        monkeypatch.setattr(device_tokens, "sha256", self._digest)
+        identify = Snapshot.identify
+
+        def look(snapshot: Snapshot, requestor: Requestor) -> Client:
+            self._done.append("look")
+            return identify(snapshot, requestor)
+
+        monkeypatch.setattr(Snapshot, "identify", look)
+
+    def _digest(self, octets: bytes) -> object:
+        self._done.append("digest")
+        return hashlib.sha256(octets)
+
+    def take(self) -> Counter[str]:
+        """Return what was done since the last time."""
+        done, self._done = Counter(self._done), []
+        return done
+
+
 async def test_wrong_revoked_and_missing_tokens_take_the_same_work(
     over_https: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Counted, not timed: what differs in the work is what a clock could tell."""
+    """Counted, not timed."""
     here = await over_https(tokens=PUBLIC)
-    digested: list[int] = []
-
-    def count(octets: bytes) -> object:
-        digested.append(1)
-        return hashlib.sha256(octets)
-
-    monkeypatch.setattr(device_tokens, "sha256", count)
-    looked: list[str] = []
-    identify = type(here.home.resolver.snapshot).identify
-    monkeypatch.setattr(
-        type(here.home.resolver.snapshot),
-        "identify",
-        lambda self, requestor: looked.append("") or identify(self, requestor),
-    )
-    work = set()
+    work = Work(monkeypatch)
+    done = []
     for path in (PATH, f"{PATH}/{WRONG}", f"{PATH}/{OLD}", f"{PATH}/x"):
-        digested.clear()
-        looked.clear()
+        work.take()
         assert await over_http2(here, path) == 404
-        work.add((len(digested), len(looked)))
-    assert len(work) == 1
+        done.append(work.take())
+    assert done == [done[0]] * 4
+    assert done[0]

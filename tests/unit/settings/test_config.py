@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from ipaddress import IPv6Network, ip_network
 from pathlib import Path
+from typing import Any, get_args
 
 import pytest
 import yaml
@@ -437,6 +438,51 @@ def test_every_setting_says_what_it_does_and_stands_on_its_page() -> None:
             if (field.description or "?").rstrip(".") not in told[key]
         ]
         assert lacking == [], heading
+
+
+# Their defaults are too long for a row, which has words.
+IN_WORDS = {
+    "facts.url": "empty",
+    "dns64.exclude": '["::ffff:0:0/96"]',
+    "events.command_kinds": "all",
+    "events.notice_kinds": "[the important ones](events.md#notices-to-guardians)",
+    "push.hosts": "[the great browsers'](push.md#push-services)",
+}
+
+
+def test_the_page_has_the_default_and_the_range_of_every_setting() -> None:
+    rows = told_settings((ROOT / "docs/settings.md").read_text(), "setting")
+    for key, field in settings(Settings):
+        if not rows[key].startswith("|"):
+            continue  # a section of its own
+        told = rows[key].split(" | ")[1].strip("`")
+        assert told == IN_WORDS.get(key, in_a_row(field.default)), key
+        bounds = {type(each).__name__: each for each in field.metadata}
+        said = re.search(r"\((\d[\d.]*) to (\d[\d.,]*)\)", rows[key])
+        # From 0 on, which turns something off, words say so.
+        assert said or not {"Ge", "Le"} <= bounds.keys() or bounds["Ge"].ge == 0, key
+        if said:
+            assert float(said[1]) == bounds["Ge"].ge, key
+            assert float(said[2].replace(",", "")) == bounds["Le"].le, key
+
+
+def in_a_row(default: Any) -> str:
+    """Return a default as a row has it, in the form of YAML."""
+    if isinstance(default, tuple):
+        return f"[{', '.join(map(str, default))}]"
+    if isinstance(default, bool):
+        return str(default).lower()
+    return str(default) if default != "" else '""'
+
+
+def test_what_lists_of_settings_consist_of_has_a_table_on_their_page() -> None:
+    entries = set()
+    for _, field in settings(Settings):
+        element = next(iter(get_args(field.annotation)), None)
+        if isinstance(element, type) and issubclass(element, BaseModel):
+            entries.add(element)
+    assert entries
+    assert entries <= set(TABLES.values())
 
 
 # By the first column of their tables, of which there may be several.

@@ -284,6 +284,10 @@ async def test_a_change_waits_for_another_household_nowhere(store: ProviderStore
         await StoreThread(store).write(
             lambda connection: raise_revision(connection, "bos"), household="bos"
         )
+        bos = await store.household("bos")
+        assert bos is not None
+        assert (bos.name, bos.revision) == ("Bo's home", 3)
+        assert [each.author for each in await store.changes("bos")] == ["bo", "ada", "bo"]
 
 
 def raise_revision(connection: SqlConnection, household: str) -> None:
