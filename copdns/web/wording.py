@@ -178,6 +178,19 @@ class Wording:
             return self.phrases.tell(composed)
         return self.phrases.gettext(note_now(text)) if text else ""
 
+    def note_to_edit(self, text: str) -> str:
+        """Return a note as a field has it that changes it: as it is read, without marks of
+        direction, which a note may not have."""
+        return self.note(text).replace(ISOLATE, "").replace(END_ISOLATE, "")
+
+    def note_to_keep(self, typed: str, kept: str) -> str:
+        """Return what is stored for a note that came from such a field.
+
+        typed: on one line.  kept: what is stored so far.  A note that was left as it was shown
+        stays, so that each reader goes on reading copdns's own in their language.
+        """
+        return kept if typed == " ".join(self.note_to_edit(kept).split()) else typed
+
     def _note_value(self, kind: str, slug: str) -> str | Phrase:
         name = self._category_name(slug) if kind == "category" else None
         return name or self.title(kind, slug)
