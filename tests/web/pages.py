@@ -235,7 +235,7 @@ def _send_file(device: Device) -> None:
         {"name": "AdGuardHome.yaml", "mimeType": "text/yaml", "buffer": octets}
     )
     with device.page.expect_navigation():
-        device.page.locator("main form button").click()
+        device.page.locator("main form:has(#file) button").click()
 
 
 def _went_wrong(device: Device) -> None:

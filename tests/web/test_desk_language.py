@@ -83,7 +83,7 @@ async def test_a_reason_of_ours_is_changed_in_the_readers_language_and_stays_one
         for path, (way, others) in forms.items():
             page = await (await client.get(path, headers=headers)).text()
             assert SLEEP not in page
-            (shown,) = set(re.findall('name="note" [^>]*value="(La noche[^"]*)"', page))
+            (shown,) = set(re.findall('<textarea [^>]*name="note"[^>]*>(La noche[^<]*)<', page))
             form = {**others, "note": unescape(shown), "scope": "mia"}
             (await client.post(f"{path}/{way}", data=form, headers=headers)).release()
         house = await site.store.household("home")
