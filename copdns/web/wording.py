@@ -16,11 +16,13 @@ from copdns.appeals.review import TOLD, DecisionReason
 from copdns.lists.catalogue import Catalogue, Service
 from copdns.lists.index import ListInfo
 from copdns.model.household import Contact, Household, OwnService, Profile
+from copdns.model.sentences import Sentence
 from copdns.model.times import Budget, Schedule, Slot, Subject, Topic, TopicKind, WeekParity, Weeks
 from copdns.model.verdict import Reason, StepNumber, Verdict
 from copdns.policy.service_state import ServiceState
 from copdns.time.bedtime import is_bedtime
 from copdns.time.days import local_time, zone_of
+from copdns.time.schedule import parse_slots
 from copdns.time.weeks import WeekState, week_state
 from copdns.web.context import context_of
 from copdns.web.languages import phrases_in
@@ -228,6 +230,14 @@ class Wording:
         """Return when a schedule holds, such as "every day 20:00 to 07:00"."""
         times = self.phrases.join_list([self._slot(each) for each in schedule.slots])
         return f"{times} ({self.weeks(schedule.weeks)})" if schedule.weeks else times
+
+    def with_times(self, said: Sentence) -> Sentence:
+        """Return a sentence whose times of a week, where it has some, are told as `slots` does."""
+        times = said.values.get("times")
+        if not isinstance(times, str):
+            return said
+        told = self.phrases.join_list([self._slot(each) for each in parse_slots(times)])
+        return replace(said, values={**said.values, "times": told})
 
     def weeks(self, weeks: Weeks) -> str:
         """Return in which weeks a schedule holds, and whether this is one: "every second week:
