@@ -15,7 +15,8 @@ PREFIX ?= /opt/copdns
 DESTDIR ?=
 
 .PHONY: run test test-compiled compiled oracle lanes flood conformance faults soak fuzz screenshots
-.PHONY: attack testssl damage bench lint words lock install deb test-deb clean
+.PHONY: attack testssl damage bench lint words lock install deb test-deb test-container clean
+
 
 run: $(VENV)/.installed
 	$(VENV)/bin/copdns -c config/home.yaml --data var run
@@ -160,6 +161,11 @@ install:
 test-deb: $(VENV)-deb/.installed $(VENV)/.installed
 	PACKAGES=$(abspath $(VENV)-deb)/bin/python scripts/in-memory \
 	    $(VENV)/bin/pytest $(or $(ARGS),tests/package)
+
+# The container is built, on a Debian of its own, looked into and run.  Needs root, buildah and
+# debootstrap, and some minutes.
+test-container: $(VENV)/.installed
+	CONTAINER=1 $(VENV)/bin/pytest $(or $(ARGS),tests/container)
 
 # The Debian package, into build/deb; no root.  ARGS="--arch arm64" or armhf: for those.  A Python of
 # the system, for which the package is then.
