@@ -16,7 +16,7 @@ DESTDIR ?=
 
 .PHONY: run test test-compiled compiled oracle lanes flood conformance faults soak fuzz screenshots
 .PHONY: attack testssl damage bench lint words lock install deb test-deb test-container
-.PHONY: release test-release clean
+.PHONY: release test-release site clean
 
 run: $(VENV)/.installed
 	$(VENV)/bin/copdns -c config/home.yaml --data var run
@@ -143,6 +143,9 @@ lock: $(VENV)/.installed
 	    "setuptools>=75" | $(VENV)/bin/uv pip compile --quiet --universal --generate-hashes \
 	    --no-emit-index-url --no-header --python-version 3.11 -c requirements.lock - \
 	    -o requirements-release.lock
+	printf '%s\n' "sphinx>=8.2,<10" "myst-parser>=4,<6" "furo>=2025.7" | $(VENV)/bin/uv pip compile \
+	    --quiet --universal --generate-hashes --no-emit-index-url --no-header \
+	    --python-version 3.11 - -o requirements-site.lock
 
 # As root: the program into PREFIX, its manual pages and completion, its unit, and an empty file of
 # settings where there is none.
@@ -165,6 +168,11 @@ install:
 test-deb: $(VENV)-deb/.installed $(VENV)/.installed
 	PACKAGES=$(abspath $(VENV)-deb)/bin/python scripts/in-memory \
 	    $(VENV)/bin/pytest $(or $(ARGS),tests/package)
+
+# The documentation as a site, into build/site: links that lead nowhere are errors.
+SPHINX = -q -W -n --keep-going -b html -c scripts/site -d build/site.parts
+site: $(VENV)-site/.installed
+	$(VENV)-site/bin/sphinx-build $(SPHINX) . build/site
 
 # The files of a release, into dist/VERSION: make release KEY=FILE (docs/releases.md).  ARGS=--trial:
 # of any commit.
@@ -202,6 +210,9 @@ $(VENV)-deb/.installed: requirements-deb.lock
 # The hatchling and the compiler in it are those that pack a release.
 $(VENV)-release/.installed: requirements-release.lock
 	@scripts/make-venv $(VENV)-release "$(or $(PYTHON),/usr/bin/python3)" requirements-release.lock build
+
+$(VENV)-site/.installed: requirements-site.lock
+	@scripts/make-venv $(VENV)-site "$(PYTHON)" requirements-site.lock sphinx
 
 $(VENV)-fuzz/.installed: pyproject.toml requirements-fuzz.lock
 	@scripts/make-venv $(VENV)-fuzz "$(PYTHON)" requirements-fuzz.lock -e .
