@@ -271,7 +271,7 @@ def test_nothing_that_runs_at_home_imports_what_providers_install() -> None:
     """
     of_providers = (
         *("provider", "store.postgres", "store.household_db.provider", "store.provider_backup"),
-        *("app.provider_source", "app.subscriber_chores"),
+        *("store.provider_db", "app.provider_source", "app.subscriber_chores", "cli.provider"),
     )
     if_set = {"app.parts", "cli.home", "cli.commands.backup"}
     wrong = [

@@ -162,6 +162,10 @@ class PlaneError(CopdnsError):
     """The files that dnsdist reads cannot be read or written."""
 
 
+class RegisterError(CopdnsError):
+    """A provider's register does not take what somebody wants to write, or was changed."""
+
+
 class UpstreamError(CopdnsError):
     """An upstream gave no usable answer."""
 

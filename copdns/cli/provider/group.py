@@ -1,0 +1,23 @@
+"""`copdns provider`: what a provider has beside its households."""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+import click
+
+from copdns.cli.group import LazyCommands
+
+# In the order of the help; each is a module of `cli/provider/`, with a command of its name.
+_SUBJECTS = ("law", "security", "preserve", "staff", "tenant", "operator", "keys")
+
+
+def _load(name: str) -> click.Command:
+    command = getattr(import_module(f"copdns.cli.provider.{name}"), name)
+    assert isinstance(command, click.Command)
+    return command
+
+
+@click.group(commands=LazyCommands(_SUBJECTS, _load))
+def provider() -> None:
+    """Keep a provider's register (many households)."""
