@@ -9,11 +9,15 @@ import click
 from copdns.cli.group import LazyCommands
 
 # In the order of the help; each is a module of `cli/provider/`, with a command of its name.
-_SUBJECTS = ("law", "security", "preserve", "staff", "tenant", "operator", "keys")
+_SUBJECTS = (
+    *("law", "security", "preserve", "statement", "report", "verify"),
+    *("staff", "tenant", "operator", "keys"),
+)
+_MODULES = {"report": "statement", "verify": "statement"}
 
 
 def _load(name: str) -> click.Command:
-    command = getattr(import_module(f"copdns.cli.provider.{name}"), name)
+    command = getattr(import_module(f"copdns.cli.provider.{_MODULES.get(name, name)}"), name)
     assert isinstance(command, click.Command)
     return command
 

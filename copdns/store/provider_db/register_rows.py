@@ -61,6 +61,12 @@ class RegisterStore:
         with self._pool.connection() as connection:
             return self._read(_lines(connection))
 
+    def load_with_checksum(self) -> tuple[Register, str]:
+        """Return the register with the checksum of its newest line, of one moment."""
+        with self._pool.connection() as connection:
+            lines = _lines(connection)
+            return self._read(lines), check_chain(lines)
+
     def checksum(self) -> str:
         """Return the checksum of the newest line, and so of all."""
         with self._pool.connection() as connection:

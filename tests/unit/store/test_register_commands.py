@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from pathlib import Path
 
@@ -105,3 +106,23 @@ def test_who_the_provider_is_and_who_works_there(home: Home) -> None:
 def test_a_family_has_no_register(tmp_path: Path) -> None:
     refused = Home(tmp_path).call("provider", "law", "list")
     assert (refused.exit_code, "only a provider has a register" in refused.stderr) == (78, True)
+
+
+def test_a_statement_and_a_report_that_anybody_can_check(home: Home) -> None:
+    home.ok("provider", "operator", "set", "--name", "P", "--country", "FR", "--contact", "c@p")
+    file = home.folder / "statement.json"
+    file.write_text(home.ok("provider", "statement"))
+    key = home.json("provider", "keys")["public_key"]
+    assert home.ok("provider", "verify", str(file), "--key", key).split()[-1] == key
+    found = json.loads(file.read_text())["document"]
+    assert any("Point de Contact" in each["name"] for each in found["hotlines"])
+    assert found["family"]["lists"]
+    figures = home.folder / "figures.json"
+    figures.write_text('{"complaints": 3, "outages": 1}')
+    report = json.loads(home.ok("provider", "report", "2026-Q1", "--figures", str(figures)))
+    assert (report["document"]["complaints"], report["document"]["outages"]) == (None, 1)
+    figures.write_text('{"subscriber": "127.0.0.1"}')
+    refused = home.call("provider", "report", "2026-Q1", "--figures", str(figures))
+    assert (refused.exit_code, str(figures) in refused.stderr) == (1, True)
+    file.write_text(file.read_text().replace('"outages"', '"others"').replace('"FR"', '"DE"'))
+    assert home.call("provider", "verify", str(file)).exit_code == 1
