@@ -26,7 +26,8 @@ from copdns.cli.provider.open_register import (
 from copdns.provider.law import edits
 from copdns.provider.law.events import HoldDecided, OrderEntered
 from copdns.provider.law.in_force import listed_in_force
-from copdns.provider.law.register import LegalOrder, ProtectedHold
+from copdns.provider.law.register import ProtectedHold
+from copdns.provider.law.register_json import names_to_show, order_json
 from copdns.provider.plane.response_rules import response_zone
 from copdns.provider.plane.snapshot import ListedNames
 
@@ -94,7 +95,7 @@ def show(home: Home, number: int, as_json: bool) -> None:
             ("entered by", order.entered_by),
             ("confirmed by", order.confirmed_by),
             ("withdrawn by", order.withdrawn_by),
-            *(("name", each) for each in _names_to_show(order)),
+            *(("name", each) for each in names_to_show(order)),
             *(("held", _hold_text(each, home.now)) for each in order.holds),
         ]
     )
@@ -263,44 +264,6 @@ def check(home: Home, as_json: bool) -> None:
         print_json(found)
     else:
         click.echo(f"{found['entries']} entries, as they were written: {found['checksum']}")
-
-
-def order_json(order: LegalOrder, now: int) -> dict[str, object]:
-    """Return an order as JSON has it, without the names of a confidential one."""
-    entered = order.entered
-    return {
-        "number": order.number,
-        "authority": entered.authority,
-        "reference": entered.reference,
-        "country": entered.country,
-        "scope": entered.scope,
-        "state": str(order.state(now)),
-        "from": utc(entered.begins),
-        "until": utc(entered.ends),
-        "document": entered.document,
-        "link": entered.link,
-        "confidential": entered.is_confidential,
-        "names": list(_names_to_show(order)),
-        "entered_by": order.entered_by,
-        "entered_at": utc(order.entered_at),
-        "confirmed_by": order.confirmed_by,
-        "withdrawn_by": order.withdrawn_by,
-        "held": [
-            {
-                "name": each.name,
-                "decider": each.decider,
-                "deadline": utc(each.deadline),
-                "blocked": each.is_blocked,
-                "overdue": each.is_overdue(now),
-            }
-            for each in order.holds
-            if not entered.is_confidential
-        ],
-    }
-
-
-def _names_to_show(order: LegalOrder) -> tuple[str, ...]:
-    return () if order.entered.is_confidential else order.entered.names
 
 
 def _hold_text(hold: ProtectedHold, now: int) -> str:

@@ -37,17 +37,19 @@ def keys_of(home: Home) -> ProviderKeys:
 
 
 @contextmanager
-def open_register(home: Home) -> Iterator[RegisterStore]:
+def open_register(home: Home, connections: int = 1) -> Iterator[RegisterStore]:
     """Open the register; raise ConfigError on a machine that is no provider's."""
     if not home.is_providers:
         raise ConfigError(
             "provider.database is empty, and only a provider has a register; name its PostgreSQL "
             "database"
         )
-    from copdns.store.household_db.provider import open_provider  # no home has psycopg
+    from copdns.store.household_db.provider import ProviderStore  # no home has psycopg
+    from copdns.store.postgres.connection import PostgresPool
     from copdns.store.provider_db.register_rows import RegisterStore
 
-    with open_provider(home.settings.provider.database) as store:
+    pool = PostgresPool(home.settings.provider.database, most=connections)
+    with ProviderStore.connect(pool) as store:
         yield RegisterStore(store.pool, keys_of(home))
 
 

@@ -23,6 +23,7 @@ from copdns.cli.provider.open_register import (
 from copdns.provider.law import edits
 from copdns.provider.law.edits import DAY
 from copdns.provider.law.events import KeptRecord, PreservationEntered
+from copdns.provider.law.register_json import preservation_json
 
 
 @click.group()
@@ -42,18 +43,7 @@ def list_(home: Home, as_json: bool) -> None:
     print_listing(
         load_register(home).preservations.values(),
         as_json,
-        lambda each: {
-            "number": each.number,
-            "authority": each.entered.authority,
-            "reference": each.entered.reference,
-            "records": [str(record) for record in each.entered.records],
-            "since": utc(each.entered.since),
-            "through": utc(each.entered.through),
-            "until": utc(each.entered.ends),
-            "keeper": each.entered.keeper,
-            "state": str(each.state(home.now)),
-            "kept": each.keeps(home.now),
-        },
+        lambda each: preservation_json(each, home.now),
         ("number", "authority", "reference", "records", "keeper", "until", "state"),
         lambda each: (
             str(each.number),

@@ -23,7 +23,7 @@ from copdns.cli.provider.open_register import (
 from copdns.provider.law import edits
 from copdns.provider.law.edits import DAY
 from copdns.provider.law.events import FeedTaken, HandLayer, NameAdded
-from copdns.provider.law.register import HandName, Register
+from copdns.provider.law.register_json import security_json
 
 
 @click.group()
@@ -156,35 +156,3 @@ def withdraw(home: Home, number: int, why: str, staff: str) -> None:
         home, staff, lambda register, by: edits.withdraw_name(register, number, why, by, home.now)
     )
     click.echo(f"{number}: withdrawn")
-
-
-def security_json(register: Register, now: int) -> dict[str, object]:
-    """Return feeds and names by hand as JSON has them."""
-    return {
-        "feeds": [
-            {
-                "feed": slug,
-                "source": each.source,
-                "version": each.version,
-                "checksum": each.digest,
-                "names": each.names,
-                "since": utc(taken[-1].at),
-            }
-            for slug, taken in register.feeds.items()
-            for each in [taken[-1].taken]
-        ],
-        "by_hand": [_hand_json(each, now) for each in register.by_hand.values()],
-    }
-
-
-def _hand_json(found: HandName, now: int) -> dict[str, object]:
-    return {
-        "number": found.number,
-        "layer": str(found.added.layer),
-        "name": found.added.name,
-        "why": found.added.why,
-        "state": str(found.state(now)),
-        "until": utc(found.added.ends),
-        "added_by": found.added_by,
-        "confirmed_by": found.confirmed_by,
-    }

@@ -13,6 +13,7 @@ from copdns.cli.provider.open_register import (
     write_as_staff,
 )
 from copdns.provider.law import edits
+from copdns.provider.law.register_json import staff_json
 from copdns.provider.staff.duties import StaffMember, StaffRole
 
 
@@ -33,14 +34,7 @@ def list_(home: Home, as_json: bool) -> None:
     print_listing(
         load_register(home).staff.values(),
         as_json,
-        lambda each: {
-            "id": each.id,
-            "name": each.name,
-            "role": str(each.role),
-            "tenant": each.tenant,
-            "login": each.subject,
-            "gone": each.is_gone,
-        },
+        staff_json,
         ("id", "name", "role", "tenant", "login"),
         lambda each: (
             each.id,

@@ -136,7 +136,8 @@ def enter_order(register: Register, new: OrderEntered, by: StaffMember, now: int
     decider = require_staff(register, new.decider)
     if not has_duty(decider, Duty.DECIDE_HOLDS):
         raise RegisterError(f"{decider.name} cannot decide about protected names")
-    return replace(new, names=tuple(sorted({str(_name(each)) for each in new.names})))
+    names = tuple(sorted({str(_name(each)) for each in new.names}))
+    return replace(new, names=names, sealed="")
 
 
 def confirm_order(

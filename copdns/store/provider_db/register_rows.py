@@ -37,17 +37,18 @@ class Sealer(Protocol):
 class RegisterStore:
     """A provider's register in PostgreSQL.  Methods block, and raise StoreError and RegisterError.
 
+    pool: lent; whoever gave it closes it.
     The tables of the households must be there (`ProviderStore.connect`).
     """
 
     def __init__(self, pool: PostgresPool, sealer: Sealer) -> None:
-        self._pool = pool
+        self.pool = pool
         self._sealer = sealer
         apply_own_steps(pool, PROVIDER)
 
     def size(self) -> int:
         """Return how many entries there are: the register's revision."""
-        with self._pool.connection() as connection:
+        with self.pool.connection() as connection:
             ((size,),) = connection.execute(
                 "select coalesce(max(number), 0) from register_entry"
             ).fetchall()
@@ -58,18 +59,18 @@ class RegisterStore:
 
         A machine without the key of confidential orders cannot read it, rather than leave them out.
         """
-        with self._pool.connection() as connection:
+        with self.pool.connection() as connection:
             return self._read(_lines(connection))
 
     def load_with_checksum(self) -> tuple[Register, str]:
         """Return the register with the checksum of its newest line, of one moment."""
-        with self._pool.connection() as connection:
+        with self.pool.connection() as connection:
             lines = _lines(connection)
             return self._read(lines), check_chain(lines)
 
     def checksum(self) -> str:
         """Return the checksum of the newest line, and so of all."""
-        with self._pool.connection() as connection:
+        with self.pool.connection() as connection:
             return check_chain(_lines(connection))
 
     def write(
@@ -80,7 +81,7 @@ class RegisterStore:
         by: a staff member's id, or CONSOLE.  One writes at a time: what `edit` reads does not
         change meanwhile.
         """
-        with self._pool.connection() as connection, transaction(connection, _LOCK):
+        with self.pool.connection() as connection, transaction(connection, _LOCK):
             lines = _lines(connection)
             event = edit(self._read(lines))
             if event is None:

@@ -18,6 +18,32 @@ def register(db: PostgresConnection) -> None:
         db.run_here(statement)
 
 
+@PROVIDER(name="0002_staff_sessions")
+def staff_sessions(db: PostgresConnection) -> None:
+    """Logins of the staff that are under way, and their sessions.  Digests are SHA-256, in hex."""
+    for statement in _SESSIONS:
+        db.run_here(statement)
+
+
+_SESSIONS = (
+    """
+    create table staff_attempt (
+        state text collate "C" primary key,
+        nonce text collate "C" not null,
+        verifier text collate "C" not null,
+        began bigint not null,
+        is_step_up bigint not null
+    )""",
+    """
+    create table staff_session (
+        digest text collate "C" primary key,
+        staff text collate "C" not null,
+        began bigint not null,
+        used bigint not null,
+        proven bigint not null
+    )""",
+)
+
 _REGISTER = (
     """
     create table register_entry (

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 import time
 from pathlib import Path
+from urllib.error import HTTPError
+from urllib.request import urlopen
 
 import pytest
 
@@ -126,3 +130,21 @@ def test_a_statement_and_a_report_that_anybody_can_check(home: Home) -> None:
     assert (refused.exit_code, str(figures) in refused.stderr) == (1, True)
     file.write_text(file.read_text().replace('"outages"', '"others"').replace('"FR"', '"DE"'))
     assert home.call("provider", "verify", str(file)).exit_code == 1
+
+
+def test_the_staff_is_served(home: Home) -> None:
+    (home.folder / "secret").write_text("a secret\n")
+    words = ("provider", "serve", "--issuer", "http://127.0.0.1:1", "--client", "copdns")
+    words += ("--secret-file", str(home.folder / "secret"), "--port", "0", "--origin")
+    refused = home.call(*words, "http://staff.provider.example")
+    assert (refused.exit_code, "HTTPS alone" in refused.stderr) == (78, True)
+    command = [sys.executable, "-m", "copdns", *home.start, *words, "https://staff.example"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
+        assert server.stdout
+        port = server.stdout.readline().split()[-1]
+        with pytest.raises(HTTPError) as refusal:
+            urlopen(f"http://127.0.0.1:{port}/staff/orders")
+        server.terminate()
+        assert server.wait(10) == 0
+    assert refusal.value.code == 401
+    assert "log in" in json.loads(refusal.value.read())["detail"]
