@@ -31,7 +31,7 @@ ROOMS: Mapping[str, str] = {
     "privacy": "appeals policy household lists time accounts",
     "list_files": "policy household lists settings",
     "network": "policy dns settings",
-    "provider": "lists",
+    "provider": "appeals lists",
     "appeals": "policy household lists dns time",
     "policy": "lists dns time",
     "household": "lists time",

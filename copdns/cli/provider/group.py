@@ -10,7 +10,7 @@ from copdns.cli.group import LazyCommands
 
 # In the order of the help; each is a module of `cli/provider/`, with a command of its name.
 _SUBJECTS = (
-    *("law", "security", "preserve", "statement", "report", "verify"),
+    *("law", "security", "preserve", "desk", "statement", "report", "verify"),
     *("staff", "tenant", "operator", "keys", "serve"),
 )
 _MODULES = {"report": "statement", "verify": "statement"}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import time
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,8 @@ import click
 from copdns.cli.base import read_text
 from copdns.cli.home import Home, pass_home
 from copdns.cli.provider.open_register import open_register, special_names
+from copdns.cli.provider.statement import hotlines_of
+from copdns.lists.index import find_shown
 from copdns.model.errors import ConfigError, ListenError
 
 if TYPE_CHECKING:
@@ -59,7 +62,7 @@ def serve(
     listen: str,
     port: int,
 ) -> None:
-    """Serve the operations of the staff, until SIGTERM or Ctrl-C.
+    """Serve the operations of the staff, and the public's form, until SIGTERM or Ctrl-C.
 
     \b
     Example:  copdns provider serve --origin https://staff.provider.example
@@ -78,23 +81,35 @@ def serve(
 async def _serve(home: Home, setup: SignOnSetup, origin: str, listen: str, port: int) -> None:
     import aiohttp
 
+    from copdns.store.provider_db.desk_rows import DeskStore
     from copdns.store.provider_db.staff_sessions import StaffSessions
+    from copdns.web.pages import Pages
     from copdns.web.staff.app import StaffSite, staff_app
+    from copdns.web.staff.desk_operations import DESK_OPERATIONS
     from copdns.web.staff.operations import REGISTER_OPERATIONS
     from copdns.web.staff.sign_on import SignOn
+    from copdns.web.staff.site_form import add_site_form
 
+    lists = home.lists
+    index = lists.build_catalogue(lists.choose_for()).index
     with open_register(home, connections=4) as register:
-        register.load()  # a machine without its key says so now
+        operator = register.load().operator  # a machine without its key says so now
+        hotlines = hotlines_of(operator.country if operator else "")
         async with aiohttp.ClientSession() as session:
             site = StaffSite(
                 register,
+                DeskStore(register.pool),
+                partial(find_shown, index),
+                tuple((each.name, each.site) for each in hotlines),
                 StaffSessions(register.pool),
                 SignOn(setup, session),
                 special_names(home),
                 origin,
                 time.time,
             )
-            await _listen(staff_app(site, REGISTER_OPERATIONS), listen, port)
+            app = staff_app(site, (*REGISTER_OPERATIONS, *DESK_OPERATIONS))
+            add_site_form(app, Pages())
+            await _listen(app, listen, port)
 
 
 async def _listen(app: web.Application, listen: str, port: int) -> None:

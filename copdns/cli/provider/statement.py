@@ -21,18 +21,22 @@ from copdns.model.helpline_shapes import HotlinesShape
 from copdns.provider.law.keys import is_signed_by
 from copdns.provider.law.register import Register
 from copdns.provider.law.statement import (
+    Dispute,
     canonical_json,
     public_statement,
     quarterly_report,
     sign_document,
+    utc_text,
 )
 from copdns.provider.law.statement_shapes import (
     FamilyListPart,
     HotlinePart,
+    OpenedPart,
     OperatorFigures,
     SignedReport,
     SignedStatement,
 )
+from copdns.provider.staff.desk import CaseState, DeskCase
 
 
 @click.command()
@@ -48,10 +52,15 @@ def statement(home: Home, schema: bool) -> None:
         print_json(SignedStatement.model_json_schema())
         return
 
-    def make(register: Register, checksum: str) -> BaseModel:
+    def make(register: Register, checksum: str, cases: tuple[DeskCase, ...]) -> BaseModel:
         country = register.operator.country if register.operator else ""
+        opened = [
+            OpenedPart(list=each.list, entry=each.entry, until=utc_text(each.opened_until))
+            for each in cases
+            if each.state(home.now) is CaseState.OPENED
+        ]
         return public_statement(
-            register, checksum, _family_lists(home), _hotlines(country), home.now
+            register, checksum, _family_lists(home), opened, hotlines_of(country), home.now
         )
 
     _print_signed(home, make)
@@ -78,8 +87,15 @@ def report(home: Home, quarter: str, figures: Path | None, schema: bool) -> None
         return
     known = _read_figures(figures) if figures else OperatorFigures()
 
-    def make(register: Register, checksum: str) -> BaseModel:
-        return quarterly_report(register, checksum, quarter, (), known, home.now)
+    def make(register: Register, checksum: str, cases: tuple[DeskCase, ...]) -> BaseModel:
+        disputes = (
+            Dispute(
+                *(each.asked, each.due, each.decided_at),
+                is_accepted=bool(each.decisions) and each.decisions[-1].opens,
+            )
+            for each in cases
+        )
+        return quarterly_report(register, checksum, quarter, disputes, known, home.now)
 
     _print_signed(home, make)
 
@@ -114,11 +130,17 @@ def verify(file: Path, key: str) -> None:
     raise RegisterError(f"{file} is neither a statement nor a report of copdns")
 
 
-def _print_signed(home: Home, make: Callable[[Register, str], BaseModel]) -> None:
+Make = Callable[[Register, str, tuple[DeskCase, ...]], BaseModel]
+
+
+def _print_signed(home: Home, make: Make) -> None:
+    from copdns.store.provider_db.desk_rows import DeskStore  # no home has psycopg
+
     keys = keys_of(home)
     with open_register(home) as store:
         register, checksum = store.load_with_checksum()
-    print_json(sign_document(make(register, checksum), keys.public_key(), keys.sign))
+        document = make(register, checksum, DeskStore(store.pool).load())
+    print_json(sign_document(document, keys.public_key(), keys.sign))
 
 
 def _read_figures(file: Path) -> OperatorFigures:
@@ -141,7 +163,8 @@ def _family_lists(home: Home) -> tuple[FamilyListPart, ...]:
     )
 
 
-def _hotlines(country: str) -> tuple[HotlinePart, ...]:
+def hotlines_of(country: str) -> tuple[HotlinePart, ...]:
+    """Return where pictures of abuse are reported in a country, and in all others."""
     name = "hotlines.yaml"
     shape = yaml_text.read(read_bundled("blocklists", name), name, HotlinesShape)
     here = [

@@ -26,6 +26,7 @@ from copdns.provider.law.statement_shapes import (
     FeedPart,
     HotlinePart,
     LawPart,
+    OpenedPart,
     OperatorFigures,
     OperatorPart,
     OrderPart,
@@ -61,6 +62,7 @@ def public_statement(
     register: Register,
     checksum: str,
     lists: Sequence[FamilyListPart],
+    opened: Sequence[OpenedPart],
     hotlines: Sequence[HotlinePart],
     now: int,
 ) -> PublicStatement:
@@ -79,7 +81,7 @@ def public_statement(
             by_hand=tuple(map(_by_hand, register.names_by_hand(HandLayer.SECURITY, now))),
             unvalidated=tuple(map(_by_hand, register.names_by_hand(HandLayer.ANCHOR, now))),
         ),
-        family=FamilyPart(lists=tuple(lists)),
+        family=FamilyPart(lists=tuple(lists), opened=tuple(opened)),
         hotlines=tuple(hotlines),
         preservation_requests=sum(each.keeps(now) for each in register.preservations.values()),
     )

@@ -107,11 +107,20 @@ class FamilyListPart(_Published):
     licence: str
 
 
+class OpenedPart(_Published):
+    """A line that two reviewers took out of a list for all, until an end."""
+
+    list: str
+    entry: str
+    until: Utc
+
+
 class FamilyPart(_Published):
     """The layer of families: extended error 17.  chosen_by: who turns it on and off."""
 
     chosen_by: Literal["each subscriber"] = "each subscriber"
     lists: tuple[FamilyListPart, ...]
+    opened: tuple[OpenedPart, ...]
 
 
 class HotlinePart(_Published):

@@ -44,6 +44,42 @@ _SESSIONS = (
     )""",
 )
 
+
+@PROVIDER(name="0003_desk")
+def desk(db: PostgresConnection) -> None:
+    """Cases of the reviewers' desk, and their decisions; nobody who asks is in them."""
+    for statement in _DESK:
+        db.run_here(statement)
+
+
+_DESK = (
+    """
+    create table desk_case (
+        number bigint generated always as identity primary key,
+        tenant text collate "C" not null,
+        origin text collate "C" not null,
+        name text collate "C" not null,
+        list text collate "C" not null,
+        entry text collate "C" not null,
+        reason text collate "C" not null,
+        asked bigint not null,
+        due bigint not null,
+        drawn text collate "C" not null,
+        asked_again bigint not null default 0
+    )""",
+    "create index desk_case_subject on desk_case (list, entry)",
+    """
+    create table desk_decision (
+        number bigint not null references desk_case on delete cascade,
+        place bigint not null,
+        by text collate "C" not null,
+        at bigint not null,
+        reason text collate "C" not null,
+        policy text collate "C" not null,
+        primary key (number, place)
+    )""",
+)
+
 _REGISTER = (
     """
     create table register_entry (

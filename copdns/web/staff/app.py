@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import json
 import secrets
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any, Final
@@ -17,10 +17,12 @@ import structlog
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
+from copdns.lists.index import FoundEntry
 from copdns.model.errors import CopdnsError, RegisterError, SignOnError, StoreError
 from copdns.provider.law.register import Register
 from copdns.provider.plane.snapshot import SpecialNames
 from copdns.provider.staff.duties import StaffMember
+from copdns.store.provider_db.desk_rows import DeskStore
 from copdns.store.provider_db.register_rows import RegisterStore
 from copdns.store.provider_db.staff_sessions import AttemptRow, StaffSession, StaffSessions
 from copdns.web.middlewares import add_headers
@@ -39,10 +41,14 @@ STEP_UP_PROBLEM: Final = "urn:copdns:problem:step-up"
 class StaffSite:
     """What the application stands on.
 
-    origin: of its URLs, as browsers say it.  now: seconds since 1970.
+    find: what lists have of a name in normal form; blocks.  hotlines: of the provider's country,
+    name and URL.  origin: of its URLs, as browsers say it.  now: seconds since 1970.
     """
 
     register: RegisterStore
+    desk: DeskStore
+    find: Callable[[str], Sequence[FoundEntry]]
+    hotlines: tuple[tuple[str, str], ...]
     sessions: StaffSessions
     sign_on: SignOn
     special: SpecialNames
@@ -54,14 +60,14 @@ class StaffSite:
         return self.origin.startswith("https://")
 
 
-_SITE: web.AppKey[StaffSite] = web.AppKey("site", StaffSite)
+SITE: web.AppKey[StaffSite] = web.AppKey("site", StaffSite)
 _CACHE: web.AppKey[dict[int, Register]] = web.AppKey("register as it was read last", dict)
 
 
 def staff_app(site: StaffSite, operations: tuple[StaffOperation, ...]) -> web.Application:
     """Return the application."""
     app = web.Application(middlewares=[_errors_as_json], client_max_size=MAX_BODY)
-    app[_SITE], app[_CACHE] = site, {}
+    app[SITE], app[_CACHE] = site, {}
     app.on_response_prepare.append(add_headers)
     app.add_routes(
         [
@@ -77,7 +83,7 @@ def staff_app(site: StaffSite, operations: tuple[StaffOperation, ...]) -> web.Ap
 
 def _handler(operation: StaffOperation) -> Callable[[web.Request], Awaitable[web.Response]]:
     async def handle(request: web.Request) -> web.Response:
-        site, (who, session, register) = request.app[_SITE], await _who(request)
+        site, (who, session, register) = request.app[SITE], await _who(request)
         if not operation.is_for(who):
             raise _RefusedError(403, "this is not one of your duties")
         if operation.method != "GET":
@@ -87,6 +93,7 @@ def _handler(operation: StaffOperation) -> Callable[[web.Request], Awaitable[web
         call = StaffCall(
             register,
             site.register,
+            site.desk,
             site.special,
             who,
             int(site.now()),
@@ -113,19 +120,19 @@ class _StepUpNeededError(Exception):
 
 async def _who(request: web.Request) -> tuple[StaffMember, StaffSession, Register]:
     """Return who acts; raise _RefusedError for nobody, and for who does not work here now."""
-    site = request.app[_SITE]
+    site = request.app[SITE]
     cookie = request.cookies.get(COOKIE, "")
     session = await asyncio.to_thread(site.sessions.use, _digest(cookie), int(site.now()))
-    register = await _register(request)
+    register = await register_of(request)
     who = register.staff.get(session.staff) if session else None
     if session is None or who is None or who.is_gone:
         raise _RefusedError(401, "log in at /staff/login")
     return who, session, register
 
 
-async def _register(request: web.Request) -> Register:
+async def register_of(request: web.Request) -> Register:
     """Return the register; it is read again only where it has new lines."""
-    site, cache = request.app[_SITE], request.app[_CACHE]
+    site, cache = request.app[SITE], request.app[_CACHE]
     size = await asyncio.to_thread(site.register.size)
     if size not in cache:
         found = await asyncio.to_thread(site.register.load)
@@ -137,7 +144,7 @@ async def _register(request: web.Request) -> Register:
 
 def _require_own_page(request: web.Request) -> None:
     """Refuse what another site lets a browser send."""
-    if request.headers.get("Origin") != request.app[_SITE].origin:
+    if request.headers.get("Origin") != request.app[SITE].origin:
         raise _RefusedError(403, "the Origin header is not that of this site")
     if request.content_type != "application/json":
         raise _RefusedError(415, "send JSON")
@@ -159,7 +166,7 @@ def _number(text: str) -> int:
 
 async def _log_in(request: web.Request) -> web.Response:
     """Send a browser to the sign-on; with ?again=1 it asks for a new proof."""
-    site = request.app[_SITE]
+    site = request.app[SITE]
     secret = secrets.token_urlsafe(32)
     attempt = SignOnAttempt(
         secret,
@@ -188,7 +195,7 @@ async def _log_in(request: web.Request) -> web.Response:
 
 async def _come_back(request: web.Request) -> web.Response:
     """Take what a browser brings back from the sign-on, and begin a session."""
-    site, now = request.app[_SITE], int(request.app[_SITE].now())
+    site, now = request.app[SITE], int(request.app[SITE].now())
     state, code = request.query.get("state", ""), request.query.get("code", "")
     if not (
         state
@@ -201,7 +208,7 @@ async def _come_back(request: web.Request) -> web.Response:
         raise SignOnError("this login took too long; begin again at /staff/login")
     attempt = SignOnAttempt(state, row.nonce, row.verifier, row.began, bool(row.is_step_up))
     proof = await site.sign_on.finish(code, attempt, now)
-    register = await _register(request)
+    register = await register_of(request)
     who = next(
         (
             each
@@ -228,7 +235,7 @@ async def _come_back(request: web.Request) -> web.Response:
 async def _log_out(request: web.Request) -> web.Response:
     _require_own_page(request)
     digest = _digest(request.cookies.get(COOKIE, ""))
-    await asyncio.to_thread(request.app[_SITE].sessions.end, digest)
+    await asyncio.to_thread(request.app[SITE].sessions.end, digest)
     response = web.json_response({})
     response.del_cookie(COOKIE, path="/")
     return response

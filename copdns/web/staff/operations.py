@@ -31,6 +31,7 @@ from copdns.provider.law.register_json import (
 )
 from copdns.provider.plane.snapshot import SpecialNames
 from copdns.provider.staff.duties import DUTIES, Duty, StaffMember, StaffRole, has_duty
+from copdns.store.provider_db.desk_rows import DeskStore
 from copdns.store.provider_db.register_rows import RegisterStore
 
 T = TypeVar("T")
@@ -45,6 +46,7 @@ class StaffCall:
 
     register: Register
     store: RegisterStore
+    desk: DeskStore
     special: SpecialNames
     who: StaffMember
     now: int

@@ -131,7 +131,11 @@ CHANGES |= {"repair", "confirm-age", "accept", "refuse", "rollback", "flush", "l
 CHANGES |= {"revoke", "confirm", "withdraw", "decide"}
 A_FILE_FOR_OTHERS = {"household export", "config schema", "lists export", "schedule export"}
 A_FILE_FOR_OTHERS |= {"provider law zone", "provider statement", "provider report"}
-A_FILE_FOR_OTHERS |= {"provider verify", "provider serve"}  # which print one line
+A_FILE_FOR_OTHERS |= {
+    "provider desk text",
+    "provider verify",
+    "provider serve",
+}  # which print one line
 
 
 @pytest.mark.parametrize(("path", "command"), EVERY, ids=[path for path, _ in EVERY])

@@ -12,20 +12,28 @@ import aiohttp
 from aiohttp.test_utils import TestServer, unused_port
 from yarl import URL
 
+from copdns.lists.index import Entry, FoundEntry, ListInfo, ListKind
+from copdns.model.matchers import MatchKind
 from copdns.provider.law.edits import describe_operator
 from copdns.provider.law.events import TenantAdded
 from copdns.provider.law.keys import ProviderKeys
 from copdns.provider.staff.duties import StaffMember, StaffRole
 from copdns.store.household_db.provider import ProviderStore
 from copdns.store.postgres.connection import PostgresPool
+from copdns.store.provider_db.desk_rows import DeskStore
 from copdns.store.provider_db.register_rows import RegisterStore
 from copdns.store.provider_db.staff_sessions import StaffSessions
+from copdns.web.pages import Pages
 from copdns.web.staff.app import StaffSite, staff_app
+from copdns.web.staff.desk_operations import DESK_OPERATIONS
 from copdns.web.staff.operations import REGISTER_OPERATIONS
 from copdns.web.staff.sign_on import SignOn, SignOnSetup
+from copdns.web.staff.site_form import add_site_form
 from tests.provider_staff import NOW, SPECIAL, STAFF, staff_added
 from tests.sign_on_server import CLIENT, SECRET, SignOnServer, running_sign_on
 
+OPERATIONS = (*REGISTER_OPERATIONS, *DESK_OPERATIONS)
+OTHER = StaffMember("rev2", "Another reviewer", StaffRole.REVIEWER)
 NORTH = StaffMember("north", "North", StaffRole.ADMINISTRATOR, tenant="north")
 
 
@@ -56,6 +64,7 @@ class Site:
     """now: of copdns and of the sign-on, if moved by `later`."""
 
     store: RegisterStore
+    desk: DeskStore
     sessions: StaffSessions
     sign_on: SignOnServer
     origin: str = ""
@@ -88,12 +97,12 @@ async def running_site(postgres: str, folder: Path, factor: str = "") -> AsyncIt
         operator = describe_operator("A provider", "FR", "contact@provider.example")
         store.write("console", NOW, lambda _: operator)
         store.write("console", NOW, lambda _: TenantAdded("north", "North", "FR"))
-        for each in (*STAFF, NORTH):
+        for each in (*STAFF, OTHER, NORTH):
             who = replace(each, subject=f"subject of {each.id}")
             store.write("console", NOW, lambda _, who=who: staff_added(who))  # type: ignore[misc]
         sessions = StaffSessions(households.pool)
         async with running_sign_on(NOW) as sign_on, aiohttp.ClientSession() as client:
-            site = Site(store, sessions, sign_on)
+            site = Site(store, DeskStore(households.pool), sessions, sign_on)
             port = unused_port()
             site.origin = f"http://127.0.0.1:{port}"
             server = TestServer(_app(site, client, factor), host="127.0.0.1", port=port)
@@ -109,14 +118,28 @@ def _app(site: Site, client: aiohttp.ClientSession, factor: str) -> Any:
     setup = SignOnSetup(
         site.sign_on.issuer, CLIENT, SECRET, f"{site.origin}/staff/callback", factor
     )
-    return staff_app(
+    app = staff_app(
         StaffSite(
             site.store,
+            site.desk,
+            find,
+            (("A hotline", "https://hotline.example/"),),
             site.sessions,
             SignOn(setup, client),
             SPECIAL,
             site.origin,
             lambda: site.now,
         ),
-        REGISTER_OPERATIONS,
+        OPERATIONS,
     )
+    add_site_form(app, Pages())
+    return app
+
+
+def find(name: str) -> list[FoundEntry]:
+    """Return what a list has of a name: it is about gambling, and wrong about a club."""
+    if not f".{name}".endswith(".club.example"):
+        return []
+    info = ListInfo(0, "casinos", ListKind.CATEGORY, "gambling", "7", maintainer="A maintainer")
+    entry = Entry(0, "club.example", MatchKind.SUBTREE, allow=False)
+    return [FoundEntry(entry, info, "club.example")]

@@ -10,6 +10,7 @@ from pathlib import Path
 from urllib.error import HTTPError
 from urllib.request import urlopen
 
+import psycopg
 import pytest
 
 from tests.unit.calling import Home
@@ -148,3 +149,23 @@ def test_the_staff_is_served(home: Home) -> None:
         assert server.wait(10) == 0
     assert refusal.value.code == 401
     assert "log in" in json.loads(refusal.value.read())["detail"]
+
+
+def test_the_desk_by_commands(home: Home, postgres: str) -> None:
+    home.ok("provider", "staff", "add", "rev2", "--name", "Rev", "--role", "reviewer")
+    with psycopg.connect(postgres, autocommit=True) as operator:
+        home.ok("provider", "desk", "list")  # makes the tables
+        operator.execute(b"""
+            insert into copdns.desk_case
+                (tenant, origin, name, list, entry, reason, asked, due, drawn)
+            values ('', 'guardian', 'club.example', 'casinos', 'club.example', 'harmless',
+                    1796000000, 1796000001, 'rev rev2')""")
+    decide = ("provider", "desk", "decide", "1", "--reason", "list_error", "--as")
+    assert home.ok(*decide, "rev") == "case 1: second\n"
+    assert home.ok(*decide, "rev2") == "case 1: opened\n"
+    (case,) = home.json("provider", "desk", "list")
+    assert (case["state"], case["decisions"][0]["reason"]) == ("opened", "list_error")
+    assert "Entry: club.example" in home.ok("provider", "desk", "text", "1")
+    home.ok("provider", "operator", "set", "--name", "P", "--country", "FR", "--contact", "c@p")
+    found = json.loads(home.ok("provider", "statement"))["document"]
+    assert [each["entry"] for each in found["family"]["opened"]] == ["club.example"]

@@ -11,10 +11,9 @@ from joserfc.jwk import ECKey
 
 from copdns.provider.law.edits import DAY
 from copdns.provider.staff.duties import Duty
-from copdns.web.staff.operations import REGISTER_OPERATIONS
 from copdns.web.staff.sign_on import FRESH
 from tests.provider_staff import DOCUMENT, NOW
-from tests.unit.store.staff_site import Site, StaffBrowser, running_site
+from tests.unit.store.staff_site import OPERATIONS, Site, StaffBrowser, running_site
 
 pytestmark = pytest.mark.once
 
@@ -42,6 +41,12 @@ MAY = {
     "GET /staff/people": "ada bo north",
     "POST /staff/people": "ada bo north",
     "POST /staff/people/{text}/remove": "ada bo north",
+    "GET /staff/desk": "rev aud",
+    "POST /staff/desk": "rev",
+    "GET /staff/desk/{number}": "rev aud",
+    "GET /staff/desk/{number}/text": "rev aud",
+    "POST /staff/desk/{number}/decide": "rev",
+    "POST /staff/desk/{number}/again": "rev",
 }
 ORDER: dict[str, Any] = {
     "authority": "A court",
@@ -69,7 +74,7 @@ async def call(browser: StaffBrowser, method: str, path: str) -> tuple[int, Any]
 
 
 async def test_every_route_as_every_role_a_guardian_and_a_stranger(site: Site) -> None:
-    assert MAY.keys() == {f"{each.method} {each.path}" for each in REGISTER_OPERATIONS}
+    assert MAY.keys() == {f"{each.method} {each.path}" for each in OPERATIONS}
     browsers = {
         who: await site.logged_in(who) for who in ["ada", "bo", "rev", "aud", "sup", "north"]
     }
@@ -77,7 +82,7 @@ async def test_every_route_as_every_role_a_guardian_and_a_stranger(site: Site) -
     guardian.session.cookie_jar.update_cookies({"copdns_session": "a guardian's of a household"})
     guardian.session.cookie_jar.update_cookies({"copdns_staff": "a guardian's of a household"})
     wrong, before = [], site.store.size()
-    for operation in REGISTER_OPERATIONS:
+    for operation in OPERATIONS:
         route = f"{operation.method} {operation.path}"
         for who, browser in browsers.items():
             status, found = await call(browser, operation.method, operation.path)
@@ -97,7 +102,7 @@ async def test_every_route_as_every_role_a_guardian_and_a_stranger(site: Site) -
 
 def test_no_duty_and_no_route_is_about_a_household() -> None:
     words = {"household", "profile", "child", "log", "query", "appeal", "device", "usage"}
-    routes = " ".join(each.path for each in REGISTER_OPERATIONS)
+    routes = " ".join(each.path for each in OPERATIONS)
     assert not [each for each in words if each in routes or any(each in duty for duty in Duty)]
 
 

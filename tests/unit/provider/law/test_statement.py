@@ -30,6 +30,7 @@ from copdns.provider.law.statement import (
 from copdns.provider.law.statement_shapes import (
     FamilyListPart,
     HotlinePart,
+    OpenedPart,
     OperatorFigures,
     QuarterlyReport,
     SignedReport,
@@ -63,8 +64,9 @@ def written() -> Written:
 
 def statement_of(found: Written, now: int = NOW) -> Any:
     lists = [FamilyListPart(list="l", category="games", maintainer="m", source="s", licence="CC0")]
+    opened = OpenedPart(list="l", entry="club.example", until="2027-01-01T00:00:00Z")
     hotline = HotlinePart(name="A hotline", site="https://hotline.example/")
-    return public_statement(found.register, CHECKSUM, lists, [hotline], now)
+    return public_statement(found.register, CHECKSUM, lists, [opened], [hotline], now)
 
 
 def validate(document: BaseModel, schema: str, tmp_path: Path) -> dict[str, Any]:
