@@ -27,7 +27,7 @@ from copdns.provider.law import edits
 from copdns.provider.law.events import HoldDecided, OrderEntered
 from copdns.provider.law.in_force import listed_in_force
 from copdns.provider.law.register import ProtectedHold
-from copdns.provider.law.register_json import names_to_show, order_json
+from copdns.provider.law.register_json import holds_to_show, names_to_show, order_json
 from copdns.provider.plane.response_rules import response_zone
 from copdns.provider.plane.snapshot import ListedNames
 
@@ -68,9 +68,12 @@ def list_(home: Home, as_json: bool) -> None:
 
 @law.command()
 @number_argument
+@click.option(
+    "--as", "reader", metavar="ID", default="", help="Who reads it: the decider is told more."
+)
 @json_option
 @pass_home
-def show(home: Home, number: int, as_json: bool) -> None:
+def show(home: Home, number: int, reader: str, as_json: bool) -> None:
     """Show an order, with its protected names and who decides about them.
 
     \b
@@ -78,7 +81,7 @@ def show(home: Home, number: int, as_json: bool) -> None:
     """
     order = edits.find_order(load_register(home), number)
     if as_json:
-        print_json(order_json(order, home.now))
+        print_json(order_json(order, home.now, reader))
         return
     entered = order.entered
     print_pairs(
@@ -96,7 +99,7 @@ def show(home: Home, number: int, as_json: bool) -> None:
             ("confirmed by", order.confirmed_by),
             ("withdrawn by", order.withdrawn_by),
             *(("name", each) for each in names_to_show(order)),
-            *(("held", _hold_text(each, home.now)) for each in order.holds),
+            *(("held", _hold_text(each, home.now)) for each in holds_to_show(order, reader)),
         ]
     )
 
@@ -196,8 +199,10 @@ def confirm(home: Home, number: int, staff: str) -> None:
     )
     order = edits.find_order(load_register(home), number)
     click.echo(f"order {number}: {order.state(home.now)} until {utc(order.entered.ends)}")
-    for each in order.holds:
+    for each in holds_to_show(order):
         click.echo(f"held: {_hold_text(each, home.now)}")
+    if hidden := len(order.holds) - len(holds_to_show(order)):
+        click.echo(f"held: {hidden}, which {order.entered.decider} sees (law show --as)")
 
 
 @law.command()

@@ -189,7 +189,7 @@ def decide_hold(
             f"the order names a part of {new.name}, which the network itself needs as a whole; "
             "leave it open, and tell the authority"
         )
-    return replace(new, why=_text("the reason", new.why))
+    return replace(new, why=_text("the reason", new.why), sealed="")
 
 
 def find_order(register: Register, number: int) -> LegalOrder:

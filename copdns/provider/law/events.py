@@ -93,11 +93,13 @@ class OrderEntered:
 class OrderConfirmed:
     """A second person has read the order.
 
-    held: the protected names that it would block, each of which waits for the decider.
+    held: the protected names that it would block, each of which waits for the decider; of a
+    confidential order they are in `sealed` where this is stored.
     """
 
     order: int
     held: tuple[str, ...] = ()
+    sealed: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,12 +112,16 @@ class OrderWithdrawn:
 
 @dataclass(frozen=True, slots=True)
 class HoldDecided:
-    """The decider decided about a protected name of an order: it stays open, or is blocked."""
+    """The decider decided about a protected name of an order: it stays open, or is blocked.
+
+    Of a confidential order the name is in `sealed` where this is stored.
+    """
 
     order: int
     name: str
     is_blocked: bool
     why: str
+    sealed: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,13 +5,22 @@ Pure.
 
 from __future__ import annotations
 
-from copdns.provider.law.register import HandName, LegalOrder, Preservation, Register
+from copdns.provider.law.register import (
+    HandName,
+    LegalOrder,
+    Preservation,
+    ProtectedHold,
+    Register,
+)
 from copdns.provider.law.statement import utc_text as utc
 from copdns.provider.staff.duties import StaffMember
 
 
-def order_json(order: LegalOrder, now: int) -> dict[str, object]:
-    """Return an order as JSON has it, without the names of a confidential one."""
+def order_json(order: LegalOrder, now: int, reader: str = "") -> dict[str, object]:
+    """Return an order as JSON has it, without the names of a confidential one.
+
+    reader: the id of who reads it; whoever has to decide about protected names is told those.
+    """
     entered = order.entered
     return {
         "number": order.number,
@@ -38,8 +47,7 @@ def order_json(order: LegalOrder, now: int) -> dict[str, object]:
                 "blocked": each.is_blocked,
                 "overdue": each.is_overdue(now),
             }
-            for each in order.holds
-            if not entered.is_confidential
+            for each in holds_to_show(order, reader)
         ],
     }
 
@@ -47,6 +55,12 @@ def order_json(order: LegalOrder, now: int) -> dict[str, object]:
 def names_to_show(order: LegalOrder) -> tuple[str, ...]:
     """Return the names of an order; none of a confidential one."""
     return () if order.entered.is_confidential else order.entered.names
+
+
+def holds_to_show(order: LegalOrder, reader: str = "") -> tuple[ProtectedHold, ...]:
+    """Return the protected names of an order; of a confidential one, to their decider alone."""
+    is_open = not order.entered.is_confidential
+    return tuple(each for each in order.holds if is_open or each.decider == reader)
 
 
 def preservation_json(found: Preservation, now: int) -> dict[str, object]:

@@ -19,7 +19,7 @@ from copdns.provider.law.chain import (
     from_stored,
     to_stored,
 )
-from copdns.provider.law.events import OrderEntered, RegisterEvent
+from copdns.provider.law.events import HoldDecided, OrderConfirmed, OrderEntered, RegisterEvent
 from copdns.provider.law.register import Register, read_register
 from copdns.store.db import transaction
 from copdns.store.postgres.connection import PostgresConnection, PostgresPool
@@ -83,14 +83,15 @@ class RegisterStore:
         """
         with self.pool.connection() as connection, transaction(connection, _LOCK):
             lines = _lines(connection)
-            event = edit(self._read(lines))
+            register = self._read(lines)
+            event = edit(register)
             if event is None:
                 return None
             last = lines[-1] if lines else None
             entry = RegisterEntry(
                 (last.number if last else 0) + 1, max(now, last.at if last else 0), by, event
             )
-            sealed = replace(entry, event=self._seal(event))
+            sealed = replace(entry, event=self._seal(event, register))
             new = to_stored(sealed, last.digest if last else FIRST)
             connection.execute(
                 """
@@ -106,15 +107,33 @@ class RegisterStore:
         entries = (from_stored(each) for each in lines)
         return read_register(replace(each, event=self._unseal(each.event)) for each in entries)
 
-    def _seal(self, event: RegisterEvent) -> RegisterEvent:
-        if not (isinstance(event, OrderEntered) and event.is_confidential):
-            return event
-        return replace(event, names=(), sealed=self._sealer.seal("\n".join(event.names)))
+    def _seal(self, event: RegisterEvent, register: Register) -> RegisterEvent:
+        """Return an event as it may be stored: without the names of a confidential order."""
+        match event:
+            case OrderEntered(is_confidential=True):
+                return replace(event, names=(), sealed=self._sealer.seal("\n".join(event.names)))
+            case OrderConfirmed() if _is_confidential(register, event.order):
+                return replace(event, held=(), sealed=self._sealer.seal("\n".join(event.held)))
+            case HoldDecided() if _is_confidential(register, event.order):
+                return replace(event, name="", sealed=self._sealer.seal(event.name))
+        return event
 
     def _unseal(self, event: RegisterEvent) -> RegisterEvent:
-        if not (isinstance(event, OrderEntered) and event.sealed):
-            return event
-        return replace(event, names=tuple(self._sealer.unseal(event.sealed).split("\n")), sealed="")
+        match event:
+            case OrderEntered(sealed=sealed) if sealed:
+                return replace(event, names=self._names(sealed), sealed="")
+            case OrderConfirmed(sealed=sealed) if sealed:
+                return replace(event, held=self._names(sealed), sealed="")
+            case HoldDecided(sealed=sealed) if sealed:
+                return replace(event, name=self._sealer.unseal(sealed), sealed="")
+        return event
+
+    def _names(self, sealed: str) -> tuple[str, ...]:
+        return tuple(filter(None, self._sealer.unseal(sealed).split("\n")))
+
+
+def _is_confidential(register: Register, order: int) -> bool:
+    return register.orders[order].entered.is_confidential
 
 
 # No household has this id, so its lock is the register's (`store.db.transaction`).

@@ -113,11 +113,11 @@ def _status(call: StaffCall) -> object:
 
 
 def _orders(call: StaffCall) -> object:
-    return [order_json(each, call.now) for each in call.register.orders.values()]
+    return [order_json(each, call.now, call.who.id) for each in call.register.orders.values()]
 
 
 def _order(call: StaffCall) -> object:
-    return order_json(find_order(call.register, call.number), call.now)
+    return order_json(find_order(call.register, call.number), call.now, call.who.id)
 
 
 def _order_names(call: StaffCall) -> object:

@@ -11,12 +11,22 @@ import pytest
 
 from copdns.model.errors import RegisterError, StoreError
 from copdns.provider.law import edits, in_force
-from copdns.provider.law.events import FeedTaken, StaffAdded
+from copdns.provider.law.events import FeedTaken, HoldDecided, StaffAdded
 from copdns.provider.law.keys import SEAL_FILE, ProviderKeys, is_signed_by
 from copdns.store.household_db.provider import ProviderStore
 from copdns.store.postgres.connection import PostgresPool
 from copdns.store.provider_db.register_rows import RegisterStore
-from tests.provider_staff import ADA, BO, DOCUMENT, NOW, SPECIAL, STAFF, order, staff_added
+from tests.provider_staff import (
+    ADA,
+    BO,
+    DOCUMENT,
+    NOW,
+    REVIEWER,
+    SPECIAL,
+    STAFF,
+    order,
+    staff_added,
+)
 
 pytestmark = pytest.mark.once
 
@@ -101,13 +111,18 @@ def test_no_statement_changes_a_line_and_a_line_that_was_changed_shows(
 def test_a_confidential_name_is_nowhere_in_the_database(
     store: RegisterStore, postgres: str, tmp_path: Path
 ) -> None:
-    confirm(store, enter(store, "verysecret.example", is_confidential=True))
+    number = enter(store, "verysecret.example", "www.help.example", is_confidential=True)
+    confirm(store, number)
     (found,) = in_force.lists_in_force(store.load(), NOW)
     assert [each.name for each in found.names] == ["verysecret.example"]
+    decision = HoldDecided(number, "help.example", False, "A helpline.")
+    store.write("rev", NOW, lambda now: edits.decide_hold(now, decision, SPECIAL, REVIEWER, NOW))
+    (held,) = store.load().orders[number].holds
+    assert (held.name, held.is_blocked) == ("help.example", False)
     with psycopg.connect(postgres) as operator:
         rows = operator.execute(b"select * from copdns.register_entry").fetchall()
     assert "A court" in str(rows)
-    assert "verysecret" not in str(rows)
+    assert not [each for each in ("verysecret", "help.example") if each in str(rows)]
 
 
 def test_a_machine_without_the_key_does_not_leave_orders_out(

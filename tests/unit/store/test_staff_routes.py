@@ -127,6 +127,10 @@ async def test_a_confidential_order_shows_its_names_to_who_keeps_it(site: Site) 
     ada, rev = await site.logged_in("ada"), await site.logged_in("rev")
     _, found = await ada.post("/staff/orders", {**ORDER, "is_confidential": True})
     path = f"/staff/orders/{found['number']}"
+    bo, auditor = await site.logged_in("bo"), await site.logged_in("aud")
+    assert (await bo.post(f"{path}/confirm"))[0] == 200
+    assert (await auditor.get(path))[1]["held"] == []
+    assert [each["name"] for each in (await rev.get(path))[1]["held"]] == ["help.example"]
     assert (await rev.get(path))[1]["names"] == []
     assert (await rev.get(f"{path}/names"))[0] == 403
     assert (await ada.get(f"{path}/names"))[1] == ["bad.example", "help.example"]
