@@ -43,6 +43,12 @@ if TYPE_CHECKING:
     help="What the sign-on must name among its methods (the claim `amr`), such as mfa.",
 )
 @click.option(
+    "--families",
+    metavar="URL",
+    default="",
+    help="Of the families' pages, for links of portals. Default: there are none.",
+)
+@click.option(
     "--listen",
     metavar="ADDRESS",
     default="127.0.0.1",
@@ -59,6 +65,7 @@ def serve(
     client: str,
     secret_file: Path,
     factor: str,
+    families: str,
     listen: str,
     port: int,
 ) -> None:
@@ -75,16 +82,20 @@ def serve(
         raise ConfigError("--origin: the staff's cookies go over HTTPS alone; write https://...")
     secret = read_text(secret_file, "name the file with the secret").strip()
     setup = SignOnSetup(issuer, client, secret, f"{origin}/staff/callback", factor)
-    asyncio.run(_serve(home, setup, origin, listen, port))
+    asyncio.run(_serve(home, setup, (origin, families.rstrip("/")), listen, port))
 
 
-async def _serve(home: Home, setup: SignOnSetup, origin: str, listen: str, port: int) -> None:
+async def _serve(
+    home: Home, setup: SignOnSetup, origins: tuple[str, str], listen: str, port: int
+) -> None:
     import aiohttp
 
+    from copdns.store.household_db.provider import ProviderStore
     from copdns.store.provider_db.desk_rows import DeskStore
     from copdns.store.provider_db.staff_sessions import StaffSessions
     from copdns.web.pages import Pages
     from copdns.web.staff.app import StaffSite, staff_app
+    from copdns.web.staff.arrive import add_arrival
     from copdns.web.staff.desk_operations import DESK_OPERATIONS
     from copdns.web.staff.operations import REGISTER_OPERATIONS
     from copdns.web.staff.sign_on import SignOn
@@ -104,11 +115,13 @@ async def _serve(home: Home, setup: SignOnSetup, origin: str, listen: str, port:
                 StaffSessions(register.pool),
                 SignOn(setup, session),
                 special_names(home),
-                origin,
+                origins[0],
                 time.time,
             )
             app = staff_app(site, (*REGISTER_OPERATIONS, *DESK_OPERATIONS))
             add_site_form(app, Pages())
+            if origins[1]:
+                add_arrival(app, ProviderStore(register.pool), origins[1])
             await _listen(app, listen, port)
 
 

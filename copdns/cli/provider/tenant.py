@@ -47,3 +47,19 @@ def add(home: Home, new: str, name: str, country: str) -> None:
     """
     write_as_console(home, lambda register: edits.add_tenant(register, new, name, country))
     click.echo(printable(f"{new}: {name}"))
+
+
+@tenant.command("set")
+@click.argument("which", metavar="ID")
+@click.option(
+    "--portal-key", metavar="BASE64", required=True, help="The public key of its portal (Ed25519)."
+)
+@pass_home
+def set_(home: Home, which: str, portal_key: str) -> None:
+    """Say which key a tenant's portal signs its links with.
+
+    \b
+    Example:  copdns provider tenant set north --portal-key "..."
+    """
+    write_as_console(home, lambda register: edits.set_portal_key(register, which, portal_key))
+    click.echo(printable(f"{which}: its portal's key is set"))

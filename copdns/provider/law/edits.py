@@ -8,6 +8,7 @@ entered themselves.  Pure.
 from __future__ import annotations
 
 import re
+from base64 import b64decode
 from dataclasses import replace
 from typing import Final
 
@@ -24,6 +25,7 @@ from copdns.provider.law.events import (
     OrderConfirmed,
     OrderEntered,
     OrderWithdrawn,
+    PortalKeySet,
     PreservationConfirmed,
     PreservationEnded,
     PreservationEntered,
@@ -61,6 +63,19 @@ def add_tenant(register: Register, tenant: str, name: str, country: str) -> Tena
     if tenant in register.tenants:
         raise RegisterError(f"there is a tenant {tenant} already; choose another id")
     return TenantAdded(_id(tenant), _text("the name", name), _country(country))
+
+
+def set_portal_key(register: Register, tenant: str, key: str) -> PortalKeySet:
+    """Say which key a tenant's portal signs with; the console's to do, so no staff makes links."""
+    if tenant not in register.tenants:
+        raise RegisterError(f"there is no tenant {tenant}; see copdns provider tenant list")
+    try:
+        is_key = len(b64decode(key, validate=True)) == 32
+    except ValueError:
+        is_key = False
+    if not is_key:
+        raise RegisterError("a public key of Ed25519 has 32 octets, in base64")
+    return PortalKeySet(tenant, key)
 
 
 def add_staff(register: Register, new: StaffMember, by: StaffMember | None) -> StaffAdded:

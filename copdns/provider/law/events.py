@@ -45,6 +45,17 @@ class TenantAdded:
 
 
 @dataclass(frozen=True, slots=True)
+class PortalKeySet:
+    """A tenant's portal signs its links with this key from now on.
+
+    key: public, of Ed25519, in base64.
+    """
+
+    tenant: str
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
 class StaffAdded:
     """Somebody works here.  As `StaffMember`."""
 
@@ -204,6 +215,7 @@ class PreservationEnded:
 RegisterEvent = (
     OperatorDescribed
     | TenantAdded
+    | PortalKeySet
     | StaffAdded
     | StaffRemoved
     | OrderEntered
@@ -223,6 +235,7 @@ RegisterEvent = (
 EVENT_KINDS: Final[dict[str, type[RegisterEvent]]] = {
     "operator described": OperatorDescribed,
     "tenant added": TenantAdded,
+    "portal key set": PortalKeySet,
     "staff added": StaffAdded,
     "staff removed": StaffRemoved,
     "order entered": OrderEntered,

@@ -23,6 +23,7 @@ from copdns.provider.law.events import (
     OrderConfirmed,
     OrderEntered,
     OrderWithdrawn,
+    PortalKeySet,
     PreservationConfirmed,
     PreservationEnded,
     PreservationEntered,
@@ -166,13 +167,15 @@ class TakenFeed:
 class Register:
     """All that stands in a register.
 
-    size: how many entries it has, which is its revision.  The mappings are by the number of the
+    size: how many entries it has, which is its revision.  portal_keys: by the tenant, in base64.
+    The mappings are by the number of the
     entry, staff and tenants by their ids, feeds by their slug, the newest version last.
     """
 
     size: int = 0
     operator: OperatorDescribed | None = None
     tenants: dict[str, TenantAdded] = field(default_factory=dict)
+    portal_keys: dict[str, str] = field(default_factory=dict)
     staff: dict[str, StaffMember] = field(default_factory=dict)
     orders: dict[int, LegalOrder] = field(default_factory=dict)
     by_hand: dict[int, HandName] = field(default_factory=dict)
@@ -204,6 +207,8 @@ def _add(register: Register, entry: RegisterEntry) -> None:
             register.operator = event
         case TenantAdded():
             register.tenants[event.tenant] = event
+        case PortalKeySet():
+            register.portal_keys[event.tenant] = event.key
         case StaffAdded():
             register.staff[event.staff] = StaffMember(
                 event.staff, event.name, StaffRole(event.role), event.tenant, event.subject

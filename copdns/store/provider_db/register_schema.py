@@ -80,6 +80,19 @@ _DESK = (
     )""",
 )
 
+
+@PROVIDER(name="0004_portal_links")
+def portal_links(db: PostgresConnection) -> None:
+    """Links of portals that were used, until they would be too old anyway."""
+    db.run_here(
+        """
+        create table portal_link (
+            digest text collate "C" primary key,
+            expires bigint not null
+        )"""
+    )
+
+
 _REGISTER = (
     """
     create table register_entry (

@@ -99,7 +99,7 @@ def _handler(operation: StaffOperation) -> Callable[[web.Request], Awaitable[web
             int(site.now()),
             _number(request.match_info.get("number", "0")),
             request.match_info.get("text", ""),
-            await _body(request) if operation.method != "GET" else {},
+            await body_of(request) if operation.method != "GET" else {},
         )
         return web.json_response(await asyncio.to_thread(operation.handle, call))
 
@@ -150,7 +150,8 @@ def _require_own_page(request: web.Request) -> None:
         raise _RefusedError(415, "send JSON")
 
 
-async def _body(request: web.Request) -> dict[str, Any]:
+async def body_of(request: web.Request) -> dict[str, Any]:
+    """Return the JSON object that was sent; raise _RefusedError for anything else."""
     try:
         found = json.loads(await request.read() or b"{}")
     except ValueError:

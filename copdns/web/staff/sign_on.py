@@ -26,7 +26,7 @@ from copdns.model.errors import SignOnError
 from copdns.web.desk_access import is_loopback
 
 # Signatures that a sign-on may use; none is that of a shared secret, or of nobody.
-ALGORITHMS: Final = ["RS256", "PS256", "ES256", "EdDSA"]
+ALGORITHMS: Final = ["RS256", "PS256", "ES256", "Ed25519"]
 FRESH: Final = 300  # seconds after a proof for which grave things can be done
 LEEWAY: Final = 30  # seconds that two clocks may be apart
 _DEADLINE: Final = 10.0  # seconds for one request to the sign-on

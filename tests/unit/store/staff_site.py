@@ -25,6 +25,7 @@ from copdns.store.provider_db.register_rows import RegisterStore
 from copdns.store.provider_db.staff_sessions import StaffSessions
 from copdns.web.pages import Pages
 from copdns.web.staff.app import StaffSite, staff_app
+from copdns.web.staff.arrive import add_arrival
 from copdns.web.staff.desk_operations import DESK_OPERATIONS
 from copdns.web.staff.operations import REGISTER_OPERATIONS
 from copdns.web.staff.sign_on import SignOn, SignOnSetup
@@ -32,6 +33,7 @@ from copdns.web.staff.site_form import add_site_form
 from tests.provider_staff import NOW, SPECIAL, STAFF, staff_added
 from tests.sign_on_server import CLIENT, SECRET, SignOnServer, running_sign_on
 
+FAMILIES = "https://family.provider.example"
 OPERATIONS = (*REGISTER_OPERATIONS, *DESK_OPERATIONS)
 OTHER = StaffMember("rev2", "Another reviewer", StaffRole.REVIEWER)
 NORTH = StaffMember("north", "North", StaffRole.ADMINISTRATOR, tenant="north")
@@ -69,6 +71,7 @@ class Site:
     sign_on: SignOnServer
     origin: str = ""
     now: float = NOW
+    households: ProviderStore | None = None
     browsers: list[StaffBrowser] = field(default_factory=list)
 
     def later(self, seconds: float) -> None:
@@ -103,6 +106,7 @@ async def running_site(postgres: str, folder: Path, factor: str = "") -> AsyncIt
         sessions = StaffSessions(households.pool)
         async with running_sign_on(NOW) as sign_on, aiohttp.ClientSession() as client:
             site = Site(store, DeskStore(households.pool), sessions, sign_on)
+            site.households = households
             port = unused_port()
             site.origin = f"http://127.0.0.1:{port}"
             server = TestServer(_app(site, client, factor), host="127.0.0.1", port=port)
@@ -133,6 +137,8 @@ def _app(site: Site, client: aiohttp.ClientSession, factor: str) -> Any:
         OPERATIONS,
     )
     add_site_form(app, Pages())
+    assert site.households
+    add_arrival(app, site.households, FAMILIES)
     return app
 
 
