@@ -162,6 +162,14 @@ class PlaneError(CopdnsError):
     """The files that dnsdist reads cannot be read or written."""
 
 
+class RegisterError(CopdnsError):
+    """A provider's register does not take what somebody wants to write, or was changed."""
+
+
+class SignOnError(CopdnsError):
+    """Somebody of a provider's staff cannot be logged in by the single sign-on."""
+
+
 class UpstreamError(CopdnsError):
     """An upstream gave no usable answer."""
 
