@@ -129,7 +129,13 @@ def test_every_command_explains_itself_with_an_example(path: str, command: click
 CHANGES = {"add", "remove", "set", "import", "erase", "run", "day", "suggest", "end", "passwd"}
 CHANGES |= {"repair", "confirm-age", "accept", "refuse", "rollback", "flush", "log-only", "keep"}
 CHANGES |= {"revoke"}
-A_FILE_FOR_OTHERS = {"household export", "config schema", "lists export", "schedule export"}
+A_FILE_FOR_OTHERS = {
+    "dhcp config",
+    "household export",
+    "config schema",
+    "lists export",
+    "schedule export",
+}
 
 
 @pytest.mark.parametrize(("path", "command"), EVERY, ids=[path for path, _ in EVERY])
