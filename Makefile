@@ -133,7 +133,7 @@ PINS = $(VENV)/bin/uv pip compile --quiet --universal --generate-hashes --no-emi
 lock: $(VENV)/.installed
 	$(VENV)/bin/pip install --quiet uv
 	$(PINS) --extra test --extra rich -o requirements.lock
-	$(PINS) --extra rich --extra backup -c requirements.lock -o requirements-run.lock
+	$(PINS) --extra rich --extra backup --extra mqtt -c requirements.lock -o requirements-run.lock
 	$(PINS) --extra browser -c requirements.lock -o requirements-browser.lock
 	echo "wapiti3>=3.3,<4" | $(VENV)/bin/uv pip compile --quiet --universal --generate-hashes \
 	    --no-emit-index-url --no-header --python-version 3.12 - -o requirements-attack.lock

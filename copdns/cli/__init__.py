@@ -54,6 +54,7 @@ COMMANDS = (
     "upstream",
     "encrypted",
     "firewall",
+    "dhcp",
     "backup",
     "restore",
     "rollback",

@@ -146,6 +146,10 @@ class FirewallError(CopdnsError):
     """Rules for a firewall could not be checked, or the file that belongs to them not be used."""
 
 
+class DhcpError(CopdnsError):
+    """What is to be handed out in the router's place cannot work, or could not be checked."""
+
+
 class BackupError(CopdnsError):
     """A backup cannot be written, or is none that can be restored."""
 

@@ -144,6 +144,7 @@ PAGES: tuple[Page, ...] = (
     Page("/guardian/encrypted", GUARDIAN),
     Page("/guardian/names", GUARDIAN),
     Page("/guardian/guests", GUARDIAN),
+    Page("/guardian/cards", GUARDIAN),
     Page("/guardian/month", GUARDIAN),
     Page("/guardian/lists", GUARDIAN),
     Page("/guardian/move-in", GUARDIAN),

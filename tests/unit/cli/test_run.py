@@ -130,12 +130,9 @@ CHANGES = {"add", "remove", "set", "import", "erase", "run", "day", "suggest", "
 CHANGES |= {"repair", "confirm-age", "accept", "refuse", "rollback", "flush", "log-only", "keep"}
 CHANGES |= {"revoke", "confirm", "withdraw", "decide"}
 A_FILE_FOR_OTHERS = {"household export", "config schema", "lists export", "schedule export"}
-A_FILE_FOR_OTHERS |= {"provider law zone", "provider statement", "provider report"}
-A_FILE_FOR_OTHERS |= {
-    "provider desk text",
-    "provider verify",
-    "provider serve",
-}  # which print one line
+A_FILE_FOR_OTHERS |= {"dhcp config", "provider law zone", "provider statement", "provider report"}
+# These print one line.
+A_FILE_FOR_OTHERS |= {"provider desk text", "provider verify", "provider serve"}
 
 
 @pytest.mark.parametrize(("path", "command"), EVERY, ids=[path for path, _ in EVERY])
