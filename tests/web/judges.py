@@ -101,7 +101,7 @@ def opened(program: Program, child: str) -> Iterator[tuple[str, bool]]:
     origin = f"http://127.0.0.1:{program.web_port}"
     request = Request(origin, headers={"Cookie": child, "Accept": "text/html"})
     with build_opener().open(request, timeout=PATIENCE) as reply:
-        code, *_ = *re.findall(r'href="/why/(\w+)"', reply.read().decode()), ""
+        code, *_ = *re.findall(r'href="/why/([\w-]+)"', reply.read().decode()), ""
     for each in PAGES:
         if "{code}" in each.route and not (code or each.path):
             tell(f"{each.route} was not looked at: nothing was blocked just now")
