@@ -271,9 +271,9 @@ def test_nothing_that_runs_at_home_imports_what_providers_install() -> None:
     """
     of_providers = (
         *("provider", "store.postgres", "store.household_db.provider", "store.provider_backup"),
-        *("app.provider_source", "app.subscriber_chores"),
+        *("app.provider_source", "app.subscriber_chores", "app.node"),
     )
-    if_set = {"app.parts", "cli.home", "cli.commands.backup"}
+    if_set = {"app.parts", "cli.home", "cli.commands.backup", "cli.commands.providers.node"}
     wrong = [
         source.at(node, f"{source.name} imports {name}")
         for source in sources("copdns")

@@ -54,6 +54,7 @@ COMMANDS = (
     "upstream",
     "encrypted",
     "firewall",
+    "node",
     "backup",
     "restore",
     "rollback",
@@ -65,6 +66,7 @@ _MODULES: dict[str, str] = {
     "restore": "backup",
     "rollback": "backup",
     "timer": "pause",
+    "node": "providers.node",
 }
 
 

@@ -16,7 +16,7 @@ from copdns.model.times import OnFailure
 from copdns.model.verdict import AnswerDefaults, Reason
 from copdns.policy.context import HouseholdContext, build_context
 from copdns.policy.decide import Policy
-from copdns.policy.guest import GUEST, UNKNOWN, guest_profile, own_guest
+from copdns.policy.guest import GUEST, UNKNOWN, guest_profile, own_guest, unknown_profile
 from copdns.policy.list_rules import Asker, askers_of
 from copdns.policy.order import build_policy
 from copdns.policy.shared_steps import RulesByScope, StepSharing
@@ -121,6 +121,32 @@ def policy_parts(
         askers = askers_of(household, profile, now) if is_personal else ()
         due = frozenset(_due(profile, plan, now))
         yield who, PolicyParts(effective, rules.for_profile(profile), plan, askers), due
+
+
+class UnknownPlan(NamedTuple):
+    """What holds for the unknown devices of a household: of a provider's, for a whole line.
+
+    profile: as it holds now.  is_essential: only what is always open may resolve.
+    """
+
+    profile: Profile
+    plan: TimePlan
+    is_essential: bool
+
+
+def plan_of_unknown(
+    household: Household, now: float, inputs: PolicyInputs = NO_INPUTS
+) -> UnknownPlan:
+    """Return what their policy is made of, besides rules and lists; `now` in seconds of the epoch.
+
+    The moments at which it is another are those of `_due` and of the plan's closures.
+    """
+    profile = unknown_profile(household)
+    essential = _is_essential(profile, household, inputs, unknown=True)
+    effective = _effective_profile(
+        profile, household, now, inputs, essential=essential, unknown=True
+    )
+    return UnknownPlan(effective, build_time_plan(household, profile, now, inputs), essential)
 
 
 def _reuse_mapping(before: Snapshot | None, policies: PolicyByProfile) -> PolicyByProfile:

@@ -38,6 +38,7 @@ from copdns.settings.lists import (
     SourceSettings,
     require_distinct_lists,
 )
+from copdns.settings.node import NodeSection
 from copdns.settings.provider import ProviderSettings
 from copdns.settings.reasons import ReasonSettings
 from copdns.settings.upstreams import ClientSubnet, UpstreamSettings, are_encrypted
@@ -63,6 +64,7 @@ __all__ = [
     "LimitSettings",
     "ListFile",
     "LogSettings",
+    "NodeSection",
     "OwnSource",
     "ProviderSettings",
     "PushSettings",
@@ -118,6 +120,7 @@ def load(text: str, file: str, environ: Mapping[str, str]) -> Settings:
         "web": _with_files(settings.web, folder, "tls_certificate", "tls_key"),
         "encrypted": _with_files(settings.encrypted, folder, "certificate", "key"),
         "backup": _with_files(settings.backup, folder, "folder"),
+        "node": _with_files(settings.node, folder, "folder", "certificate", "key"),
         "lists": lists,
         "identity": identity,
         "household": household,
@@ -185,6 +188,7 @@ class Settings(Section):
     appeals: AppealSettings = AppealSettings()
     backup: BackupSettings = BackupSettings()
     provider: ProviderSettings = ProviderSettings()
+    node: NodeSection = Field(default=NodeSection(), validate_default=True)
     household: str = Field(
         default="",
         description="A household file to fill the database at the very first start; later "

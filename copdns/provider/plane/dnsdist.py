@@ -13,7 +13,7 @@ from typing import Final
 
 from copdns.model.addresses import Network
 from copdns.provider.plane.name_sets import HELP, UNTRACED
-from copdns.provider.plane.rows import PERSONAL, SOON, PlaneTable, table_file
+from copdns.provider.plane.rows import ASKS, PERSONAL, SOON, PlaneTable, table_file
 from copdns.provider.plane.snapshot import IPV6_PREFIX, NO_CLASS, Layer
 from copdns.provider.plane.verdicts import SAFE_SEARCH
 
@@ -150,11 +150,13 @@ def _road(node: NodeSettings) -> Iterator[str]:
     yield f"addAction(AllRule(), LuaFFIPerThreadAction([[{_ROUTE}]]))"
     yield "-- 6. What does the class do with these lists?"
     yield _look_up(PlaneTable.VERDICTS, 'KeyValueLookupKeyTag("key")', "verdict")
-    yield "-- 7. Does the household have rules, and somebody a rule about this name?  Then copdns"
-    yield "--    decides; while no copdns answers, the class does."
+    yield "-- 7. Does the household have rules, and somebody a rule about this name, or can the"
+    yield "--    class not say all that it wants?  Then copdns decides; while none is there, the"
+    yield "--    class does."
     yield "addAction(AndRule{"
     yield '    TagRule("personal", "1"),'
-    yield f"    KeyValueStoreLookupRule({PlaneTable.EXCEPTIONS}, by_name),"
+    exceptions = f"KeyValueStoreLookupRule({PlaneTable.EXCEPTIONS}, by_name)"
+    yield f'    OrRule{{TagRule("asks", "1"), {exceptions}}},'
     yield '    PoolAvailableRule("copdns"),'
     yield f'}}, KeyValueStoreLookupAction({PlaneTable.PERSONAL}, by_address, "household"))'
     yield "-- 8. The law comes first, then the household, then the class; the EDE says which."
@@ -219,6 +221,7 @@ _ROUTE: Final = f"""
       dq_.dnsdist_ffi_dnsquestion_set_max_returned_ttl(dq, {SOON_TTL})
     end
     if marks:find("{PERSONAL}") then put(dq, "personal", "1") end
+    if marks:find("{ASKS}") then put(dq, "asks", "1") end
     put(dq, "key", number .. "|" .. set)
     return DNSAction.None
   end
