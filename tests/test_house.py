@@ -271,7 +271,8 @@ def test_nothing_that_runs_at_home_imports_what_providers_install() -> None:
     """
     of_providers = (
         *("provider", "store.postgres", "store.household_db.provider", "store.provider_backup"),
-        *("app.provider_source", "app.subscriber_chores", "app.node"),
+        *("store.log_db.provider_log", "store.household_db.family_codes"),
+        *("app.provider_source", "app.subscriber_chores", "app.page_households", "app.node"),
     )
     if_set = {"app.parts", "cli.home", "cli.commands.backup", "cli.commands.providers.node"}
     wrong = [

@@ -31,6 +31,7 @@ from tests.e2e.house import POINTS_HOME, House, eventually, house
 from tests.e2e.plane import SAFE_SOURCE, told
 from tests.e2e.started import started
 from tests.e2e.test_provider import postgres, server  # noqa: F401 - fixtures
+from tests.e2e.visitor import PASSWORD, Visitor
 from tests.postgres_server import PostgresServer
 from tests.running import COPDNS, PATIENCE, free_port, run_here
 
@@ -197,6 +198,8 @@ def test_a_rule_is_in_force_within_a_second_and_for_no_neighbour(node: ProviderN
     took = eventually(lambda: node.ask("film.example", ADA) == "NOERROR 17 rule: film.example")
     assert took < 1.0
     assert node.ask("film.example", BO) == OPEN
+    eventually(lambda: "rule" in node.command("ada", "log", "--counts"))
+    assert "rule" not in node.command("bo", "log", "--counts")
     node.command("ada", "rule", "remove", "film.example")
     eventually(lambda: node.ask("film.example", ADA) == OPEN)
 
@@ -263,3 +266,43 @@ def account(node: ProviderNode, kind: str, line: str, address: str, after: int =
         sock.settimeout(PATIENCE)
         sock.sendto(packet.RequestPacket(), ("127.0.0.1", node.radius))
         assert sock.recv(4096)
+
+
+def test_a_guardian_blocks_a_child_asks_with_the_code_and_a_yes_opens(node: ProviderNode) -> None:
+    """From page to dig, each within a second, and the neighbour notices nothing."""
+    program = node.home.program
+    ada, mia, stranger = Visitor("127.0.0.50"), Visitor("127.0.0.51"), Visitor("127.0.0.52")
+    codes = {each: node.command(each, "household", "code").strip() for each in ("ada", "bo")}
+    assert "/family" in ada.open(program, "/guardian/login").text
+    assert ada.send(program, "/family", code=codes["ada"].lower()).status == 303
+    assert stranger.send(program, "/family", code="K7QF-2M9D-4TXA").status == 400
+    setup = json.loads(node.command("ada", "account", "code", "--json"))["code"]
+    fields = {"code": setup, "name": "Ada", "password": PASSWORD, "again": PASSWORD}
+    assert ada.send(program, "/guardian/setup", **fields).status == 303
+    assert node.ask("chess.example", ADA) == OPEN
+
+    rule = {"target": "chess.example", "action": "block", "scope": "mia"}
+    page = ada.send(program, "/guardian/people/mia/rules", **rule)
+    assert page.status == 303, page.text
+    took = eventually(lambda: node.ask("chess.example", ADA) == "NOERROR 17 rule: chess.example")
+    assert took < 1.0
+    assert node.ask("chess.example", BO) == OPEN
+
+    assert mia.send(program, "/family", code=codes["ada"]).status == 303
+    page = mia.send(program, "/ask", name="chess.example", wanted="1h")
+    assert page.status == 200, page.text
+    (asked,) = json.loads(node.command("ada", "appeal", "list", "--json"))
+    assert "chess.example" in ada.open(program, "/guardian/inbox").text
+    yes = {"state": "granted", "reason": "fair_enough", "for": "1h"}
+    page = ada.send(program, f"/guardian/appeals/{asked['id']}/decide", **yes)
+    assert page.status == 303, page.text
+    assert eventually(lambda: node.ask("chess.example", ADA) == OPEN) < 1.0
+    assert node.ask("chess.example", BO) == OPEN
+
+    bos = Visitor("127.0.0.53")  # somebody of the other family
+    bos.send(program, "/family", code=codes["bo"])
+    assert "chess.example" not in bos.open(program, "/rules").text
+    assert bos.open(program, f"/ask/{asked['id']}").status == 404
+    assert bos.open(program, "/guardian/inbox").location.startswith("/guardian/login")
+    node.command("ada", "household", "code", "--new")
+    assert "/family" in mia.open(program, "/").text  # the former code is worth nothing

@@ -12,7 +12,6 @@ from copdns.cli.home import Home, pass_home
 from copdns.cli.output import print_json, print_table
 from copdns.privacy.list_counts import week_start
 from copdns.privacy.list_scores import score_lists
-from copdns.store.log_db.querylog import QueryLog
 
 
 @click.command()
@@ -29,7 +28,7 @@ def score(home: Home, slugs: tuple[str, ...], as_json: bool) -> None:
     \b
     Example:  copdns lists score ut1-games
     """
-    counts = QueryLog(home.folder).list_counts(home.household.id, 0)
+    counts = home.log.list_counts(home.household.id, 0)
     found = [
         each
         for each in score_lists(home.catalogue.statuses, counts)

@@ -14,6 +14,7 @@ from copdns.model.errors import OddRowError, StoreAwayError, StoreError
 from copdns.model.household import Household
 from copdns.store.connection import SqlConnection
 from copdns.store.db import read_transaction
+from copdns.store.household_db.family_codes import FAMILY_CODES
 from copdns.store.household_db.household import HouseholdStore, forget_nothing
 from copdns.store.household_db.migrations import HOUSEHOLD
 from copdns.store.household_db.moves import see_nothing
@@ -52,6 +53,7 @@ class ProviderStore(HouseholdStore):
         migrate(pool, HOUSEHOLD)
         apply_own_steps(pool, OUTBOX)
         apply_own_steps(pool, LINES)
+        apply_own_steps(pool, FAMILY_CODES)
         return cls(pool)
 
     async def revisions(self) -> dict[str, int]:

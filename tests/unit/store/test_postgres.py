@@ -16,6 +16,7 @@ from copdns.model.errors import HouseholdError, StoreError
 from copdns.model.household import Household
 from copdns.store.db import read_transaction, transaction
 from copdns.store.household_db.accounts import Accounts
+from copdns.store.household_db.family_codes import FAMILY_CODES
 from copdns.store.household_db.migrations import HOUSEHOLD
 from copdns.store.household_db.provider import ProviderStore
 from copdns.store.household_db.thread import StoreThread
@@ -81,9 +82,11 @@ def test_the_steps_that_are_missing_lead_to_the_newest_schema(postgres: str, sch
         migrate(pool, HOUSEHOLD)
         apply_own_steps(pool, OUTBOX)
         apply_own_steps(pool, LINES)
+        apply_own_steps(pool, FAMILY_CODES)
         migrate(other, steps_before("0036"))
         apply_own_steps(other, OUTBOX)
         apply_own_steps(other, LINES)
+        apply_own_steps(other, FAMILY_CODES)
         early = catalogue(postgres, schema)
         migrate(other, HOUSEHOLD)
     newest = catalogue(postgres, SCHEMA)
