@@ -82,6 +82,11 @@ class NodeSection(Section):
         default=("127.0.0.1:5300",),
         description="Where `copdns run` answers about households with rules of their own.",
     )
+    dnstap: str = Field(
+        default="",
+        description="The Unix socket of a program that takes what security lists blocked, as "
+        "dnstap; empty for none. What a family or the law blocks is not told.",
+    )
     radius_listen: OptionalEndpoint = Field(
         default="",
         description="Where RADIUS accounting is listened for, such as `192.0.2.10:1813`; empty "

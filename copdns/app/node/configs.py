@@ -33,6 +33,7 @@ def dnsdist_text(settings: Settings) -> str:
                 https_listen=node.https_listen,
                 certificate=node.certificate,
                 key=node.key,
+                dnstap=node.dnstap,
             )
         )
     except ValueError as error:  # a path that would need escaping

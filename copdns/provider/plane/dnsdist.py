@@ -42,8 +42,8 @@ class NodeSettings:
     folder: of the tables.  listen, tls_listen, https_listen: addresses with ports.  certificate,
     key: files, for the last two.  resolvers: addresses with ports of unbound.  safe_source: the
     address to ask it from for safe search (`unbound.py`).  copdns: for households with rules of
-    their own.  site: what NSID begins with.  cache_size: answers.  threads: sockets for each
-    address of `listen`.
+    their own.  site: what NSID begins with.  dnstap: the Unix socket of whoever takes blocks by
+    security; "" for nobody.  cache_size: answers.  threads: sockets for each address of `listen`.
     """
 
     site: str
@@ -57,6 +57,7 @@ class NodeSettings:
     https_listen: tuple[str, ...] = ()
     certificate: str = ""
     key: str = ""
+    dnstap: str = ""
     cache_size: int = 2_000_000
     threads: int = 1
 
@@ -170,6 +171,12 @@ def _road(node: NodeSettings) -> Iterator[str]:
     yield "-- 11. Hosts below help names that nothing blocked: as these, in no cache."
     yield 'addAction(TagRule("help", "1"), PoolAction("help"))'
     yield "-- 12. All else is answered from the cache, or by a resolver."
+    if node.dnstap:
+        yield "\n-- Blocks by security are told, with the address, which may belong to an infected"
+        yield "-- machine.  What a family or the law blocks is told to nobody."
+        yield f"local told_to = newFrameStreamUnixLogger({_text(node.dnstap)})"
+        log = f"DnstapLogResponseAction({_text(node.site)}, told_to)"
+        yield f'addSelfAnsweredResponseAction(TagRule("done", "{Layer.SECURITY}"), {log})'
     yield "\n-- Answers about help names have one TTL: the rest of one tells when somebody asked."
     ttl = f"LimitTTLResponseAction({HELP_TTL}, {HELP_TTL})"
     yield f'addResponseAction(TagRule("help", "1"), {ttl})'
