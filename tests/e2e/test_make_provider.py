@@ -31,7 +31,13 @@ def test_a_provider_on_loopback_answers_and_says_what_to_try(tmp_path: Path) -> 
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     with upstream() as answering:
         resolver = f"127.0.0.1@{answering.address.port}"
-        command = [sys.executable, ROOT / "scripts/provider", folder, "8", resolver]
+        command: list[str | Path] = [
+            sys.executable,
+            ROOT / "scripts/provider",
+            folder,
+            "8",
+            resolver,
+        ]
         with started(command, "@127.0.0.1", None, environment) as process:
             look(folder, process)
     left = subprocess.run(["pgrep", "-f", str(folder)], capture_output=True, text=True, check=False)

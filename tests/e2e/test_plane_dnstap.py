@@ -38,7 +38,7 @@ def test_only_what_security_blocks_is_told(tmp_path: Path) -> None:
         settings = node_settings(tmp_path / "tables", port, free_port(), free_port())
         stack.callback(taking.terminate)
         path = check_config(tmp_path, replace(settings, dnstap=str(socket)))
-        dnsdist = [find_tool("dnsdist"), "--supervised", "--disable-syslog", "-C", path]
+        dnsdist: list[str | Path] = [find_tool("dnsdist"), "--supervised", "-C", path]
         with started(dnsdist, "Listening on", tmp_path):  # nothing is behind it
             for name, code in (
                 ("casino.example", 17),
