@@ -5,6 +5,7 @@ from __future__ import annotations
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
+from copdns.accounts.codes import family_code_key
 from copdns.web.context import context_of
 from copdns.web.many_households.family_door import CHOSEN
 from copdns.web.pages import wants_html
@@ -61,8 +62,9 @@ async def enter_code(request: web.Request) -> web.Response:
     if not household:
         return _page(request, error="wait" if waits else "wrong", status=429 if waits else 400)
     redirect = web.HTTPSeeOther(_way_back(str(fields.get("next", ""))))
+    kept = family_code_key(code)
     redirect.set_cookie(
-        FAMILY, code, max_age=FAMILY_LASTS, httponly=True, samesite="Lax", secure=request.secure
+        FAMILY, kept, max_age=FAMILY_LASTS, httponly=True, samesite="Lax", secure=request.secure
     )
     raise redirect
 
