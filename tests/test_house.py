@@ -265,7 +265,7 @@ def test_sql_stands_in_the_store_only() -> None:
 
 
 def test_nothing_that_runs_at_home_imports_what_providers_install() -> None:
-    """A family does not install psycopg, pyrad and lmdb (the extra `provider`).
+    """A family does not install psycopg, pyrad, lmdb and authlib (the extra `provider`).
 
     Some modules import what needs them where a setting says so, inside a function.
     """
@@ -273,15 +273,20 @@ def test_nothing_that_runs_at_home_imports_what_providers_install() -> None:
         *("provider", "store.postgres", "store.household_db.provider", "store.provider_backup"),
         *("store.log_db.provider_log", "store.household_db.family_codes"),
         *("app.provider_source", "app.subscriber_chores", "app.page_households", "app.node"),
+        *("store.provider_db", "cli.provider"),
+        "web.staff",
     )
-    if_set = {"app.parts", "cli.home", "cli.commands.backup", "cli.commands.providers.node"}
+    if_set = {"app.parts", "cli.home", "cli.commands.backup"}
     wrong = [
         source.at(node, f"{source.name} imports {name}")
         for source in sources("copdns")
         if not any(is_in(source.name, each) for each in of_providers)
         for node, name in (*imports(source), *of_ours(source))
         if node in source.tree.body or source.name not in if_set
-        if any(is_in(name, each) for each in ("psycopg", "pyrad", "lmdb", *of_providers))
+        if any(
+            is_in(name, each)
+            for each in ("psycopg", "pyrad", "lmdb", "authlib", "joserfc", *of_providers)
+        )
     ]
     assert not wrong, lines(wrong)
 

@@ -46,6 +46,7 @@ DESK = (
     *(f"copdns/time/{each}.py" for each in ("ics", "moments", "schedule")),
     "copdns/accounts/passphrase.py",
     "copdns/events/notices.py",
+    "copdns/events/mqtt_messages.py",
     *(
         f"copdns/store/household_db/{each}.py"
         for each in (

@@ -151,6 +151,7 @@ class App(Parts):
             yield repeat(self._forget_tallies, FORGET_TALLIES)
         yield self._targets.run()
         yield self._push.run()
+        yield self._mqtt.run()
         yield repeat(self._tidy, TIDY_EVERY)
         yield repeat(self._device_chores.run_once, CHORES_EVERY)
         yield repeat(self._check_alarms, CHORES_EVERY)

@@ -6,7 +6,7 @@ counted.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from copdns.app.backup_chores import BackupChores
 from copdns.app.device_chores import DeviceChores
@@ -38,7 +38,7 @@ class Readiness:
         updates: ListUpdater,
         device_chores: DeviceChores,
         http_server: HttpServer,
-        encrypted_warning: Callable[[], str],
+        other_warnings: Sequence[Callable[[], str]],
         is_clock_wrong: Callable[[], bool],
         facts: FactsUpdater,
         backups: BackupChores,
@@ -50,7 +50,7 @@ class Readiness:
         self._updates = updates
         self._device_chores = device_chores
         self._http_server = http_server
-        self._encrypted_warning = encrypted_warning
+        self._other_warnings = other_warnings
         self._is_clock_wrong = is_clock_wrong
         self._facts = facts
         self._backups = backups
@@ -80,7 +80,7 @@ class Readiness:
             *self._facts.warnings,
             self._device_chores.warning,
             self._http_server.warning,
-            self._encrypted_warning(),
+            *(warning() for warning in self._other_warnings),
             self._backups.warning,
             CLOCK_WRONG if self._is_clock_wrong() else "",
         )

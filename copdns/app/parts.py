@@ -40,6 +40,7 @@ from copdns.app.languages import speak_to_browser, speak_to_guardians
 from copdns.app.light import without_pages
 from copdns.app.lists_in_force import ListReloader, ListsInForce
 from copdns.app.monitoring import Readiness, build_gauges
+from copdns.app.mqtt_chores import MqttChores
 from copdns.app.nat64_chores import Nat64Chores
 from copdns.app.push_chores import PushChores
 from copdns.app.seed import seed_household
@@ -244,6 +245,9 @@ class Parts:
             speak_to_browser,
         )
         self._events.subscribe(self._push.on_event)
+        chosen, snapshot = lambda: self.settings.mqtt, lambda: self._resolver.snapshot
+        self._mqtt = MqttChores(chosen, snapshot, self._time_chores, self._store, self._clock)
+        self._events.subscribe(self._mqtt.on_event)
 
     async def _begin_answering(self, households: Sequence[Household]) -> None:
         """Make what answers, and what applies changes of household, lists and upstreams."""
@@ -393,7 +397,7 @@ class Parts:
             self._updates,
             self._device_chores,
             self._http_server,
-            lambda: self._encrypted.warning,
+            (lambda: self._encrypted.warning, lambda: self._mqtt.warning),
             lambda: self._clock.is_wrong,
             self._facts,
             self._backup_chores,

@@ -149,7 +149,7 @@ class TimeChores:
     def tell(self) -> None:
         """Publish events of what happened since the last call, and warnings of what closes soon."""
         now = self._clock().wall
-        snapshot = self._snapshot_for_others(now)
+        snapshot = self.snapshot_for_others(now)
         after = time_events.time_state(snapshot, now)
         if self._time_state is not None:
             for event in time_events.time_events(self._time_state, after, now):
@@ -177,7 +177,7 @@ class TimeChores:
                 )
             )
 
-    def _snapshot_for_others(self, now: float) -> Snapshot:
+    def snapshot_for_others(self, now: float) -> Snapshot:
         """Return the snapshot as others may know it: events leave the person's own page.
 
         A second one is built only where something is hidden, and only after something changed.

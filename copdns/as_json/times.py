@@ -10,6 +10,7 @@ from copdns.model.household import Household
 from copdns.model.times import (
     Bonus,
     Budget,
+    FilterBreak,
     Grant,
     PauseSpan,
     Schedule,
@@ -90,6 +91,17 @@ def pause_json(pause: PauseSpan) -> dict[str, object]:
         "end": utc(pause.end),
         "homework": pause.homework,
         "author": pause.author,
+    }
+
+
+def filter_break_json(one: FilterBreak) -> dict[str, object]:
+    """Return the span in which a device opens everything but what is dangerous; times in UTC."""
+    return {
+        "device": one.device,
+        "profile": one.profile,
+        "start": utc(one.start),
+        "end": utc(one.end),
+        "author": one.author,
     }
 
 

@@ -19,7 +19,7 @@ from copdns.cli.base import Options
 from copdns.cli.group import ErrorReportingGroup, LazyCommands
 from copdns.model.build import core_text
 
-# In the order of the help.  _MODULES: the module, where its name is not the command's.
+# In the order of the help.  _MODULES: the module, where it is not that of its name in `commands/`.
 COMMANDS = (
     "run",
     "check",
@@ -55,24 +55,28 @@ COMMANDS = (
     "encrypted",
     "firewall",
     "node",
+    "dhcp",
     "backup",
     "restore",
     "rollback",
+    "provider",
 )
 _MODULES: dict[str, str] = {
-    "local": "names",
-    "rewrite": "names",
-    "split": "names",
-    "restore": "backup",
-    "rollback": "backup",
-    "timer": "pause",
-    "node": "providers.node",
+    "local": "commands.names",
+    "rewrite": "commands.names",
+    "split": "commands.names",
+    "restore": "commands.backup",
+    "rollback": "commands.backup",
+    "timer": "commands.pause",
+    "provider": "provider.group",
+    "node": "provider.node",
 }
 
 
 def _load(name: str) -> click.Command:
     import_structlog()
-    command = getattr(import_module(f"copdns.cli.commands.{_MODULES.get(name, name)}"), name)
+    module = _MODULES.get(name, f"commands.{name}")
+    command = getattr(import_module(f"copdns.cli.{module}"), name)
     assert isinstance(command, click.Command)
     return command
 

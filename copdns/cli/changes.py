@@ -34,6 +34,7 @@ from copdns.model.scripts import shown_name
 from copdns.model.times import (
     Bonus,
     Budget,
+    FilterBreak,
     Grant,
     MovedBedtime,
     PauseSpan,
@@ -71,6 +72,7 @@ _PARTS = (
     _Part("bonus", "bonuses", lambda each: each.id),
     _Part("ticket", "tickets", lambda each: each.id),
     _Part("moved bedtime", "moved_bedtimes", lambda each: each.profile),
+    _Part("filter break", "filter_breaks", lambda each: each.device),
 )
 
 
@@ -224,6 +226,8 @@ def describe_part(value: object, zone: str) -> str:
         case MovedBedtime():
             moved, start = local_text(value.moved, zone), local_text(value.start, zone)
             return f"begins at {moved} instead of {start}"
+        case FilterBreak():
+            return f"everything but what is dangerous opens until {local_text(value.end, zone)}"
         case Schedule() | Budget() | PauseSpan() | Grant() | Bonus() | Ticket():
             return time_item_text(value, zone)
     raise TypeError(f"no part of a household: {value!r}")

@@ -206,6 +206,7 @@ def _household_faults(household: Household) -> Iterator[Violation]:
         "bonuses": [each.id for each in household.bonuses],
         "tickets": [each.id for each in household.tickets],
         "moved_bedtimes": [each.profile for each in household.moved_bedtimes],
+        "filter_breaks": [each.device for each in household.filter_breaks],
         "local_names": [each.key for each in household.local_names],
         "rewrites": [str(each.matcher) for each in household.rewrites],
         "split_upstreams": [each.key for each in household.split_upstreams],

@@ -70,6 +70,7 @@ def without_orphans(household: Household) -> Household:
         pauses=tuple(each for each in household.pauses if each.profile in people),
         grants=tuple(each for each in household.grants if each.profile in people),
         moved_bedtimes=tuple(each for each in household.moved_bedtimes if each.profile in people),
+        filter_breaks=tuple(each for each in household.filter_breaks if each.profile in people),
         bonuses=tuple(
             each for each in household.bonuses if each.profile in people and each.budget in budgets
         ),

@@ -112,6 +112,7 @@ def replace_household(before: Household, found: Household) -> Household:
         bonuses=before.bonuses,
         tickets=before.tickets,
         moved_bedtimes=before.moved_bedtimes,
+        filter_breaks=before.filter_breaks,
     )
     return without_orphans(kept)
 

@@ -30,6 +30,7 @@ KEYS: Mapping[str, Callable[[Any], Any]] = {
     "bonuses": lambda each: each.id,
     "tickets": lambda each: each.id,
     "moved_bedtimes": lambda each: each.profile,
+    "filter_breaks": lambda each: each.device,
     "protected": str,
     "helplines": str,
 }

@@ -147,6 +147,7 @@ def _owner_faults(household: Household, people: list[str]) -> Iterator[Violation
     owners = [
         *(("pauses", each.profile, each.profile) for each in household.pauses),
         *(("moved_bedtimes", each.profile, each.profile) for each in household.moved_bedtimes),
+        *(("filter_breaks", each.device, each.profile) for each in household.filter_breaks),
         *(("grants", each.id, each.profile) for each in household.grants),
         *(("bonuses", each.id, each.profile) for each in household.bonuses),
         *(("tickets", each.id, each.profile) for each in household.tickets if each.profile),
@@ -173,6 +174,10 @@ def _ending_faults(household: Household) -> Iterator[Violation]:
         if max(moved.start, moved.moved) >= moved.end:
             late = sentence("is not after its start; choose a later end")
             yield Violation("moved_bedtimes", moved.profile, "end", late)
+    for one in household.filter_breaks:
+        if one.start >= one.end:
+            late = sentence("is not after its start; choose a later end")
+            yield Violation("filter_breaks", one.device, "end", late)
     for grant in household.grants:
         yield from _grant_faults(grant)
     for bonus in household.bonuses:

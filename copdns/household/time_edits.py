@@ -32,6 +32,7 @@ from copdns.model.times import (
     Budget,
     DayType,
     Extra,
+    FilterBreak,
     Grant,
     MovedBedtime,
     Origin,
@@ -44,7 +45,10 @@ from copdns.model.times import (
 from copdns.model.violations import Violation, no_such
 from copdns.time.bedtime import MOST_MOVED, tonights_bedtime
 from copdns.time.budget import has_effect
+from copdns.time.moments import moment_text
 from copdns.time.plan import in_scope
+
+FILTER_BREAK_LASTS = 600  # seconds
 
 # A period closes something for somebody: a schedule or a budget, by its kind.
 Period = TypeVar("Period", bound=Schedule | Budget)
@@ -206,6 +210,40 @@ def unpause_all(household: Household, profile_ids: Collection[str]) -> Household
     """End the pauses of several profiles; without one nothing changes."""
     left = tuple(each for each in household.pauses if each.profile not in profile_ids)
     return replace(household, pauses=left)
+
+
+def begin_filter_break(
+    household: Household, device_id: str, now: int, *, author: str = ""
+) -> Household:
+    """Let a device open everything but what is dangerous for ten minutes; a tap more begins anew.
+
+    Raises HouseholdError where the device is nobody's.
+    """
+    device = next((each for each in household.devices if each.id == device_id), None)
+    if device is None or not device.profile:
+        raise HouseholdError(
+            "%(device_id)s is no device of a person; choose another", device_id=device_id
+        )
+    made = FilterBreak(device.id, device.profile, now, now + FILTER_BREAK_LASTS, author)
+    others = (each for each in household.filter_breaks if each.device != device_id)
+    return validate(replace(household, filter_breaks=(*others, made)))
+
+
+def filter_break_line(household: Household, device_id: str, now: int) -> str:
+    """Return the line of the history that a device is tried from now on."""
+    when = moment_text(now + FILTER_BREAK_LASTS, household.timezone, now)
+    return f"device {device_id}: everything but viruses and scam sites allowed until {when}"
+
+
+def filter_break_end_line(device_id: str) -> str:
+    """Return the line of the history that this was ended."""
+    return f"device {device_id}: the test of the filter ended"
+
+
+def end_filter_break(household: Household, device_id: str) -> Household:
+    """End the break of a device; without one nothing changes."""
+    left = tuple(each for each in household.filter_breaks if each.device != device_id)
+    return replace(household, filter_breaks=left)
 
 
 def move_bedtime(

@@ -146,6 +146,10 @@ class FirewallError(CopdnsError):
     """Rules for a firewall could not be checked, or the file that belongs to them not be used."""
 
 
+class DhcpError(CopdnsError):
+    """What is to be handed out in the router's place cannot work, or could not be checked."""
+
+
 class BackupError(CopdnsError):
     """A backup cannot be written, or is none that can be restored."""
 
@@ -160,6 +164,14 @@ class FetchError(CopdnsError):
 
 class PlaneError(CopdnsError):
     """The files that dnsdist reads cannot be read or written."""
+
+
+class RegisterError(CopdnsError):
+    """A provider's register does not take what somebody wants to write, or was changed."""
+
+
+class SignOnError(CopdnsError):
+    """Somebody of a provider's staff cannot be logged in by the single sign-on."""
 
 
 class UpstreamError(CopdnsError):

@@ -18,6 +18,7 @@ from copdns.model.times import (
     Bonus,
     Budget,
     FailureChoices,
+    FilterBreak,
     Grant,
     MovedBedtime,
     PauseSpan,
@@ -325,8 +326,8 @@ class Household:
     country: two letters of ISO 3166, whose helplines are shown; "" for the international ones.
     helplines: ids of lines that a guardian vouched for (`words/helplines.py`).
     day_starts: minute of the day, 0 to 719, at which budgets begin anew.
-    pauses, grants, bonuses, tickets, moved_bedtimes: what ends by itself; no file of a household
-        holds them.
+    pauses, grants, bonuses, tickets, moved_bedtimes, filter_breaks: what ends by itself; no file of
+        a household holds them.
     revision: raised by every change; 0 is a household that was never stored.
     """
 
@@ -355,6 +356,7 @@ class Household:
     bonuses: tuple[Bonus, ...] = ()
     tickets: tuple[Ticket, ...] = ()
     moved_bedtimes: tuple[MovedBedtime, ...] = ()
+    filter_breaks: tuple[FilterBreak, ...] = ()
     revision: int = 0
 
     @property

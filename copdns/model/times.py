@@ -209,6 +209,22 @@ class PauseSpan:
 
 
 @dataclass(frozen=True, slots=True)
+class FilterBreak:
+    """A span in which one device opens everything but what is dangerous: "is it the filter?".
+
+    A device has one at most.  start, end: seconds since the epoch.  profile: whose device it was
+        when a guardian began it; it ends where the device is somebody else's.  author: who did, in
+        people's words.
+    """
+
+    device: str
+    profile: str
+    start: int
+    end: int
+    author: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class MovedBedtime:
     """A bedtime that begins earlier or later in one night, for one person (docs/time.md).
 

@@ -70,15 +70,25 @@ def scan_resolvers(answered: Iterable[str], in_front: Iterable[str] = ()) -> Ass
     answered: the addresses on which copdns answers.  in_front: those of forwarders that pass on who
     asks, which may be handed out in its place.
     """
+    scan, own = find_offers(answered)
+    return assess(scan, {*in_front, *own})
+
+
+def find_offers(answered: Iterable[str]) -> tuple[ResolverScan, frozenset[str]]:
+    """Return all offers in networks in which copdns answers, and this machine's own addresses.
+
+    Also of a server that hands out copdns itself: two that give out addresses are one too many.
+    Takes some seconds and blocks.
+    """
     try:
         found = list(_own_addresses())
     except OSError:
-        return assess(ResolverScan(blind=(BlindSpot.RIGHTS,)), ())
-    own = {*in_front, *(each.address for each in found)}
+        return ResolverScan(blind=(BlindSpot.RIGHTS,)), frozenset()
+    own = frozenset(each.address for each in found)
     interfaces = tuple(_interfaces(found, set(answered)))
     if not interfaces:
-        return assess(ResolverScan(blind=(BlindSpot.NO_NETWORK,)), own)
-    return assess(_scan(interfaces), own)
+        return ResolverScan(blind=(BlindSpot.NO_NETWORK,)), own
+    return _scan(interfaces), own
 
 
 def _own_addresses() -> Iterator[OwnAddress]:

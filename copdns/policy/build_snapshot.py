@@ -16,13 +16,14 @@ from copdns.model.times import OnFailure
 from copdns.model.verdict import AnswerDefaults, Reason
 from copdns.policy.context import HouseholdContext, build_context
 from copdns.policy.decide import Policy
+from copdns.policy.filter_break import break_key, running_breaks, without_filter
 from copdns.policy.guest import GUEST, UNKNOWN, guest_profile, own_guest, unknown_profile
 from copdns.policy.list_rules import Asker, askers_of
 from copdns.policy.order import build_policy
 from copdns.policy.shared_steps import RulesByScope, StepSharing
 from copdns.policy.snapshot import PolicyByProfile, Snapshot
 from copdns.time.days import DAY_SECONDS
-from copdns.time.plan import NO_INPUTS, PolicyInputs, TimePlan, build_time_plan
+from copdns.time.plan import NO_INPUTS, NO_TIME_PLAN, PolicyInputs, TimePlan, build_time_plan
 
 
 def build_snapshot(
@@ -121,6 +122,14 @@ def policy_parts(
         askers = askers_of(household, profile, now) if is_personal else ()
         due = frozenset(_due(profile, plan, now))
         yield who, PolicyParts(effective, rules.for_profile(profile), plan, askers), due
+    ends: dict[Profile, set[float]] = {}
+    for profile, one in running_breaks(household, now):
+        ends.setdefault(profile, set()).add(one.end)
+    for profile, due_ends in ends.items():
+        effective = replace(without_filter(profile), band=profile.band_at(now), name="")
+        effective = replace(effective, band_change=None)
+        parts = PolicyParts(effective, (), NO_TIME_PLAN, ())
+        yield break_key(profile.id), parts, frozenset(due_ends)
 
 
 class UnknownPlan(NamedTuple):

@@ -19,6 +19,7 @@ from copdns.model.household import Device, Household, Profile
 from copdns.model.verdict import AnswerDefaults, Requestor
 from copdns.policy.context import HouseholdContext
 from copdns.policy.decide import Policy, refusing_policy
+from copdns.policy.filter_break import break_key, has_break
 from copdns.policy.guest import GUEST, guest_key, guest_profile
 from copdns.time.budget import RECHECK_BEFORE
 
@@ -116,6 +117,7 @@ class DeviceIndex:
         policies: PolicyByProfile,
         stranger: Client,
         heard: HeardDevices,
+        now: float,
     ) -> None:
         """stranger: the client of an unknown device where there is no household.
 
@@ -133,7 +135,10 @@ class DeviceIndex:
             self.guest = Client(household.id, "", unknown)
             for device in household.devices:
                 # One of somebody who was removed is nobody's: it is treated as an unknown device.
-                policy = policies[household.id, device.profile or guest_key(household)][1]
+                who = device.profile or guest_key(household)
+                if household.filter_breaks and has_break(household, device, now):
+                    who = break_key(who)
+                policy = policies[household.id, who][1]
                 here = heard.get((household.id, device.profile, device.id), OTHERS_HEARD)
                 self._add(Client(household.id, device.id, policy, True, here), device)
         self.by_network.sort(key=lambda each: -each[0].prefixlen)
@@ -213,7 +218,9 @@ class Snapshot:
         # Shared by all snapshots, so that none is lost when the snapshot is swapped.
         self._unknown: dict[str, UnknownClient] = before._unknown if before else {}
         self.heard: HeardDevices = _heard_devices(households, now, before.heard if before else {})
-        self._devices = devices or DeviceIndex(households, policies, self._stranger, self.heard)
+        self._devices = devices or DeviceIndex(
+            households, policies, self._stranger, self.heard, now
+        )
         # The same for a wrong token and a revoked one.
         self._unknown_token: Client = (
             self._devices.guest if defaults.unknown_is_guest else self._stranger

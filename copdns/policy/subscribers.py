@@ -95,7 +95,7 @@ class SharedPolicies:
         unknown = Client(household.id, "", policies[household.id, guest_key(household)][1])
         devices = None
         if household.devices:
-            devices = DeviceIndex((household,), policies, unknown, {})
+            devices = DeviceIndex((household,), policies, unknown, {}, now)
         compile_at = min((each for each in due if each > now), default=inf)
         return CompiledHousehold(unknown, devices, compile_at)
 

@@ -212,6 +212,11 @@ _BY_NAME = tuple(
             rf"ticket redeemed by {_PERSON}",
         ),
         (
+            ChangeTopic.RULES,
+            rf"device {_DEVICE}: everything but viruses and scam sites allowed until .+",
+            rf"device {_DEVICE}: the test of the filter ended",
+        ),
+        (
             ChangeTopic.ASKED,
             rf"full log of .+ (?:requested from|asked of) {_PERSON}",
             rf"full log (?:declined|not agreed to) by {_PERSON}",

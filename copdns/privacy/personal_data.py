@@ -136,6 +136,7 @@ def _rules_and_times(household: Household, profile: Profile) -> dict[str, Any]:
         "budgets": [plain(each) for each in in_scope(household.budgets, profile)],
         "pauses": of_theirs(household.pauses),
         "moved_bedtimes": of_theirs(household.moved_bedtimes),
+        "filter_breaks": of_theirs(household.filter_breaks),
         "permissions": of_theirs(household.grants),
         "bonuses": of_theirs(household.bonuses),
         "tickets": [

@@ -38,6 +38,7 @@ from copdns.settings.lists import (
     SourceSettings,
     require_distinct_lists,
 )
+from copdns.settings.mqtt import MqttSettings
 from copdns.settings.node import NodeSection
 from copdns.settings.provider import ProviderSettings
 from copdns.settings.reasons import ReasonSettings
@@ -64,6 +65,7 @@ __all__ = [
     "LimitSettings",
     "ListFile",
     "LogSettings",
+    "MqttSettings",
     "NodeSection",
     "OwnSource",
     "ProviderSettings",
@@ -100,6 +102,16 @@ def load(text: str, file: str, environ: Mapping[str, str]) -> Settings:
             f"{file}: provider.database: needs the library psycopg, which is not installed; "
             "install copdns[provider], or leave it empty"
         )
+    if settings.mqtt.host and find_spec("aiomqtt") is None:
+        raise ConfigError(
+            f"{file}: mqtt.host: needs the library aiomqtt, which is not installed; install "
+            "copdns[mqtt], or leave it empty"
+        )
+    if settings.mqtt.host and settings.provider.database:
+        raise ConfigError(
+            f"{file}: mqtt.host: a broker is told of one home, and provider.database has many; "
+            "leave one of them empty"
+        )
     if settings.provider.database and settings.backup.folder:
         raise ConfigError(
             f"{file}: backup.folder: copdns backs up a household in a file; leave it empty, and "
@@ -121,6 +133,7 @@ def load(text: str, file: str, environ: Mapping[str, str]) -> Settings:
         "encrypted": _with_files(settings.encrypted, folder, "certificate", "key"),
         "backup": _with_files(settings.backup, folder, "folder"),
         "node": _with_files(settings.node, folder, "folder", "certificate", "key"),
+        "mqtt": _with_files(settings.mqtt, folder, "password_file", "ca_file"),
         "lists": lists,
         "identity": identity,
         "household": household,
@@ -185,6 +198,7 @@ class Settings(Section):
     log: LogSettings = LogSettings()
     events: EventSettings = EventSettings()
     push: PushSettings = PushSettings()
+    mqtt: MqttSettings = MqttSettings()
     appeals: AppealSettings = AppealSettings()
     backup: BackupSettings = BackupSettings()
     provider: ProviderSettings = ProviderSettings()

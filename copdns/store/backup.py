@@ -67,11 +67,12 @@ _STAYING_TABLES = (
     *("pairing", "pairing_open", "pin", "guest", "guest_request", "ticket_attempt"),
     "push_subscription",  # it goes with its session or pairing
     *("pause", "grant", "bonus", "ticket", "moved_bedtime", "full_log_question"),
+    "filter_break",
 )
 # Rows of both databases are kept.
 _JOINED_TABLES = ("full_log_history", "list_error", "person_made")
 _TABLES_OF_PEOPLE = (
-    *("appeal", "pause", "grant", "bonus", "ticket", "moved_bedtime"),
+    *("appeal", "pause", "grant", "bonus", "ticket", "moved_bedtime", "filter_break"),
     *("pairing", "pin", "guest"),
     *("full_log_question", "claim", "former_browser"),  # what was moved stays nobody's
 )
@@ -201,6 +202,7 @@ def read_policy(copy: Path, here: Household) -> Household:
         bonuses=here.bonuses,
         tickets=here.tickets,
         moved_bedtimes=here.moved_bedtimes,
+        filter_breaks=here.filter_breaks,
     )
 
 

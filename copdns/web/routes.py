@@ -42,6 +42,7 @@ from copdns.web.desk.activity import changes, log, report, statistics
 from copdns.web.desk.activity.live_log import LogFollowers
 from copdns.web.desk.household import (
     agreement,
+    cards,
     checks,
     devices,
     dns_servers,
@@ -280,6 +281,9 @@ ROUTES = (
     form("/guardian/devices/{device}/change", devices.change, DEVICES),
     web.post("/guardian/devices/{device}/remove", devices.remove),
     web.post("/guardian/devices/{device}/let-in", devices.let_in),
+    web.post("/guardian/devices/{device}/try", cards.begin),
+    web.post("/guardian/devices/{device}/try/end", cards.end),
+    web.get("/guardian/cards", cards.cards),
     web.get("/guardian/devices/{device}/setup", devices_setup.device),
     web.get("/guardian/devices/{device}/setup/{file}", devices_setup.file),
     web.get(*AWAY_PAGE),

@@ -21,6 +21,8 @@ from markupsafe import Markup, escape
 from copdns.model.sentences import Sentence, UserError
 from copdns.words.phrases import Phrases
 
+WORD_JOINER = "\u2060"  # unseen; no line ends beside it (Unicode UAX 14, LB11)
+
 
 def install_translations(environment: Environment) -> None:
     """Make an environment translate with the `phrases` that each page is rendered with.
@@ -55,22 +57,22 @@ def _error_text(context: Context, error: UserError | Sentence) -> Markup:
 
 @pass_context
 def _gettext(context: Context, text: str) -> str:
-    return _phrases(context).gettext(text)
+    return _keep_names(_phrases(context).gettext(text))
 
 
 @pass_context
 def _ngettext(context: Context, one: str, many: str, count: int) -> str:
-    return _phrases(context).ngettext(one, many, count)
+    return _keep_names(_phrases(context).ngettext(one, many, count))
 
 
 @pass_context
 def _pgettext(context: Context, about: str, text: str) -> str:
-    return _phrases(context).pgettext(about, text)
+    return _keep_names(_phrases(context).pgettext(about, text))
 
 
 @pass_context
 def _npgettext(context: Context, about: str, one: str, many: str, count: int) -> str:
-    return _phrases(context).npgettext(about, one, many, count)
+    return _keep_names(_phrases(context).npgettext(about, one, many, count))
 
 
 @pass_context
@@ -87,6 +89,11 @@ def _add_label(
     """Return a label and what it labels.  caller: gives the second part, where that is a block."""
     both = [escape(each).strip() for each in (what, caller() if caller else more)]
     return Markup(_phrases(context).label(*both))  # noqa: S704 - each of them is escaped
+
+
+def _keep_names(text: str) -> str:
+    """Return a text of ours in which no line ends within *Wi-Fi*: it is one word to its readers."""
+    return text.replace("Wi-Fi", f"Wi-{WORD_JOINER}Fi")
 
 
 def _keep_hyphens(text: str) -> Markup:

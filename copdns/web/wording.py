@@ -16,11 +16,13 @@ from copdns.appeals.review import TOLD, DecisionReason
 from copdns.lists.catalogue import Catalogue, Service
 from copdns.lists.index import ListInfo
 from copdns.model.household import Contact, Household, OwnService, Profile
+from copdns.model.sentences import Sentence
 from copdns.model.times import Budget, Schedule, Slot, Subject, Topic, TopicKind, WeekParity, Weeks
 from copdns.model.verdict import Reason, StepNumber, Verdict
 from copdns.policy.service_state import ServiceState
 from copdns.time.bedtime import is_bedtime
 from copdns.time.days import local_time, zone_of
+from copdns.time.schedule import parse_slots
 from copdns.time.weeks import WeekState, week_state
 from copdns.web.context import context_of
 from copdns.web.languages import phrases_in
@@ -178,6 +180,19 @@ class Wording:
             return self.phrases.tell(composed)
         return self.phrases.gettext(note_now(text)) if text else ""
 
+    def note_to_edit(self, text: str) -> str:
+        """Return a note as a field has it that changes it: as it is read, without marks of
+        direction, which a note may not have."""
+        return self.note(text).replace(ISOLATE, "").replace(END_ISOLATE, "")
+
+    def note_to_keep(self, typed: str, kept: str) -> str:
+        """Return what is stored for a note that came from such a field.
+
+        typed: on one line.  kept: what is stored so far.  A note that was left as it was shown
+        stays, so that each reader goes on reading copdns's own in their language.
+        """
+        return kept if typed == " ".join(self.note_to_edit(kept).split()) else typed
+
     def _note_value(self, kind: str, slug: str) -> str | Phrase:
         name = self._category_name(slug) if kind == "category" else None
         return name or self.title(kind, slug)
@@ -215,6 +230,14 @@ class Wording:
         """Return when a schedule holds, such as "every day 20:00 to 07:00"."""
         times = self.phrases.join_list([self._slot(each) for each in schedule.slots])
         return f"{times} ({self.weeks(schedule.weeks)})" if schedule.weeks else times
+
+    def with_times(self, said: Sentence) -> Sentence:
+        """Return a sentence whose times of a week, where it has some, are told as `slots` does."""
+        times = said.values.get("times")
+        if not isinstance(times, str):
+            return said
+        told = self.phrases.join_list([self._slot(each) for each in parse_slots(times)])
+        return replace(said, values={**said.values, "times": told})
 
     def weeks(self, weeks: Weeks) -> str:
         """Return in which weeks a schedule holds, and whether this is one: "every second week:

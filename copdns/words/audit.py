@@ -123,6 +123,8 @@ _FORMS = Forms(
     sentence("device %(device)s changed: now belongs to %(who)s"),
     sentence("device %(device)s removed"),
     sentence("device %(device)s has a new MAC address"),
+    sentence("device %(device)s: everything but viruses and scam sites allowed until %(when)s"),
+    sentence("device %(device)s: the test of the filter ended"),
     sentence("device %(device)s: token added"),
     sentence("device %(device)s: token revoked"),
     sentence("a device added for %(who)s"),

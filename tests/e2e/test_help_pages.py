@@ -42,7 +42,7 @@ FAMILY = {
 MOVES = (
     r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d)?(\.\d+)?(Z|[+-]\d\d:\d\d)?",
     r"\b1\d{9}(\.\d+)?\b",
-    r"\d+ (second|minute)s? ago",
+    r"just now|\d+ (second|minute)s? ago",
     r"\d{1,2}:\d\d(:\d\d)?( ?[AP]M)?",
     r'class="day-now"[^>]*',
 )

@@ -94,6 +94,20 @@ class Place:
         said = self.home.program.command("doctor").stdout if faked else command(self.home, "doctor")
         for status, text in expected.findings:
             assert says(said, f"{status}..." * bool(status) + text), (text, said)
+        self._repairs(expected)
+
+    def _repairs(self, expected: Row) -> None:
+        """Check that `doctor` says what to do about each bad finding of the page."""
+        if not any(status in ("warn", "fail") for status, _ in expected.findings):
+            return
+        found = json.loads(command(self.home, "doctor", "--json"))["findings"]
+        for status, text in expected.findings:
+            fitting = [
+                each
+                for each in found
+                if each["status"] == status and says(f"{each['about']}: {each['what']}", text)
+            ]
+            assert status in ("", "ok") or any(each["todo"] for each in fitting), (text, found)
 
     def _wrong_metrics(self, expected: Row, before: Mapping[str, float]) -> Iterator[str]:
         now = self.home.metrics()

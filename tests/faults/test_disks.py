@@ -15,7 +15,17 @@ from tests.damaging import Damage
 from tests.e2e.disk import disk
 from tests.e2e.house import eventually
 from tests.e2e.test_trouble import busy
-from tests.faults.place import BLOCKED, EDE_BLOCKED, Place, asking, fresh, place, readiness, timed
+from tests.faults.place import (
+    BLOCKED,
+    EDE_BLOCKED,
+    Place,
+    asking,
+    command,
+    fresh,
+    place,
+    readiness,
+    timed,
+)
 from tests.upstream_server import ADDRESS
 
 SLOW = 0.5  # seconds for each time that the disk is waited for
@@ -30,6 +40,18 @@ def test_a_database_is_locked(home: Place) -> None:
         with busy(home.home.data / "household.db"):
             assert home.home.ask(fresh("news")).data == [ADDRESS]
     eventually(lambda: readiness(home.home)[1].startswith("ready\nthe core"))
+
+
+@pytest.mark.long
+def test_a_backup_cannot_be_made(home: Place, tmp_path: Path) -> None:
+    folder = tmp_path / "backups"
+    with asking(home.home), home.fault("a_backup_cannot_be_made"):
+        home.configure(backup={"folder": str(folder)})
+        failures = "copdns_backup_failures_total"
+        eventually(lambda: home.home.metrics()[failures], within=90)  # a look each minute
+    folder.mkdir()
+    assert "is not there" not in command(home.home, "doctor")
+    home.configure()
 
 
 @pytest.mark.long

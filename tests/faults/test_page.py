@@ -35,3 +35,9 @@ def test_each_fault_shows_somewhere_or_the_page_says_that_it_does_not() -> None:
         found = row(fault)
         shows = found.grows or found.values or found.texts or found.findings
         assert shows or "nothing" in faults()[fault]["Metrics"], fault
+
+
+def test_what_doctor_calls_bad_has_a_repair_on_the_page_too() -> None:
+    for fault, said in faults().items():
+        bad = [text for status, text in row(fault).findings if status == "fail"]
+        assert not bad or not said["What to do"].startswith("nothing."), fault

@@ -633,3 +633,15 @@ end;
 CREATE TRIGGER pairing_gone_push after delete on pairing begin
     delete from push_subscription where household = old.household and pairing = old.id;
 end;
+
+CREATE TABLE filter_break (
+    household text not null references household on delete cascade,
+    device text not null,
+    profile text not null,
+    position integer not null,
+    starts integer not null,
+    ends integer not null,
+    author text not null,
+    primary key (household, device),
+    foreign key (household, profile) references profile deferrable initially deferred
+) without rowid;

@@ -14,6 +14,7 @@ import dns.query
 import dns.rcode
 import pytest
 
+from tests.conftest import find_tool
 from tests.e2e.house import eventually
 from tests.package.conftest import BEFORE, ROOT, Packages, make
 from tests.running import free_port
@@ -99,6 +100,7 @@ def test_from_the_first_day_to_the_last(machine: Machine, packages: Packages) ->
     (machine.root / SETTINGS).write_text("# Of a checkout, or brought along.\n")
     assert "?" not in machine.install(packages.before)
     assert "copdns, version" in machine.run("copdns", "--version")
+    assert "show whether NAME is allowed" in read_manual(machine.root, "copdns-check")
     with (machine.root / SETTINGS).open("a") as settings:
         settings.write("log: {rows_days: 3}\n")
     ours = (machine.root / SETTINGS).read_text()
@@ -135,6 +137,17 @@ def test_from_the_first_day_to_the_last(machine: Machine, packages: Packages) ->
     assert (made.read_text()[:6], made.stat().st_mode & 0o777) == ("# What", 0o644)
     machine.run("dpkg", "--purge", "copdns")
     assert machine.files() == before
+
+
+def read_manual(root: Path, page: str) -> str:
+    """Return a page as `man` finds it there; a bare Debian has no such program of its own."""
+    return subprocess.run(
+        [find_tool("man"), "--manpath", root / "usr" / "share" / "man", page],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8", "MANWIDTH": "1000"},
+    ).stdout
 
 
 def upgrade(machine: Machine, package: Path) -> None:

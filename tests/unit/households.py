@@ -40,6 +40,7 @@ from copdns.model.times import (
     DayType,
     Extra,
     FailureChoices,
+    FilterBreak,
     Grant,
     MovedBedtime,
     OnFailure,
@@ -293,6 +294,7 @@ def running(draw: st.DrawFn, household: Household) -> Household:
         bonuses=draw(few(bonuses(people, their_budgets), "id", most if household.budgets else 0)),
         tickets=draw(few(tickets(people), "id", most)),
         moved_bedtimes=draw(few(moved_bedtimes(people), "profile", most)),
+        filter_breaks=draw(few(filter_breaks(people), "device", most)),
     )
 
 
@@ -301,6 +303,12 @@ def pauses(draw: st.DrawFn, people: st.SearchStrategy[str]) -> PauseSpan:
     start, end = draw(spans)
     ends = draw(st.booleans())
     return PauseSpan(draw(people), start, end if ends else None, draw(st.booleans()), draw(words))
+
+
+@st.composite
+def filter_breaks(draw: st.DrawFn, people: st.SearchStrategy[str]) -> FilterBreak:
+    start, end = draw(spans)
+    return FilterBreak(draw(words), draw(people), start, end, draw(words))
 
 
 @st.composite

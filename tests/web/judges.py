@@ -25,7 +25,18 @@ from copdns.list_files.own_lists import OwnLists
 from copdns.web.session import SESSION
 from tests.running import PATIENCE, Program
 from tests.web.browsing import CHROMIUM
-from tests.web.pages import GUARDIAN, PAGES, PASTED, PASTED_TEXT, Page, ask, data, example
+from tests.web.pages import (
+    GUARDIAN,
+    PAGES,
+    PASTED,
+    PASTED_TEXT,
+    Page,
+    admit,
+    ask,
+    count_from_now,
+    data,
+    example,
+)
 from tests.web.programs import session
 from tests.web.screenshots import found
 
@@ -68,10 +79,12 @@ def come_in(program: Program) -> Mapping[bool, str]:
     guardian = f"{SESSION}={session(program)}"
     OwnLists(data(program)).put(PASTED, PASTED_TEXT)
     program.command("schedule", "suggest", "--profile", "mia")
+    admit(program, "127.0.0.1")
     opener = build_opener(jar := HTTPCookieProcessor())
     origin = f"http://127.0.0.1:{program.web_port}"
     request = Request(f"{origin}/device", urlencode({}).encode(), {"Origin": origin})
     opener.open(request, timeout=PATIENCE).close()
+    count_from_now(program)
     for source in ("127.0.0.1", "127.0.0.2"):
         program.ask("888.com", source=source)
         program.ask("games.example", source=source)

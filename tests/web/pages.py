@@ -144,6 +144,7 @@ PAGES: tuple[Page, ...] = (
     Page("/guardian/encrypted", GUARDIAN),
     Page("/guardian/names", GUARDIAN),
     Page("/guardian/guests", GUARDIAN),
+    Page("/guardian/cards", GUARDIAN),
     Page("/guardian/month", GUARDIAN),
     Page("/guardian/lists", GUARDIAN),
     Page("/guardian/move-in", GUARDIAN),
@@ -235,7 +236,7 @@ def _send_file(device: Device) -> None:
         {"name": "AdGuardHome.yaml", "mimeType": "text/yaml", "buffer": octets}
     )
     with device.page.expect_navigation():
-        device.page.locator("main form button").click()
+        device.page.locator("main form:has(#file) button").click()
 
 
 def _went_wrong(device: Device) -> None:
@@ -455,22 +456,32 @@ def at_home(device: Device, program: Program, who: Who) -> Mapping[str, str]:
 
 def pair(device: Device, program: Program) -> None:
     """Let this browser be one that its device is known by, as a guardian can."""
-    program.ask("clubchat.example", source=device.way.source)
+    admit(program, device.way.source)
+    device.open(f"{DOOR}me")
+    device.page.locator('form[action="/device"] button').click()
+    device.open(DOOR)
+    count_from_now(program)
+
+
+def admit(program: Program, source: str) -> None:
+    """Let the next browser of a device be one that it is known by."""
+    program.ask("clubchat.example", source=source)
     with beside(program) as thread:
         person, name = {
             MIA: ("mia", "mia-tablet"),
             TOM: ("tom", "tom-phone"),
             ADA: ("ada", "ada-laptop"),
-        }[device.way.source]
+        }[source]
         pairings, now = Pairings(thread), int(time.time())
         done(pairings.pair("home", name, person, now))  # the first one, where there is none yet
         for each in done(pairings.of("home", name))[1:]:  # a device has some browsers at most
             done(pairings.revoke("home", each.id, "Ada", now))
         done(pairings.let_another_in("home", name, "Ada", now))
-    device.open(f"{DOOR}me")
-    device.page.locator('form[action="/device"] button').click()
-    device.open(DOOR)
-    with beside(program) as thread:  # as it is a day after that was announced
+
+
+def count_from_now(program: Program) -> None:
+    """Let each browser count for its device, as it does a day after that was announced."""
+    with beside(program) as thread:
         done(thread.write(lambda each: each.execute("update pairing set proof = made")))
 
 

@@ -47,6 +47,7 @@ from copdns.web.https import HttpsOffer
 from copdns.web.logins import Logins
 from copdns.web.pages import Pages
 from copdns.web.routes import application
+from copdns.web.template_words import WORD_JOINER
 from tests.home import Home
 from tests.household import LISTENER, asker
 from tests.templates import take_compiled_templates
@@ -222,9 +223,9 @@ def _empty_database() -> dict[str, bytes]:
 
 
 async def text(client: Client, path: str, status: int = 200) -> str:
-    """Fetch a page as a browser does; return its HTML."""
+    """Fetch a page as a browser does; return its HTML, as `shown`."""
     reply = await client.get(path, headers=HTML)
-    page = await reply.text()
+    page = shown(await reply.text())
     assert reply.status == status, page
     return page
 
@@ -233,9 +234,14 @@ async def send(client: Client, path: str, status: int = 200, **fields: str) -> s
     """Send a form of our own as a browser does, follow where it leads, and return the page."""
     headers = {**HTML, "Origin": f"http://{client.host}:{client.port}"}
     reply = await client.post(path, data=fields, headers=headers)
-    page = await reply.text()
+    page = shown(await reply.text())
     assert reply.status == status, page
     return page
+
+
+def shown(page: str) -> str:
+    """Return HTML as its reader sees it, without the marks that keep a line from ending."""
+    return page.replace(WORD_JOINER, "")
 
 
 async def stored_profile(site: Site, profile: str = "mia") -> Profile:

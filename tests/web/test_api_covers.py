@@ -141,6 +141,8 @@ BY_THE_API: dict[str, Why | tuple[str, ...]] = {
     "devices/{device}/remove": ("devices.remove",),
     "devices/{device}/away": ("device_tokens.make",),
     "devices/{device}/tokens/{token}/revoke": ("device_tokens.revoke",),
+    "devices/{device}/try": ("devices.begin_break",),
+    "devices/{device}/try/end": ("devices.end_break",),
     "devices/{device}/let-in": ("pairings.let_in",),
     "pairings/{pairing}/revoke": ("pairings.revoke",),
     "unknown/{visitor}/name": ("unknown.name",),

@@ -29,6 +29,8 @@ ACTIONS = (
     "/guardian/unknown/u1/ignore",
     "/guardian/unknown/u1/show",
     "/guardian/guests/x/end",
+    "/guardian/devices/mia-phone/try",
+    "/guardian/devices/mia-phone/try/end",
     "/guardian/pins/mia",
 )
 

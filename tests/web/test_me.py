@@ -25,7 +25,7 @@ from copdns.model.household import (
 from copdns.model.matchers import Matcher
 from copdns.model.times import Budget
 from copdns.privacy.retention import CountKey, LogRow
-from copdns.settings.config import LogSettings, Settings, UpstreamSettings
+from copdns.settings.config import LogSettings, MqttSettings, Settings, UpstreamSettings
 from tests.home import Home
 from tests.household import MIA, NOW, TOM, block, family
 from tests.web.guardians import set_up
@@ -68,6 +68,13 @@ async def test_a_child_reads_what_a_guardian_could_and_no_more(client: Client) -
     assert "toms.example" not in page
     assert "1,234" not in page
     assert "<b>" not in page
+
+
+async def test_a_child_reads_that_the_smart_home_is_told(client: Client, site: Site) -> None:
+    told = "The smart home here also knows when the internet is off for you"
+    assert told not in await text(client, "/me")
+    site.settings = Settings(mqtt=MqttSettings(host="192.0.2.9", tls=True))
+    assert told in await text(client, "/me")
 
 
 async def test_a_child_reads_why_something_was_closed(client: Client, site: Site) -> None:

@@ -110,6 +110,19 @@ async def test_each_line_is_told_and_nothing_is_stored_before_a_yes(
     assert await stored(site) == before
 
 
+async def test_hours_are_told_in_the_readers_language(client: Client) -> None:
+    code = code_in(await upload(client, ADGUARD))
+    told = {
+        "en": "from 15:00 to 17:30 on Mondays and from 00:00 to 00:00 on Saturdays",
+        "es": "los lunes",
+    }
+    for language, hours in told.items():
+        headers = {**HTML, "Accept-Language": language}
+        page = words(await (await client.get(f"{HERE}/{code}", headers=headers)).text())
+        assert hours in page
+        assert "mon 15:00" not in page
+
+
 async def test_with_a_yes_it_is_one_change_with_its_lists(client: Client, site: Site) -> None:
     revision = (await house(site)).revision
     code = code_in(await upload(client, ADGUARD))

@@ -251,6 +251,7 @@ def test_every_form_is_refused_once_or_it_is_said_why_not() -> None:
 
 # Only buttons, or a choice that the page gives: nothing typed is lost with them.
 BUTTONS = {
+    *("/guardian/devices/{device}/try", "/guardian/devices/{device}/try/end"),
     *("/guardian/logout", "/guardian/login", "/guardian/checks", "/guardian/checks/confirm"),
     *("/guardian/me/sessions", "/guardian/me/tokens/remove", "/guardian/notices"),
     "/guardian/me/digest/stop",

@@ -43,6 +43,10 @@ HERS = ("/", "/rules", "/me", "/me/data.json", "/bad")
 LINES = {
     "markline-device": "a device added for mia",
     "markline-moved": "device mia-phone changed: now mia's",
+    "markline-break": (
+        "device mia-phone: everything but viruses and scam sites allowed until 20:00"
+    ),
+    "markline-unbreak": "device mia-phone: the test of the filter ended",
     "markline-mac": "device mia-phone has a new MAC address",
     "markline-while": "a device is mia for a while",
     "markline-browser": "mia-phone: another browser can be linked",

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from itertools import count
 
 import pytest
 
 from copdns.accounts.codes import ticket_digest
 from copdns.accounts.roles import Role
+from copdns.web.desk.house_request import HouseRequest
 from tests.home import Home
 from tests.household import MIA, TOM, family, library
 from tests.web.guardians import log_in, set_up
@@ -44,7 +46,12 @@ async def test_codes_are_shown_once_and_only_digests_are_kept(client: Client, si
     assert not any(each in page for each in codes)
 
 
-async def test_codes_that_were_made_at_once_are_told_in_one_sentence(client: Client) -> None:
+async def test_codes_that_were_made_at_once_are_told_in_one_sentence(
+    client: Client, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where a second ends between two of them."""
+    seconds = count(site.now)
+    monkeypatch.setattr(HouseRequest, "now", property(lambda _: next(seconds)))
     page = await send(client, TICKETS, minutes="30", seen="none", count="12", label="Garden")
     told = "For everyone, this applies now: 12 codes, each for 30 extra minutes (“Garden”)."
     assert page.count(told) == 1

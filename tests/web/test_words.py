@@ -100,3 +100,10 @@ def test_no_template_puts_a_colon_of_its_own_between_two_things() -> None:
         if COLON.search(line) and '<code dir="ltr">' not in line
     ]
     assert wrong == []
+
+
+def test_no_line_ends_within_the_name_of_a_wireless_network() -> None:
+    whole = "Wi-\u2060Fi"
+    assert rendered("{{ _('On the Wi-Fi.') }}", "en") == f"On the {whole}."
+    assert rendered("{{ _('%(name)s', name='My Wi-Fi') }}", "en") == "My Wi-Fi", "as it was typed"
+    assert whole in rendered("{{ _('So nobody on the Wi-Fi can see your sites') }}", "fr")

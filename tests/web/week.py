@@ -45,17 +45,25 @@ TABLET = "02:00:00:00:00:01"
 TIME = "/guardian/time/mia"
 
 
+# A phone shows a part of a page only; its menu stands in front of the lowest part.
+_SHOW = """(each) => {
+    if (each.getBoundingClientRect().bottom > innerHeight - 90)
+        each.scrollIntoView({ block: "center" });
+}"""
+
+
 class Scene(NamedTuple):
     """What somebody reads at a moment.
 
     when: as "Monday 16:30".  who: Mia or Ada.  tells: the sentence under the picture.
-    page: the HTML.
+    page: the HTML.  says: what of it the picture has to show.
     """
 
     when: str
     who: str
     tells: str
     page: str
+    says: str
 
     @property
     def name(self) -> str:
@@ -114,7 +122,7 @@ class Week:
     def _scene(self, who: str, page: str, says: str, tells: str) -> Scene:
         if says not in page:
             raise AssertionError(f"{self.when}: {who} does not read {says!r}")
-        return Scene(self.when, who, tells, page)
+        return Scene(self.when, who, tells, page, html.unescape(says))
 
     async def play(self, minutes: int) -> None:
         """Let Mia play on her phone."""
@@ -248,13 +256,16 @@ def main(argument: str) -> None:
 
     folder = Path(argument)
     folder.mkdir(parents=True, exist_ok=True)
-    write(asyncio.run(_all()), folder)
+    scenes = asyncio.run(_all())
+    write(scenes, folder)
     with ExitStack() as stack:
         chromium = stack.enter_context(launched(found("chromium", *CHROMIUM)))
         size = {"width": PHONE.width, "height": PHONE.height}
         page = chromium.new_context(viewport=size, offline=True).new_page()
-        for each in sorted(folder.glob("[0-9]*.html")):
+        for each, scene in zip(sorted(folder.glob("[0-9]*.html")), scenes, strict=True):
             page.goto(each.absolute().as_uri())
+            about = page.locator("main").get_by_text(scene.says).locator("visible=true").first
+            about.evaluate(_SHOW)
             page.screenshot(path=each.with_suffix(".png"))
     sys.stdout.write(f"{folder}/index.html\n")
 

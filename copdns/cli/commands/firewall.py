@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from functools import partial
 from ipaddress import IPv4Address, IPv6Address, ip_network
 from operator import eq
@@ -31,10 +32,11 @@ from copdns.cli.stderr_log import log_beside_output
 from copdns.list_files.load import resolver_networks
 from copdns.model.addresses import address
 from copdns.model.errors import ConfigError, FirewallError
-from copdns.model.household import Household, Profile
+from copdns.model.household import Device, Household, Profile
 from copdns.model.matchers import Matcher
 from copdns.model.times import Subject, TopicKind
 from copdns.policy.decide import Policy, full_closure
+from copdns.policy.filter_break import has_break
 from copdns.policy.snapshot import Snapshot
 
 AnyCommand = TypeVar("AnyCommand", bound=Callable[..., Any])
@@ -275,13 +277,23 @@ def _live_elements(home: Home, seen: SeenAddresses) -> tuple[Elements, list[str]
     seen.see(HELP, help_networks(home.folder), home.now)
     closed, unknown = _closed_people(home, snapshot, household, seen)
     ids = {each.profile for each in closed}
-    known = {each: find_known_by(household.devices, partial(eq, each)) for each in ids}
+    devices = _ruled_devices(household, home.now)
+    known = {each: find_known_by(devices, partial(eq, each)) for each in ids}
     return {
         **address_elements("help", seen.of(HELP, home.now)),
         **_device_sets(household),
-        **device_elements("closed", find_known_by(household.devices, ids.__contains__)),
+        **device_elements("closed", find_known_by(devices, ids.__contains__)),
         **pair_elements(closed, known),
     }, unknown
+
+
+def _ruled_devices(household: Household, now: float) -> tuple[Device, ...]:
+    """Return the devices, those as nobody's that are tried without the filter now: times do not
+    hold for them meanwhile."""
+    return tuple(
+        replace(each, profile="") if has_break(household, each, now) else each
+        for each in household.devices
+    )
 
 
 def _closed_people(

@@ -8,9 +8,8 @@ import click
 
 from copdns.as_json.lists import NO_TRIAL_JSON, entry_json, status_json, trial_json
 from copdns.cli.base import NAME, json_option
-from copdns.cli.commands.lists_audit import audit_command
+from copdns.cli.commands.lists_audit import audit_command, score
 from copdns.cli.commands.lists_own import add, export, lines, own, remove
-from copdns.cli.commands.lists_score import score
 from copdns.cli.commands.lists_update import update
 from copdns.cli.commands.lists_versions import (
     accept,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -24,6 +25,9 @@ def check_backups(home: Home) -> Iterator[Finding]:
         yield ok("backups", "none are made by themselves; backup.folder has them made every day")
         return
     folder = Path(chosen.folder)
+    if trouble := _folder_trouble(home.folder, folder):
+        yield trouble
+        return
     # Its error is the finding.
     named = list_scheduled(folder, read_maker(home.folder))
     there = made_until(named, home.now)
@@ -50,3 +54,17 @@ def check_backups(home: Home) -> Iterator[Finding]:
         how = f"the newest is {'encrypted' if sealed[-1] else 'not encrypted'}"
         how = how if any(sealed) else "none of them is encrypted"
         yield ok("backups", f"{count_text(len(there), 'backup')} in {folder}; {how}")
+
+
+def _folder_trouble(data: Path, folder: Path) -> Finding | None:
+    """Return why the next backup cannot be made there, as far as that can be seen; else None."""
+    todo = "put its disk in, make the folder, or choose another one in backup.folder"
+    if not folder.is_dir():
+        return fail("backups", f"the folder {folder} is not there", todo)
+    if not os.access(folder, os.W_OK):
+        what = f"{folder} cannot be written by the user that this command runs as"
+        return fail("backups", what, "let copdns write there: chown copdns it")
+    needed = sum(each.stat().st_size for each in data.glob("*.db"))
+    if shutil.disk_usage(folder).free < needed:
+        return fail("backups", f"{folder} has no room for another one", "free some space there")
+    return None

@@ -391,6 +391,7 @@ def _delete_ended(connection: SqlConnection, before: int) -> int:
     statements = (
         ("delete from pause where ends < ?", before),
         ("delete from moved_bedtime where ends < ?", before),
+        ("delete from filter_break where ends < ?", before),
         ('delete from "grant" where ends < ?', before),
         ("delete from bonus where day < ?", str(day)),
         ("delete from ticket where coalesce(redeemed, expires) < ?", before),

@@ -175,3 +175,21 @@ def bypass_signs(db: Connection) -> None:
 def device_tokens(db: Connection) -> None:
     """Digests of the tokens by which a device is recognised wherever it is."""
     db.execute("alter table device add column tokens text not null default '[]'")
+
+
+@HOUSEHOLD(name="0048_filter_break")
+def filter_break(db: Connection) -> None:
+    """A device that opens everything but what is dangerous for ten minutes, to see whether the
+    filter is at fault; `HouseholdStore.tidy` deletes it."""
+    db.execute("""
+        create table filter_break (
+            household text not null references household on delete cascade,
+            device text not null,
+            profile text not null,
+            position integer not null,
+            starts integer not null,
+            ends integer not null,
+            author text not null,
+            primary key (household, device),
+            foreign key (household, profile) references profile deferrable initially deferred
+        ) without rowid""")

@@ -31,6 +31,7 @@ from copdns.store.household_db.rows import (
 from copdns.store.household_db.time_rows import (
     BONUS,
     BUDGET,
+    FILTER_BREAK,
     GRANT,
     MOVED_BEDTIME,
     PAUSE,
@@ -57,6 +58,7 @@ TABLES: tuple[HouseholdTable[Any], ...] = (
     BONUS,
     TICKET,
     MOVED_BEDTIME,
+    FILTER_BREAK,
 )
 
 
@@ -221,6 +223,7 @@ def _check_owners(household: Household) -> None:
         *((f"ticket {each.id!r}", each.profile) for each in household.tickets),
         *(("a pause", each.profile) for each in household.pauses),
         *(("a moved bedtime", each.profile) for each in household.moved_bedtimes),
+        *(("a filter break", each.profile) for each in household.filter_breaks),
     ]
     for what, profile_id in owned:
         if profile_id not in people:

@@ -13,6 +13,7 @@ from copdns.model.times import (
     DayType,
     Extra,
     FailureChoices,
+    FilterBreak,
     Grant,
     MovedBedtime,
     OnFailure,
@@ -175,6 +176,21 @@ MOVED_BEDTIME: HouseholdTable[MovedBedtime] = HouseholdTable(
         profile=read_text(cells[0]),
         start=read_number(cells[1]),
         moved=read_number(cells[2]),
+        end=read_number(cells[3]),
+        author=read_text(cells[4]),
+    ),
+)
+
+
+FILTER_BREAK: HouseholdTable[FilterBreak] = HouseholdTable(
+    name="filter_break",
+    field="filter_breaks",
+    columns="device, profile, starts, ends, author",
+    cells=lambda each: (each.device, each.profile, each.start, each.end, each.author),
+    value=lambda cells: FilterBreak(
+        device=read_text(cells[0]),
+        profile=read_text(cells[1]),
+        start=read_number(cells[2]),
         end=read_number(cells[3]),
         author=read_text(cells[4]),
     ),

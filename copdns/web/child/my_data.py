@@ -86,6 +86,7 @@ async def me(request: web.Request) -> web.Response:
         may_erase=_may_erase(person, context.now()),
         guardians_may_see=guardians_may_see(person.profile),
         log_settings=context.settings().log,
+        tells_automation=bool(context.settings().mqtt.host),
         noticed=person.is_known and person.profile.notices_signs_at(context.now()),
         silent=await quiet_devices_of(request, person),
         resolvers=resolvers(person.household, person.profile, context.settings()),

@@ -42,6 +42,14 @@ def child_page(
         mode=person.profile.privacy_at(now),
         may_object=any(each.may_be_objected(now) for each in person.claims),
         notices=fold_claims(person.claims, now, on_start=request.path == "/"),
+        tried_until=next(
+            (
+                each.end
+                for each in person.household.filter_breaks
+                if each.device == person.device and each.start <= now < each.end
+            ),
+            None,
+        ),
         announced=full.start if full is not None and now < full.start else None,
         younger_from=younger.at if younger is not None and now < younger.at else None,
         say=wording_for(request, person.household, level),

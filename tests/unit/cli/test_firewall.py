@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import re
 import shutil
 import socket
 import subprocess
+import time
 from collections.abc import Iterator
+from functools import partial
 from ipaddress import ip_address, ip_network
 from pathlib import Path
 
@@ -25,9 +28,11 @@ from copdns.cli.firewall.rules import (
     live_sets,
     ruleset,
 )
+from copdns.household.time_edits import begin_filter_break
 from copdns.list_files.load import resolver_networks
 from copdns.model.errors import FirewallError
 from copdns.model.household import Device
+from copdns.store.household_db.household import HouseholdStore
 from tests.e2e.curious import help_file
 from tests.running import upstream
 from tests.unit.calling import Home
@@ -237,6 +242,22 @@ def test_a_device_is_closed_while_all_names_are(home: Home) -> None:
     assert "192.0.2.0/28" in live(home)["closed4"]
     home.ok("grant", "give", "mia", "everything", "--for", "30m", "--lifts", "time")
     assert live(home)["closed_mac"] == []
+
+
+def test_a_device_that_is_tried_without_the_filter_is_not_closed(home: Home) -> None:
+    home.ok("device", "add", "mia-phone", "--mac", MAC, "--profile", "mia")
+    home.ok("pause", "mia", "--for", "1h")
+    now = int(time.time())
+
+    async def begin() -> None:
+        with HouseholdStore.open(home.data) as store:
+            edit = partial(begin_filter_break, device_id="mia-phone", now=now)
+            await store.change("home", edit, author="Ada", what="tried", now=now)
+
+    asyncio.run(begin())
+    found = live(home)
+    assert (found["closed_mac"], found["known_mac"]) == ([], [MAC])
+    assert "192.0.2.0/28" in found["closed4"]  # her other devices
 
 
 def test_what_is_open_by_the_persons_own_rules_is_asked_for(home: Home) -> None:

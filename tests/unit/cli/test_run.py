@@ -128,8 +128,11 @@ def test_every_command_explains_itself_with_an_example(path: str, command: click
 
 CHANGES = {"add", "remove", "set", "import", "erase", "run", "day", "suggest", "end", "passwd"}
 CHANGES |= {"repair", "confirm-age", "accept", "refuse", "rollback", "flush", "log-only", "keep"}
-CHANGES |= {"revoke"}
+CHANGES |= {"revoke", "confirm", "withdraw", "decide"}
 A_FILE_FOR_OTHERS = {"household export", "config schema", "lists export", "schedule export"}
+A_FILE_FOR_OTHERS |= {"dhcp config", "provider law zone", "provider statement", "provider report"}
+# These print one line.
+A_FILE_FOR_OTHERS |= {"provider desk text", "provider verify", "provider serve"}
 
 
 @pytest.mark.parametrize(("path", "command"), EVERY, ids=[path for path, _ in EVERY])

@@ -403,7 +403,7 @@ def test_an_import_keeps_what_runs_for_those_who_stay() -> None:
 def test_nothing_is_left_over_after_an_import(before: Household, found: Household) -> None:
     after = household_edit.replace_household(before, replace(found, id=before.id))
     assert list(violations(after)) == []
-    kept = ("pauses", "grants", "bonuses", "tickets", "moved_bedtimes")
+    kept = ("pauses", "grants", "bonuses", "tickets", "moved_bedtimes", "filter_breaks")
     empty = dict.fromkeys(kept, ())
     assert replace(after, **empty) == replace(found, id=before.id)  # type: ignore[arg-type]
 

@@ -52,6 +52,7 @@ from copdns.model.times import (
     DayType,
     Extra,
     FailureChoices,
+    FilterBreak,
     Grant,
     MovedBedtime,
     OnFailure,
@@ -196,6 +197,7 @@ HOME = Household(
     bonuses=(BONUS,),
     tickets=(TICKET, Ticket("t2", "cd34", 10, NOW, NOW + DAY)),
     moved_bedtimes=(MovedBedtime("mia", NOW + 60, NOW + 120, NOW + DAY, "Ada"),),
+    filter_breaks=(FilterBreak("tablet", "mia", NOW, NOW + 600, "Ada"),),
 )
 
 
@@ -240,6 +242,7 @@ def without_profile(profile_id: str) -> Callable[[Household], Household]:
             bonuses=(),
             tickets=(),
             moved_bedtimes=(),
+            filter_breaks=(),
         )
 
     return edit
@@ -302,6 +305,7 @@ async def test_no_field_of_the_model_is_forgotten(store: HouseholdStore) -> None
         *home.bonuses,
         *home.tickets,
         *home.moved_bedtimes,
+        *home.filter_breaks,
     ]
     every = {(type(value), each.name) for value in values for each in fields(value)}
     stored = {

@@ -5,12 +5,14 @@ from __future__ import annotations
 import pytest
 
 from copdns.appeals.appeal import contest
-from copdns.list_files.load import load_catalogue
+from copdns.list_files.load import bundled_presets, load_catalogue
 from copdns.model.household import Contact
 from copdns.model.times import Budget, Topic, TopicKind
 from copdns.model.verdict import Action, Reason, Verdict
+from copdns.web.desk.form import MAX_NOTE
 from copdns.web.languages import phrases_in
 from copdns.web.wording import DeskWording, Wording, with_small_letter
+from copdns.words.former_notes import GAMES
 from copdns.words.levels import Level
 from tests.household import MIA, NOW, family, library
 
@@ -62,3 +64,22 @@ def test_a_request_against_a_limit_of_no_minutes_is_not_said_to_be_used_up() -> 
     for budget, told in ((none, "no minutes"), (some, "used")):
         house = family(MIA, budgets=(budget,))
         assert told in Wording(phrases_in("en"), Level.FULL, house, LIBRARY, NOW).why(to)
+
+
+@pytest.mark.parametrize("language", ["en", "fr", "es"])
+def test_a_note_of_ours_that_is_left_as_it_was_shown_is_kept_for_all_languages(
+    language: str,
+) -> None:
+    say = DeskWording(phrases_in(language), Level.FULL, family(MIA), LIBRARY, NOW)
+    ours = [
+        GAMES,
+        "Allowed after a request. Part of room.",
+        *(each.note for preset in bundled_presets().values() for each in preset.times("mia")[0]),
+    ]
+    for kept in ours:
+        shown = say.note_to_edit(kept)
+        assert len(shown) <= MAX_NOTE
+        assert (shown == kept) is (language == "en")
+        assert say.note_to_keep(" ".join(shown.split()), kept) == kept
+        assert say.note_to_keep("Dinner.", kept) == "Dinner."
+        assert not say.note_to_keep("", kept)

@@ -7,12 +7,20 @@ from typing import Annotated
 
 from pydantic import Field
 
-from copdns.accounts.roles import Permission
+from copdns.accounts.roles import Permission, may
 from copdns.as_json.household import device_json
+from copdns.as_json.times import filter_break_json
 from copdns.household.edits import add_device, remove_device, set_device
-from copdns.model.household import DeviceKind
+from copdns.household.time_edits import (
+    begin_filter_break,
+    end_filter_break,
+    filter_break_end_line,
+    filter_break_line,
+)
+from copdns.model.household import Device, DeviceKind
 from copdns.web.api.operation import Call, Given, Operation, Sent, sent_values
-from copdns.web.api.types import Address, Id, Text
+from copdns.web.api.types import Address, Id, Moment, Text
+from copdns.web.problem import Refused
 
 _Addresses = Annotated[tuple[Address, ...], Field(max_length=50)]
 
@@ -89,6 +97,43 @@ async def remove(call: Call) -> object:
     return None
 
 
+class FilterBreakShown(Given):
+    """A device opens everything but what is dangerous, from `start` to `end`."""
+
+    device: str
+    profile: str
+    start: Moment
+    end: Moment
+    author: str
+
+
+async def begin_break(call: Call) -> object:
+    """Open everything but what is dangerous on a device for ten minutes; raise Refused (403)."""
+    device = _tried_device(call)
+    edit = partial(begin_filter_break, device_id=device.id, now=call.now, author=call.actor.name)
+    after = await call.change(filter_break_line(call.household, device.id, call.now), edit)
+    (made,) = [each for each in after.filter_breaks if each.device == device.id]
+    return filter_break_json(made)
+
+
+async def end_break(call: Call) -> object:
+    """End that; where it is over this changes nothing."""
+    device = _tried_device(call)
+    edit = partial(end_filter_break, device_id=device.id)
+    await call.change(filter_break_end_line(device.id), edit)
+    return None
+
+
+def _tried_device(call: Call) -> Device:
+    """Return the device in the path; raise Refused where it is nobody's, or not the actor's to
+    try."""
+    device = call.find("device", call.household.devices)
+    person = call.profile_of(device.profile)
+    if not may(call.actor, Permission.GIVE_TIME, person):
+        raise Refused(403, "You may not do this")
+    return device
+
+
 _EDIT = Permission.EDIT_DEVICES
 OPERATIONS = (
     Operation(
@@ -114,4 +159,20 @@ OPERATIONS = (
         body=DeviceSet,
     ),
     Operation("DELETE", "/devices/{device}", _EDIT, "Remove a device", remove, status=204),
+    Operation(
+        "PUT",
+        "/devices/{device}/filter-break",
+        Permission.GIVE_TIME,
+        "Open everything but what is dangerous on a device for ten minutes",
+        begin_break,
+        FilterBreakShown,
+    ),
+    Operation(
+        "DELETE",
+        "/devices/{device}/filter-break",
+        Permission.GIVE_TIME,
+        "End that before its time",
+        end_break,
+        status=204,
+    ),
 )

@@ -26,6 +26,7 @@ class Document(Given):
     budgets: _Parts
     pauses: _Parts
     moved_bedtimes: _Parts
+    filter_breaks: _Parts
     permissions: _Parts
     bonuses: _Parts
     tickets: _Parts

@@ -26,6 +26,7 @@ from copdns.web.moving_in.read_file import MAX_OCTETS, read_in_process
 from copdns.web.own_account import own_account_of
 from copdns.web.received import whole_number
 from copdns.web.step_up import require_step_up
+from copdns.web.wording import desk_wording
 
 PAGE: Final = "/guardian/move-in"
 LINES: Final = 200  # that a page shows
@@ -94,6 +95,7 @@ async def preview(request: web.Request) -> web.Response:
         new=[each for each in plan.people if each.is_new],
         bands=tuple(Band),
         until=found.until,
+        say=desk_wording(request, home.household),
         has_changed=home.household.revision != plan.before.revision,
     )
 

@@ -306,6 +306,23 @@ EFFECTS: Mapping[str, Phrase] = {
     ),
     "push.private_addresses": Phrase("setting", "None that anyone would notice."),
     "push.contact": Phrase("setting", "None that anyone would notice."),
+    "mqtt.host": Phrase(
+        "setting",
+        "Your smart home learns who is paused and how many minutes are left. It may keep that for "
+        "years.",
+    ),
+    "mqtt.port": Phrase("setting", "None that anyone would notice."),
+    "mqtt.user": Phrase("setting", "None that anyone would notice."),
+    "mqtt.password_file": Phrase("setting", "None that anyone would notice."),
+    "mqtt.tls": Phrase(
+        "setting", "If false, someone who listens in on the network can read all of this."
+    ),
+    "mqtt.ca_file": Phrase("setting", "None that anyone would notice."),
+    "mqtt.prefix": Phrase("setting", "None that anyone would notice."),
+    "mqtt.discovery": Phrase("setting", "None that anyone would notice."),
+    "mqtt.switches": Phrase(
+        "setting", "If true, anyone who can write to the broker can pause a child, or end a pause."
+    ),
     "appeals.reminder_hours": Phrase(
         "setting", "Guardians are reminded of an unanswered request after this many hours."
     ),

@@ -27,6 +27,7 @@ from copdns.web.desk.person.page import PersonAccess, change, person_page, requi
 from copdns.web.desk.seen import SEEN, unless_changed
 from copdns.web.others import time_view
 from copdns.web.received import fields_of
+from copdns.web.wording import desk_wording
 
 MAX_NOTE = 300
 EVERYONE = "everyone"
@@ -101,9 +102,10 @@ async def change_note(request: web.Request) -> web.Response:
     """Change the note of a rule."""
     found = await require_person(request, Permission.EDIT_PROFILES)
     fields = await fields_of(request)
-    rule, note = _find_rule(request, found), parse_note(str(fields.get("note", "")))
+    rule, typed = _find_rule(request, found), parse_note(str(fields.get("note", "")))
     if rule is None:
         raise web.HTTPNotFound
+    note = desk_wording(request, found.household).note_to_keep(typed, rule.note)
     what = f"rule changed: new reason, {rule.target} for {rule.scope or EVERYONE}"
     edit = partial(note_rule, rule_id=rule.id, note=note)
     seen = str(fields.get(SEEN, ""))

@@ -22,6 +22,7 @@ from copdns.web.desk.house_request import form_of
 from copdns.web.desk.seen import SEEN, require_same_lines, unless_changed
 from copdns.web.desk.time.forms import budget_values, is_bedtime, new_id, schedule_values
 from copdns.web.desk.time.page import PersonRequest, require_person, unless_gone
+from copdns.web.wording import desk_wording
 
 
 class _PeriodKind(NamedTuple, Generic[Period]):
@@ -128,6 +129,8 @@ async def _change(them: PersonRequest, kind: _PeriodKind[Period]) -> NoReturn:
     found = _require(them, kind)
     form = await form_of(them.request)
     values = kind.values(form, them.profile)
+    say = desk_wording(them.request, them.household)
+    values["note"] = say.note_to_keep(values["note"], found.note)
     them.require_may_edit(found.scope)
     them.require_may_edit(values["scope"])
     edit = partial(set_period, kind=kind.of, key=found.id, known=them.context.known_ids(), **values)

@@ -36,13 +36,14 @@ async def make(request: web.Request) -> web.Response:
     form = await form_of(request)
     codes = tuple(make_ticket_code() for _ in range(form.number("count", 1, MAX_CODES, 1)))
     made: list[tuple[str, Ticket]] = []
+    now = home.now  # the same for all of them: they are told as one
 
     def edit(household: Household) -> Household:
         made.clear()
         if form.one("seen") != _mark(household):
             return household
         for code in codes:
-            household = _add_ticket(home, form, household, code)
+            household = _add_ticket(home, form, household, code, now)
             made.append((code, household.tickets[-1]))
         return household
 
@@ -68,14 +69,16 @@ async def remove(request: web.Request) -> web.Response:
     raise web.HTTPSeeOther(PAGE)
 
 
-def _add_ticket(home: HouseRequest, form: Form, household: Household, code: str) -> Household:
+def _add_ticket(
+    home: HouseRequest, form: Form, household: Household, code: str, now: int
+) -> Household:
     return add_ticket(
         household,
         ticket_digest(code),
         home.context.known_ids(),
         minutes=form.number("minutes", 1, DAY_MINUTES),
-        made=home.now,
-        expires=parse_expiry(form, home.now),
+        made=now,
+        expires=parse_expiry(form, now),
         profile_id=form.one("person"),
         about=parse_one_subject(form),
         label=form.note("label"),

@@ -1,1 +1,0 @@
-"""Commands for those who offer copdns to many households."""

@@ -1,0 +1,1 @@
+"""The commands of `copdns provider`: one module for each subject."""

@@ -1,0 +1,183 @@
+"""`copdns provider statement` and `report`: what the public reads of a provider, signed."""
+
+from __future__ import annotations
+
+import json
+from base64 import b64decode
+from collections.abc import Callable
+from pathlib import Path
+
+import click
+from pydantic import BaseModel, ValidationError
+
+from copdns.cli.base import read_text
+from copdns.cli.home import Home, pass_home
+from copdns.cli.output import print_json
+from copdns.cli.provider.open_register import keys_of, open_register
+from copdns.list_files.resources import read_bundled
+from copdns.model import yaml_text
+from copdns.model.errors import RegisterError
+from copdns.model.helpline_shapes import HotlinesShape
+from copdns.provider.law.keys import is_signed_by
+from copdns.provider.law.register import Register
+from copdns.provider.law.statement import (
+    Dispute,
+    canonical_json,
+    public_statement,
+    quarterly_report,
+    sign_document,
+    utc_text,
+)
+from copdns.provider.law.statement_shapes import (
+    FamilyListPart,
+    HotlinePart,
+    OpenedPart,
+    OperatorFigures,
+    SignedReport,
+    SignedStatement,
+)
+from copdns.provider.staff.desk import CaseState, DeskCase
+
+
+@click.command()
+@click.option("--schema", is_flag=True, help="Print the JSON schema instead.")
+@pass_home
+def statement(home: Home, schema: bool) -> None:
+    """Print the public statement of what is filtered now, signed, as JSON.
+
+    \b
+    Example:  copdns provider statement
+    """
+    if schema:
+        print_json(SignedStatement.model_json_schema())
+        return
+
+    def make(register: Register, checksum: str, cases: tuple[DeskCase, ...]) -> BaseModel:
+        country = register.operator.country if register.operator else ""
+        opened = [
+            OpenedPart(list=each.list, entry=each.entry, until=utc_text(each.opened_until))
+            for each in cases
+            if each.state(home.now) is CaseState.OPENED
+        ]
+        return public_statement(
+            register, checksum, _family_lists(home), opened, hotlines_of(country), home.now
+        )
+
+    _print_signed(home, make)
+
+
+@click.command()
+@click.argument("quarter", metavar="[QUARTER]", default="")
+@click.option(
+    "--figures",
+    metavar="FILE",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="JSON with what only your monitoring and your help desk know.",
+)
+@click.option("--schema", is_flag=True, help="Print the JSON schema instead.")
+@pass_home
+def report(home: Home, quarter: str, figures: Path | None, schema: bool) -> None:
+    """Print the report of a quarter that is over, signed, as JSON; numbers below 20 are left out.
+
+    \b
+    Example:  copdns provider report 2026-Q3 --figures figures.json
+    """
+    if schema:
+        print_json(SignedReport.model_json_schema())
+        return
+    known = _read_figures(figures) if figures else OperatorFigures()
+
+    def make(register: Register, checksum: str, cases: tuple[DeskCase, ...]) -> BaseModel:
+        disputes = (
+            Dispute(
+                *(each.asked, each.due, each.decided_at),
+                is_accepted=bool(each.decisions) and each.decisions[-1].opens,
+            )
+            for each in cases
+        )
+        return quarterly_report(register, checksum, quarter, disputes, known, home.now)
+
+    _print_signed(home, make)
+
+
+@click.command()
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+@click.option(
+    "--key", metavar="BASE64", default="", help="The public key that the provider has published."
+)
+def verify(file: Path, key: str) -> None:
+    """Check the signature of a statement or report.
+
+    Without --key it is compared with the key in the file, which says only that it is whole.
+
+    \b
+    Example:  copdns provider verify statement.json --key "..."
+    """
+    text = read_text(file, "name a statement or report")
+    for shape in (SignedStatement, SignedReport):
+        try:
+            found = shape.model_validate_json(text)
+        except ValidationError:
+            continue
+        own = found.signature.public_key
+        is_right = is_signed_by(
+            _octets(key or own), _octets(found.signature.value), canonical_json(found.document)
+        )
+        if not is_right:
+            raise RegisterError(f"{file}: the signature is not that of the key")
+        click.echo(f"signed by {own}")
+        return
+    raise RegisterError(f"{file} is neither a statement nor a report of copdns")
+
+
+Make = Callable[[Register, str, tuple[DeskCase, ...]], BaseModel]
+
+
+def _print_signed(home: Home, make: Make) -> None:
+    from copdns.store.provider_db.desk_rows import DeskStore  # no home has psycopg
+
+    keys = keys_of(home)
+    with open_register(home) as store:
+        register, checksum = store.load_with_checksum()
+        document = make(register, checksum, DeskStore(store.pool).load())
+    print_json(sign_document(document, keys.public_key(), keys.sign))
+
+
+def _read_figures(file: Path) -> OperatorFigures:
+    try:
+        return OperatorFigures.model_validate(json.loads(read_text(file, "name the figures")))
+    except (ValidationError, ValueError) as error:
+        raise RegisterError(f"{file}: {error}") from error
+
+
+def _family_lists(home: Home) -> tuple[FamilyListPart, ...]:
+    return tuple(
+        FamilyListPart(
+            list=each.slug,
+            category=each.category,
+            maintainer=each.maintainer,
+            source=each.url,
+            licence=each.licence,
+        )
+        for each in home.lists.available.sources
+    )
+
+
+def hotlines_of(country: str) -> tuple[HotlinePart, ...]:
+    """Return where pictures of abuse are reported in a country, and in all others."""
+    name = "hotlines.yaml"
+    shape = yaml_text.read(read_bundled("blocklists", name), name, HotlinesShape)
+    here = [
+        HotlinePart(name=each.name, site=str(each.site))
+        for each in shape.bodies
+        if each.country == country and each.sources
+    ]
+    directory = HotlinePart(name=shape.directory.name, site=str(shape.directory.site))
+    return (*here, directory)
+
+
+def _octets(text: str) -> bytes:
+    try:
+        return b64decode(text, validate=True)
+    except ValueError:
+        return b""

@@ -1,0 +1,100 @@
+"""The two keys of a provider, in files of a folder: one seals, the other signs.
+
+They are outside of the database, so that a copy of it tells no name of a confidential order, and
+nobody who can write in it can sign a statement.  Each machine that needs them gets a copy.
+"""
+
+from __future__ import annotations
+
+import os
+from base64 import b64decode, b64encode
+from binascii import Error as Base64Error
+from pathlib import Path
+from typing import Final
+
+from cryptography.exceptions import InvalidSignature, InvalidTag
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from copdns.model.errors import RegisterError
+
+SEAL_FILE: Final = "seal.key"
+SIGN_FILE: Final = "sign.key"
+_NONCE: Final = 12  # octets (NIST SP 800-38D section 8.2)
+_PURPOSE: Final = b"copdns confidential order v1"
+
+
+class ProviderKeys:
+    """The keys of a folder.  Raises RegisterError where a file is missing or none of ours."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def make(self) -> None:
+        """Make the keys that are missing; those that are there stay."""
+        try:
+            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            for name in (SEAL_FILE, SIGN_FILE):
+                _make(self._folder / name)
+        except OSError as error:
+            raise RegisterError(f"{self._folder}: {error.strerror}") from error
+
+    def seal(self, text: str, /) -> str:
+        """Return a text that only who has the key can read."""
+        nonce = os.urandom(_NONCE)
+        octets = AESGCM(self._read(SEAL_FILE)).encrypt(nonce, text.encode(), _PURPOSE)
+        return b64encode(nonce + octets).decode()
+
+    def unseal(self, sealed: str, /) -> str:
+        """Return what was sealed."""
+        key = self._read(SEAL_FILE)
+        try:
+            octets = b64decode(sealed, validate=True)
+            return AESGCM(key).decrypt(octets[:_NONCE], octets[_NONCE:], _PURPOSE).decode()
+        except (InvalidTag, Base64Error, ValueError):
+            path = self._folder / SEAL_FILE
+            raise RegisterError(f"{path} is another key than the one that sealed it") from None
+
+    def sign(self, octets: bytes) -> bytes:
+        """Return the signature of octets (Ed25519, RFC 8032)."""
+        return self._signer().sign(octets)
+
+    def public_key(self) -> bytes:
+        """Return the 32 octets that anybody can check signatures with."""
+        return self._signer().public_key().public_bytes_raw()
+
+    def _signer(self) -> Ed25519PrivateKey:
+        return Ed25519PrivateKey.from_private_bytes(self._read(SIGN_FILE))
+
+    def _read(self, name: str) -> bytes:
+        path = self._folder / name
+        try:
+            octets = path.read_bytes()
+        except OSError as error:
+            raise RegisterError(
+                f"{path}: {error.strerror}; copy it from another machine, or make new ones with "
+                "copdns provider keys"
+            ) from error
+        if len(octets) != 32:
+            raise RegisterError(f"{path} is no key: it has 32 octets")
+        return octets
+
+
+def is_signed_by(public_key: bytes, signature: bytes, octets: bytes) -> bool:
+    """Tell whether a signature is that of a key."""
+    try:
+        Ed25519PublicKey.from_public_bytes(public_key).verify(signature, octets)
+    except (InvalidSignature, ValueError):
+        return False
+    return True
+
+
+def _make(path: Path) -> None:
+    try:
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return
+    with os.fdopen(handle, "wb") as file:
+        file.write(os.urandom(32))
+        file.flush()
+        os.fsync(file.fileno())

@@ -1,0 +1,273 @@
+"""Make a provider's public statement and its quarterly report from the register.  Pure."""
+
+from __future__ import annotations
+
+import json
+import re
+from base64 import b64encode
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from statistics import median
+from typing import Any, Final
+
+from pydantic import BaseModel
+
+from copdns.model.errors import RegisterError
+from copdns.provider.law.events import HandLayer
+from copdns.provider.law.figures import K, suppress, suppress_table
+from copdns.provider.law.register import HandName, LegalOrder, OrderState, Register
+from copdns.provider.law.statement_shapes import (
+    ByHandCount,
+    ByHandPart,
+    DisputesCount,
+    FamilyListPart,
+    FamilyPart,
+    FeedPart,
+    HotlinePart,
+    LawPart,
+    OpenedPart,
+    OperatorFigures,
+    OperatorPart,
+    OrderPart,
+    OrdersCount,
+    PublicStatement,
+    QuarterlyReport,
+    RegisterPart,
+    SecurityPart,
+)
+
+# What is kept of subscribers, and for how long.  docs/register.md says the same.
+RETENTION: Final = {
+    "bindings": "as long as the session lasts",
+    "look-ups": "none",
+    "legal orders": "as long as the register",
+    "decisions about lists": "two years",
+}
+
+_QUARTER = re.compile(r"(\d{4})-Q([1-4])", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Dispute:
+    """A question whether a list is right.  decided: None while it is open.  Seconds since 1970."""
+
+    asked: int
+    due: int
+    decided: int | None = None
+    is_accepted: bool = False
+
+
+def public_statement(
+    register: Register,
+    checksum: str,
+    lists: Sequence[FamilyListPart],
+    opened: Sequence[OpenedPart],
+    hotlines: Sequence[HotlinePart],
+    now: int,
+) -> PublicStatement:
+    """Return what is filtered at this moment; raise RegisterError where nobody says it."""
+    in_force = [each for each in register.orders.values() if each.state(now) is OrderState.IN_FORCE]
+    return PublicStatement(
+        made=utc_text(now),
+        operator=_operator(register),
+        register=RegisterPart(entries=register.size, checksum=checksum),
+        law=LawPart(
+            orders=tuple(_order(each) for each in in_force if not each.entered.is_confidential),
+            confidential=sum(each.entered.is_confidential for each in in_force),
+        ),
+        security=SecurityPart(
+            feeds=_feeds(register, now, now),
+            by_hand=tuple(map(_by_hand, register.names_by_hand(HandLayer.SECURITY, now))),
+            unvalidated=tuple(map(_by_hand, register.names_by_hand(HandLayer.ANCHOR, now))),
+        ),
+        family=FamilyPart(lists=tuple(lists), opened=tuple(opened)),
+        hotlines=tuple(hotlines),
+        preservation_requests=sum(each.keeps(now) for each in register.preservations.values()),
+    )
+
+
+def quarter_bounds(text: str) -> tuple[int, int]:
+    """Return when a quarter such as 2026-Q4 begins, and when the next one does, in UTC.
+
+    Raise RegisterError for anything else.
+    """
+    found = _QUARTER.fullmatch(text)
+    if not found or not 1971 <= int(found[1]) <= 9000:
+        raise RegisterError(f"{text!r} is no quarter; write one such as 2026-Q4")
+    year, first = int(found[1]), int(found[2]) * 3 - 2
+    begins = datetime(year, first, 1, tzinfo=UTC)
+    ends = datetime(year + first // 10, (first + 2) % 12 + 1, 1, tzinfo=UTC)
+    return int(begins.timestamp()), int(ends.timestamp())
+
+
+def quarterly_report(
+    register: Register,
+    checksum: str,
+    quarter: str,
+    disputes: Iterable[Dispute],
+    figures: OperatorFigures,
+    now: int,
+) -> QuarterlyReport:
+    """Return the report of a quarter, small numbers left out; raise RegisterError.
+
+    disputes: all that there are, of any time.
+    """
+    since, until = quarter_bounds(quarter)
+    if now < until:
+        raise RegisterError(f"{quarter} is not over yet")
+    by_hand = [
+        each
+        for each in register.by_hand.values()
+        if each.confirmed_by and since <= each.confirmed_at < until
+    ]
+    return QuarterlyReport(
+        quarter=quarter,
+        made=utc_text(now),
+        operator=_operator(register),
+        register=RegisterPart(entries=register.size, checksum=checksum),
+        legal_orders=_count_orders(list(register.orders.values()), since, until),
+        by_hand=ByHandCount(
+            blocked=tuple(_by_hand(each) for each in _of_layer(by_hand, HandLayer.SECURITY)),
+            unvalidated=tuple(_by_hand(each) for each in _of_layer(by_hand, HandLayer.ANCHOR)),
+        ),
+        feeds=_feeds(register, since, until),
+        preservation_requests=sum(
+            since <= each.entered_at < until for each in register.preservations.values()
+        ),
+        disputes=_count_disputes(disputes, since, until),
+        blocks_by_layer=suppress_table(
+            {str(layer): number for layer, number in figures.blocks_by_layer.items()}
+        ),
+        blocks_by_category=suppress_table(figures.blocks_by_category),
+        subscribers_with_filtering=suppress(figures.subscribers_with_filtering),
+        complaints=suppress(figures.complaints),
+        outages=figures.outages,
+        retention=RETENTION,
+    )
+
+
+def canonical_json(document: BaseModel) -> bytes:
+    """Return the octets that are signed: keys sorted, no spaces, UTF-8."""
+    value = document.model_dump(mode="json", by_alias=True)
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+def sign_document(
+    document: BaseModel, public_key: bytes, sign: Callable[[bytes], bytes]
+) -> dict[str, Any]:
+    """Return a document with its signature, as JSON has it (`SignedStatement`, `SignedReport`)."""
+    return {
+        "document": document.model_dump(mode="json", by_alias=True),
+        "signature": {
+            "algorithm": "Ed25519",
+            "public_key": b64encode(public_key).decode(),
+            "value": b64encode(sign(canonical_json(document))).decode(),
+        },
+    }
+
+
+def utc_text(at: int) -> str:
+    """Return a moment as a text in UTC."""
+    return f"{datetime.fromtimestamp(at, UTC):%Y-%m-%dT%H:%M:%SZ}"
+
+
+def _operator(register: Register) -> OperatorPart:
+    if (found := register.operator) is None:
+        raise RegisterError(
+            "nobody has said yet who the provider is; use copdns provider operator set"
+        )
+    return OperatorPart(name=found.name, country=found.country, contact=found.contact)
+
+
+def _order(order: LegalOrder) -> OrderPart:
+    entered = order.entered
+    decided = [each.is_blocked for each in order.holds]
+    return OrderPart(
+        number=order.number,
+        authority=entered.authority,
+        reference=entered.reference,
+        country=entered.country,
+        scope=entered.scope,
+        since=utc_text(max(entered.begins, order.confirmed_at)),
+        until=utc_text(entered.ends),
+        document=entered.document,
+        link=entered.link,
+        names=entered.names,
+        held=decided.count(None),
+        open=decided.count(False),
+        blocked=decided.count(True),
+    )
+
+
+def _by_hand(found: HandName) -> ByHandPart:
+    return ByHandPart(
+        name=found.added.name,
+        why=found.added.why,
+        since=utc_text(found.confirmed_at),
+        until=utc_text(found.withdrawn_at or found.added.ends),
+    )
+
+
+def _of_layer(found: Iterable[HandName], layer: HandLayer) -> list[HandName]:
+    return [each for each in found if each.added.layer is layer]
+
+
+def _feeds(register: Register, since: int, until: int) -> tuple[FeedPart, ...]:
+    """Return the versions that were in force at some moment of a time; until: included."""
+    return tuple(
+        FeedPart(
+            feed=each.taken.slug,
+            source=each.taken.source,
+            version=each.taken.version,
+            checksum=each.taken.digest,
+            names=each.taken.names,
+            since=utc_text(each.at),
+        )
+        for versions in register.feeds.values()
+        for place, each in enumerate(versions)
+        if each.at <= until and not (place + 1 < len(versions) and versions[place + 1].at <= since)
+    )
+
+
+def _count_orders(orders: list[LegalOrder], since: int, until: int) -> OrdersCount:
+    confirmed = [each for each in orders if each.confirmed_by]
+    in_force = [each for each in confirmed if each.was_in_force(since, until)]
+    holds = [each for order in in_force for each in order.holds]
+    return OrdersCount(
+        entered=sum(since <= each.entered_at < until for each in orders),
+        in_force=len(in_force),
+        ended=sum(
+            since <= each.entered.ends < until and not each.withdrawn_by for each in confirmed
+        ),
+        withdrawn=sum(since <= each.withdrawn_at < until for each in confirmed),
+        confidential_in_force=sum(each.entered.is_confidential for each in in_force),
+        held_names=len(holds),
+        held_open=sum(each.is_blocked is False for each in holds),
+        held_blocked=sum(each.is_blocked is True for each in holds),
+        held_overdue=sum(
+            each.is_overdue(until) if each.is_blocked is None else each.decided_at > each.deadline
+            for each in holds
+        ),
+    )
+
+
+def _count_disputes(disputes: Iterable[Dispute], since: int, until: int) -> DisputesCount:
+    found = [each for each in disputes if since <= each.asked < until]
+    decided = [each for each in found if each.decided is not None and each.decided < until]
+    accepted = sum(each.is_accepted for each in decided)
+    cells = {
+        "accepted": accepted,
+        "refused": len(decided) - accepted,
+        "open": len(found) - len(decided),
+    }
+    safe = suppress_table(cells)
+    hours = [(each.decided - each.asked) / 3600 for each in decided if each.decided is not None]
+    late = sum((until if each.decided is None else each.decided) > each.due for each in found)
+    return DisputesCount(
+        received=suppress(len(found)),
+        accepted=safe["accepted"],
+        refused=safe["refused"],
+        overdue=suppress(late) if len(found) - late >= K or late == len(found) else None,
+        median_hours=round(median(hours), 1) if len(hours) >= K else None,
+    )

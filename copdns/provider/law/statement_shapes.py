@@ -1,0 +1,237 @@
+"""The shapes of what a provider publishes: the statement of what is filtered, and the report.
+
+Their JSON schemas are in docs/schemas and come from `copdns provider statement --schema` and
+`copdns provider report --schema`.  A shape that shipped gets no other meaning; a change is a new
+version.  Moments are texts in UTC, such as `2026-11-24T18:00:00Z`.  Pure.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Utc = Annotated[str, Field(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$")]
+CountryCode = Annotated[str, Field(pattern=r"^[A-Z]{2}$")]
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+SafeNumber = Annotated[
+    int | None, Field(description="A number of people or of their doings; null: below 20.")
+]
+
+
+class _Published(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class OperatorPart(_Published):
+    """Who publishes it."""
+
+    name: str
+    country: CountryCode
+    contact: str
+
+
+class RegisterPart(_Published):
+    """Which register it was made from: how many lines, and the checksum of all."""
+
+    entries: Annotated[int, Field(ge=0)]
+    checksum: Sha256
+
+
+class OrderPart(_Published):
+    """A legal order that is in force.
+
+    held: how many protected names in it wait for a decision; open, blocked: decided so.
+    """
+
+    number: int
+    authority: str
+    reference: str
+    country: CountryCode
+    scope: str
+    since: Utc
+    until: Utc
+    document: Sha256
+    link: str
+    names: tuple[str, ...]
+    held: int
+    open: int
+    blocked: int
+
+
+class LawPart(_Published):
+    """The layer of the law: extended error 16.
+
+    confidential: how many orders there are whose names nobody may tell.
+    """
+
+    orders: tuple[OrderPart, ...]
+    confidential: int
+
+
+class FeedPart(_Published):
+    """A list in force, of a version that can be looked up."""
+
+    feed: str
+    source: str
+    version: str
+    checksum: Sha256
+    names: int
+    since: Utc
+
+
+class ByHandPart(_Published):
+    """A name that two people added for some days, and why."""
+
+    name: str
+    why: str
+    since: Utc
+    until: Utc
+
+
+class SecurityPart(_Published):
+    """The layer of security: extended error 15.  unvalidated: answered without validation."""
+
+    feeds: tuple[FeedPart, ...]
+    by_hand: tuple[ByHandPart, ...]
+    unvalidated: tuple[ByHandPart, ...]
+
+
+class FamilyListPart(_Published):
+    """A list that a subscriber can choose."""
+
+    list: str
+    category: str
+    maintainer: str
+    source: str
+    licence: str
+
+
+class OpenedPart(_Published):
+    """A line that two reviewers took out of a list for all, until an end."""
+
+    list: str
+    entry: str
+    until: Utc
+
+
+class FamilyPart(_Published):
+    """The layer of families: extended error 17.  chosen_by: who turns it on and off."""
+
+    chosen_by: Literal["each subscriber"] = "each subscriber"
+    lists: tuple[FamilyListPart, ...]
+    opened: tuple[OpenedPart, ...]
+
+
+class HotlinePart(_Published):
+    """Where pictures of children being abused are reported."""
+
+    name: str
+    site: str
+
+
+class PublicStatement(_Published):
+    """What a provider filters at a moment, and why."""
+
+    format: Literal["copdns-statement-v1"] = "copdns-statement-v1"
+    made: Utc
+    operator: OperatorPart
+    register_: RegisterPart = Field(alias="register")
+    law: LawPart
+    security: SecurityPart
+    family: FamilyPart
+    hotlines: tuple[HotlinePart, ...]
+    preservation_requests: int
+
+
+class OrdersCount(_Published):
+    """What became of legal orders in the time; overdue: holds that were decided late or not yet."""
+
+    entered: int
+    in_force: int
+    ended: int
+    withdrawn: int
+    confidential_in_force: int
+    held_names: int
+    held_open: int
+    held_blocked: int
+    held_overdue: int
+
+
+class ByHandCount(_Published):
+    """What was added to the security layer by hand in the time."""
+
+    blocked: tuple[ByHandPart, ...]
+    unvalidated: tuple[ByHandPart, ...]
+
+
+class DisputesCount(_Published):
+    """Questions whether a list is right, in the time.
+
+    accepted: the list was wrong.  median_hours: from the question to the decision; null where there
+    are fewer than 20.  overdue: decided after the target, or past it and not decided.
+    """
+
+    received: SafeNumber
+    accepted: SafeNumber
+    refused: SafeNumber
+    overdue: SafeNumber
+    median_hours: float | None
+
+
+class QuarterlyReport(_Published):
+    """What a provider filtered in a quarter, and what was objected to."""
+
+    format: Literal["copdns-report-v1"] = "copdns-report-v1"
+    quarter: Annotated[str, Field(pattern=r"^\d{4}-Q[1-4]$")]
+    made: Utc
+    operator: OperatorPart
+    register_: RegisterPart = Field(alias="register")
+    legal_orders: OrdersCount
+    by_hand: ByHandCount
+    feeds: tuple[FeedPart, ...]
+    preservation_requests: int
+    disputes: DisputesCount
+    blocks_by_layer: dict[str, SafeNumber]
+    blocks_by_category: dict[str, SafeNumber]
+    subscribers_with_filtering: SafeNumber
+    complaints: SafeNumber
+    outages: Annotated[int, Field(ge=0)]
+    retention: dict[str, str]
+
+
+class SignaturePart(_Published):
+    """Whose signature (RFC 8032) it is, in base64.
+
+    Of the document as JSON with its keys sorted, without spaces, in UTF-8.
+    """
+
+    algorithm: Literal["Ed25519"] = "Ed25519"
+    public_key: str
+    value: str
+
+
+class SignedStatement(_Published):
+    """A statement with its signature."""
+
+    document: PublicStatement
+    signature: SignaturePart
+
+
+class SignedReport(_Published):
+    """A report with its signature."""
+
+    document: QuarterlyReport
+    signature: SignaturePart
+
+
+class OperatorFigures(BaseModel):
+    """What only the operator's monitoring knows of a quarter; from Prometheus and the help desk."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    blocks_by_layer: dict[Literal["law", "security", "family"], Annotated[int, Field(ge=0)]] = {}
+    blocks_by_category: dict[str, Annotated[int, Field(ge=0)]] = {}
+    subscribers_with_filtering: Annotated[int, Field(ge=0)] = 0
+    complaints: Annotated[int, Field(ge=0)] = 0
+    outages: Annotated[int, Field(ge=0)] = 0

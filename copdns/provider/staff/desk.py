@@ -1,0 +1,211 @@
+"""The desk of a provider's reviewers: is a list right about a site?
+
+Family rules are answered by the family and do not come here.  A case has a site, a list and reasons
+of closed lists: no words of anybody, and nobody's name but the reviewers'.  To take a site off a
+list for all takes two reviewers drawn by lot, and ends after 90 days.  Pure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import Final
+
+from copdns.appeals.review import GRANTING, PAGE, VERSION, DecisionReason
+from copdns.model.errors import RegisterError
+from copdns.provider.plane.snapshot import Layer, NameList
+from copdns.provider.staff.duties import Duty, StaffMember, has_duty
+
+HOUR: Final = 3600
+OPENS_FOR: Final = 90 * 24 * HOUR  # seconds
+REVIEWERS: Final = 2
+
+
+class CaseOrigin(StrEnum):
+    """Who asks.  More is not known of them."""
+
+    GUARDIAN = "guardian"  # passed on an appeal of their family
+    SITE_OWNER = "site_owner"
+    STAFF = "staff"
+
+
+class CaseReason(StrEnum):
+    """Why somebody thinks that a list is wrong; a closed list, so that no words come here."""
+
+    HARMLESS = "harmless"  # nothing of what the list is about is on the site
+    OTHER_CATEGORY = "other_category"  # it belongs to another category
+    CHANGED = "changed"  # it has another owner or other content now
+    HELP = "help"  # it is about health, faith, identity, school or support
+
+
+TARGETS: Final = {
+    CaseOrigin.GUARDIAN: 72 * HOUR,
+    CaseOrigin.SITE_OWNER: 7 * 24 * HOUR,
+    CaseOrigin.STAFF: 7 * 24 * HOUR,
+}
+# Of the review policy, those that can be said of a list.
+REASONS: Final = frozenset(
+    {
+        DecisionReason.LIST_ERROR,
+        DecisionReason.ALREADY_OPEN,
+        DecisionReason.HARMFUL_CONTENT,
+        DecisionReason.WAY_ROUND,
+        DecisionReason.SECURITY_RISK,
+        DecisionReason.COSTS_MONEY,
+        DecisionReason.UNSAFE_CONTACT,
+        DecisionReason.NOT_YET_FOR_AGE,
+    }
+)
+
+
+class CaseState(StrEnum):
+    """Where a case stands."""
+
+    WAITING = "waiting"
+    SECOND = "second"  # the first reviewer would open it; the second has to agree
+    OPENED = "opened"
+    OVER = "over"  # it was opened, and its time is over
+    REFUSED = "refused"
+
+
+@dataclass(frozen=True, slots=True)
+class DeskDecision:
+    """What a reviewer decided.  reason: of the review policy; policy: its version."""
+
+    by: str
+    at: int
+    reason: DecisionReason
+    policy: str = VERSION
+
+    @property
+    def opens(self) -> bool:
+        return self.reason in GRANTING
+
+
+@dataclass(frozen=True, slots=True)
+class DeskCase:
+    """A question about a list.  Seconds since 1970.
+
+    number: 0 before it is stored.  tenant: of who asks; "" for the public.  name: the site; entry:
+    the line of the list that covers it.  drawn: ids of the reviewers.  asked_again: this is the
+    second time, by other reviewers.
+    """
+
+    number: int
+    tenant: str
+    origin: CaseOrigin
+    name: str
+    list: str
+    entry: str
+    reason: CaseReason
+    asked: int
+    due: int
+    drawn: tuple[str, ...]
+    decisions: tuple[DeskDecision, ...] = ()
+    asked_again: bool = False
+
+    def state(self, now: int) -> CaseState:
+        """Return where it stands."""
+        if not self.decisions:
+            return CaseState.WAITING
+        if not self.decisions[-1].opens:
+            return CaseState.REFUSED
+        if len(self.decisions) < REVIEWERS:
+            return CaseState.SECOND
+        return CaseState.OPENED if now < self.opened_until else CaseState.OVER
+
+    @property
+    def opened_until(self) -> int:
+        """When it is blocked again, if two opened it."""
+        return self.decisions[-1].at + OPENS_FOR
+
+    @property
+    def decided_at(self) -> int | None:
+        """When it was decided for good; None while somebody has to."""
+        if self.state(0) in (CaseState.WAITING, CaseState.SECOND):
+            return None
+        return self.decisions[-1].at
+
+    def is_overdue(self, now: int) -> bool:
+        """Tell whether it waits for longer than it should."""
+        return self.decided_at is None and now > self.due
+
+
+Draw = Callable[[Sequence[str], int], list[str]]  # some of these by lot, such as `Random.sample`
+
+
+def open_case(new: DeskCase, staff: Iterable[StaffMember], draw: Draw) -> DeskCase:
+    """Return a case with its target and its reviewers; raise RegisterError without two of them."""
+    return replace(
+        new, due=new.asked + TARGETS[new.origin], drawn=_draw(new.tenant, (), staff, draw)
+    )
+
+
+def decide_case(case: DeskCase, by: StaffMember, reason: DecisionReason, now: int) -> DeskCase:
+    """Return a case with the next decision; only who was drawn decides, and each of them once."""
+    if not has_duty(by, Duty.DECIDE_DESK, case.tenant):
+        raise RegisterError(f"{by.name} may not do this; the role is {by.role}")
+    if case.state(now) not in (CaseState.WAITING, CaseState.SECOND):
+        raise RegisterError(f"case {case.number} is decided: it is {case.state(now)}")
+    if by.id not in case.drawn:
+        raise RegisterError(f"case {case.number} was drawn by others: {', '.join(case.drawn)}")
+    if any(each.by == by.id for each in case.decisions):
+        raise RegisterError("another reviewer has to agree; you have decided")
+    if reason not in REASONS:
+        raise RegisterError(f"of a list one says: {', '.join(sorted(REASONS))}")
+    return replace(case, decisions=(*case.decisions, DeskDecision(by.id, now, reason)))
+
+
+def ask_again(case: DeskCase, staff: Iterable[StaffMember], draw: Draw, now: int) -> DeskCase:
+    """Return a refused case for two other reviewers; that goes once."""
+    if case.state(now) is not CaseState.REFUSED or case.asked_again:
+        raise RegisterError(f"case {case.number} cannot be asked again")
+    drawn = _draw(case.tenant, case.drawn, staff, draw)
+    return replace(
+        case, drawn=drawn, decisions=(), asked_again=True, due=now + TARGETS[case.origin]
+    )
+
+
+def open_lists(
+    lists: Iterable[NameList], cases: Iterable[DeskCase], now: int
+) -> tuple[NameList, ...]:
+    """Return lists without the lines that reviewers took out; those of the law stay whole."""
+    gone: dict[str, set[str]] = {}
+    for each in cases:
+        if each.state(now) is CaseState.OPENED:
+            gone.setdefault(each.list, set()).add(each.entry)
+    return tuple(
+        replace(each, names=tuple(line for line in each.names if str(line) not in gone[each.slug]))
+        if each.slug in gone and each.layer is not Layer.LAW
+        else each
+        for each in lists
+    )
+
+
+def maintainer_text(case: DeskCase) -> str:
+    """Return what to send to a list's maintainer; nothing in it says who asked."""
+    last = case.decisions[-1].reason if case.decisions else "not decided yet"
+    return (
+        f"List: {case.list}\n"
+        f"Entry: {case.entry}\n"
+        f"Site: {case.name}\n"
+        f"Said about it: {case.reason}\n"
+        f"Decided by two reviewers: {last} ({PAGE}, version {VERSION})\n"
+    )
+
+
+def _draw(
+    tenant: str, without: Sequence[str], staff: Iterable[StaffMember], draw: Draw
+) -> tuple[str, ...]:
+    reviewers = sorted(
+        each.id
+        for each in staff
+        if has_duty(each, Duty.DECIDE_DESK, tenant) and each.id not in without
+    )
+    if len(reviewers) < REVIEWERS:
+        raise RegisterError(
+            "a case takes two reviewers, and there are not enough; add some with "
+            "copdns provider staff add"
+        )
+    return tuple(sorted(draw(reviewers, REVIEWERS)))

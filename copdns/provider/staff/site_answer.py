@@ -1,0 +1,107 @@
+"""What a site's owner is told: is the site blocked by us, by whose decision, and what to do.
+
+Confidential orders and lists of hashes are not looked at here at all, so neither the words nor the
+time that an answer takes tells them from what is not blocked.  Pure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from copdns.lists.index import FoundEntry, ListKind
+from copdns.model.matchers import parse_matcher
+from copdns.provider.law.events import HandLayer
+from copdns.provider.law.register import OrderState, Register
+from copdns.provider.law.statement import utc_text
+from copdns.provider.staff.desk import CaseState, DeskCase
+
+_FAMILY = frozenset({ListKind.CATEGORY, ListKind.BYPASS})
+
+
+class SiteBlock(NamedTuple):
+    """A reason why a site is blocked for some or for all.
+
+    layer: law, security or family.  by: the authority, or the list's maintainer.  what: its
+    reference, the category or the reason.  list, entry, version: "" for what is no list.
+    since, until: in UTC, "" where it is not known.  contact: where to object, beside our review.
+    """
+
+    layer: str
+    by: str
+    what: str
+    list: str = ""
+    entry: str = ""
+    version: str = ""
+    since: str = ""
+    until: str = ""
+    contact: str = ""
+
+
+def blocks_of(
+    name: str,
+    register: Register,
+    found: Iterable[FoundEntry],
+    cases: Iterable[DeskCase],
+    now: int,
+) -> tuple[SiteBlock, ...]:
+    """Return why a name, in normal form, is blocked; () where nothing that may be told blocks it.
+
+    found: what the lists of families and feeds have of the name.
+    """
+    opened = {(each.list, each.entry) for each in cases if each.state(now) is CaseState.OPENED}
+    return (
+        *_by_law(name, register, now),
+        *_by_hand(name, register, now),
+        *(
+            block
+            for each in found
+            if (block := _by_list(each)) and (block.list, block.entry) not in opened
+        ),
+    )
+
+
+def _by_law(name: str, register: Register, now: int) -> Iterable[SiteBlock]:
+    for order in register.orders.values():
+        entered = order.entered
+        if entered.is_confidential or order.state(now) is not OrderState.IN_FORCE:
+            continue
+        is_held = any(
+            parse_matcher(hold.name).covers(name) for hold in order.holds if not hold.is_blocked
+        )
+        if not is_held and any(parse_matcher(each).covers(name) for each in entered.names):
+            yield SiteBlock(
+                "law",
+                entered.authority,
+                entered.reference,
+                since=utc_text(max(entered.begins, order.confirmed_at)),
+                until=utc_text(entered.ends),
+                contact=entered.link,
+            )
+
+
+def _by_hand(name: str, register: Register, now: int) -> Iterable[SiteBlock]:
+    for each in register.names_by_hand(HandLayer.SECURITY, now):
+        if parse_matcher(each.added.name).covers(name):
+            yield SiteBlock(
+                "security",
+                "two people who work here",
+                each.added.why,
+                since=utc_text(each.confirmed_at),
+                until=utc_text(each.added.ends),
+            )
+
+
+def _by_list(found: FoundEntry) -> SiteBlock | None:
+    info = found.info
+    if found.entry.allow or info.kind not in _FAMILY | {ListKind.SECURITY}:
+        return None
+    return SiteBlock(
+        "family" if info.kind in _FAMILY else "security",
+        info.maintainer,
+        info.subject,
+        list=info.slug,
+        entry=found.text,
+        version=info.version,
+        contact=info.report,
+    )

@@ -1,0 +1,1 @@
+"""What a provider writes beside the households: its register, and the desk of its reviewers."""

@@ -1,0 +1,133 @@
+"""Cases of the reviewers' desk in PostgreSQL."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Final
+
+from copdns.appeals.review import DecisionReason
+from copdns.model.errors import RegisterError
+from copdns.provider.staff.desk import (
+    CaseOrigin,
+    CaseReason,
+    CaseState,
+    DeskCase,
+    DeskDecision,
+)
+from copdns.store.db import transaction
+from copdns.store.postgres.connection import PostgresConnection, PostgresPool
+
+KEPT_FOR: Final = 2 * 366 * 86_400  # seconds after a case was asked
+MOST_OPEN: Final = 10_000  # cases of the public that wait
+_LOCK: Final = "=desk"  # no household has this id
+_OPEN: Final = (CaseState.WAITING, CaseState.SECOND)
+
+
+class DeskStore:
+    """Methods block, and raise StoreError and RegisterError."""
+
+    def __init__(self, pool: PostgresPool) -> None:
+        self._pool = pool
+
+    def load(self) -> tuple[DeskCase, ...]:
+        """Return all cases, the oldest first."""
+        with self._pool.connection() as connection:
+            return _load(connection, "true", ())
+
+    def find(self, number: int) -> DeskCase:
+        """Return a case; raise RegisterError where there is none of this number."""
+        with self._pool.connection() as connection:
+            return _find(connection, number)
+
+    def about(self, slug: str, entry: str) -> tuple[DeskCase, ...]:
+        """Return the cases about a line of a list, the oldest first."""
+        with self._pool.connection() as connection:
+            return _load(connection, "list = ? and entry = ?", (slug, entry))
+
+    def add(self, case: DeskCase) -> DeskCase:
+        """Store a new case, and return it with its number.
+
+        Where one of the same origin waits about the same line of a list, that one is returned.
+        """
+        with self._pool.connection() as connection, transaction(connection, _LOCK):
+            waiting = [
+                each for each in _load(connection, "true", ()) if each.state(case.asked) in _OPEN
+            ]
+            for each in waiting:
+                if (each.origin, each.list, each.entry) == (case.origin, case.list, case.entry):
+                    return each
+            if len(waiting) >= MOST_OPEN:
+                raise RegisterError("too many questions wait; try again in some days")
+            ((number,),) = connection.execute(
+                """
+                insert into desk_case
+                    (tenant, origin, name, list, entry, reason, asked, due, drawn)
+                values (?, ?, ?, ?, ?, ?, ?, ?, ?) returning number
+                """,
+                (
+                    *(case.tenant, str(case.origin), case.name, case.list, case.entry),
+                    *(str(case.reason), case.asked, case.due, " ".join(case.drawn)),
+                ),
+            ).fetchall()
+            return replace(case, number=int(number))
+
+    def change(self, number: int, edit: Callable[[DeskCase], DeskCase]) -> DeskCase:
+        """Store what an edit makes of a case; one changes it at a time."""
+        with self._pool.connection() as connection, transaction(connection, _LOCK):
+            before = _find(connection, number)
+            after = edit(before)
+            connection.execute(
+                "update desk_case set due = ?, drawn = ?, asked_again = ? where number = ?",
+                (after.due, " ".join(after.drawn), int(after.asked_again), number),
+            )
+            connection.execute("delete from desk_decision where number = ?", (number,))
+            for place, each in enumerate(after.decisions):
+                connection.execute(
+                    "insert into desk_decision values (?, ?, ?, ?, ?, ?)",
+                    (number, place, each.by, each.at, str(each.reason), each.policy),
+                )
+            return after
+
+    def forget(self, now: int) -> int:
+        """Delete cases that were kept for long enough; return how many."""
+        with self._pool.connection() as connection, transaction(connection, _LOCK):
+            return connection.execute(
+                "delete from desk_case where asked < ?", (now - KEPT_FOR,)
+            ).rowcount
+
+
+def _find(connection: PostgresConnection, number: int) -> DeskCase:
+    found = _load(connection, "number = ?", (number,))
+    if not found:
+        raise RegisterError(f"there is no case {number}; see copdns provider desk list")
+    return found[0]
+
+
+def _load(
+    connection: PostgresConnection, where: str, parameters: tuple[object, ...]
+) -> tuple[DeskCase, ...]:
+    decisions: dict[int, list[DeskDecision]] = {}
+    for number, by, at, reason, policy in connection.execute(
+        f"""
+        select number, by, at, reason, policy from desk_decision
+         where number in (select number from desk_case where {where}) order by number, place
+        """,  # noqa: S608 - conditions of this module
+        parameters,
+    ):
+        decision = DeskDecision(by, at, DecisionReason(reason), policy)
+        decisions.setdefault(number, []).append(decision)
+    rows = connection.execute(
+        f"""
+        select number, tenant, origin, name, list, entry, reason, asked, due, drawn, asked_again
+          from desk_case where {where} order by number
+        """,  # noqa: S608 - conditions of this module
+        parameters,
+    )
+    return tuple(
+        DeskCase(
+            *(number, tenant, CaseOrigin(origin), name, slug, entry, CaseReason(reason)),
+            *(asked, due, tuple(drawn.split()), tuple(decisions.get(number, ())), bool(again)),
+        )
+        for (number, tenant, origin, name, slug, entry, reason, asked, due, drawn, again) in rows
+    )

@@ -1,0 +1,114 @@
+"""The tables of a provider's own, in PostgreSQL alone: no home has them."""
+
+from __future__ import annotations
+
+from copdns.store.postgres.connection import PostgresConnection
+from copdns.store.schema_steps import SchemaSteps
+
+PROVIDER = SchemaSteps("provider")
+
+
+@PROVIDER(name="0001_register")
+def register(db: PostgresConnection) -> None:
+    """The register: lines are added at its end, and no statement changes or deletes one.
+
+    body: JSON of the event; the names of a confidential order are sealed in it.
+    """
+    for statement in _REGISTER:
+        db.run_here(statement)
+
+
+@PROVIDER(name="0002_staff_sessions")
+def staff_sessions(db: PostgresConnection) -> None:
+    """Logins of the staff that are under way, and their sessions.  Digests are SHA-256, in hex."""
+    for statement in _SESSIONS:
+        db.run_here(statement)
+
+
+_SESSIONS = (
+    """
+    create table staff_attempt (
+        state text collate "C" primary key,
+        nonce text collate "C" not null,
+        verifier text collate "C" not null,
+        began bigint not null,
+        is_step_up bigint not null
+    )""",
+    """
+    create table staff_session (
+        digest text collate "C" primary key,
+        staff text collate "C" not null,
+        began bigint not null,
+        used bigint not null,
+        proven bigint not null
+    )""",
+)
+
+
+@PROVIDER(name="0003_desk")
+def desk(db: PostgresConnection) -> None:
+    """Cases of the reviewers' desk, and their decisions; nobody who asks is in them."""
+    for statement in _DESK:
+        db.run_here(statement)
+
+
+_DESK = (
+    """
+    create table desk_case (
+        number bigint generated always as identity primary key,
+        tenant text collate "C" not null,
+        origin text collate "C" not null,
+        name text collate "C" not null,
+        list text collate "C" not null,
+        entry text collate "C" not null,
+        reason text collate "C" not null,
+        asked bigint not null,
+        due bigint not null,
+        drawn text collate "C" not null,
+        asked_again bigint not null default 0
+    )""",
+    "create index desk_case_subject on desk_case (list, entry)",
+    """
+    create table desk_decision (
+        number bigint not null references desk_case on delete cascade,
+        place bigint not null,
+        by text collate "C" not null,
+        at bigint not null,
+        reason text collate "C" not null,
+        policy text collate "C" not null,
+        primary key (number, place)
+    )""",
+)
+
+
+@PROVIDER(name="0004_portal_links")
+def portal_links(db: PostgresConnection) -> None:
+    """Links of portals that were used, until they would be too old anyway."""
+    db.run_here(
+        """
+        create table portal_link (
+            digest text collate "C" primary key,
+            expires bigint not null
+        )"""
+    )
+
+
+_REGISTER = (
+    """
+    create table register_entry (
+        number bigint primary key,
+        at bigint not null,
+        by text collate "C" not null,
+        kind text collate "C" not null,
+        body text not null,
+        digest text collate "C" not null unique
+    )""",
+    """
+    create function keep_register() returns trigger language plpgsql as $$
+    begin
+        raise exception 'an entry of the register stays as it was written';
+    end $$""",
+    """
+    create trigger register_entry_stays before update or delete or truncate on register_entry
+        for each statement execute function keep_register()""",
+)

@@ -1,0 +1,259 @@
+"""What staff can do over HTTP: each operation with the duty that it takes, in one table.
+
+Handlers are given who acts; whether somebody may, `app.py` decides by the table before.  No
+operation reads a household: `Duty` has nothing for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final, NamedTuple, TypeVar
+
+from pydantic import TypeAdapter, ValidationError
+
+from copdns.model.errors import RegisterError
+from copdns.provider.law import edits
+from copdns.provider.law.edits import find_order
+from copdns.provider.law.events import (
+    HoldDecided,
+    NameAdded,
+    OrderEntered,
+    PreservationEntered,
+    RegisterEvent,
+)
+from copdns.provider.law.register import OrderState, Register
+from copdns.provider.law.register_json import (
+    order_json,
+    preservation_json,
+    security_json,
+    staff_json,
+)
+from copdns.provider.plane.snapshot import SpecialNames
+from copdns.provider.staff.duties import DUTIES, Duty, StaffMember, StaffRole, has_duty
+from copdns.store.provider_db.desk_rows import DeskStore
+from copdns.store.provider_db.register_rows import RegisterStore
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class StaffCall:
+    """A request of somebody who may do it.
+
+    register: as it was read for this request.  number: of the path, 0 for none.  body: JSON.
+    """
+
+    register: Register
+    store: RegisterStore
+    desk: DeskStore
+    special: SpecialNames
+    who: StaffMember
+    now: int
+    number: int
+    text: str
+    body: Mapping[str, Any]
+
+    def write(self, edit: Callable[[Register, StaffMember], RegisterEvent | None]) -> object:
+        """Write what an edit gives, in the name of who acts; return the number of the entry."""
+
+        def work(register: Register) -> RegisterEvent | None:
+            return edit(register, edits.require_staff(register, self.who.id))
+
+        entry = self.store.write(self.who.id, self.now, work)
+        return {"number": entry.number if entry else None}
+
+    def read(self, shape: type[T], **more: object) -> T:
+        """Return the body as a value; raise RegisterError for one that is none."""
+        try:
+            return TypeAdapter(shape).validate_python({**self.body, **more})
+        except ValidationError as error:
+            places = ", ".join(str(each["loc"][0]) for each in error.errors() if each["loc"])
+            raise RegisterError(f"not as it should be: {places}") from None
+
+    def word(self, name: str) -> str:
+        """Return a text of the body; raise RegisterError where it is missing."""
+        found = self.body.get(name)
+        if not isinstance(found, str):
+            raise RegisterError(f"{name} is missing")
+        return found
+
+
+class StaffOperation(NamedTuple):
+    """duty: None for whoever is logged in.  is_grave: takes a proof of the last five minutes.
+
+    of_tenant: staff of one tenant may as well; the handler sees to it that it is about theirs.
+    """
+
+    method: str
+    path: str
+    duty: Duty | None
+    handle: Callable[[StaffCall], object]
+    is_grave: bool = False
+    of_tenant: bool = False
+
+    def is_for(self, who: StaffMember) -> bool:
+        """Tell whether somebody may."""
+        tenant = who.tenant if self.of_tenant else ""
+        return self.duty is None or has_duty(who, self.duty, tenant)
+
+
+def _me(call: StaffCall) -> object:
+    duties = sorted(str(each) for each in DUTIES[call.who.role])
+    return {**staff_json(call.who), "duties": duties}
+
+
+def _status(call: StaffCall) -> object:
+    states = [each.state(call.now) for each in call.register.orders.values()]
+    return {
+        "entries": call.register.size,
+        "orders_in_force": states.count(OrderState.IN_FORCE),
+        "orders_unconfirmed": states.count(OrderState.UNCONFIRMED),
+    }
+
+
+def _orders(call: StaffCall) -> object:
+    return [order_json(each, call.now, call.who.id) for each in call.register.orders.values()]
+
+
+def _order(call: StaffCall) -> object:
+    return order_json(find_order(call.register, call.number), call.now, call.who.id)
+
+
+def _order_names(call: StaffCall) -> object:
+    return list(find_order(call.register, call.number).entered.names)
+
+
+def _enter_order(call: StaffCall) -> object:
+    new = call.read(OrderEntered)
+    return call.write(lambda register, who: edits.enter_order(register, new, who, call.now))
+
+
+def _confirm_order(call: StaffCall) -> object:
+    return call.write(
+        lambda register, who: edits.confirm_order(
+            register, call.number, call.special, who, call.now
+        )
+    )
+
+
+def _withdraw_order(call: StaffCall) -> object:
+    why = call.word("why")
+    return call.write(
+        lambda register, who: edits.withdraw_order(register, call.number, why, who, call.now)
+    )
+
+
+def _decide_hold(call: StaffCall) -> object:
+    new = call.read(HoldDecided, order=call.number)
+    return call.write(
+        lambda register, who: edits.decide_hold(register, new, call.special, who, call.now)
+    )
+
+
+def _security(call: StaffCall) -> object:
+    return security_json(call.register, call.now)
+
+
+def _add_name(call: StaffCall) -> object:
+    new = call.read(NameAdded)
+    return call.write(lambda _, who: edits.add_name(new, who, call.special, call.now))
+
+
+def _confirm_name(call: StaffCall) -> object:
+    return call.write(
+        lambda register, who: edits.confirm_name(register, call.number, who, call.now)
+    )
+
+
+def _withdraw_name(call: StaffCall) -> object:
+    why = call.word("why")
+    return call.write(
+        lambda register, who: edits.withdraw_name(register, call.number, why, who, call.now)
+    )
+
+
+def _preservations(call: StaffCall) -> object:
+    return [preservation_json(each, call.now) for each in call.register.preservations.values()]
+
+
+def _enter_preservation(call: StaffCall) -> object:
+    new = call.read(PreservationEntered)
+    return call.write(lambda register, who: edits.enter_preservation(register, new, who, call.now))
+
+
+def _confirm_preservation(call: StaffCall) -> object:
+    return call.write(
+        lambda register, who: edits.confirm_preservation(register, call.number, who, call.now)
+    )
+
+
+def _end_preservation(call: StaffCall) -> object:
+    why = call.word("why")
+    return call.write(
+        lambda register, who: edits.end_preservation(register, call.number, why, who, call.now)
+    )
+
+
+def _staff(call: StaffCall) -> object:
+    """Who works here; whoever works for one tenant sees those of this tenant."""
+    return [
+        staff_json(each)
+        for each in call.register.staff.values()
+        if has_duty(call.who, Duty.MANAGE_STAFF, each.tenant)
+    ]
+
+
+def _add_staff(call: StaffCall) -> object:
+    try:
+        role = StaffRole(call.word("role"))
+    except ValueError:
+        raise RegisterError(f"a role is one of {', '.join(StaffRole)}") from None
+    new = StaffMember(
+        call.word("id"),
+        call.word("name"),
+        role,
+        str(call.body.get("tenant", "")),
+        str(call.body.get("login", "")),
+    )
+    return call.write(lambda register, who: edits.add_staff(register, new, who))
+
+
+def _remove_staff(call: StaffCall) -> object:
+    return call.write(lambda register, who: edits.remove_staff(register, call.text, who))
+
+
+_ORDER: Final = "/staff/orders/{number}"
+_NAME: Final = "/staff/security/{number}"
+_REQUEST: Final = "/staff/preservations/{number}"
+
+REGISTER_OPERATIONS: Final = (
+    StaffOperation("GET", "/staff/me", None, _me),
+    StaffOperation("GET", "/staff/status", Duty.SEE_STATUS, _status, of_tenant=True),
+    StaffOperation("GET", "/staff/orders", Duty.SEE_REGISTER, _orders),
+    StaffOperation("POST", "/staff/orders", Duty.KEEP_REGISTER, _enter_order),
+    StaffOperation("GET", _ORDER, Duty.SEE_REGISTER, _order),
+    StaffOperation("GET", f"{_ORDER}/names", Duty.SEE_CONFIDENTIAL, _order_names, is_grave=True),
+    StaffOperation("POST", f"{_ORDER}/confirm", Duty.KEEP_REGISTER, _confirm_order, is_grave=True),
+    StaffOperation("POST", f"{_ORDER}/withdraw", Duty.KEEP_REGISTER, _withdraw_order),
+    StaffOperation("POST", f"{_ORDER}/decide", Duty.DECIDE_HOLDS, _decide_hold, is_grave=True),
+    StaffOperation("GET", "/staff/security", Duty.SEE_REGISTER, _security),
+    StaffOperation("POST", "/staff/security", Duty.KEEP_REGISTER, _add_name),
+    StaffOperation("POST", f"{_NAME}/confirm", Duty.KEEP_REGISTER, _confirm_name, is_grave=True),
+    StaffOperation("POST", f"{_NAME}/withdraw", Duty.KEEP_REGISTER, _withdraw_name),
+    StaffOperation("GET", "/staff/preservations", Duty.SEE_REGISTER, _preservations),
+    StaffOperation("POST", "/staff/preservations", Duty.KEEP_REGISTER, _enter_preservation),
+    StaffOperation(
+        "POST", f"{_REQUEST}/confirm", Duty.KEEP_REGISTER, _confirm_preservation, is_grave=True
+    ),
+    StaffOperation("POST", f"{_REQUEST}/end", Duty.KEEP_REGISTER, _end_preservation),
+    StaffOperation("GET", "/staff/people", Duty.MANAGE_STAFF, _staff, of_tenant=True),
+    StaffOperation(
+        *("POST", "/staff/people", Duty.MANAGE_STAFF, _add_staff), is_grave=True, of_tenant=True
+    ),
+    StaffOperation(
+        *("POST", "/staff/people/{text}/remove", Duty.MANAGE_STAFF, _remove_staff),
+        is_grave=True,
+        of_tenant=True,
+    ),
+)

@@ -1,0 +1,151 @@
+"""The staff's application over a real PostgreSQL and a sign-on on loopback, and browsers for it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+from aiohttp.test_utils import TestServer, unused_port
+from yarl import URL
+
+from copdns.lists.index import Entry, FoundEntry, ListInfo, ListKind
+from copdns.model.matchers import MatchKind
+from copdns.provider.law.edits import describe_operator
+from copdns.provider.law.events import TenantAdded
+from copdns.provider.law.keys import ProviderKeys
+from copdns.provider.staff.duties import StaffMember, StaffRole
+from copdns.store.household_db.provider import ProviderStore
+from copdns.store.postgres.connection import PostgresPool
+from copdns.store.provider_db.desk_rows import DeskStore
+from copdns.store.provider_db.register_rows import RegisterStore
+from copdns.store.provider_db.staff_sessions import StaffSessions
+from copdns.web.pages import Pages
+from copdns.web.staff.app import StaffSite, staff_app
+from copdns.web.staff.arrive import add_arrival
+from copdns.web.staff.desk_operations import DESK_OPERATIONS
+from copdns.web.staff.operations import REGISTER_OPERATIONS
+from copdns.web.staff.sign_on import SignOn, SignOnSetup
+from copdns.web.staff.site_form import add_site_form
+from tests.provider_staff import NOW, SPECIAL, STAFF, staff_added
+from tests.sign_on_server import CLIENT, SECRET, SignOnServer, running_sign_on
+
+FAMILIES = "https://family.provider.example"
+OPERATIONS = (*REGISTER_OPERATIONS, *DESK_OPERATIONS)
+OTHER = StaffMember("rev2", "Another reviewer", StaffRole.REVIEWER)
+NORTH = StaffMember("north", "North", StaffRole.ADMINISTRATOR, tenant="north")
+
+
+@dataclass
+class StaffBrowser:
+    """A browser.  session: with its cookies."""
+
+    origin: str
+    session: aiohttp.ClientSession
+
+    async def get(self, path: str) -> tuple[int, Any]:
+        async with self.session.get(self.origin + path) as response:
+            return response.status, await response.json(content_type=None)
+
+    async def post(self, path: str, body: object = None, **headers: str) -> tuple[int, Any]:
+        headers = {"Origin": self.origin, **headers}
+        send = self.session.post(self.origin + path, json=body or {}, headers=headers)
+        async with send as response:
+            return response.status, await response.json(content_type=None)
+
+    def cookie(self) -> str:
+        found = self.session.cookie_jar.filter_cookies(URL(self.origin)).get("copdns_staff")
+        return found.value if found else ""
+
+
+@dataclass
+class Site:
+    """now: of copdns and of the sign-on, if moved by `later`."""
+
+    store: RegisterStore
+    desk: DeskStore
+    sessions: StaffSessions
+    sign_on: SignOnServer
+    origin: str = ""
+    now: float = NOW
+    households: ProviderStore | None = None
+    browsers: list[StaffBrowser] = field(default_factory=list)
+
+    def later(self, seconds: float) -> None:
+        self.now += seconds
+        self.sign_on.now = self.now
+
+    def browser(self) -> StaffBrowser:
+        jar = aiohttp.CookieJar(unsafe=True)  # of addresses, too
+        self.browsers.append(StaffBrowser(self.origin, aiohttp.ClientSession(cookie_jar=jar)))
+        return self.browsers[-1]
+
+    async def logged_in(self, who: str) -> StaffBrowser:
+        browser = self.browser()
+        self.sign_on.subject = f"subject of {who}"
+        status, found = await browser.get("/staff/login")
+        assert (status, found["id"]) == (200, who)
+        return browser
+
+
+@asynccontextmanager
+async def running_site(postgres: str, folder: Path, factor: str = "") -> AsyncIterator[Site]:
+    keys = ProviderKeys(folder / "keys")
+    keys.make()
+    with ProviderStore.connect(PostgresPool(postgres)) as households:
+        store = RegisterStore(households.pool, keys)
+        operator = describe_operator("A provider", "FR", "contact@provider.example")
+        store.write("console", NOW, lambda _: operator)
+        store.write("console", NOW, lambda _: TenantAdded("north", "North", "FR"))
+        for each in (*STAFF, OTHER, NORTH):
+            who = replace(each, subject=f"subject of {each.id}")
+            store.write("console", NOW, lambda _, who=who: staff_added(who))  # type: ignore[misc]
+        sessions = StaffSessions(households.pool)
+        async with running_sign_on(NOW) as sign_on, aiohttp.ClientSession() as client:
+            site = Site(store, DeskStore(households.pool), sessions, sign_on)
+            site.households = households
+            port = unused_port()
+            site.origin = f"http://127.0.0.1:{port}"
+            server = TestServer(_app(site, client, factor), host="127.0.0.1", port=port)
+            async with server:
+                try:
+                    yield site
+                finally:
+                    for each_browser in site.browsers:
+                        await each_browser.session.close()
+
+
+def _app(site: Site, client: aiohttp.ClientSession, factor: str) -> Any:
+    setup = SignOnSetup(
+        site.sign_on.issuer, CLIENT, SECRET, f"{site.origin}/staff/callback", factor
+    )
+    app = staff_app(
+        StaffSite(
+            site.store,
+            site.desk,
+            find,
+            (("A hotline", "https://hotline.example/"),),
+            site.sessions,
+            SignOn(setup, client),
+            SPECIAL,
+            site.origin,
+            lambda: site.now,
+        ),
+        OPERATIONS,
+    )
+    add_site_form(app, Pages())
+    assert site.households
+    add_arrival(app, site.households, FAMILIES)
+    return app
+
+
+def find(name: str) -> list[FoundEntry]:
+    """Return what a list has of a name: it is about gambling, and wrong about a club."""
+    if not f".{name}".endswith(".club.example"):
+        return []
+    info = ListInfo(0, "casinos", ListKind.CATEGORY, "gambling", "7", maintainer="A maintainer")
+    entry = Entry(0, "club.example", MatchKind.SUBTREE, allow=False)
+    return [FoundEntry(entry, info, "club.example")]

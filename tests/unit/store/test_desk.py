@@ -1,0 +1,190 @@
+"""The reviewers' desk and the public's form: two by lot, an end, and nothing of who asks."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+
+from copdns.appeals.review import DecisionReason
+from copdns.model.errors import RegisterError
+from copdns.model.matchers import Matcher
+from copdns.provider.law import edits
+from copdns.provider.plane.snapshot import Layer, NameList
+from copdns.provider.staff.desk import (
+    OPENS_FOR,
+    CaseOrigin,
+    CaseReason,
+    CaseState,
+    DeskCase,
+    ask_again,
+    decide_case,
+    maintainer_text,
+    open_case,
+    open_lists,
+)
+from copdns.store.provider_db.desk_rows import KEPT_FOR
+from tests.provider_staff import ADA, BO, NOW, REVIEWER, SPECIAL, STAFF, order
+from tests.unit.store.staff_site import OTHER, Site, running_site
+
+pytestmark = pytest.mark.once
+
+THIRD, FOURTH = replace(OTHER, id="rev3"), replace(OTHER, id="rev4")
+PEOPLE = (*STAFF, OTHER, THIRD, FOURTH)
+YES, NO = DecisionReason.LIST_ERROR, DecisionReason.HARMFUL_CONTENT
+NEW = DeskCase(
+    *(0, "", CaseOrigin.GUARDIAN, "www.club.example", "casinos", "club.example"),
+    *(CaseReason.HARMLESS, NOW, 0, ()),
+)
+
+
+def first(ids: Any, many: int) -> list[str]:
+    return list(ids[:many])
+
+
+@pytest.fixture
+async def site(postgres: str, tmp_path: Path) -> AsyncIterator[Site]:
+    async with running_site(postgres, tmp_path) as site:
+        yield site
+
+
+def test_two_by_lot_open_a_line_for_all_and_it_ends() -> None:
+    case = open_case(NEW, PEOPLE, first)
+    assert (case.drawn, case.due) == (("rev", "rev2"), NOW + 72 * 3600)
+    with pytest.raises(RegisterError, match="drawn by others"):
+        decide_case(case, THIRD, YES, NOW)
+    with pytest.raises(RegisterError, match="may not do this"):
+        decide_case(case, ADA, YES, NOW)
+    case = decide_case(case, REVIEWER, YES, NOW)
+    with pytest.raises(RegisterError, match="another reviewer"):
+        decide_case(case, REVIEWER, YES, NOW)
+    lists = (
+        NameList("casinos", Layer.FAMILY, (Matcher("club.example"), Matcher("bad.example"))),
+        NameList("order-1", Layer.LAW, (Matcher("club.example"),)),
+    )
+    assert open_lists(lists, [case], NOW) == lists
+    case = decide_case(case, OTHER, YES, NOW)
+    family, law = open_lists(lists, [case], NOW)
+    assert (family.names, law) == ((Matcher("bad.example"),), lists[1])
+    assert open_lists(lists, [case], NOW + OPENS_FOR) == lists
+    assert case.state(NOW + OPENS_FOR) is CaseState.OVER
+
+
+def test_a_no_can_be_asked_again_once_of_two_others() -> None:
+    case = decide_case(open_case(NEW, PEOPLE, first), REVIEWER, NO, NOW)
+    assert case.state(NOW) is CaseState.REFUSED
+    again = ask_again(case, PEOPLE, first, NOW)
+    assert (again.drawn, again.state(NOW)) == (("rev3", "rev4"), CaseState.WAITING)
+    refused = decide_case(again, THIRD, NO, NOW)
+    with pytest.raises(RegisterError, match="cannot be asked again"):
+        ask_again(refused, PEOPLE, first, NOW)
+    with pytest.raises(RegisterError, match="two reviewers"):
+        ask_again(case, STAFF, first, NOW)
+    with pytest.raises(RegisterError, match="of a list one says"):
+        decide_case(again, THIRD, DecisionReason.SPECIAL_DAY, NOW)
+
+
+def test_the_text_for_a_maintainer_says_nothing_of_who_asked() -> None:
+    case = decide_case(open_case(NEW, PEOPLE, first), REVIEWER, YES, NOW)
+    text = maintainer_text(case)
+    assert "club.example" in text
+    assert not {"guardian", "rev"} & set(text.split())
+
+
+async def test_a_case_from_the_public_form_to_the_open_site(site: Site) -> None:
+    owner = site.browser()
+    _, found = await owner.post("/blocked", {"name": "https://www.Club.example/page"})
+    (block,) = found["blocked"]
+    assert (block["layer"], block["list"], block["version"]) == ("family", "casinos", "7")
+    assert block["review"] is None
+    asked = {"name": "www.club.example", "list": "casinos", "reason": "harmless"}
+    for _ in range(2):  # twice is one case
+        _, found = await owner.post("/blocked/review", asked)
+    assert found["blocked"][0]["review"]["state"] == "waiting"
+    reviewers = [await site.logged_in(who) for who in ("rev", "rev2")]
+    (case,) = (await reviewers[0].get("/staff/desk"))[1]
+    assert (case["origin"], case["reviewers"], case["hours"]) == ("site_owner", ["rev", "rev2"], 0)
+    path = f"/staff/desk/{case['number']}"
+    for each in reviewers:
+        assert (await each.post(f"{path}/decide", {"reason": "list_error"}))[0] == 200
+    assert (await owner.post("/blocked", {"name": "club.example"}))[1]["blocked"] == []
+    assert "club.example" in (await reviewers[0].get(f"{path}/text"))[1]["text"]
+    site.later(OPENS_FOR)
+    assert len((await owner.post("/blocked", {"name": "club.example"}))[1]["blocked"]) == 1
+
+
+async def test_a_confidential_order_is_told_apart_by_nothing(site: Site) -> None:
+    for name, is_secret in (("secret.example", True), ("casino.example", False)):
+        new = order(name, is_confidential=is_secret)
+        entry = site.store.write("ada", NOW, lambda _, new=new: new)  # type: ignore[misc]
+        assert entry
+        number = entry.number
+        site.store.write(
+            "bo",
+            NOW,
+            lambda now, number=number: edits.confirm_order(now, number, SPECIAL, BO, NOW),  # type: ignore[misc]
+        )
+    owner = site.browser()
+    _, secret = await owner.post("/blocked", {"name": "secret.example"})
+    _, free = await owner.post("/blocked", {"name": "free.example"})
+    assert {**secret, "name": ""} == {**free, "name": ""}
+    assert secret["hotlines"] == [{"name": "A hotline", "site": "https://hotline.example/"}]
+    _, told = await owner.post("/blocked", {"name": "casino.example"})
+    assert (told["blocked"][0]["by"], told["blocked"][0]["layer"]) == ("A court", "law")
+
+
+async def test_the_form_is_a_page_without_a_script_in_the_readers_language(site: Site) -> None:
+    owner = site.browser()
+    async with owner.session.get(f"{site.origin}/blocked") as response:
+        assert "<form" in await response.text()
+    send = owner.session.post(
+        f"{site.origin}/blocked", data={"name": "club.example"}, headers={"Accept-Language": "fr"}
+    )
+    async with send as response:
+        page = await response.text()
+        assert response.headers["Cache-Control"] == "no-store"
+    assert ("<script" in page, 'lang="fr"' in page, "casinos" in page) == (False, True, True)
+    wrong = owner.session.post(f"{site.origin}/blocked", data={"name": "<b>"})
+    async with wrong as response:
+        assert (response.status, "&lt;b&gt;" in await response.text()) == (400, True)
+
+
+async def test_the_form_is_answered_ten_times_a_minute(site: Site) -> None:
+    owner = site.browser()
+    statuses = [(await owner.post("/blocked", {"name": "club.example"}))[0] for _ in range(11)]
+    assert statuses == [200] * 10 + [429]
+    site.later(60)
+    assert (await owner.post("/blocked", {"name": "club.example"}))[0] == 200
+
+
+async def test_nothing_of_who_asks_is_in_the_database_and_a_case_is_forgotten(
+    site: Site, postgres: str
+) -> None:
+    asked = {"name": "club.example", "list": "casinos", "reason": "help"}
+    asked |= {"contact": "mia@club.example"}
+    await site.browser().post("/blocked/review", asked)
+    with psycopg.connect(postgres) as operator:
+        rows = str(operator.execute(b"select * from copdns.desk_case").fetchall())
+    assert "club.example" in rows
+    assert not [each for each in ("127.0.0", "mia") if each in rows]
+    assert site.desk.forget(NOW + KEPT_FOR) == 0
+    assert site.desk.forget(NOW + KEPT_FOR + 1) == 1
+
+
+async def test_staff_of_a_tenant_see_cases_of_this_tenant_alone(site: Site) -> None:
+    case = site.desk.add(replace(NEW, tenant="south", due=NOW + 1, drawn=("rev", "rev2")))
+    site.store.write(
+        "console",
+        NOW,
+        lambda now: edits.add_staff(
+            now, replace(REVIEWER, id="nr", tenant="north", subject="subject of nr"), None
+        ),
+    )
+    north = await site.logged_in("nr")
+    assert (await north.get("/staff/desk"))[1] == []
+    assert (await north.get(f"/staff/desk/{case.number}"))[0] == 409
+    assert len((await (await site.logged_in("rev")).get("/staff/desk"))[1]) == 1

@@ -1,0 +1,162 @@
+"""A provider's register in PostgreSQL: two writers, no line changed, no confidential name in it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from copdns.model.errors import RegisterError, StoreError
+from copdns.provider.law import edits, in_force
+from copdns.provider.law.events import FeedTaken, HoldDecided, StaffAdded
+from copdns.provider.law.keys import SEAL_FILE, ProviderKeys, is_signed_by
+from copdns.store.household_db.provider import ProviderStore
+from copdns.store.postgres.connection import PostgresPool
+from copdns.store.provider_db.register_rows import RegisterStore
+from tests.provider_staff import (
+    ADA,
+    BO,
+    DOCUMENT,
+    NOW,
+    REVIEWER,
+    SPECIAL,
+    STAFF,
+    order,
+    staff_added,
+)
+
+pytestmark = pytest.mark.once
+
+
+@pytest.fixture
+def keys(tmp_path_factory: pytest.TempPathFactory) -> ProviderKeys:
+    keys = ProviderKeys(tmp_path_factory.mktemp("keys") / "provider")
+    keys.make()
+    return keys
+
+
+@pytest.fixture
+def store(postgres: str, keys: ProviderKeys) -> Iterator[RegisterStore]:
+    with ProviderStore.connect(PostgresPool(postgres)) as households:
+        register = RegisterStore(households.pool, keys)
+        for who in STAFF:
+            register.write("console", NOW, lambda _, who=who: staff_added(who))  # type: ignore[misc]
+        yield register
+
+
+def enter(store: RegisterStore, *names: str, **fields: object) -> int:
+    entry = store.write(
+        "ada", NOW, lambda now: edits.enter_order(now, order(*names, **fields), ADA, NOW)
+    )  # type: ignore[arg-type]
+    assert entry
+    return entry.number
+
+
+def confirm(store: RegisterStore, number: int) -> None:
+    store.write("bo", NOW, lambda now: edits.confirm_order(now, number, SPECIAL, BO, NOW))
+
+
+def test_what_is_written_is_read_by_all(
+    store: RegisterStore, postgres: str, keys: ProviderKeys
+) -> None:
+    confirm(store, enter(store, "bad.example"))
+    with ProviderStore.connect(PostgresPool(postgres)) as other:
+        register = RegisterStore(other.pool, keys).load()
+    assert register.size == store.size() == len(STAFF) + 2
+    assert [each.slug for each in in_force.lists_in_force(register, NOW)] == ["order-6"]
+
+
+def test_a_refused_edit_writes_nothing(store: RegisterStore) -> None:
+    number, before = enter(store, "bad.example"), store.size()
+    with pytest.raises(RegisterError):
+        store.write("ada", NOW, lambda now: edits.confirm_order(now, number, SPECIAL, ADA, NOW))
+    assert store.size() == before
+
+
+def test_of_two_who_confirm_at_once_one_is_told_that_it_is_done(store: RegisterStore) -> None:
+    number = enter(store, "bad.example")
+
+    def try_to_confirm(_: int) -> bool:
+        try:
+            confirm(store, number)
+        except RegisterError:
+            return False
+        return True
+
+    with ThreadPoolExecutor(2) as pool:
+        assert sorted(pool.map(try_to_confirm, range(2))) == [False, True]
+
+
+def test_no_statement_changes_a_line_and_a_line_that_was_changed_shows(
+    store: RegisterStore, postgres: str
+) -> None:
+    enter(store, "bad.example")
+    with psycopg.connect(postgres, autocommit=True) as operator:
+        for statement in ("delete from", "truncate", "update"):
+            sql = f"{statement} copdns.register_entry" + (
+                " set by = 'bo'" * (statement == "update")
+            )
+            with pytest.raises(psycopg.errors.RaiseException, match="stays as it was written"):
+                operator.execute(sql.encode())
+        operator.execute(b"alter table copdns.register_entry disable trigger user")
+        operator.execute(b"update copdns.register_entry set by = 'bo' where number = 6")
+        operator.execute(b"alter table copdns.register_entry enable trigger user")
+    with pytest.raises(RegisterError, match="at entry 6"):
+        store.load()
+
+
+def test_a_confidential_name_is_nowhere_in_the_database(
+    store: RegisterStore, postgres: str, tmp_path: Path
+) -> None:
+    number = enter(store, "verysecret.example", "www.help.example", is_confidential=True)
+    confirm(store, number)
+    (found,) = in_force.lists_in_force(store.load(), NOW)
+    assert [each.name for each in found.names] == ["verysecret.example"]
+    decision = HoldDecided(number, "help.example", False, "A helpline.")
+    store.write("rev", NOW, lambda now: edits.decide_hold(now, decision, SPECIAL, REVIEWER, NOW))
+    (held,) = store.load().orders[number].holds
+    assert (held.name, held.is_blocked) == ("help.example", False)
+    with psycopg.connect(postgres) as operator:
+        rows = operator.execute(b"select * from copdns.register_entry").fetchall()
+    assert "A court" in str(rows)
+    assert not [each for each in ("verysecret", "help.example") if each in str(rows)]
+
+
+def test_a_machine_without_the_key_does_not_leave_orders_out(
+    store: RegisterStore, postgres: str, tmp_path: Path
+) -> None:
+    confirm(store, enter(store, "verysecret.example", is_confidential=True))
+    other = ProviderKeys(tmp_path / "other")
+    with ProviderStore.connect(PostgresPool(postgres)) as households:
+        with pytest.raises(RegisterError, match="copy it from another machine"):
+            RegisterStore(households.pool, other).load()
+        other.make()
+        with pytest.raises(RegisterError, match="another key"):
+            RegisterStore(households.pool, other).load()
+    assert (tmp_path / "other" / SEAL_FILE).stat().st_mode & 0o777 == 0o600
+
+
+def test_what_was_signed_can_be_checked_by_all(keys: ProviderKeys) -> None:
+    signature = keys.sign(b"a statement")
+    assert is_signed_by(keys.public_key(), signature, b"a statement")
+    assert not is_signed_by(keys.public_key(), signature, b"another statement")
+
+
+def test_nothing_new_writes_nothing(store: RegisterStore) -> None:
+    new = FeedTaken("phishing", "https://feed.example/list", "1", DOCUMENT, 12)
+    assert store.write("console", NOW, lambda now: edits.take_feed(now, new))
+    assert store.write("console", NOW, lambda now: edits.take_feed(now, new)) is None
+
+
+def test_a_clock_that_went_back_keeps_the_order_of_lines(store: RegisterStore) -> None:
+    entry = store.write("console", NOW - 60, lambda _: StaffAdded("new", "New", "support"))
+    assert entry
+    assert entry.at == NOW
+
+
+def test_the_database_away_is_told(keys: ProviderKeys, tmp_path: Path) -> None:
+    with pytest.raises(StoreError):
+        PostgresPool(f"host={tmp_path} dbname=none")
