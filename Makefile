@@ -14,12 +14,17 @@ BESIDE = -n 4 --dist loadfile
 PREFIX ?= /opt/copdns
 DESTDIR ?=
 
-.PHONY: run test test-compiled compiled oracle lanes flood conformance faults soak fuzz screenshots
+.PHONY: provider run test test-compiled compiled oracle lanes flood conformance faults soak fuzz screenshots
 .PHONY: attack testssl damage bench lint words lock install deb test-deb test-container
 .PHONY: release test-release site clean
 
 run: $(VENV)/.installed
 	$(VENV)/bin/copdns -c config/home.yaml --data var run
+
+# A whole provider on loopback: PostgreSQL, dnsdist, unbound and copdns with 10,000 made-up
+# subscribers.  It prints what to try.  Needs Debian's packages of the first three.
+provider: $(VENV)/.installed
+	$(VENV)/bin/python scripts/provider $(or $(ARGS),var/provider)
 
 # Hundreds of programs are started, which takes longer where Python may keep nothing compiled, and
 # thousands of databases are made and thrown away, which takes longer on a disk.

@@ -20,8 +20,8 @@ ROOMS: Mapping[str, str] = {
     "__main__": "cli",
     "cli": "app web as_json store privacy list_files network provider appeals policy household"
     " lists dns time accounts settings",
-    "app": "web server store words privacy list_files network appeals policy household events"
-    " lists dns time accounts settings",
+    "app": "web server store words privacy list_files network provider appeals policy household"
+    " events lists dns time accounts settings",
     "web": "as_json store words privacy list_files network provider appeals policy household events"
     " lists dns time accounts settings",
     "server": "privacy network policy lists dns time settings",
@@ -31,7 +31,7 @@ ROOMS: Mapping[str, str] = {
     "privacy": "appeals policy household lists time accounts",
     "list_files": "policy household lists settings",
     "network": "policy dns settings",
-    "provider": "appeals lists",
+    "provider": "appeals policy lists time",
     "appeals": "policy household lists dns time",
     "policy": "lists dns time",
     "household": "lists time",

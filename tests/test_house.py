@@ -271,7 +271,9 @@ def test_nothing_that_runs_at_home_imports_what_providers_install() -> None:
     """
     of_providers = (
         *("provider", "store.postgres", "store.household_db.provider", "store.provider_backup"),
-        *("store.provider_db", "app.provider_source", "app.subscriber_chores", "cli.provider"),
+        *("store.log_db.provider_log", "store.household_db.family_codes"),
+        *("app.provider_source", "app.subscriber_chores", "app.page_households", "app.node"),
+        *("store.provider_db", "cli.provider"),
         "web.staff",
     )
     if_set = {"app.parts", "cli.home", "cli.commands.backup"}

@@ -47,6 +47,21 @@ def make_recovery_code() -> str:
     return _code()
 
 
+def make_family_code() -> str:
+    """Return a new code of a provider's household, such as "9T3K-7M2Q-4XPA": 60 random bits.
+
+    Among a million of them a guess finds one with a chance of one in a million millions.
+    """
+    return f"{_code()}-{_code()[:4]}"
+
+
+def family_code_key(code: str) -> str:
+    """Return a household's code as it is stored, however it was typed; "" for what is none."""
+    meant = code.upper().translate(_MEANT)
+    is_code = len(meant) == 12 and meant.isascii() and meant.isalnum()
+    return "-".join(meant[at : at + 4] for at in (0, 4, 8)) if is_code else ""
+
+
 def ticket_digest(code: str) -> str:
     """Return the digest of a ticket's code, however it was typed."""
     return code_digest(code, "ticket")

@@ -75,4 +75,5 @@ def fixed_settings(settings: Settings) -> object:
     """Return the settings that only a restart changes."""
     dns = settings.dns
     tcp = dns.tcp_idle, dns.tcp_connections, dns.tcp_in_flight
-    return dns.port, tcp, settings.encrypted, settings.web, settings.data, settings.provider
+    ours = settings.encrypted, settings.web, settings.data, settings.provider
+    return dns.port, tcp, *ours, settings.node

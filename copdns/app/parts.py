@@ -64,11 +64,12 @@ from copdns.lists.source import ListSource
 from copdns.model.events import EventKind, HeldEvent
 from copdns.model.hosts import DESK_HOST, OWN_HOSTS, child_page_url, desk_url
 from copdns.model.household import Household, PrivacyMode
+from copdns.model.verdict import Requestor
 from copdns.network import machine
 from copdns.network.lease_names import RecordsByName
 from copdns.network.probes import Probes
 from copdns.network.resolver_scan import scan_resolvers
-from copdns.policy.snapshot import Snapshot
+from copdns.policy.snapshot import Client, Snapshot
 from copdns.privacy.own_numbers import timers_for_others
 from copdns.privacy.recent_blocks import RecentBlocks
 from copdns.server.answer import Resolver
@@ -92,10 +93,12 @@ from copdns.time.plan import PolicyInputs
 from copdns.web.http_server import HttpServer
 from copdns.web.https import Https
 from copdns.web.logins import Logins
+from copdns.web.many_households.family_door import FamilyDoor
 
 if TYPE_CHECKING:
     from aiohttp import web
 
+    from copdns.app.page_households import PageHouseholds
     from copdns.app.subscriber_chores import SubscriberChores
 
 
@@ -162,6 +165,14 @@ class Parts:
             return ProviderSource(self.settings.provider, seed)
         return HouseholdSource(self._folder, seed)
 
+    def _new_log(self) -> QueryLog:
+        database = self.settings.provider.database
+        if not database:
+            return QueryLog(self._folder)
+        from copdns.store.log_db.provider_log import ProviderLog
+
+        return ProviderLog(self._folder, database)
+
     async def _open(self) -> Sequence[Household]:
         """Open the store, and load lists; return the households."""
         await self._source.open()
@@ -187,7 +198,7 @@ class Parts:
     async def _begin_recording(self, households: Sequence[Household]) -> None:
         """Make what counts and records look-ups, minutes, appeals and events."""
         self._counters = Counters()
-        self._log = QueryLog(self._folder)
+        self._log = self._new_log()
         self._recent_blocks = RecentBlocks(make_appeal_code)
         desk = desk_url(self.settings.web.port, self.settings.web.tls_port)
         self._events = EventBus(self._is_unlogged)
@@ -308,7 +319,9 @@ class Parts:
     def _begin_subscribers(self) -> None:
         """Read households on demand, where a provider's are."""
         self._subscribers: SubscriberChores | None = None
+        self._pages_of: PageHouseholds | None = None
         if self.settings.provider.kept and self.settings.provider.database:
+            from copdns.app.page_households import PageHouseholds
             from copdns.app.provider_source import ProviderSource
             from copdns.app.subscriber_chores import SubscriberChores
 
@@ -322,7 +335,14 @@ class Parts:
                 self._policy_inputs,
                 lambda: bool(self._source.read_only_reason),
             )
-            self._source.on_moved = self._subscribers.forget
+            self._pages_of = PageHouseholds(
+                self._thread,
+                self._account_chores,
+                lambda: self._resolver.snapshot,
+                self._policy_inputs,
+                self._now,
+            )
+            self._source.on_moved = self._pages_of.forget_after(self._subscribers.forget)
 
     async def _tell_reasons(self) -> None:
         """Tell the reasons of blocks to devices as the settings say."""
@@ -430,14 +450,16 @@ class Parts:
         from copdns.web.pages import Pages
         from copdns.web.routes import application
 
+        pages = self._pages_of
         context = AppContext(
             registry=build_registry(self._counters, lambda: self._recorder.flush(self._now())),
             readiness=self._readiness.missing,
             warnings=self._readiness.warnings,
             hosts=OWN_HOSTS | {"localhost", *self.settings.web.hosts},
-            snapshot=lambda: self._resolver.snapshot,
+            snapshot=pages.snapshot if pages is not None else lambda: self._resolver.snapshot,
             policy_inputs=self._policy_inputs,
-            identify=lambda requestor: self._recognition.identify(requestor, self._clock()),
+            identify=pages.identify if pages is not None else self._identify,
+            door=None if pages is None else FamilyDoor(pages, time.monotonic),
             recent=self._recent_blocks,
             now=self._now,
             pages=Pages(door=self._child_page),
@@ -466,6 +488,9 @@ class Parts:
             trouble_of_upstream=trouble_of,
         )
         return application(context)
+
+    def _identify(self, requestor: Requestor) -> Client:
+        return self._recognition.identify(requestor, self._clock())
 
     def _set_lease_records(self, records: RecordsByName) -> None:
         self._resolver.lease_records = records

@@ -54,6 +54,7 @@ COMMANDS = (
     "upstream",
     "encrypted",
     "firewall",
+    "node",
     "dhcp",
     "backup",
     "restore",
@@ -68,6 +69,7 @@ _MODULES: dict[str, str] = {
     "rollback": "commands.backup",
     "timer": "commands.pause",
     "provider": "provider.group",
+    "node": "provider.node",
 }
 
 

@@ -6,6 +6,7 @@ Reading creates no file: a database that root creates by reading would belong to
 from __future__ import annotations
 
 import asyncio
+import atexit
 import contextlib
 import time
 from collections.abc import Awaitable, Callable, Mapping
@@ -114,6 +115,17 @@ class Home:
             is_copdns=is_own,
             filters=lambda each: each in marked or is_known_to_filter(each),
         )
+
+    @cached_property
+    def log(self) -> QueryLog:
+        """What is recorded of look-ups."""
+        if not self.is_providers:
+            return QueryLog(self.folder)
+        from copdns.store.log_db.provider_log import ProviderLog
+
+        log = ProviderLog(self.folder, self.settings.provider.database)
+        atexit.register(log.close)
+        return log
 
     @property
     def rebinding(self) -> RebindingGuard:
@@ -351,7 +363,7 @@ class Home:
         after = self.with_store(work)
         for each in found[0].profiles:
             if after.profile(each.id) is None:  # whoever has this id later is not shown its records
-                QueryLog(self.folder).erase(after.id, each.id, self.now)
+                self.log.erase(after.id, each.id, self.now)
         return found[0], after
 
     def redeem_ticket(self, digest: str, profile_id: str) -> tuple[Household, Household]:
@@ -448,11 +460,25 @@ class Home:
 
         return self._run(lambda: open_provider(self.settings.provider.database), work)
 
+    def family_code(self, *, anew: bool = False) -> str:
+        """Return the code of this household of a provider; raise StoreError at home."""
+        if not self.is_providers:
+            raise StoreError("only a provider's households have a code; at home there is one")
+        from copdns.store.household_db.family_codes import FamilyCodes
+
+        async def work(store: ProviderStore) -> str:
+            household = await self.find_household(store)
+            if household is None:
+                raise StoreError("there is no such household; see provider.household")
+            return await FamilyCodes(StoreThread(store)).of(household, anew=anew)
+
+        return self.with_provider(work)
+
     def _run(self, open_store: Callable[[], StoreT], work: Callable[[StoreT], Awaitable[T]]) -> T:
         async def run() -> T:
             with open_store() as store:
                 store.see = self.see
-                store.forget = QueryLog(self.folder).erase
+                store.forget = self.log.erase
                 return await work(store)
 
         return asyncio.run(run())

@@ -12,7 +12,6 @@ from copdns.store.household_db.appeals import AppealStore
 from copdns.store.household_db.looks import Looks
 from copdns.store.household_db.proposals import Proposal, Proposals
 from copdns.store.household_db.thread import StoreThread
-from copdns.store.log_db.querylog import QueryLog
 
 
 def full_logs(home: Home, profile_id: str) -> tuple[FullLogSpan, ...]:
@@ -75,6 +74,6 @@ def erase_records(home: Home, profile: str) -> None:
     household = home.load_household()
     if household is not None:
         home.with_store(lambda store: store.note_erasure(household.id, profile, AUTHOR, home.now))
-    QueryLog(home.folder).erase(home.household.id, profile, home.now)
+    home.log.erase(home.household.id, profile, home.now)
     if household is not None:
         home.with_store(lambda store: AppealStore(store).erase(household.id, profile))

@@ -17,7 +17,7 @@ from copdns.model.verdict import AnswerDefaults, Reason
 from copdns.policy.context import HouseholdContext, build_context
 from copdns.policy.decide import Policy
 from copdns.policy.filter_break import break_key, running_breaks, without_filter
-from copdns.policy.guest import GUEST, UNKNOWN, guest_profile, own_guest
+from copdns.policy.guest import GUEST, UNKNOWN, guest_profile, own_guest, unknown_profile
 from copdns.policy.list_rules import Asker, askers_of
 from copdns.policy.order import build_policy
 from copdns.policy.shared_steps import RulesByScope, StepSharing
@@ -130,6 +130,32 @@ def policy_parts(
         effective = replace(effective, band_change=None)
         parts = PolicyParts(effective, (), NO_TIME_PLAN, ())
         yield break_key(profile.id), parts, frozenset(due_ends)
+
+
+class UnknownPlan(NamedTuple):
+    """What holds for the unknown devices of a household: of a provider's, for a whole line.
+
+    profile: as it holds now.  is_essential: only what is always open may resolve.
+    """
+
+    profile: Profile
+    plan: TimePlan
+    is_essential: bool
+
+
+def plan_of_unknown(
+    household: Household, now: float, inputs: PolicyInputs = NO_INPUTS
+) -> UnknownPlan:
+    """Return what their policy is made of, besides rules and lists; `now` in seconds of the epoch.
+
+    The moments at which it is another are those of `_due` and of the plan's closures.
+    """
+    profile = unknown_profile(household)
+    essential = _is_essential(profile, household, inputs, unknown=True)
+    effective = _effective_profile(
+        profile, household, now, inputs, essential=essential, unknown=True
+    )
+    return UnknownPlan(effective, build_time_plan(household, profile, now, inputs), essential)
 
 
 def _reuse_mapping(before: Snapshot | None, policies: PolicyByProfile) -> PolicyByProfile:

@@ -32,6 +32,12 @@ def own_guest(household: Household) -> Profile | None:
     return None if bare == guest and household.failures.devices is OnFailure.LAST_KNOWN else bare
 
 
+def unknown_profile(household: Household) -> Profile:
+    """Return the profile that unknown devices have, the built-in one where there is no other."""
+    found = own_guest(household) or household.profile(household.guest or GUEST)
+    return found or guest_profile()
+
+
 def guest_profile() -> Profile:
     """Return the profile of unknown devices, where the household chose no other.
 

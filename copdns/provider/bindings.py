@@ -119,6 +119,15 @@ class Binding(NamedTuple):
     heard: float
 
 
+class SessionState(NamedTuple):
+    """A session that goes on.  began, heard: its first and its newest event."""
+
+    line: str
+    began: float
+    heard: float
+    blocks: tuple[AddressBlock, ...]
+
+
 class Bindings:
     """Who has which address."""
 
@@ -168,6 +177,70 @@ class Bindings:
         if now >= found.heard + self.kept_for or found.heard < found.machine.doubted:
             return ""
         return found.line
+
+    def owner(self, block: AddressBlock, now: float) -> str:
+        """Return which line has a block; "" for nobody that is known.
+
+        Another line may have a part of it, or all around it: whoever asks for all blocks sees that.
+        """
+        here = self._bindings.get(block.key, ())
+        session = next((each.session for each in here if each.block == block), None)
+        return "" if session is None else self._line_of(session, now)
+
+    # --- what is kept, so that a program that starts goes on ---
+
+    def session(self, key: SessionKey) -> SessionState | None:
+        """Return a session that goes on; None where there is none."""
+        found = self._sessions.get(key)
+        if found is None:
+            return None
+        return SessionState(found.line, found.began, found.heard, found.blocks)
+
+    def session_of(self, line: str) -> frozenset[SessionKey]:
+        """Return the session of a line, if it has one."""
+        key = self._session_of.get(line)
+        return frozenset() if key is None else frozenset({key})
+
+    def sessions_of(self, machine: str) -> frozenset[SessionKey]:
+        """Return all sessions of a machine."""
+        return frozenset(key for key in self._sessions if key[0] == machine)
+
+    def restore(
+        self,
+        key: SessionKey,
+        line: str,
+        began: float,
+        heard: float,
+        blocks: tuple[AddressBlock, ...],
+    ) -> None:
+        """Let a session go on that was kept, as if nothing had been between.
+
+        Call it for the sessions in the order in which they were heard of.
+        """
+        former = self._session_of.get(line)
+        if former is not None:
+            self._end(former)
+        session = self._begin(key, line, began)
+        session.heard = heard
+        for block in blocks:
+            self._claim(block, key, heard)
+        session.blocks = blocks
+
+    def doubt_all(self, now: float) -> None:
+        """Let each session be nobody's until it is heard of again: news of it may be lost."""
+        for each in self._machines.values():
+            each.doubted = max(each.doubted, now)
+
+    def over(self, now: float) -> frozenset[SessionKey]:
+        """Return the sessions that `expire` would end."""
+        return frozenset(
+            key
+            for until, key in self._due
+            if until <= now
+            and (session := self._sessions.get(key)) is not None
+            and session.heard + self.kept_for <= now
+            and key[0] != _DISPUTED
+        )
 
     # --- what the network tells ---
 

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Final, cast
 
 import structlog
 
-from copdns.model.errors import ListenError
+from copdns.model.errors import CopdnsError, ListenError
 from copdns.provider.bindings import SessionEvent
 from copdns.provider.radius_accounting import (
+    Accounting,
     Attribute,
     RadiusError,
     Restart,
@@ -23,6 +24,7 @@ log = structlog.get_logger("copdns.provider")
 UNKNOWN: Final = "unknown"  # who sends is not listed
 TAKEN: Final = "taken"
 FAILED: Final = "failed"  # it could not be taken in
+MOST_AT_ONCE: Final = 10_000  # packets that wait for what they tell to be kept
 
 
 class RadiusListener(asyncio.DatagramProtocol):
@@ -34,16 +36,17 @@ class RadiusListener(asyncio.DatagramProtocol):
         secrets: Mapping[str, bytes],
         line: Attribute,
         clock: Callable[[], float],
-        take: Callable[[SessionEvent | Restart], None],
+        take: Callable[[SessionEvent | Restart], Awaitable[None]],
     ) -> None:
         """secrets: by the address of who may send.  line: see `read_accounting`.
         clock: seconds since 1970.  take: takes in what is told, before it is answered.  Where it
-        raises OSError, there is no answer, so that the packet comes again."""
+        raises OSError or CopdnsError, there is no answer, so that the packet comes again."""
         self._secrets = secrets
         self._line = line
         self._clock = clock
         self._take = take
         self._transport: asyncio.DatagramTransport | None = None
+        self._taking: set[asyncio.Task[None]] = set()
         self.counts: Counter[str] = Counter()
 
     async def start(self, address: str, port: int) -> None:
@@ -56,6 +59,8 @@ class RadiusListener(asyncio.DatagramProtocol):
 
     def close(self) -> None:
         """Stop listening."""
+        for each in self._taking:
+            each.cancel()
         if self._transport is not None:
             self._transport.close()
 
@@ -77,10 +82,18 @@ class RadiusListener(asyncio.DatagramProtocol):
             # Not what it says: names of lines are in it.
             log.warning("RADIUS packet refused", sender=addr[0], why=error.refusal.value)
             return
+        if len(self._taking) >= MOST_AT_ONCE:
+            self.counts[FAILED] += 1
+            return
+        task = asyncio.ensure_future(self._answer(found, addr))
+        self._taking.add(task)
+        task.add_done_callback(self._taking.discard)
+
+    async def _answer(self, found: Accounting, addr: tuple[str, int]) -> None:
         try:
             if found.told is not None:
-                self._take(found.told)
-        except OSError as error:
+                await self._take(found.told)
+        except (OSError, CopdnsError) as error:
             self.counts[FAILED] += 1
             log.error("what RADIUS told could not be kept", sender=addr[0], error=str(error))
             return

@@ -39,6 +39,7 @@ from copdns.settings.lists import (
     require_distinct_lists,
 )
 from copdns.settings.mqtt import MqttSettings
+from copdns.settings.node import NodeSection
 from copdns.settings.provider import ProviderSettings
 from copdns.settings.reasons import ReasonSettings
 from copdns.settings.upstreams import ClientSubnet, UpstreamSettings, are_encrypted
@@ -65,6 +66,7 @@ __all__ = [
     "ListFile",
     "LogSettings",
     "MqttSettings",
+    "NodeSection",
     "OwnSource",
     "ProviderSettings",
     "PushSettings",
@@ -130,6 +132,7 @@ def load(text: str, file: str, environ: Mapping[str, str]) -> Settings:
         "web": _with_files(settings.web, folder, "tls_certificate", "tls_key"),
         "encrypted": _with_files(settings.encrypted, folder, "certificate", "key"),
         "backup": _with_files(settings.backup, folder, "folder"),
+        "node": _with_files(settings.node, folder, "folder", "certificate", "key"),
         "mqtt": _with_files(settings.mqtt, folder, "password_file", "ca_file"),
         "lists": lists,
         "identity": identity,
@@ -199,6 +202,7 @@ class Settings(Section):
     appeals: AppealSettings = AppealSettings()
     backup: BackupSettings = BackupSettings()
     provider: ProviderSettings = ProviderSettings()
+    node: NodeSection = Field(default=NodeSection(), validate_default=True)
     household: str = Field(
         default="",
         description="A household file to fill the database at the very first start; later "

@@ -52,6 +52,7 @@ from copdns.time.own_timers import OwnTimers
 from copdns.time.plan import PolicyInputs
 from copdns.web.https import HttpsOffer
 from copdns.web.logins import Logins
+from copdns.web.many_households.family_door import FamilyDoor
 from copdns.web.pages import Pages
 
 Readiness = Callable[[], tuple[str, ...]]
@@ -86,7 +87,8 @@ class AppContext:
     is HTTPS, and on which port.  own_timers: those that people start for themselves.
     desk_over_http: passwords may be sent without encryption over the network (the setting
     `web.desk_over_http`).  try_push: sends a test to a browser that gets notices; None where
-    nothing is sent.  trouble_of_upstream: asks one and returns what is wrong with it, ""
+    nothing is sent.  door: says whose pages a request is about, where there are many households;
+    None where there is one.  trouble_of_upstream: asks one and returns what is wrong with it, ""
     for nothing; it blocks for seconds.
     """
 
@@ -121,6 +123,7 @@ class AppContext:
     try_push: Callable[[PushSubscription], Awaitable[PushResult]] | None = None
     trouble_of_upstream: Callable[[UpstreamAddress], str] = lambda _upstream: ""
     facts: Callable[[], Facts] = lambda: SHIPPED
+    door: FamilyDoor | None = None
 
     # --- what is in force ---
 

@@ -23,6 +23,7 @@ from copdns.web.connections import SERVER, BareResponse
 from copdns.web.context import context_of, https_origin
 from copdns.web.desk_access import is_loopback
 from copdns.web.forms import FORM_ERRORS
+from copdns.web.many_households.choose_household import choose_household
 from copdns.web.pages import ACTOR, FOREIGN_HOST, wants_html
 from copdns.web.person import requestor_of
 from copdns.web.problem import is_for_programs, problem
@@ -298,7 +299,7 @@ def _needs_no_origin(request: web.Request) -> bool:
 
 
 GUARDS: tuple[Middleware, ...] = (
-    *(_errors_as_pages, _clients_only),
+    *(_errors_as_pages, choose_household, _clients_only),
     *(_own_hosts_only, _trusted_https, _own_forms_only),
 )
 

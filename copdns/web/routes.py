@@ -75,6 +75,7 @@ from copdns.web.device_setup.certificate_look import LOOKING
 from copdns.web.device_setup.offer import SIGNING
 from copdns.web.forms import Page, form
 from copdns.web.home_screen import offer
+from copdns.web.many_households.choose_household import CODE_PATH, enter_code
 from copdns.web.middlewares import GUARDS, MAX_BODY, add_headers
 from copdns.web.moving_in.previews import PREVIEWS, Previews
 from copdns.web.pages import HOUSE_LANGUAGE
@@ -133,6 +134,7 @@ ROUTES = (
     web.get("/protection/{code}", protection.result),
     web.get("/protection/dot/{code}", protection.dot),
     web.post("/language", pages.choose_language),
+    web.post(CODE_PATH, enter_code),
     web.get("/ask", ask.form),
     web.post("/ask", ask.send),
     web.get(*ASKED),

@@ -21,7 +21,7 @@ DESK = ("/guardian/", "/api/v1/")
 EVERYONES = frozenset(
     {
         *("GET /healthz", "GET /readyz", "GET /static/{file}"),
-        *("GET /", "GET /rules", "GET /check", "POST /language"),
+        *("GET /", "GET /rules", "GET /check", "POST /language", "POST /family"),
         *("GET /consent", "GET /me", "GET /help", "POST /help/country", "GET /bad"),
         *("GET /whose", "POST /whose/ask", "POST /whose/pin", "POST /whose/end"),
         "POST /device/object",

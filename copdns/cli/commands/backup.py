@@ -33,7 +33,6 @@ from copdns.store.folder_lock import hold_server_lock
 from copdns.store.household_db import condition
 from copdns.store.household_db.notes import ROLLED_BACK
 from copdns.store.log_db import querylog
-from copdns.store.log_db.querylog import QueryLog
 from copdns.store.make_backup import make_backup, temporary_folder
 from copdns.store.rollback import RolledBack, find_newer, roll_back
 from copdns.store.sealed_backup import is_sealed, unseal
@@ -301,7 +300,7 @@ def _restore_log(home: Home, found: Backup, folder: Path) -> list[str]:
     if not restore_log(home.folder, folder / querylog.FILE):
         return ["the log on this machine stays; the log in the backup is not used"]
     retention = home.settings.log
-    QueryLog(home.folder).purge(home.now, retention.rows_days, retention.counts_days)
+    home.log.purge(home.now, retention.rows_days, retention.counts_days)
     return ["the log in the backup is restored, except for what is too old by now"]
 
 

@@ -289,3 +289,15 @@ def repair(home: Home, take_file: bool, yes: bool) -> None:
 
 
 household.add_command(move_in)
+
+
+@household.command()
+@click.option("--new", is_flag=True, help="Make another one; the former one is worth nothing then.")
+@pass_home
+def code(home: Home, new: bool) -> None:
+    """Show the code with which a browser gets to the pages of this household, at a provider.
+
+    \b
+    Example:  copdns household code
+    """
+    click.echo(home.family_code(anew=new))

@@ -29,7 +29,6 @@ from copdns.lists.small_index import ListStatus
 from copdns.model.names import display
 from copdns.model.scripts import shown_name
 from copdns.privacy.list_counts import trial_count, week_of
-from copdns.store.log_db.querylog import QueryLog
 
 _KIND_TEXT = {
     ListKind.LOCAL: "local name",
@@ -130,7 +129,7 @@ def _trial_counts(home: Home) -> Iterator[tuple[str, LogOnly, int | None]]:
     if not book:
         return
     first = week_of(min(each.since for each in book.values()))
-    counts = QueryLog(home.folder).list_counts(home.household.id, first)
+    counts = home.log.list_counts(home.household.id, first)
     for slug, each in sorted(book.items()):
         yield slug, each, trial_count(counts, slug, each.since)
 

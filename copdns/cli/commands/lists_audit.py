@@ -27,7 +27,6 @@ from copdns.model.household import Band, Profile, Rule, RuleAction
 from copdns.policy.order import build_policy
 from copdns.privacy.list_counts import week_start
 from copdns.privacy.list_scores import score_lists
-from copdns.store.log_db.querylog import QueryLog
 from copdns.time.plan import in_scope
 
 MAX_TABLE = 64 << 20  # octets, unpacked
@@ -224,7 +223,7 @@ def score(home: Home, slugs: tuple[str, ...], as_json: bool) -> None:
     \b
     Example:  copdns lists score ut1-games
     """
-    counts = QueryLog(home.folder).list_counts(home.household.id, 0)
+    counts = home.log.list_counts(home.household.id, 0)
     found = [
         each
         for each in score_lists(home.catalogue.statuses, counts)

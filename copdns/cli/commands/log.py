@@ -64,7 +64,7 @@ def _print_rows(home: Home, follow: bool, profile: str, limit: int, as_json: boo
     if profile:
         _require_profile(home, profile)
     record_view(home, profile, ViewedPart.LOG)
-    query_log, household = QueryLog(home.folder), home.household
+    query_log, household = home.log, home.household
     newest = max((each.id for each in query_log.rows(household.id, None, 1)), default=0)
     found = query_log.rows(household.id, profile or None, limit)
     if not follow:
@@ -115,7 +115,7 @@ def _row_cells(row: LogRow, zone: str) -> tuple[str, ...]:
 
 def _require_profile(home: Home, profile: str) -> None:
     """Raise HouseholdError for an id that is no profile and has no records either."""
-    query_log, household = QueryLog(home.folder), home.household
+    query_log, household = home.log, home.household
     people = [GUEST, *(each.id for each in household.profiles)]
     if profile in people or query_log.rows(household.id, profile, 1):
         return
@@ -142,7 +142,7 @@ def counts(home: Home, profile: str, days: int, as_json: bool) -> None:
     since = home.now - days * DAY
     zone = home.household.timezone
     print_listing(
-        QueryLog(home.folder).counts(home.household.id, profile or None, since),
+        home.log.counts(home.household.id, profile or None, since),
         as_json,
         lambda found: count_json(*found),
         ("hour from", "profile", "action", "why", "category", "queries"),

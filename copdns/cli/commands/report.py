@@ -34,7 +34,6 @@ from copdns.privacy.report import (
 from copdns.privacy.retention import CountKey
 from copdns.store.household_db.appeals import AppealStore
 from copdns.store.household_db.household import HouseholdStore
-from copdns.store.log_db.querylog import QueryLog
 
 _MAX_APPEALS = 100_000
 
@@ -87,7 +86,7 @@ def report(home: Home, month: date | None, as_json: bool) -> None:
 def _load_counts(home: Home, month: Month) -> tuple[tuple[CountKey, int], ...]:
     """Return counts with discreet names masked, as guardians see them."""
     mask = build_mask(discreet_names(), home.catalogue)
-    return mask.counts(QueryLog(home.folder).counts(home.household.id, None, month.start))
+    return mask.counts(home.log.counts(home.household.id, None, month.start))
 
 
 def _load_appeals(home: Home) -> tuple[tuple[Appeal, ...], tuple[WrongEntry, ...]]:

@@ -14,7 +14,6 @@ from copdns.list_files.copies import NOT_HERE
 from copdns.list_files.facts import load_facts, load_facts_state, shipped_facts
 from copdns.list_files.facts_updates import facts_troubles
 from copdns.network.machine import in_container
-from copdns.store.log_db.querylog import QueryLog
 from copdns.time.budget import has_effect
 
 DAY = 86_400
@@ -131,7 +130,7 @@ def check_devices(home: Home) -> Iterator[Finding]:
 def _compare_queries(home: Home, named: set[str]) -> Finding:
     """Check that the last day's queries are not all one person's; counts contain no addresses."""
     queries: Counter[str] = Counter()
-    for key, count in QueryLog(home.folder).counts(home.household.id, since=home.now - DAY):
+    for key, count in home.log.counts(home.household.id, since=home.now - DAY):
         queries[key.profile] += count
     if len(queries) == 1 and queries.total() >= MIN_QUERIES:
         (only,) = queries

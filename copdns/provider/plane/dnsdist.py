@@ -13,7 +13,7 @@ from typing import Final
 
 from copdns.model.addresses import Network
 from copdns.provider.plane.name_sets import HELP, UNTRACED
-from copdns.provider.plane.rows import PERSONAL, SOON, PlaneTable, table_file
+from copdns.provider.plane.rows import ASKS, PERSONAL, SOON, PlaneTable, table_file
 from copdns.provider.plane.snapshot import IPV6_PREFIX, NO_CLASS, Layer
 from copdns.provider.plane.verdicts import SAFE_SEARCH
 
@@ -42,8 +42,8 @@ class NodeSettings:
     folder: of the tables.  listen, tls_listen, https_listen: addresses with ports.  certificate,
     key: files, for the last two.  resolvers: addresses with ports of unbound.  safe_source: the
     address to ask it from for safe search (`unbound.py`).  copdns: for households with rules of
-    their own.  site: what NSID begins with.  cache_size: answers.  threads: sockets for each
-    address of `listen`.
+    their own.  site: what NSID begins with.  dnstap: the Unix socket of whoever takes blocks by
+    security; "" for nobody.  cache_size: answers.  threads: sockets for each address of `listen`.
     """
 
     site: str
@@ -57,6 +57,7 @@ class NodeSettings:
     https_listen: tuple[str, ...] = ()
     certificate: str = ""
     key: str = ""
+    dnstap: str = ""
     cache_size: int = 2_000_000
     threads: int = 1
 
@@ -150,11 +151,13 @@ def _road(node: NodeSettings) -> Iterator[str]:
     yield f"addAction(AllRule(), LuaFFIPerThreadAction([[{_ROUTE}]]))"
     yield "-- 6. What does the class do with these lists?"
     yield _look_up(PlaneTable.VERDICTS, 'KeyValueLookupKeyTag("key")', "verdict")
-    yield "-- 7. Does the household have rules, and somebody a rule about this name?  Then copdns"
-    yield "--    decides; while no copdns answers, the class does."
+    yield "-- 7. Does the household have rules, and somebody a rule about this name, or can the"
+    yield "--    class not say all that it wants?  Then copdns decides; while none is there, the"
+    yield "--    class does."
     yield "addAction(AndRule{"
     yield '    TagRule("personal", "1"),'
-    yield f"    KeyValueStoreLookupRule({PlaneTable.EXCEPTIONS}, by_name),"
+    exceptions = f"KeyValueStoreLookupRule({PlaneTable.EXCEPTIONS}, by_name)"
+    yield f'    OrRule{{TagRule("asks", "1"), {exceptions}}},'
     yield '    PoolAvailableRule("copdns"),'
     yield f'}}, KeyValueStoreLookupAction({PlaneTable.PERSONAL}, by_address, "household"))'
     yield "-- 8. The law comes first, then the household, then the class; the EDE says which."
@@ -168,6 +171,12 @@ def _road(node: NodeSettings) -> Iterator[str]:
     yield "-- 11. Hosts below help names that nothing blocked: as these, in no cache."
     yield 'addAction(TagRule("help", "1"), PoolAction("help"))'
     yield "-- 12. All else is answered from the cache, or by a resolver."
+    if node.dnstap:
+        yield "\n-- Blocks by security are told, with the address, which may belong to an infected"
+        yield "-- machine.  What a family or the law blocks is told to nobody."
+        yield f"local told_to = newFrameStreamUnixLogger({_text(node.dnstap)})"
+        log = f"DnstapLogResponseAction({_text(node.site)}, told_to)"
+        yield f'addSelfAnsweredResponseAction(TagRule("done", "{Layer.SECURITY}"), {log})'
     yield "\n-- Answers about help names have one TTL: the rest of one tells when somebody asked."
     ttl = f"LimitTTLResponseAction({HELP_TTL}, {HELP_TTL})"
     yield f'addResponseAction(TagRule("help", "1"), {ttl})'
@@ -219,6 +228,7 @@ _ROUTE: Final = f"""
       dq_.dnsdist_ffi_dnsquestion_set_max_returned_ttl(dq, {SOON_TTL})
     end
     if marks:find("{PERSONAL}") then put(dq, "personal", "1") end
+    if marks:find("{ASKS}") then put(dq, "asks", "1") end
     put(dq, "key", number .. "|" .. set)
     return DNSAction.None
   end

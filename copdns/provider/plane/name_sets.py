@@ -20,6 +20,7 @@ PROTECTED: Final = "!protected"
 REFERENCE: Final = "!reference"
 UNTRACED: Final = "!untraced"
 ENGINE: Final = "@"  # before the id of an engine
+OPENED: Final = "-"  # before the slug of a list that has an exception
 
 NameSet = frozenset[str]
 EMPTY: Final[NameSet] = frozenset()
@@ -83,6 +84,8 @@ def reduce_set(names: NameSet, layers: Mapping[str, Layer]) -> NameSet:
     if HELP in names and UNTRACED not in names:
         return frozenset({HELP})
     names -= {HELP}
+    if opened := {each for each in names if each.startswith(OPENED)}:
+        names -= opened | {each.removeprefix(OPENED) for each in opened}
     if PROTECTED in names:
         return names & {PROTECTED, UNTRACED}
     if REFERENCE in names:
@@ -100,6 +103,7 @@ def _names_by_mark(listed: ListedNames) -> Iterator[tuple[str, tuple[Matcher, ..
         yield f"{ENGINE}{engine}", hosts
     for each in listed.lists:
         yield each.slug, each.names
+        yield f"{OPENED}{each.slug}", each.opens
 
 
 def _sets_by_name(listed: ListedNames) -> tuple[dict[str, NameSet], dict[str, NameSet]]:

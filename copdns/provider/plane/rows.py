@@ -28,6 +28,7 @@ from copdns.provider.plane.verdicts import verdict_rows
 PERSONAL: Final = "p"  # behind a group's number, and before a class's
 CLOSED: Final = "x"  # before the number of a class that blocks names on no list
 SOON: Final = "t"  # before the number of a class that ends soon
+ASKS: Final = "a"  # before the number of a class of a group about which copdns decides
 
 Row = tuple[bytes, bytes]
 
@@ -69,7 +70,7 @@ class PlaneRows:
 class PlaneState:
     """What later changes are made from: all but the large tables.
 
-    layers: of each slug.  sets: all that occur in the table of names.
+    layers, told: of each slug.  sets: all that occur in the table of names.
     """
 
     revision: int
@@ -77,11 +78,16 @@ class PlaneState:
     classes: Mapping[int, PolicyClass]
     layers: Mapping[str, Layer]
     sets: frozenset[NameSet]
+    told: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def verdicts(self) -> list[Row]:
         """The rows of verdicts."""
-        return list(verdict_rows(self.classes, self.sets, self.layers))
+        return self.verdicts_of(self.classes)
+
+    def verdicts_of(self, classes: Mapping[int, PolicyClass]) -> list[Row]:
+        """Return the rows of verdicts of some classes."""
+        return list(verdict_rows(classes, self.sets, self.layers, self.told))
 
 
 def snapshot_rows(snapshot: PlaneSnapshot) -> tuple[PlaneRows, PlaneState]:
@@ -93,6 +99,7 @@ def snapshot_rows(snapshot: PlaneSnapshot) -> tuple[PlaneRows, PlaneState]:
         snapshot.classes,
         _layers(snapshot.listed),
         frozenset(sets_of(names.values())),
+        _reasons(snapshot.listed),
     )
     subscribers: list[Row] = []
     personal: list[Row] = []
@@ -124,6 +131,7 @@ def change_rows(change: PlaneChange, before: PlaneState) -> tuple[PlaneRows, Pla
         before.classes if change.classes is None else change.classes,
         before.layers,
         before.sets,
+        before.told,
     )
     changed = change.groups if change.classes is None else after.groups
     new: dict[PlaneTable, Iterable[Row]] = {
@@ -141,14 +149,19 @@ def change_rows(change: PlaneChange, before: PlaneState) -> tuple[PlaneRows, Pla
     if change.listed is not None:
         names = compile_names(change.listed)
         sets = frozenset(sets_of(names.values()))
-        after = replace(after, layers=_layers(change.listed), sets=sets)
+        layers, told = _layers(change.listed), _reasons(change.listed)
+        after = replace(after, layers=layers, sets=sets, told=told)
         new[PlaneTable.NAMES] = names.items()
         whole.add(PlaneTable.NAMES)
-    if change.listed is not None or change.classes is not None:
+    gone_verdicts: list[bytes] = []
+    if change.listed is not None:
         new[PlaneTable.VERDICTS] = after.verdicts
         whole.add(PlaneTable.VERDICTS)
+    elif change.classes is not None:
+        new[PlaneTable.VERDICTS], gone_verdicts = _changed_verdicts(before, after)
     plain = (each.address for each in subscribers if not each.household)
     old: dict[PlaneTable, Iterable[bytes]] = {
+        PlaneTable.VERDICTS: gone_verdicts,
         PlaneTable.EXCEPTIONS: map(suffix_key, change.gone_exceptions),
         PlaneTable.PERSONAL: [*plain, *gone],
         PlaneTable.GROUPS: [key for each in gone_groups for key in _group_keys(each)],
@@ -157,8 +170,23 @@ def change_rows(change: PlaneChange, before: PlaneState) -> tuple[PlaneRows, Pla
     return PlaneRows(new, old, frozenset(whole)), after
 
 
+def _changed_verdicts(before: PlaneState, after: PlaneState) -> tuple[list[Row], list[bytes]]:
+    """Return the rows of classes that are new or other, and keys of what those have no longer."""
+
+    def only(state: PlaneState, other: PlaneState) -> list[Row]:
+        classes = state.classes.items()
+        return state.verdicts_of({k: v for k, v in classes if other.classes.get(k) != v})
+
+    new = only(after, before)
+    return new, list({key for key, _ in only(before, after)} - {key for key, _ in new})
+
+
 def _layers(listed: ListedNames) -> dict[str, Layer]:
     return {each.slug: each.layer for each in listed.lists}
+
+
+def _reasons(listed: ListedNames) -> dict[str, str]:
+    return {each.slug: each.told for each in listed.lists if each.told}
 
 
 def group_rows(groups: Mapping[int, Group], classes: Mapping[int, PolicyClass]) -> Iterator[Row]:
@@ -167,8 +195,10 @@ def group_rows(groups: Mapping[int, Group], classes: Mapping[int, PolicyClass]) 
         # A class without verdicts would open all that lists have.
         policy_class = group.policy_class if group.policy_class in classes else NO_CLASS
         policy = classes.get(policy_class)
-        marks = (CLOSED if policy and policy.closed else "") + (
-            SOON if group.is_closing_soon else ""
+        marks = (
+            (CLOSED if policy and policy.closed else "")
+            + (SOON if group.is_closing_soon else "")
+            + (ASKS if group.asks_copdns else "")
         )
         plain, personal = _group_keys(number)
         yield plain, f"{marks}{policy_class}".encode()

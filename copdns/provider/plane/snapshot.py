@@ -9,7 +9,7 @@ of a few hundred groups.  Pure.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from ipaddress import IPv6Network, ip_address, ip_network
 from typing import Final, NamedTuple
@@ -19,7 +19,7 @@ from copdns.model.verdict import Reason
 
 IPV6_PREFIX: Final = 56  # bits that a subscriber has to itself
 NO_CLASS: Final = 0  # the class of a group that is not known; every snapshot has it
-CLOSING: Final = frozenset({Reason.PAUSED, Reason.SCHEDULE, Reason.BUDGET})
+CLOSING: Final = frozenset({Reason.PAUSED, Reason.SCHEDULE, Reason.BUDGET, Reason.NOT_ON_ALLOWLIST})
 
 
 class Layer(StrEnum):
@@ -46,10 +46,13 @@ class Group(NamedTuple):
     """What holds for a group at this moment.
 
     is_closing_soon: its class changes within minutes, so clients must not keep answers for long.
+    asks_copdns: its class cannot say all that its households want, so copdns decides about every
+        name, as long as it is there.
     """
 
     policy_class: int
     is_closing_soon: bool = False
+    asks_copdns: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,28 +60,37 @@ class PolicyClass:
     """What is blocked.
 
     blocks: slugs of lists of the family layer.  has_security: lists of the security layer count.
-    closed: PAUSED, SCHEDULE or BUDGET where nothing is open but what is protected and what
-    `always_open` lists name.  safe_search: ids of the engines whose safe mode is on.
+    closed: one of CLOSING where nothing is open but what is protected and what `always_open` lists
+    name.  timed: lists that time closes now, each with its reason; `always_open` lists are stronger
+    there, too.  safe_search: ids of the engines whose safe mode is on.
     """
 
     blocks: frozenset[str] = frozenset()
+    timed: frozenset[tuple[str, Reason]] = frozenset()
     has_security: bool = True
     closed: Reason | None = None
     always_open: frozenset[str] = frozenset()
     safe_search: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
-        if self.closed is not None and self.closed not in CLOSING:
-            raise ValueError(f"{self.closed} closes nothing")
+        for reason in (self.closed, *(each for _, each in self.timed)):
+            if reason is not None and reason not in CLOSING:
+                raise ValueError(f"{reason} closes nothing")
 
 
 @dataclass(frozen=True, slots=True)
 class NameList:
-    """Names, and the layer that they are blocked in.  slug: of a category or legal register."""
+    """Names, and the layer that they are blocked in.
+
+    slug: of a list, a category or a legal register.  opens: its exceptions, which beat its names
+    above and below them.  told: why it blocks, for an extended error; "" for what its layer says.
+    """
 
     slug: str
     layer: Layer
     names: tuple[Matcher, ...]
+    opens: tuple[Matcher, ...] = ()
+    told: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +158,10 @@ class PlaneChange:
     def __post_init__(self) -> None:
         if self.classes is not None:
             check_classes(self.classes)
+
+    def with_lists(self, listed: ListedNames, classes: Mapping[int, PolicyClass]) -> PlaneChange:
+        """Return it with other lists as well, and all classes."""
+        return replace(self, listed=listed, classes=dict(classes))
 
 
 def check_classes(classes: Mapping[int, PolicyClass]) -> None:

@@ -16,6 +16,7 @@ from copdns.provider.plane.name_sets import EMPTY, ENGINE, HELP, PROTECTED, Name
 from copdns.provider.plane.snapshot import Layer, PolicyClass
 
 SAFE_SEARCH: Final = "safe"  # what is done, beside a block by one of the layers
+NOTHING_TOLD: Final[Mapping[str, str]] = {}
 
 
 class ClassVerdict(NamedTuple):
@@ -30,27 +31,41 @@ class ClassVerdict(NamedTuple):
 
 
 def judge_set(
-    policy: PolicyClass, names: NameSet, layers: Mapping[str, Layer]
+    policy: PolicyClass,
+    names: NameSet,
+    layers: Mapping[str, Layer],
+    told: Mapping[str, str] = NOTHING_TOLD,
 ) -> ClassVerdict | None:
-    """Return what a class does with names that are on these lists; None: nothing."""
+    """Return what a class does with names that are on these lists; None: nothing.
+
+    told: by slug, why a list blocks, where that is not what its layer says.
+    """
     on = {layer: sorted(each for each in names if layers.get(each) is layer) for layer in Layer}
     if names & {HELP, PROTECTED}:
         return None
     if on[Layer.LAW]:
         return _block(Layer.LAW, CENSORED, str(Reason.LEGAL))
     if policy.has_security and on[Layer.SECURITY]:
-        return _block(Layer.SECURITY, BLOCKED, f"{Reason.SECURITY}: {on[Layer.SECURITY][0]}")
-    if policy.closed and not names & policy.always_open:
-        return _block(Layer.FAMILY, FILTERED, str(policy.closed))
+        slug = on[Layer.SECURITY][0]
+        return _block(Layer.SECURITY, BLOCKED, told.get(slug, f"{Reason.SECURITY}: {slug}"))
+    if not names & policy.always_open:
+        if policy.closed:
+            return _block(Layer.FAMILY, FILTERED, str(policy.closed))
+        if timed := sorted(each for each in policy.timed if each[0] in names):
+            return _block(Layer.FAMILY, FILTERED, str(timed[0][1]))
     if blocks := [each for each in on[Layer.FAMILY] if each in policy.blocks]:
-        return _block(Layer.FAMILY, FILTERED, f"{Reason.CATEGORY}: {blocks[0]}")
+        text = told.get(blocks[0], f"{Reason.CATEGORY}: {blocks[0]}")
+        return _block(Layer.FAMILY, FILTERED, text)
     if any(f"{ENGINE}{engine}" in names for engine in policy.safe_search):
         return ClassVerdict(SAFE_SEARCH, FORGED, f"{Reason.SAFE_SEARCH}: the engine's safe mode")
     return None
 
 
 def verdict_rows(
-    classes: Mapping[int, PolicyClass], sets: Iterable[NameSet], layers: Mapping[str, Layer]
+    classes: Mapping[int, PolicyClass],
+    sets: Iterable[NameSet],
+    layers: Mapping[str, Layer],
+    told: Mapping[str, str] = NOTHING_TOLD,
 ) -> Iterator[tuple[bytes, bytes]]:
     """Yield a row for each class and set that something happens to: `CLASS|SET`, and the verdict.
 
@@ -59,7 +74,7 @@ def verdict_rows(
     every = {EMPTY, *sets}
     for number, policy in classes.items():
         for names in every:
-            if (verdict := judge_set(policy, names, layers)) is not None:
+            if (verdict := judge_set(policy, names, layers, told)) is not None:
                 yield f"{number}|{set_text(names)}".encode(), str(verdict).encode()
 
 

@@ -47,6 +47,15 @@ class HouseholdTable(Generic[T]):
         return f'select {self.columns} from "{self.name}" where household = ? order by position'  # noqa: S608
 
     @property
+    def select_many(self) -> str:
+        """Return SQL that takes the first and the last of some ids of households, and gives rows of
+        (household, *columns)."""
+        return (
+            f'select household, {self.columns} from "{self.name}"'  # noqa: S608
+            " where household between ? and ? order by household, position"
+        )
+
+    @property
     def write(self) -> str:
         """Return SQL that takes (household, position, *cells) and replaces the row of that key."""
         columns = f"household, position, {self.columns}"

@@ -5,17 +5,22 @@ Nothing lies beside it: the database is the truth, and its operator copies and r
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Self, TypeVar
 
-from copdns.model.errors import StoreAwayError, StoreError
+from copdns.model.errors import OddRowError, StoreAwayError, StoreError
+from copdns.model.household import Household
 from copdns.store.connection import SqlConnection
+from copdns.store.db import read_transaction
+from copdns.store.household_db.family_codes import FAMILY_CODES
 from copdns.store.household_db.household import HouseholdStore, forget_nothing
 from copdns.store.household_db.migrations import HOUSEHOLD
 from copdns.store.household_db.moves import see_nothing
+from copdns.store.household_db.tables import load, load_some
 from copdns.store.postgres.connection import PostgresPool
+from copdns.store.postgres.lines import LINES
 from copdns.store.postgres.outbox import OUTBOX
 from copdns.store.postgres.schema import apply_own_steps, migrate
 
@@ -47,6 +52,8 @@ class ProviderStore(HouseholdStore):
         """
         migrate(pool, HOUSEHOLD)
         apply_own_steps(pool, OUTBOX)
+        apply_own_steps(pool, LINES)
+        apply_own_steps(pool, FAMILY_CODES)
         return cls(pool)
 
     async def revisions(self) -> dict[str, int]:
@@ -81,6 +88,27 @@ class ProviderStore(HouseholdStore):
     def become(self, other: HouseholdStore) -> None:
         """Raise StoreError: a provider's households are in no file of this machine."""
         raise StoreError("the households are in PostgreSQL, not in a file")
+
+
+def read_household(pool: PostgresPool, household: str) -> Household | None:
+    """Return a household as of one moment; None where there is none; blocks.  StoreError."""
+    with pool.connection() as connection, read_transaction(connection):
+        return load(connection, household)
+
+
+def read_households(pool: PostgresPool, at_once: int) -> Iterator[Household | OddRowError]:
+    """Yield all households in the order of their ids; blocks.  StoreError.
+
+    In place of one that cannot be read stands why.  Some of them are as of one moment; those that
+    move meanwhile are told by an `OutboxReader` that was made before.
+    """
+    after = ""
+    while True:
+        with pool.connection() as connection, read_transaction(connection):
+            found, after = load_some(connection, after, at_once)
+        if not found:
+            return
+        yield from found
 
 
 def open_provider(conninfo: str) -> ProviderStore:

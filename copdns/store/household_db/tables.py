@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from copdns.household.safeguards import enforce_limits
@@ -70,18 +70,64 @@ def load(
     Raises OddRowError for a row that copdns does not write.  as_written: without the limits of
     `safeguards.enforce_limits`.
     """
-    row = connection.execute(
-        """
-        select name, timezone, guest, protected, revision, weekend, days, day_starts,
-               failure_clock, failure_lists, failure_devices, language, country, helplines
-          from household where household = ?
-        """,
+    found = connection.execute(
+        f"select {_COLUMNS} from household where household = ?",  # noqa: S608
         (household_id,),
     ).fetchone()
-    if row is None:
+    if found is None:
         return None
+    rows = {table.name: connection.execute(table.select, (household_id,)) for table in TABLES}
+    return _household(connection, household_id, found, rows, as_written=as_written)
+
+
+_COLUMNS = (
+    "name, timezone, guest, protected, revision, weekend, days, day_starts, failure_clock, "
+    "failure_lists, failure_devices, language, country, helplines"
+)
+
+
+def load_some(
+    connection: SqlConnection, after: str, most: int
+) -> tuple[list[Household | OddRowError], str]:
+    """Return households whose ids come after one, in their order, and the last id; "" at the end.
+
+    Many at once take as many statements as one.  In place of a household with a row that copdns
+    does not write stands what is wrong with it.
+    """
+    heads = connection.execute(
+        f"select household, {_COLUMNS} from household where household > ? "  # noqa: S608
+        "order by household limit ?",
+        (after, most),
+    ).fetchall()
+    if not heads:
+        return [], ""
+    span = (heads[0][0], heads[-1][0])
+    by_table: dict[str, dict[object, list[Any]]] = {}
+    for table in TABLES:
+        grouped = by_table[table.name] = {}
+        for household, *cells in connection.execute(table.select_many, span):
+            grouped.setdefault(household, []).append(cells)
+    found: list[Household | OddRowError] = []
+    for household, *row in heads:
+        rows = {name: grouped.get(household, ()) for name, grouped in by_table.items()}
+        try:
+            found.append(_household(connection, household, row, rows))
+        except OddRowError as error:
+            found.append(error)
+    return found, str(span[1])
+
+
+def _household(
+    connection: SqlConnection,
+    household_id: str,
+    row: Sequence[Any],
+    rows: Mapping[str, Iterable[Any]],
+    *,
+    as_written: bool = False,
+) -> Household:
+    """Return a household of its rows.  row: of `_COLUMNS`.  rows: of `TABLES`, by name."""
     fields: dict[str, Any] = {
-        table.field: tuple(_read_values(connection, table, household_id)) for table in TABLES
+        table.field: tuple(_read_values(rows[table.name], table, household_id)) for table in TABLES
     }
     if not as_written:
         fields["profiles"] = tuple(
@@ -122,10 +168,8 @@ def _is_full_log_granted(connection: SqlConnection, household_id: str, profile: 
     )
 
 
-def _read_values(
-    connection: SqlConnection, table: HouseholdTable[T], household_id: str
-) -> Iterator[T]:
-    for row in connection.execute(table.select, (household_id,)):
+def _read_values(rows: Iterable[Any], table: HouseholdTable[T], household_id: str) -> Iterator[T]:
+    for row in rows:
         try:
             yield table.value(row)
         except ValueError as error:

@@ -20,7 +20,7 @@ from typing import TypeVar
 
 import structlog
 
-from copdns.model.errors import StoreError
+from copdns.model.errors import StoreAwayError, StoreError
 from copdns.privacy.list_counts import ListCountKey
 from copdns.privacy.retention import CountKey, LogRow
 from copdns.privacy.row_filter import EVERY_ROW, RowFilter
@@ -114,6 +114,9 @@ class QueryLog:
                 self._counts[key] = n
             else:
                 self._lost += n
+
+    def close(self) -> None:
+        """Close what was opened to read; of a file, nothing stays open."""
 
     def start(self) -> None:
         """Begin to write; a database that cannot be opened is tried again with every batch."""
@@ -320,7 +323,7 @@ class QueryLog:
             lost = 0
         except _BATCH_ERRORS:
             raise
-        except (sqlite3.DatabaseError, OSError):
+        except (sqlite3.DatabaseError, OSError, StoreAwayError):
             self._put_back(rows, counts)
             lost = 0
             raise

@@ -7,6 +7,7 @@ import socket
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Mapping
 from random import Random
+from unittest.mock import AsyncMock
 
 import pytest
 from pyrad.packet import AccountingRequest, AccountingResponse, AcctPacket
@@ -173,7 +174,7 @@ def test_no_octets_break_the_reader() -> None:
 async def heard() -> AsyncIterator[tuple[RadiusListener, int, list[SessionEvent | Restart]]]:
     told: list[SessionEvent | Restart] = []
 
-    def take(event: SessionEvent | Restart) -> None:
+    async def take(event: SessionEvent | Restart) -> None:
         if isinstance(event, SessionEvent) and event.session == "full":
             raise OSError("the disk is full")
         told.append(event)
@@ -234,6 +235,7 @@ async def test_a_port_that_another_has_is_told() -> None:
     port = free_port()
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
         sock.bind(("127.0.0.1", port))
-        listener = RadiusListener({}, Attribute.USER_NAME, lambda: NOW, lambda _: None)
+        take = AsyncMock()
+        listener = RadiusListener({}, Attribute.USER_NAME, lambda: NOW, take)
         with pytest.raises(ListenError, match=str(port)):
             await listener.start("127.0.0.1", port)

@@ -30,6 +30,7 @@ from copdns.settings.config import (
     load,
     schema,
 )
+from copdns.settings.node import RadiusSender
 
 ROOT = Path(__file__).parents[3]
 FILE = "/etc/copdns/copdns.yaml"
@@ -494,6 +495,7 @@ TABLES: dict[str, type[BaseModel]] = {
     "key of an own source": OwnSource,
     "key of a lease file": LeaseFile,
     "key of a webhook": Webhook,
+    "key of a RADIUS sender": RadiusSender,
 }
 
 

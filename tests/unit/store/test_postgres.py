@@ -16,10 +16,12 @@ from copdns.model.errors import HouseholdError, StoreError
 from copdns.model.household import Household
 from copdns.store.db import read_transaction, transaction
 from copdns.store.household_db.accounts import Accounts
+from copdns.store.household_db.family_codes import FAMILY_CODES
 from copdns.store.household_db.migrations import HOUSEHOLD
 from copdns.store.household_db.provider import ProviderStore
 from copdns.store.household_db.thread import StoreThread
 from copdns.store.postgres.connection import SCHEMA, PostgresConnection, PostgresPool
+from copdns.store.postgres.lines import LINES
 from copdns.store.postgres.outbox import OUTBOX
 from copdns.store.postgres.schema import apply_own_steps, migrate
 from copdns.store.schema_steps import SchemaSteps
@@ -79,8 +81,12 @@ def test_the_steps_that_are_missing_lead_to_the_newest_schema(postgres: str, sch
     with opened(postgres) as pool, opened(postgres, schema) as other:
         migrate(pool, HOUSEHOLD)
         apply_own_steps(pool, OUTBOX)
+        apply_own_steps(pool, LINES)
+        apply_own_steps(pool, FAMILY_CODES)
         migrate(other, steps_before("0036"))
         apply_own_steps(other, OUTBOX)
+        apply_own_steps(other, LINES)
+        apply_own_steps(other, FAMILY_CODES)
         early = catalogue(postgres, schema)
         migrate(other, HOUSEHOLD)
     newest = catalogue(postgres, SCHEMA)

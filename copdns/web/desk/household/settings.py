@@ -12,7 +12,7 @@ from aiohttp import web
 from pydantic import BaseModel
 
 from copdns.accounts.roles import Permission
-from copdns.settings.config import Settings
+from copdns.settings.config import NodeSection, Settings
 from copdns.web.context import context_of
 from copdns.web.session import require
 from copdns.words.phrases import Phrase
@@ -78,7 +78,12 @@ def value_text(value: Any) -> str:
 
 _USUAL = Settings()
 # What may have a secret or a token in it, and programs with their arguments.
-HIDDEN = frozenset({"events.webhooks", "events.command", "events.notices", "provider.database"})
+HIDDEN = frozenset(
+    {
+        *("events.webhooks", "events.command", "events.notices", "provider.database"),
+        *("node.radius", "node.bindings_token", "node.key", "mqtt.password_file"),
+    }
+)
 
 
 EFFECTS: Mapping[str, Phrase] = {
@@ -335,6 +340,10 @@ EFFECTS: Mapping[str, Phrase] = {
         "setting", "With another id, every device gets the rules of another household."
     ),
     "provider.kept": Phrase("setting", "None that anyone would notice."),
+    **dict.fromkeys(
+        (f"node.{each}" for each in NodeSection.model_fields),
+        Phrase("setting", "None at home: only the machines of a provider use it."),
+    ),
     "household": Phrase("setting", "None: it is used only when copdns starts for the first time."),
     "data": Phrase(
         "setting", "Anyone who can read this folder can read what is recorded about a child."

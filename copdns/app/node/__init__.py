@@ -1,0 +1,1 @@
+"""The programs of a provider's node, beside the copdns that answers: tables and addresses."""

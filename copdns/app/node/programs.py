@@ -1,0 +1,118 @@
+"""Start what runs on a node beside dnsdist, unbound and `copdns run`, until it is told to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Callable, Coroutine
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Any
+
+import structlog
+from aiohttp import web
+
+from copdns.app.node.api import bindings_api
+from copdns.app.node.collector import BindingCollector
+from copdns.app.node.lists import NodeLists
+from copdns.app.node.source import StoreSource
+from copdns.model.errors import ConfigError, ListenError
+from copdns.provider.plane.agent import NodeAgent
+from copdns.provider.plane.files import PlaneFiles
+from copdns.provider.radius_accounting import Attribute
+from copdns.provider.radius_listener import RadiusListener
+from copdns.settings.config import Settings
+from copdns.store.household_db.provider import ProviderStore
+from copdns.store.postgres.connection import PostgresPool
+
+Now = Callable[[], float]
+CONNECTIONS = 2
+READY = "the tables are up to date"
+
+log = structlog.get_logger("copdns.node")
+
+
+def _open_pool(settings: Settings) -> PostgresPool:
+    if not settings.provider.database:
+        raise ConfigError("provider.database: a node needs the database of its households")
+    pool = PostgresPool(settings.provider.database, most=CONNECTIONS)
+    ProviderStore.connect(pool)  # makes or migrates the tables
+    return pool
+
+
+async def keep_tables(settings: Settings, now: Now) -> None:
+    """Keep the tables of dnsdist up to date until SIGTERM or SIGINT; raise CopdnsError.
+
+    now: seconds since 1970.
+    """
+    pool = await asyncio.to_thread(_open_pool, settings)
+    source = await asyncio.to_thread(StoreSource, pool, NodeLists(settings), now)
+    files = PlaneFiles(Path(settings.node.folder))
+    agent = NodeAgent(files, source)
+    try:
+        revision = await asyncio.to_thread(agent.catch_up)
+        log.info(READY, revision=revision)
+        await _until_stopped(agent.run())
+    finally:
+        source.close()
+        files.close()
+        await asyncio.to_thread(pool.close)
+
+
+async def collect_bindings(settings: Settings, now: Now) -> None:
+    """Take in who has which address until SIGTERM or SIGINT; raise CopdnsError.
+
+    now: seconds since 1970.
+    """
+    node = settings.node
+    if not (node.radius_listen or node.bindings_listen):
+        raise ConfigError(
+            "node.radius_listen and node.bindings_listen are empty; one of them has to say where "
+            "addresses are told"
+        )
+    if node.bindings_listen and len(node.bindings_token) < 16:
+        raise ConfigError("node.bindings_token: a token has at least 16 characters")
+    pool = await asyncio.to_thread(_open_pool, settings)
+    collector = BindingCollector(pool, node.kept_for, now)
+    async with AsyncExitStack() as stack:
+        stack.callback(pool.close)
+        stack.callback(collector.close)
+        await collector.begin()
+        if node.radius_listen:
+            secrets = {each.address: each.secret.encode() for each in node.radius}
+            line = Attribute[node.radius_line.upper()]
+            listener = RadiusListener(secrets, line, now, lambda told: collector.take([told]))
+            await listener.start(*_host_and_port(node.radius_listen))
+            stack.callback(listener.close)
+        if node.bindings_listen:
+            runner = web.AppRunner(bindings_api(collector, node.bindings_token), access_log=None)
+            await runner.setup()
+            stack.push_async_callback(runner.cleanup)
+            host, port = _host_and_port(node.bindings_listen)
+            try:
+                await web.TCPSite(runner, host, port).start()
+            except OSError as error:
+                raise ListenError(f"{host} port {port}: {error.strerror}") from error
+        log.info("addresses are taken in", writes=collector.is_leading)
+        await _until_stopped(collector.run())
+
+
+async def _until_stopped(work: Coroutine[Any, Any, None]) -> None:
+    loop, stop = asyncio.get_running_loop(), asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    running = asyncio.ensure_future(work)
+    stopping = asyncio.ensure_future(stop.wait())
+    await asyncio.wait({running, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    for each in (running, stopping):
+        each.cancel()
+    await asyncio.gather(stopping, return_exceptions=True)
+    try:
+        await running
+    except asyncio.CancelledError:
+        log.info("stopped")
+
+
+def _host_and_port(endpoint: str) -> tuple[str, int]:
+    host, _, port = endpoint.rpartition(":")
+    return host.removeprefix("[").removesuffix("]"), int(port)

@@ -1,0 +1,203 @@
+"""Where the tables of a node come from: households, lines and addresses in PostgreSQL, and lists.
+
+While PostgreSQL is away, what time changes goes on; what moved meanwhile is read when it is back.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable, Iterator
+from ipaddress import IPv4Address, IPv6Address
+from typing import Final
+
+import structlog
+
+from copdns.app.node.lists import NodeLists
+from copdns.model.errors import CopdnsError, OddRowError, StoreError
+from copdns.model.household import Household
+from copdns.provider.address_blocks import AddressBlock, AddressError, read_block
+from copdns.provider.plane.keeper import PlaneKeeper
+from copdns.provider.plane.line_shares import share_of
+from copdns.provider.plane.snapshot import IPV6_PREFIX, PlaneChange, PlaneSnapshot
+from copdns.store.household_db.provider import read_household, read_households
+from copdns.store.postgres.connection import PostgresPool
+from copdns.store.postgres.lines import LineReader, LineRow
+from copdns.store.postgres.outbox import OutboxReader
+
+LOOK_EVERY: Final = 0.05  # seconds, so that a change is in force well within one
+LISTS_EVERY: Final = 40  # looks between two at the lists
+AT_ONCE: Final = 1_000  # households that are read together
+MOST_PREFIXES: Final = 256  # of 56 bits, within a shorter one
+_PART: Final = "\0"  # begins what stands for the line of a part: no line begins so
+
+log = structlog.get_logger("copdns.node")
+
+
+class StoreSource:
+    """All that a node needs, followed.  Used by one thread at a time.
+
+    now: seconds since the epoch.
+    """
+
+    def __init__(self, pool: PostgresPool, lists: NodeLists, now: Callable[[], float]) -> None:
+        """Read which lists there are; raise CopdnsError."""
+        self._pool = pool
+        self._lists = lists
+        self._now = now
+        self._lists_key = lists.key()
+        self._listed, slugs = lists.read()
+        self._keeper = PlaneKeeper(slugs, now())
+        self._outbox: OutboxReader | None = None
+        self._lines = LineReader(pool)
+        self._must_read_all = True
+        self._is_away = False
+        self._looks = 0
+        self._wanted: dict[str, None] = {}  # households to read, in their order
+
+    # --- as `PlaneSource` ---
+
+    def snapshot(self) -> PlaneSnapshot:
+        """Return everything; read it first where this has not been done.  Raises StoreError."""
+        if self._must_read_all:
+            self._read_all()
+        return self._keeper.snapshot(self._revision, self._listed)
+
+    def changes_after(self, revision: int) -> Iterable[PlaneChange] | None:
+        """Return what changed since the last call; None where all has to be compared anew."""
+        if self._must_read_all or revision != self._keeper.revision:
+            return None
+        self._follow_time()
+        self._follow_store()
+        listed = self._follow_lists()
+        change = self._keeper.take_change(self._revision)
+        if listed and change is None:
+            change = PlaneChange(self._revision, classes=dict(self._keeper.classes))
+        if listed and change is not None:
+            change = change.with_lists(self._listed, self._keeper.classes)
+        return [] if change is None else [change]
+
+    async def wait(self) -> None:
+        """Return after a moment."""
+        await asyncio.sleep(LOOK_EVERY)
+
+    def close(self) -> None:
+        """Close the connection that listens."""
+        if self._outbox is not None:
+            self._outbox.close()
+
+    # --- what the store tells ---
+
+    @property
+    def _revision(self) -> int:
+        return self._outbox.position if self._outbox is not None else 0
+
+    def _read_all(self) -> None:
+        # First: what moves while the rest is read is told by it.
+        self._outbox = self._outbox or OutboxReader(self._pool)
+        now = self._now()
+        for found in read_households(self._pool, AT_ONCE):
+            self._put(found, now)
+        self._take_lines()
+        self._must_read_all = False
+
+    def _follow_store(self) -> None:
+        assert self._outbox is not None
+        try:
+            self._wanted.update((each.household, None) for each in self._outbox.take())
+            for each in list(self._wanted):  # one that cannot be read now stays wanted
+                self._read(each)
+                del self._wanted[each]
+            self._take_lines()
+        except StoreError as error:
+            if not self._is_away:
+                log.warning("the tables stay as they are", error=str(error))
+            self._is_away = True
+        else:
+            if self._is_away:
+                log.info("PostgreSQL can be reached again")
+            self._is_away = False
+
+    def _read(self, household: str) -> None:
+        try:
+            found = read_household(self._pool, household)
+        except OddRowError as error:
+            self._put(error, self._now())
+        else:
+            if found is None:
+                self._keeper.drop_household(household)
+            else:
+                self._put(found, self._now())
+
+    def _put(self, found: Household | OddRowError, now: float) -> None:
+        if isinstance(found, OddRowError):
+            # Its tables stay as they were: no other family's rules, and none at all, are worse.
+            log.error("a household cannot be read", error=str(found))
+            return
+        self._keeper.put_household(found.id, share_of(found, now), now)
+
+    def _take_lines(self) -> None:
+        lines, bindings = self._lines.take()
+        self._put_lines(lines)
+        for block, line in bindings:
+            self._bind(block, line)
+
+    def _bind(self, text: str, line: str) -> None:
+        try:
+            block = read_block(text)
+        except AddressError:
+            log.error("an address cannot be read")  # which one tells who was where
+            return
+        if block == AddressBlock(block.network):
+            self._keeper.bind(IPv4Address(block.network).packed, line)
+        elif block.length == IPV6_PREFIX:
+            self._keeper.bind(IPv6Address(block.network).packed, line)
+        elif not block.length or block.length > IPV6_PREFIX:
+            # A part of an address of the tables: who asks from there may be of any line.
+            self._keeper.bind_other(_key_around(block), text, f"{_PART}{text}" if line else "")
+        else:
+            for key in _keys_within(block):
+                self._keeper.bind_other(key, text, line)
+
+    def _put_lines(self, lines: Iterable[LineRow]) -> None:
+        for line, household in lines:
+            self._keeper.put_line(line, household)
+
+    # --- what time and lists change ---
+
+    def _follow_time(self) -> None:
+        due = self._keeper.take_due(self._now())
+        self._wanted.update(dict.fromkeys(due))  # read at the next look, or when it is back
+
+    def _follow_lists(self) -> bool:
+        """Read lists again where they changed; tell whether they did."""
+        self._looks += 1
+        if self._looks % LISTS_EVERY:
+            return False
+        try:
+            key = self._lists.key()
+            if key == self._lists_key:
+                return False
+            self._listed, slugs = self._lists.read()
+        except CopdnsError as error:
+            log.warning("lists cannot be read; the previous ones stay", error=str(error))
+            return False
+        self._lists_key = key
+        self._keeper.use_lists(slugs, self._now())
+        return True
+
+
+def _key_around(block: AddressBlock) -> bytes:
+    if not block.length:
+        return IPv4Address(block.network).packed
+    step = 1 << (128 - IPV6_PREFIX)
+    return IPv6Address(block.network // step * step).packed
+
+
+def _keys_within(block: AddressBlock) -> Iterator[bytes]:
+    """Yield the keys of a prefix; none of one so short that no line has it."""
+    many = 1 << (IPV6_PREFIX - block.length)
+    if many > MOST_PREFIXES:
+        log.error("a prefix is too short for a line")
+        return
+    for number in range(many):
+        yield IPv6Address(block.network + (number << (128 - IPV6_PREFIX))).packed

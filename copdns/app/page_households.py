@@ -1,0 +1,130 @@
+"""The households of a provider whose pages are open, each read when a request is about it.
+
+A page sees one snapshot that holds its household alone, so that nothing of another one can get on
+it.  What moved is read again at once, since whoever changed something waits for it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from functools import partial
+from ipaddress import ip_address
+from typing import Final
+
+from copdns.app.account_chores import AccountChores
+from copdns.app.background import run_logged
+from copdns.model.household import Household
+from copdns.model.verdict import Requestor
+from copdns.policy.build_snapshot import build_snapshot
+from copdns.policy.guest import guest_key
+from copdns.policy.snapshot import Client, Snapshot
+from copdns.policy.subscribers import NOBODYS
+from copdns.store.connection import SqlConnection
+from copdns.store.db import read_transaction
+from copdns.store.household_db.family_codes import FamilyCodes
+from copdns.store.household_db.tables import load
+from copdns.store.household_db.thread import StoreThread
+from copdns.store.postgres.outbox import Moved
+from copdns.time.plan import PolicyInputs
+from copdns.web.many_households.family_door import CHOSEN
+
+MOST: Final = 500  # households whose pages are open; who was not asked for longest goes first
+LINE: Final = "line"  # the device that a browser is of which only the code is known
+
+
+class PageHouseholds:
+    """base: the snapshot that all share, without households.  now: seconds since the epoch."""
+
+    def __init__(
+        self,
+        thread: StoreThread,
+        account_chores: AccountChores,
+        base: Callable[[], Snapshot],
+        policy_inputs: Callable[[], PolicyInputs],
+        now: Callable[[], float],
+    ) -> None:
+        self._thread = thread
+        self._codes = FamilyCodes(thread)
+        self._account_chores = account_chores
+        self._base = base
+        self._policy_inputs = policy_inputs
+        self._now = now
+        self._here: dict[str, Snapshot] = {}  # in the order of their last use
+        self._until: dict[str, float] = {}  # when one has to be read again
+        self._reading: set[asyncio.Task[None]] = set()
+
+    async def find(self, code: str) -> str:
+        """Return whose code it is; "" for nobody's.  Raises StoreError."""
+        return await self._codes.find(code)
+
+    async def load(self, household: str) -> bool:
+        """Have a household ready; False where there is none.  Raises StoreError."""
+        there, now, base = self._here.get(household), self._now(), self._base()
+        is_good = there is not None and there.library is base.library and not there.is_due(now)
+        if not is_good or self._until.get(household, 0.0) <= now:
+            await self._read(household)
+        if household in self._here:
+            self._here[household] = self._here.pop(household)
+        return household in self._here
+
+    def forget_after(
+        self, other: Callable[[Sequence[Moved]], None]
+    ) -> Callable[[Sequence[Moved]], None]:
+        """Return what calls another function with what moved, and then `forget`."""
+
+        def forget(moved: Sequence[Moved]) -> None:
+            other(moved)
+            self.forget(moved)
+
+        return forget
+
+    def forget(self, moved: Iterable[Moved]) -> None:
+        """Read households again that moved, of those that are here."""
+        for each in moved:
+            if each.household in self._here:
+                self._until[each.household] = 0.0
+                task = asyncio.ensure_future(run_logged(partial(self._read, each.household)))
+                self._reading.add(task)
+                task.add_done_callback(self._reading.discard)
+
+    def snapshot(self) -> Snapshot:
+        """Return what the request that runs now may see: its household, or none."""
+        return self._here.get(CHOSEN.get()) or self._base()
+
+    def identify(self, requestor: Requestor) -> Client:
+        """Return the client that the request that runs now comes from: that of its household's
+        unknown devices, whoever of the family it is."""
+        base = self._base()
+        address = ip_address(requestor.address)
+        if not any(address in network for network in base.defaults.allow):
+            return base.identify(requestor)
+        household = CHOSEN.get()
+        snapshot = self._here.get(household)
+        if snapshot is None:
+            return replace(base.identify(requestor), household=NOBODYS)
+        policy = snapshot.policies[household, guest_key(snapshot.households[household])][1]
+        return Client(household, LINE, policy)
+
+    async def _read(self, household: str) -> None:
+        found = await self._thread.read(partial(_load, household))
+        if found is None:
+            self._here.pop(household, None)
+            self._until.pop(household, None)
+            return
+        admitted, until = await self._account_chores.with_own_guests(found)
+        base = self._base()
+        self._here[household] = build_snapshot(
+            base, base.library, base.defaults, [admitted], self._now(), self._policy_inputs()
+        )
+        self._until[household] = until
+        while len(self._here) > MOST:
+            oldest = next(iter(self._here))
+            del self._here[oldest]
+            self._until.pop(oldest, None)
+
+
+def _load(household: str, connection: SqlConnection) -> Household | None:
+    with read_transaction(connection):
+        return load(connection, household)

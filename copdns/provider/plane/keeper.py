@@ -1,0 +1,309 @@
+"""All that a node's tables are made from: who is behind which address, in which group, and what
+that group's class is now.
+
+Whoever follows the store tells it what changed; it adds that up to one `PlaneChange`.  Numbers of
+groups and classes are given once and not used again, since rows that a query reads one after the
+other may be of before and after a change.  Pure; moments are seconds since the epoch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from heapq import heappop, heappush
+from math import inf
+from typing import Final
+
+from copdns.model.household import Household
+from copdns.provider.plane.line_shares import LineShare, group_at
+from copdns.provider.plane.list_slugs import ListSlugs
+from copdns.provider.plane.snapshot import (
+    NO_CLASS,
+    Group,
+    ListedNames,
+    PlaneChange,
+    PlaneSnapshot,
+    PolicyClass,
+    Subscriber,
+)
+
+STRANGERS: Final = 0  # the group of an address that no binding names
+_Shape = tuple[Household, bool]  # and whether copdns decides about all
+
+
+class _Home:
+    """A household that has a line, or may have one."""
+
+    __slots__ = ("group", "is_personal", "lines", "names")
+
+    def __init__(self) -> None:
+        self.group = -1
+        self.is_personal = False
+        self.names: frozenset[str] = frozenset()
+        self.lines: set[str] = set()
+
+
+class PlaneKeeper:
+    """What the tables are to have, and what of it changed since it was taken last."""
+
+    def __init__(self, slugs: ListSlugs, now: float) -> None:
+        self.revision = 0
+        self._slugs = slugs
+        self._homes: dict[str, _Home] = {}
+        self._line_homes: dict[str, str] = {}
+        self._owners: dict[bytes, str] = {}  # lines, by address
+        self._addresses: dict[str, set[bytes]] = {}  # by line
+        # What has more than such an address, or a part of one: lines, by address and block.
+        self._others: dict[bytes, dict[str, str]] = {}
+        self._next_number = STRANGERS
+        self._numbers: dict[_Shape, int] = {}
+        self._shapes: dict[int, _Shape] = {}
+        self._members: dict[int, int] = {}  # how many households a group has
+        self._groups: dict[int, Group] = {}
+        self._classes: dict[int, PolicyClass] = {}
+        self._class_numbers: dict[PolicyClass, int] = {}
+        self._due: list[tuple[float, int]] = []  # a heap: when a group is another
+        self._due_homes: list[tuple[float, str]] = []  # and when a household wants something else
+        self._names: dict[str, int] = {}  # how many households have each exception
+        # What changed since the last `take_change`.
+        self._moved: set[bytes] = set()
+        self._moved_groups: set[int] = set()
+        self._moved_names: set[str] = set()
+        self._has_new_classes = False
+        self._has_new_classes = False
+        self._has_moved = False
+        self._give_number((Household("", ""), False), now)  # STRANGERS
+
+    def __len__(self) -> int:
+        """How many households are known."""
+        return len(self._homes)
+
+    # --- what the store tells ---
+
+    def put_household(self, household: str, share: LineShare, now: float) -> None:
+        """Take in what a household wants."""
+        home = self._homes.setdefault(household, _Home())
+        group = self._give_number((share.shape, share.asks_copdns), now)
+        self._members[group] = self._members.get(group, 0) + 1
+        if home.group >= 0:
+            self._leave(home.group)
+        self._count_names(home.names, share.names)
+        if (home.group, home.is_personal) != (group, share.is_personal):
+            self._note_addresses(home)
+        home.group, home.is_personal, home.names = group, share.is_personal, share.names
+        if share.until < inf:
+            heappush(self._due_homes, (share.until, household))
+        self._has_moved = True
+
+    def drop_household(self, household: str) -> None:
+        """Take in that there is no such household any more: its lines are strangers'."""
+        home = self._homes.get(household)
+        if home is None or home.group < 0:
+            return
+        self._leave(home.group)
+        self._count_names(home.names, frozenset())
+        self._note_addresses(home)
+        home.group, home.is_personal, home.names = -1, False, frozenset()
+        if not home.lines:
+            del self._homes[household]
+        self._has_moved = True
+
+    def put_line(self, line: str, household: str) -> None:
+        """Take in whose a line is; "": nobody's."""
+        before = self._line_homes.pop(line, "")
+        if before and before in self._homes:
+            self._homes[before].lines.discard(line)
+        if household:
+            self._line_homes[line] = household
+            self._homes.setdefault(household, _Home()).lines.add(line)
+        self._moved |= self._addresses.get(line, set())
+        self._has_moved = True
+
+    def bind_other(self, address: bytes, block: str, line: str) -> None:
+        """Take in which line has a block that is more than an address, or a part of it; "": none.
+
+        Where that is not the line that has the address, or is a part of it, nobody has it.
+        """
+        there = self._others.setdefault(address, {})
+        before = there.pop(block, "")
+        if line:
+            there[block] = line
+        if not there:
+            del self._others[address]
+        self._note_line(address, before, line)
+
+    def bind(self, address: bytes, line: str) -> None:
+        """Take in which line has an address; "": none."""
+        before = self._owners.pop(address, "")
+        if line:
+            self._owners[address] = line
+        self._note_line(address, before, line)
+
+    def _note_line(self, address: bytes, before: str, line: str) -> None:
+        """Remember where lines are, so that what moves with one of them is found."""
+        if before and line != before and before not in self._lines_at(address):
+            there = self._addresses[before]
+            there.discard(address)
+            if not there:
+                del self._addresses[before]
+        if line:
+            self._addresses.setdefault(line, set()).add(address)
+        self._moved.add(address)
+        self._has_moved = True
+
+    def _lines_at(self, address: bytes) -> set[str]:
+        return {self._owners.get(address, ""), *self._others.get(address, {}).values()}
+
+    def use_lists(self, slugs: ListSlugs, now: float) -> None:
+        """Decide by other lists from now on."""
+        self._slugs = slugs
+        for number in list(self._shapes):
+            self._settle(number, now)
+
+    # --- what time does ---
+
+    def take_due(self, now: float) -> tuple[str, ...]:
+        """Let groups be what they are now; return households that want something else by now."""
+        while self._due and self._due[0][0] <= now:
+            _, number = heappop(self._due)
+            if number in self._shapes:
+                self._settle(number, now)
+        due = []
+        while self._due_homes and self._due_homes[0][0] <= now:
+            due.append(heappop(self._due_homes)[1])
+        return tuple(dict.fromkeys(due))
+
+    # --- what the tables get ---
+
+    def take_change(self, revision: int) -> PlaneChange | None:
+        """Return what changed since the last call, or since `snapshot`; None where nothing did.
+
+        revision: of what was told.
+        """
+        if not (self._has_moved or self._moved_groups or revision != self.revision):
+            return None
+        gone_groups = self._forget_groups()
+        subscribers = [self._subscriber(each) for each in self._moved]
+        names = self._moved_names
+        change = PlaneChange(
+            revision,
+            subscribers=[each for each in subscribers if each is not None],
+            gone_addresses=[
+                address
+                for address, each in zip(self._moved, subscribers, strict=True)
+                if each is None
+            ],
+            groups={
+                each: self._groups[each] for each in self._moved_groups if each in self._groups
+            },
+            gone_groups=gone_groups,
+            new_exceptions=[each for each in names if each in self._names],
+            gone_exceptions=[each for each in names if each not in self._names],
+            classes=dict(self._classes) if self._has_new_classes else None,
+        )
+        self._forget_changes(revision)
+        return change
+
+    def snapshot(self, revision: int, listed: ListedNames) -> PlaneSnapshot:
+        """Return everything; what changed so far is in it."""
+        self._forget_groups()
+        self._forget_changes(revision)
+        return PlaneSnapshot(
+            revision,
+            self._subscribers(),
+            dict(self._groups),
+            dict(self._classes),
+            listed,
+            list(self._names),
+        )
+
+    @property
+    def classes(self) -> Mapping[int, PolicyClass]:
+        """The classes by number."""
+        return self._classes
+
+    def _subscribers(self) -> Iterator[Subscriber]:
+        for address in (*self._owners, *(self._others.keys() - self._owners.keys())):
+            found = self._subscriber(address)
+            if found is not None:
+                yield found
+
+    def _owner(self, address: bytes) -> str:
+        line = self._owners.get(address, "")
+        others = self._others.get(address)
+        if others is None:
+            return line
+        lines = set(others.values()) | ({line} if line else set())
+        return lines.pop() if len(lines) == 1 else ""
+
+    def _subscriber(self, address: bytes) -> Subscriber | None:
+        household = self._line_homes.get(self._owner(address), "")
+        home = self._homes.get(household)
+        if home is None or home.group < 0:
+            return None
+        return Subscriber(address, home.group, household if home.is_personal else "")
+
+    def _forget_changes(self, revision: int) -> None:
+        self._moved, self._moved_groups, self._moved_names = set(), set(), set()
+        self._has_new_classes = self._has_moved = False
+        self.revision = revision
+
+    # --- groups and classes ---
+
+    def _give_number(self, shape: _Shape, now: float) -> int:
+        number = self._numbers.get(shape)
+        if number is None:
+            number = self._numbers[shape] = self._next_number
+            self._next_number += 1
+            self._shapes[number] = shape
+            self._settle(number, now)
+        return number
+
+    def _settle(self, number: int, now: float) -> None:
+        """Work out what a group is now."""
+        shape, asks = self._shapes[number]
+        found = group_at(shape, self._slugs, now)
+        group = found.as_group(self._class_of(found.policy), asks_copdns=asks)
+        if self._groups.get(number) != group:
+            self._groups[number] = group
+            self._moved_groups.add(number)
+        if found.until < inf:
+            heappush(self._due, (found.until, number))
+
+    def _class_of(self, policy: PolicyClass) -> int:
+        number = self._class_numbers.get(policy)
+        if number is None:
+            number = max(self._classes, default=NO_CLASS - 1) + 1
+            self._class_numbers[policy] = number
+            self._classes[number] = policy
+            self._has_new_classes = True
+        return number
+
+    def _leave(self, group: int) -> None:
+        self._members[group] -= 1
+        if not self._members[group]:
+            self._moved_groups.add(group)
+
+    def _forget_groups(self) -> list[int]:
+        """Forget groups that no household has any more; return them."""
+        gone = [
+            each
+            for each in self._moved_groups
+            if each != STRANGERS and not self._members.get(each) and each in self._shapes
+        ]
+        for each in gone:
+            del self._numbers[self._shapes.pop(each)], self._groups[each]
+            self._members.pop(each, None)
+        return gone
+
+    def _count_names(self, before: frozenset[str], after: frozenset[str]) -> None:
+        for name in after - before:
+            self._names[name] = self._names.get(name, 0) + 1
+        for name in before - after:
+            self._names[name] -= 1
+            if not self._names[name]:
+                del self._names[name]
+        self._moved_names |= before ^ after
+
+    def _note_addresses(self, home: _Home) -> None:
+        for line in home.lines:
+            self._moved |= self._addresses.get(line, set())

@@ -1,0 +1,203 @@
+"""What the data plane takes from a household: a shape that many share, and what is its own.
+
+A line is one address, whoever of the family asks, so it gets what the household's unknown devices
+get.  Of a household only that is looked at.  Its shape is that household without whose it is, so
+that all that chose the same preset and the same times have one, and with it one group.  What a
+class cannot say, copdns decides: about some names, or for a while about all.  Pure; moments are
+seconds since the epoch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from math import inf
+from typing import Final, NamedTuple
+
+from copdns.model.household import Default, Household, Profile
+from copdns.model.matchers import Matcher
+from copdns.model.times import Subject, TopicKind
+from copdns.model.verdict import Reason
+from copdns.policy.build_snapshot import UnknownPlan, plan_of_unknown
+from copdns.policy.guest import unknown_profile
+from copdns.provider.plane.list_slugs import ListSlugs
+from copdns.provider.plane.snapshot import CLOSING, Group, PolicyClass
+from copdns.time.days import DAY_SECONDS
+from copdns.time.plan import Closure, in_scope
+
+LINE: Final = "line"  # the id of the profile of a shape
+SOON: Final = 3600.0  # seconds before a change from which clients must not keep answers for long
+
+
+class LineShare(NamedTuple):
+    """What a household wants of the data plane.
+
+    shape: what its group is made from.  names: those about which copdns decides, each with all
+    below it.  asks_copdns: copdns decides about every name.  until: when this is another, though
+    nobody changes the household; `inf` for never.
+    """
+
+    shape: Household
+    names: frozenset[str]
+    asks_copdns: bool
+    until: float
+
+    @property
+    def is_personal(self) -> bool:
+        """Whether copdns decides about anything."""
+        return bool(self.names) or self.asks_copdns
+
+
+def share_of(household: Household, now: float) -> LineShare:
+    """Return what a household wants now."""
+    profile = unknown_profile(household)
+    shape = _shape_of(household, profile)
+    grants = [each for each in household.grants if each.profile == profile.id and each.end > now]
+    of_time = [each for each in grants if each.time or not isinstance(each.about, Matcher)]
+    rules = in_scope(household.rules, profile)
+    asks = bool(of_time) or _asks_always(shape, now)
+    asks = asks or any(isinstance(each.target, str) for each in rules)
+    names = {each.target.name for each in rules if isinstance(each.target, Matcher)}
+    names |= {each.about.name for each in grants if isinstance(each.about, Matcher)}
+    names |= set(_names_of(household, profile))
+    until = min((each.end for each in grants), default=inf)
+    return LineShare(shape, frozenset(names - {""}), asks, until)
+
+
+def _shape_of(household: Household, profile: Profile) -> Household:
+    """Return what the line's policy is made from, without whose it is."""
+    mine = replace(profile, id=LINE, name="", tags=frozenset(), full_log=None)
+    return Household(
+        "",
+        "",
+        timezone=profile.timezone or household.timezone,
+        guest=LINE,
+        profiles=(replace(mine, timezone="", homework=()),),
+        calendar=household.calendar,
+        day_starts=household.day_starts,
+        schedules=tuple(
+            replace(each, id="", scope="", note="", grace=0)
+            for each in in_scope(household.schedules, profile)
+        ),
+        budgets=tuple(
+            replace(each, id=str(number), scope="")
+            for number, each in enumerate(in_scope(household.budgets, profile))
+        ),
+        failures=household.failures,
+        pauses=tuple(
+            replace(each, profile=LINE, author="")
+            for each in household.pauses
+            if each.profile == profile.id
+        ),
+        moved_bedtimes=tuple(
+            replace(each, profile=LINE)
+            for each in household.moved_bedtimes
+            if each.profile == profile.id
+        ),
+    )
+
+
+def _asks_always(shape: Household, now: float) -> bool:
+    found = plan_of_unknown(shape, now)
+    homework = any(each.homework for each in shape.pauses)
+    learning = any(each.learning for each in shape.schedules)
+    return found.profile.default is Default.ALLOWLIST or homework or learning
+
+
+def _names_of(household: Household, profile: Profile) -> Iterator[str]:
+    """Yield names, besides those of rules, about which a class says nothing or too little."""
+    yield from household.protected
+    for local in household.local_names:
+        yield local.domain
+    for rewrite in household.rewrites:
+        yield rewrite.matcher.name
+    for service in household.services:
+        yield from (each.name for each in service.names)
+    yield from _names_in(profile.always)
+    for schedule in in_scope(household.schedules, profile):
+        yield from _names_in(schedule.about)
+    for budget in in_scope(household.budgets, profile):
+        yield from _names_in(budget.about)
+
+
+def _names_in(about: Iterable[Subject]) -> Iterator[str]:
+    return (each.name for each in about if isinstance(each, Matcher))
+
+
+class GroupNow(NamedTuple):
+    """A group at a moment.  until: when its class is another, or clients must keep answers for
+    less long."""
+
+    policy: PolicyClass
+    is_closing_soon: bool
+    until: float
+
+    def as_group(self, number: int, *, asks_copdns: bool) -> Group:
+        """Return the group with the number of its class."""
+        return Group(number, self.is_closing_soon, asks_copdns)
+
+
+def group_at(shape: Household, slugs: ListSlugs, now: float) -> GroupNow:
+    """Return what holds for a shape at a moment."""
+    found = plan_of_unknown(shape, now)
+    policy = _class_of(found, slugs, now)
+    edges = {edge for each in found.plan.closures for edge in (each.start, each.end)}
+    edges |= {found.plan.day_ends, *_midnight(found, now), *_band_change(shape)}
+    next_edge = min((each for each in edges if each > now), default=inf)
+    starts = min((each.start for each in found.plan.closures if each.start > now), default=inf)
+    is_soon = starts - now <= SOON
+    until = next_edge if is_soon else min(next_edge, starts - SOON)
+    return GroupNow(policy, is_soon, until)
+
+
+def _midnight(found: UnknownPlan, now: float) -> tuple[float, ...]:
+    """Closures are computed for some days, so a plan that has any is made anew each day."""
+    return () if found.plan.until == inf else ((now // DAY_SECONDS + 1) * DAY_SECONDS,)
+
+
+def _band_change(shape: Household) -> tuple[float, ...]:
+    change = unknown_profile(shape).band_change
+    return () if change is None else (float(change.at),)
+
+
+def _class_of(found: UnknownPlan, slugs: ListSlugs, now: float) -> PolicyClass:
+    profile, plan = found.profile, found.plan
+    closures = [each for each in plan.closures if each.start <= now < each.end]
+    whole = [each.reason for each in closures if not each.about]
+    closed = min(whole, key=_ORDER.index, default=None)
+    if closed is None and profile.default is Default.ALLOWLIST:
+        closed = Reason.NOT_ON_ALLOWLIST  # while no copdns is there; else that decides
+    always = frozenset[str]().union(*(slugs.about(each) for each in profile.always))
+    return PolicyClass(
+        blocks=_blocked_lists(profile, slugs),
+        timed=frozenset(_closures_by_list(closures, slugs)),
+        has_security=profile.security,
+        closed=closed,
+        always_open=always,
+        safe_search=frozenset(engine for engine, _ in profile.safe_search),
+    )
+
+
+_ORDER: Final = (Reason.PAUSED, Reason.SCHEDULE, Reason.BUDGET)  # as in `policy/order.py`
+assert set(_ORDER) < CLOSING
+
+
+def _closures_by_list(
+    closures: Iterable[Closure], slugs: ListSlugs
+) -> Iterator[tuple[str, Reason]]:
+    for each in closures:
+        for subject in each.about:
+            for slug in slugs.about(subject):
+                yield slug, each.reason
+
+
+def _blocked_lists(profile: Profile, slugs: ListSlugs) -> frozenset[str]:
+    by_contact = slugs.services_of(profile.contacts) - profile.contact_exceptions
+    found = [slugs.of(TopicKind.CATEGORY, each) for each in profile.categories]
+    found += [slugs.of(TopicKind.SERVICE, each) for each in profile.services | by_contact]
+    found += [slugs.canaries.get(each, frozenset()) for each in profile.canaries]
+    if profile.bypass:
+        found.append(slugs.bypass)
+    if profile.no_safe_search:
+        found.append(slugs.no_safe_search)
+    return frozenset[str]().union(*found)

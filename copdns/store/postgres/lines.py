@@ -1,0 +1,239 @@
+"""Whose a line is, and which addresses it has now: what nodes of a provider follow.
+
+One program at a time writes, the one that `lead_bindings` chose; so numbers are committed in their
+order, and a node that reads what has a number above its own misses nothing.  What is nobody's any
+more stays as a row without a line, until it is somebody's again.
+
+No page, export or log shows these tables: an address tells who was where.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any, Final, NamedTuple
+
+import psycopg
+
+from copdns.store.postgres.connection import PostgresConnection, PostgresPool, raise_for_people
+from copdns.store.schema_steps import SchemaSteps
+
+LINES = SchemaSteps("lines")
+MOST_READ: Final = 5_000  # rows by one statement
+
+
+class LineRow(NamedTuple):
+    """Whose a line is.  household: "" for nobody's."""
+
+    line: str
+    household: str
+
+
+class BindingRow(NamedTuple):
+    """Who has a block of addresses, as `AddressBlock` is written.  line: "" for nobody."""
+
+    block: str
+    line: str
+
+
+class SessionRow(NamedTuple):
+    """A session of a line that goes on.  began, heard: seconds since 1970.  blocks: what it has."""
+
+    machine: str
+    session: str
+    line: str
+    began: float
+    heard: float
+    blocks: tuple[str, ...]
+
+
+class BindingStore:
+    """The tables, for the one program that writes them.  Raises StoreError.
+
+    Each change is one transaction: what was answered to the network is on the disk.
+    """
+
+    def __init__(self, pool: PostgresPool) -> None:
+        self._pool = pool
+
+    def sessions(self) -> Iterator[SessionRow]:
+        """Yield all sessions, those that were heard of last at the end."""
+        with self._pool.connection() as connection:
+            rows = connection.execute(
+                """
+                select machine, session, line, began, heard, blocks from line_session
+                 order by heard, machine, session
+                """
+            ).fetchall()
+        for machine, session, line, began, heard, blocks in rows:
+            yield SessionRow(machine, session, line, began, heard, tuple(json.loads(blocks)))
+
+    def bindings(self) -> dict[str, str]:
+        """Return who has which block."""
+        with self._pool.connection() as connection:
+            rows = connection.execute("select block, line from line_address where line <> ''")
+            return {str(block): str(line) for block, line in rows}
+
+    def put(
+        self,
+        bindings: Iterable[BindingRow] = (),
+        sessions: Iterable[SessionRow] = (),
+        ended: Iterable[tuple[str, str]] = (),
+        lines: Iterable[LineRow] = (),
+        at: float = 0.0,
+    ) -> None:
+        """Store what changed.
+
+        ended: machine and session of those that are over.  at: when, in seconds since 1970.
+        """
+        with self._pool.connection() as connection, _transaction(connection):
+            # Only one program gives numbers, also while two take each other for the writer.
+            connection.run_here("lock table line_address in exclusive mode")
+            connection.executemany(_PUT_LINE, list(lines))
+            connection.executemany(_PUT_BINDING, list(bindings))
+            connection.executemany(
+                _PUT_SESSION, [(*each[:5], json.dumps(each.blocks)) for each in sessions]
+            )
+            connection.executemany(_END_SESSION, list(ended))
+            connection.execute(_NOTE_WRITER, (at,))
+
+    def written_at(self) -> float:
+        """Return when `put` was called last, in seconds since 1970; 0 for never."""
+        with self._pool.connection() as connection:
+            row = connection.execute("select at from line_writer").fetchone()
+            return 0.0 if row is None else float(row[0])
+
+
+_NUMBER: Final = "nextval('line_number')"
+_PUT_LINE = f"""
+    insert into line (line, household, number) values (?, ?, {_NUMBER})
+        on conflict (line) do update
+       set household = excluded.household, number = excluded.number
+     where line.household <> excluded.household"""  # noqa: S608 - names of ours
+_PUT_BINDING = f"""
+    insert into line_address (block, line, number) values (?, ?, {_NUMBER})
+        on conflict (block) do update set line = excluded.line, number = excluded.number
+     where line_address.line <> excluded.line"""  # noqa: S608 - names of ours
+_PUT_SESSION = """
+    insert into line_session (machine, session, line, began, heard, blocks)
+    values (?, ?, ?, ?, ?, ?)
+        on conflict (machine, session) do update
+       set line = excluded.line, began = excluded.began, heard = excluded.heard,
+           blocks = excluded.blocks"""
+_NOTE_WRITER = """
+    insert into line_writer (one, at) values (1, ?)
+        on conflict (one) do update set at = excluded.at"""
+_END_SESSION = "delete from line_session where machine = ? and session = ?"
+
+
+@contextmanager
+def _transaction(connection: PostgresConnection) -> Iterator[None]:
+    """Run a transaction that keeps no household's writer waiting."""
+    connection.run_here("begin")
+    try:
+        yield
+        connection.run_here("commit")
+    except BaseException:  # also Ctrl-C: what is half written must not be committed later
+        if connection.in_transaction:
+            connection.run_here("rollback")
+        raise
+
+
+class LineReader:
+    """Follows both tables; for one thread at a time.  Raises StoreError.
+
+    position: the number of the last row that was taken; 0 is before the first.
+    """
+
+    def __init__(self, pool: PostgresPool) -> None:
+        self._pool = pool
+        self.position = 0
+
+    def take(self) -> tuple[list[LineRow], list[BindingRow]]:
+        """Return what changed since the last call."""
+        lines: dict[str, LineRow] = {}
+        bindings: dict[str, BindingRow] = {}
+        with self._pool.connection() as connection:
+            newest, position = self._newest(connection), self.position
+            if newest < position:  # the database is an older one, from a backup
+                position = 0
+            while position < newest:
+                rows = connection.execute(_READ, (position, position, MOST_READ))
+                for is_line, key, value, number in rows:
+                    if is_line:
+                        lines[key] = LineRow(key, value)
+                    else:
+                        bindings[key] = BindingRow(key, value)
+                    position = number
+        self.position = position  # only now: what is lost on the way must be read again
+        return list(lines.values()), list(bindings.values())
+
+    def _newest(self, connection: PostgresConnection) -> int:
+        (row,) = connection.execute(_NEWEST).fetchall()
+        return int(row[0])
+
+
+_NEWEST = """
+    select greatest(
+        (select coalesce(max(number), 0) from line),
+        (select coalesce(max(number), 0) from line_address))"""
+_READ = """
+    select is_line, key, value, number from (
+        select 1 as is_line, line as key, household as value, number from line where number > ?
+        union all
+        select 0, block, line, number from line_address where number > ?
+    ) as moved order by number limit ?"""
+
+
+def lead_bindings(pool: PostgresPool) -> psycopg.Connection[Any] | None:
+    """Return a connection that makes this program the one that writes, for as long as it is open;
+    None while another one is.  Raises StoreError."""
+    with raise_for_people():
+        connection = pool.open_apart()
+        row = connection.execute(_LEAD).fetchone()
+        if row is not None and row[0]:
+            return connection
+        connection.close()
+        return None
+
+
+_LEAD = b"select pg_try_advisory_lock(hashtextextended('binds ' || current_schema(), 0))"
+
+
+@LINES(name="0001_lines")
+def lines(db: PostgresConnection) -> None:
+    """Lines, the addresses that they have, and the sessions in which they got those."""
+    for statement in _TABLES:
+        db.run_here(statement)
+
+
+_TABLES = (
+    "create sequence line_number",
+    "create table line_writer (one integer primary key, at double precision not null)",
+    """
+    create table line (
+        line text collate "C" primary key,
+        household text collate "C" not null,
+        number bigint not null
+    )""",
+    "create index line_by_number on line (number)",
+    "create index line_of_household on line (household)",
+    """
+    create table line_address (
+        block text collate "C" primary key,
+        line text collate "C" not null,
+        number bigint not null
+    )""",
+    "create index line_address_by_number on line_address (number)",
+    """
+    create table line_session (
+        machine text collate "C" not null,
+        session text collate "C" not null,
+        line text collate "C" not null,
+        began double precision not null,
+        heard double precision not null,
+        blocks text not null,
+        primary key (machine, session)
+    )""",
+)

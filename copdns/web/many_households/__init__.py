@@ -1,0 +1,1 @@
+"""Pages of many households in one program: whose a request is about."""

@@ -1,0 +1,82 @@
+"""Pages of many households: each request sees its own, few are kept, and codes tell whose."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+
+import pytest
+
+from copdns.app import page_households
+from copdns.app.account_chores import AccountChores
+from copdns.app.page_households import PageHouseholds
+from copdns.model.household import Band, Household, Profile
+from copdns.model.verdict import Requestor
+from copdns.policy.build_snapshot import build_snapshot
+from copdns.policy.subscribers import NOBODYS
+from copdns.store.household_db.provider import ProviderStore
+from copdns.store.household_db.thread import StoreThread
+from copdns.store.postgres.connection import PostgresPool
+from copdns.store.postgres.outbox import Moved
+from copdns.time.plan import NO_INPUTS
+from copdns.web.many_households.family_door import CHOSEN, FamilyDoor
+from tests.household import DEFAULTS, NOW, library
+from tests.unit.store.conftest import postgres, postgres_server  # noqa: F401 - fixtures
+
+HERE = Requestor("192.0.2.1", "192.0.2.9", "tcp")
+MIA = Profile("mia", "Mia", Band.TO_9)
+
+
+@pytest.fixture
+async def pages(postgres: str) -> AsyncIterator[PageHouseholds]:  # noqa: F811
+    with ProviderStore.connect(PostgresPool(postgres)) as store:
+        for name in ("ada", "bo"):
+            home = Household(name, f"{name}'s", profiles=(MIA,), guest="mia")
+            await store.create(home, "test", int(NOW))
+        thread = StoreThread(store)
+        base = build_snapshot(None, library(), DEFAULTS, [], NOW)
+        chores = AccountChores(thread, lambda: NOW, lambda: False, keeps_last=True)
+        yield PageHouseholds(thread, chores, lambda: base, lambda: NO_INPUTS, lambda: NOW)
+
+
+async def test_a_request_sees_the_household_that_was_chosen_and_no_other(
+    pages: PageHouseholds,
+) -> None:
+    assert await pages.load("ada")
+    assert await pages.load("bo")
+    assert not await pages.load("nobodys")
+    CHOSEN.set("")
+    assert pages.snapshot().households == {}
+    assert pages.identify(HERE).household == NOBODYS
+    CHOSEN.set("bo")
+    assert list(pages.snapshot().households) == ["bo"]
+    assert pages.identify(HERE).household == "bo"
+    assert pages.identify(replace(HERE, address="203.0.113.66")).household == ""
+
+
+async def test_few_are_kept_and_one_that_moved_is_read_again(
+    pages: PageHouseholds, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(page_households, "MOST", 1)
+    CHOSEN.set("ada")
+    await pages.load("ada")
+    before = pages.snapshot()
+    pages.forget([Moved("ada", 9)])
+    await pages.load("ada")
+    assert pages.snapshot() is not before
+    await pages.load("bo")
+    assert pages.snapshot().households == {}  # ada is not here any more
+
+
+async def test_a_code_is_one_households_and_guesses_wait(pages: PageHouseholds) -> None:
+    code = await pages._codes.of("ada")
+    door = FamilyDoor(pages, lambda: 0.0)
+    assert await door.enter(code.lower().replace("-", " "), "192.0.2.9") == ("ada", False)
+    other = await pages._codes.of("ada", anew=True)
+    assert other != code
+    assert await door.enter(code, "192.0.2.9") == ("", False)
+    found = [await door.enter("K7QF-2M9D-4TXA", "192.0.2.66") for _ in range(8)]
+    assert found[0] == ("", False)
+    assert found[-1] == ("", True)
+    assert await door.enter(other, "192.0.2.66") == ("", True)
+    assert await door.enter(other, "192.0.2.9") == ("ada", False)

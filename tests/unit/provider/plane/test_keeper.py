@@ -1,0 +1,138 @@
+"""What a node's tables get of households, lines and addresses, as they come and go."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from copdns.model.household import Band, Household, Profile
+from copdns.model.times import Schedule, Slot, Topic, TopicKind
+from copdns.model.verdict import Reason
+from copdns.provider.plane.keeper import STRANGERS, PlaneKeeper
+from copdns.provider.plane.line_shares import SOON, share_of
+from copdns.provider.plane.list_slugs import ListSlugs
+from copdns.provider.plane.snapshot import ListedNames, PlaneChange, Subscriber, address_key
+from tests.household import NOW, block
+
+SLUGS = ListSlugs({Topic(TopicKind.CATEGORY, "games"): frozenset({"starter-games"})})
+ONE, TWO = address_key("192.0.2.1"), address_key("192.0.2.2")
+NINE = NOW + 5 * 3600
+NIGHT = Schedule("bedtime", "", (Slot(frozenset({"daily"}), 21 * 60, 600),))
+MIA = Profile("mia", "Mia", Band.TO_9, categories=frozenset({"games"}))
+HOME = Household("ada", "Home", profiles=(MIA,), guest="mia")
+
+
+@pytest.fixture
+def keeper() -> PlaneKeeper:
+    """Two families of one preset, each with a line and an address."""
+    keeper = PlaneKeeper(SLUGS, NOW)
+    for household, line, address in (("ada", "l1", ONE), ("bo", "l2", TWO)):
+        keeper.put_household(household, share_of(replace(HOME, id=household), NOW), NOW)
+        keeper.put_line(line, household)
+        keeper.bind(address, line)
+    keeper.snapshot(1, ListedNames())
+    return keeper
+
+
+def changed(keeper: PlaneKeeper) -> PlaneChange:
+    found = keeper.take_change(keeper.revision + 1)
+    assert found is not None
+    return found
+
+
+def put(keeper: PlaneKeeper, household: Household, now: float = NOW) -> None:
+    keeper.put_household(household.id, share_of(household, now), now)
+
+
+def test_families_of_one_preset_are_one_group_and_nothing_is_told_twice(
+    keeper: PlaneKeeper,
+) -> None:
+    whole = keeper.snapshot(2, ListedNames())
+    groups = {each.address: each.group for each in whole.subscribers}
+    assert groups == {ONE: 1, TWO: 1}
+    assert whole.classes[whole.groups[1].policy_class].blocks == frozenset({"starter-games"})
+    assert keeper.take_change(2) is None
+    nothing = keeper.take_change(3)
+    assert nothing is not None
+    assert not [*nothing.subscribers, *nothing.groups, *nothing.new_exceptions]
+
+
+def test_a_rule_moves_one_subscriber_and_its_end_moves_it_back(keeper: PlaneKeeper) -> None:
+    put(keeper, replace(HOME, rules=(block("films.example"),)))
+    change = changed(keeper)
+    assert list(change.subscribers) == [Subscriber(ONE, 1, "ada")]
+    assert list(change.new_exceptions) == ["films.example"]
+    assert not change.groups
+    put(keeper, replace(HOME, id="bo", rules=(block("films.example"),)))
+    changed(keeper)
+    put(keeper, HOME)
+    change = changed(keeper)
+    assert list(change.subscribers) == [Subscriber(ONE, 1)]
+    assert list(change.gone_exceptions) == []  # somebody else has a rule about it
+    put(keeper, replace(HOME, id="bo"))
+    assert list(changed(keeper).gone_exceptions) == ["films.example"]
+
+
+def test_a_group_that_nobody_has_is_forgotten_and_its_number_is_not_given_again(
+    keeper: PlaneKeeper,
+) -> None:
+    other = replace(HOME, schedules=(NIGHT,))
+    put(keeper, other)
+    assert list(changed(keeper).groups) == [2]
+    put(keeper, HOME)
+    assert list(changed(keeper).gone_groups) == [2]
+    put(keeper, other)
+    assert list(changed(keeper).groups) == [3]
+
+
+def test_bedtime_is_a_change_of_a_group_and_of_no_subscriber(keeper: PlaneKeeper) -> None:
+    for household in ("ada", "bo"):
+        put(keeper, replace(HOME, id=household, schedules=(NIGHT,)))
+    changed(keeper)
+    for now, closed, soon in (
+        (NINE - SOON, None, True),
+        (NINE, Reason.SCHEDULE, False),
+        (NINE + 36_000, None, False),
+    ):
+        assert keeper.take_due(now - 1) == ()
+        assert keeper.take_change(keeper.revision) is None
+        keeper.take_due(now)
+        change = changed(keeper)
+        assert not [*change.subscribers, *change.gone_addresses]
+        (group,) = change.groups.values()
+        assert group.is_closing_soon is soon
+        assert keeper.classes[group.policy_class].closed is closed
+
+
+def test_an_address_follows_its_line_and_the_line_its_household(keeper: PlaneKeeper) -> None:
+    put(keeper, replace(HOME, id="bo", schedules=(NIGHT,)))
+    changed(keeper)
+    keeper.bind(ONE, "l2")
+    assert list(changed(keeper).subscribers) == [Subscriber(ONE, 2)]
+    keeper.put_line("l2", "ada")
+    assert set(changed(keeper).subscribers) == {Subscriber(ONE, 1), Subscriber(TWO, 1)}
+    keeper.put_line("l2", "")
+    assert set(changed(keeper).gone_addresses) == {ONE, TWO}
+    keeper.put_line("l2", "bo")
+    keeper.drop_household("bo")
+    assert set(changed(keeper).gone_addresses) == {ONE, TWO}
+    put(keeper, replace(HOME, id="bo"))  # the line is still that one's
+    assert set(changed(keeper).subscribers) == {Subscriber(ONE, 1), Subscriber(TWO, 1)}
+
+
+def test_a_part_of_an_address_or_what_two_have_is_nobodys(keeper: PlaneKeeper) -> None:
+    keeper.bind_other(ONE, "192.0.2.1:1-99", "\0some ports")
+    assert list(changed(keeper).gone_addresses) == [ONE]
+    keeper.bind_other(ONE, "192.0.2.1:1-99", "")
+    assert list(changed(keeper).subscribers) == [Subscriber(ONE, 1)]
+    prefix = address_key("2001:db8:0:100::/56")
+    keeper.bind_other(prefix, "2001:db8::/48", "l1")
+    assert list(changed(keeper).subscribers) == [Subscriber(prefix, 1)]
+    keeper.bind(prefix, "l2")
+    assert list(changed(keeper).gone_addresses) == [prefix]
+
+
+def test_who_is_not_known_has_the_group_of_strangers(keeper: PlaneKeeper) -> None:
+    whole = keeper.snapshot(2, ListedNames())
+    assert whole.classes[whole.groups[STRANGERS].policy_class].has_security

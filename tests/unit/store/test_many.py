@@ -1,0 +1,84 @@
+"""Many households are read by few statements, and each is as when it is read alone."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from copdns.model.errors import OddRowError
+from copdns.model.household import Household
+from copdns.provider.address_blocks import read_block
+from copdns.store.connection import SqlConnection
+from copdns.store.db import transaction
+from copdns.store.household_db.provider import ProviderStore
+from copdns.store.household_db.tables import load, load_some
+from copdns.store.postgres.connection import PostgresPool
+from copdns.store.postgres.lines import (
+    BindingRow,
+    BindingStore,
+    LineReader,
+    LineRow,
+    SessionRow,
+    lead_bindings,
+)
+from tests.unit.store.conftest import OpenStore
+from tests.unit.store.test_household import HOME, NOW
+
+
+async def test_some_at_once_are_as_each_alone(open_store: OpenStore) -> None:
+    store = open_store()
+    for number in range(5):
+        await store.create(replace(HOME, id=f"h{number}"), "test", NOW)
+
+    def read(connection: SqlConnection) -> None:
+        found: list[Household | OddRowError] = []
+        after = ""
+        while True:
+            some, after = load_some(connection, after, 2)
+            if not some:
+                break
+            found += some
+        assert found == [load(connection, f"h{number}") for number in range(5)]
+        with transaction(connection):
+            connection.execute("update profile set band = 'odd' where household = 'h3'")
+        some, _ = load_some(connection, "", 9)
+        assert [type(each) for each in some].count(OddRowError) == 1
+
+    with store:
+        await store.run(read)
+
+
+@pytest.fixture
+def pool(postgres: str) -> PostgresPool:
+    return ProviderStore.connect(PostgresPool(postgres)).pool
+
+
+def test_a_reader_of_lines_misses_nothing_and_reads_nothing_twice(pool: PostgresPool) -> None:
+    store, reader = BindingStore(pool), LineReader(pool)
+    store.put([BindingRow("192.0.2.1", "l1")], lines=[LineRow("l1", "ada")])
+    assert reader.take() == ([LineRow("l1", "ada")], [BindingRow("192.0.2.1", "l1")])
+    assert reader.take() == ([], [])
+    store.put([BindingRow("192.0.2.1", "l1")], lines=[LineRow("l1", "ada")])  # nothing new
+    assert reader.take() == ([], [])
+    store.put([BindingRow("192.0.2.1", "")], lines=[LineRow("l1", "bo")])
+    assert reader.take() == ([LineRow("l1", "bo")], [BindingRow("192.0.2.1", "")])
+    assert store.bindings() == {}
+    assert len(LineReader(pool).take()[1]) == 1
+
+
+def test_sessions_are_kept_for_the_next_start_and_one_program_writes(pool: PostgresPool) -> None:
+    store = BindingStore(pool)
+    kept = SessionRow("bng", "1", "l1", 10.0, 20.5, (str(read_block("2001:db8::/56")),))
+    store.put(sessions=[kept, kept._replace(session="2", heard=11.0)], at=21.0)
+    assert [each.session for each in store.sessions()] == ["2", "1"]
+    store.put(ended=[("bng", "2")], at=22.0)
+    assert list(store.sessions()) == [kept]
+    assert store.written_at() == 22.0
+    leading = lead_bindings(pool)
+    assert leading is not None
+    assert lead_bindings(pool) is None
+    leading.close()
+    again = lead_bindings(pool)
+    assert again is not None
+    again.close()
