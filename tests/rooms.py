@@ -18,18 +18,19 @@ ROOT = Path(__file__).parents[1]
 # From the top down.  A room imports `model`, and of the others just what its line names.
 ROOMS: Mapping[str, str] = {
     "__main__": "cli",
-    "cli": "app web as_json store privacy list_files network provider appeals policy household"
-    " lists dns time accounts settings",
-    "app": "web server store words privacy list_files network appeals policy household events"
-    " lists dns time accounts settings",
-    "web": "as_json store words privacy list_files network provider appeals policy household events"
-    " lists dns time accounts settings",
+    "cli": "app web as_json store following privacy list_files network provider appeals policy"
+    " household lists dns time accounts settings",
+    "app": "web server store following words privacy list_files network appeals policy household"
+    " events lists dns time accounts settings",
+    "web": "as_json store following words privacy list_files network provider appeals policy"
+    " household events lists dns time accounts settings",
     "server": "privacy network policy lists dns time settings",
     "as_json": "privacy network appeals policy household lists time accounts",
-    "store": "privacy network provider appeals household time accounts",
+    "store": "following privacy network provider appeals household time accounts",
     "words": "appeals time",
     "privacy": "appeals policy household lists time accounts",
-    "list_files": "policy household lists settings",
+    "list_files": "following policy household lists settings",
+    "following": "appeals time",
     "network": "policy dns settings",
     "provider": "appeals lists",
     "appeals": "policy household lists dns time",

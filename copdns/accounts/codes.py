@@ -47,6 +47,11 @@ def make_recovery_code() -> str:
     return _code()
 
 
+def make_pairing_secret() -> bytes:
+    """Return the id and the secret of a new pairing of two boxes: 40 random octets."""
+    return secrets.token_bytes(40)
+
+
 def ticket_digest(code: str) -> str:
     """Return the digest of a ticket's code, however it was typed."""
     return code_digest(code, "ticket")

@@ -55,6 +55,8 @@ COMMANDS = (
     "encrypted",
     "firewall",
     "dhcp",
+    "follow",
+    "follower",
     "backup",
     "restore",
     "rollback",
@@ -68,6 +70,8 @@ _MODULES: dict[str, str] = {
     "rollback": "commands.backup",
     "timer": "commands.pause",
     "provider": "provider.group",
+    "follow": "commands.second_box.follow",
+    "follower": "commands.second_box.follower",
 }
 
 

@@ -53,6 +53,8 @@ from copdns.time.plan import PolicyInputs
 from copdns.web.https import HttpsOffer
 from copdns.web.logins import Logins
 from copdns.web.pages import Pages
+from copdns.web.second_box.bundles import FirstBox
+from copdns.web.second_box.follow_status import FollowStatus
 
 Readiness = Callable[[], tuple[str, ...]]
 
@@ -87,7 +89,9 @@ class AppContext:
     desk_over_http: passwords may be sent without encryption over the network (the setting
     `web.desk_over_http`).  try_push: sends a test to a browser that gets notices; None where
     nothing is sent.  trouble_of_upstream: asks one and returns what is wrong with it, ""
-    for nothing; it blocks for seconds.
+    for nothing; it blocks for seconds.  first_box: tells boxes that follow this one; None where
+    none can.  follows: returns whom this
+    box follows; None: nobody, so rules are changed here.
     """
 
     registry: CollectorRegistry
@@ -121,6 +125,8 @@ class AppContext:
     try_push: Callable[[PushSubscription], Awaitable[PushResult]] | None = None
     trouble_of_upstream: Callable[[UpstreamAddress], str] = lambda _upstream: ""
     facts: Callable[[], Facts] = lambda: SHIPPED
+    first_box: FirstBox | None = None
+    follows: Callable[[], FollowStatus] | None = None
 
     # --- what is in force ---
 

@@ -177,6 +177,32 @@ def device_tokens(db: Connection) -> None:
     db.execute("alter table device add column tokens text not null default '[]'")
 
 
+@HOUSEHOLD(name="0046_followers")
+def followers(db: Connection) -> None:
+    """The boxes that follow this one, with the secret that each shares with it; the key that their
+    bundles are signed with, and the number of the last one."""
+    db.execute("""
+        create table follower (
+            household text not null references household on delete cascade,
+            id text not null,
+            name text not null,
+            secret text not null,
+            made integer not null,
+            author text not null,
+            fetched integer,
+            address text not null,
+            ended integer,
+            primary key (household, id)
+        ) without rowid""")
+    db.execute("""
+        create table follower_key (
+            household text primary key references household on delete cascade,
+            private text not null,
+            number integer not null,
+            digest text not null
+        ) without rowid""")
+
+
 @HOUSEHOLD(name="0048_filter_break")
 def filter_break(db: Connection) -> None:
     """A device that opens everything but what is dangerous for ten minutes, to see whether the
