@@ -143,6 +143,7 @@ MEASURING = (
     "tests/e2e/test_load.py",
     "tests/unit/cli/test_restore_speed.py",
     "tests/e2e/test_restart.py",
+    "tests/e2e/test_takeover_netns.py",
 )
 
 

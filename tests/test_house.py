@@ -344,7 +344,7 @@ def test_every_module_opens_with_what_it_is_for() -> None:
     assert not silent, lines(silent)
 
 
-MIGRATIONS = re.compile(r"store\.\w+_db\.migrations\w*")
+MIGRATIONS = re.compile(r"store\.\w+_db\.(?:migrations|first_migrations\.\w+)")
 
 
 def test_what_is_public_says_what_it_is_for() -> None:

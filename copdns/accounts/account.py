@@ -297,12 +297,14 @@ class NoticeKind(StrEnum):
     SITE_PROTECTED = "site protected"  # from lists and what others block
     PERSON_REMOVED = "person removed"  # with all that was recorded of them
     RECORDS_ERASED = "records erased"  # of a person who stays
+    BOX_PAIRED = "box paired"  # a second box, which follows this one
 
 
 class GuardianNotice(NamedTuple):
     """A notice for all guardians: of what one of them did, or of what a child tells them.
 
-    about: the id of the profile, or the name of the account or of a person who is gone; of
+    about: the id of the profile, or the name of the account, of a second box, or of a person who
+    is gone; of
     LOOKUPS_CHANGED and SITE_PROTECTED domains, of UPSTREAMS_CHANGED addresses, "" for those that
     the network gives.  author: in people's words.  starts, ends: those of a full log; starts of
     PROPOSAL_DUE is the day of the proposal; else 0.

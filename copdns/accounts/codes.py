@@ -62,6 +62,16 @@ def family_code_key(code: str) -> str:
     return "-".join(meant[at : at + 4] for at in (0, 4, 8)) if is_code else ""
 
 
+def make_nonce(octets: int) -> bytes:
+    """Return random octets that are used once."""
+    return secrets.token_bytes(octets)
+
+
+def make_pairing_secret() -> bytes:
+    """Return the id and the secret of a new pairing of two boxes: 40 random octets."""
+    return secrets.token_bytes(40)
+
+
 def ticket_digest(code: str) -> str:
     """Return the digest of a ticket's code, however it was typed."""
     return code_digest(code, "ticket")

@@ -13,7 +13,7 @@ import sys
 import traceback
 from collections.abc import Callable, Coroutine, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import structlog
 
@@ -40,6 +40,10 @@ from copdns.privacy.list_scores import note_scores
 from copdns.settings.config import Settings
 from copdns.store.folder_lock import hold_server_lock
 from copdns.store.household_db.appeals import AppealStore
+
+if TYPE_CHECKING:
+    from copdns.app.second_box.followed_source import FollowedSource
+    from copdns.app.second_box.follower_chores import FollowerChores
 
 log = structlog.get_logger("copdns")
 
@@ -106,7 +110,8 @@ class App(Parts):
         else:
             await self._http_server.begin()
         await run_logged(self._tell_upstreams)
-        await run_logged(lambda: self._account_chores.tell(self._events))
+        if self._followed is None:
+            await run_logged(lambda: self._account_chores.tell(self._events))
         await run_logged(self._updates.apply_available)  # so that readiness is right from the start
         for number in (signal.SIGTERM, signal.SIGINT):
             self._loop.add_signal_handler(number, self._stop.set)
@@ -120,7 +125,7 @@ class App(Parts):
                 web=[f"{host}:{port}" for host, port in self._http_server.addresses],
             )
             if (
-                self._source.has_household and not self.is_light
+                self._source.has_household and self._followed is None and not self.is_light
             ):  # before others are told: it replaces any other code
                 await run_logged(self._log_setup_code)
             self._manager.notify_ready(f"answering on {', '.join(self._listeners.addresses)}")
@@ -160,10 +165,23 @@ class App(Parts):
         yield repeat(self._backup_chores.run_once, BACK_UP_EVERY)
         yield self._list_reloader.retry_forever()
         yield repeat(self._updates.apply_available, FOLLOW_LISTS)
-        yield repeat(self._updates.fetch, FOLLOW_LISTS)
-        yield repeat(self._facts.follow, FOLLOW_LISTS)
+        if self._followed is None:
+            yield repeat(self._updates.fetch, FOLLOW_LISTS)
+            yield repeat(self._facts.follow, FOLLOW_LISTS)
+        else:
+            yield repeat(self._facts.refresh, FOLLOW_LISTS)
+            yield self._new_follower_chores(self._followed).run()
         yield self._help_chores.run()
         yield feed_watchdog(self._manager)
+
+    def _new_follower_chores(self, followed: FollowedSource) -> FollowerChores:
+        from copdns.app.second_box.follower_chores import (
+            FollowerChores,  # a first box needs none of it
+        )
+
+        return FollowerChores(
+            self._folder, followed, self._time_chores, self._clock, self._updates.apply_available
+        )
 
     def _once_for_all(self, work: Work) -> Work:
         """Return a chore that only one of all programs does that share a database."""
@@ -260,7 +278,7 @@ class App(Parts):
 
     async def _tell_upstreams(self) -> None:
         self._told_servers = servers = self._upstreams_in_force.servers
-        if self._subscribers is not None:  # a provider's are its own
+        if self._subscribers is not None or self._followed is not None:  # told by others, or there
             return
         await self._account_chores.note_upstreams(servers)
 
@@ -273,6 +291,7 @@ class App(Parts):
             await self._push_store.tidy(int(now))
             await self._account_chores.remind()
             await self._tell_upstreams()
+            await self._first_box.followers.tidy(int(now))
             await self._note_scores(now)
         self._time_chores.ledger.forget(now)
         await asyncio.to_thread(self._log.purge, now, chosen.rows_days, chosen.counts_days)

@@ -12,6 +12,7 @@ from copdns.app.backup_chores import BackupChores
 from copdns.app.device_chores import DeviceChores
 from copdns.app.household_source import HouseholdOrigin
 from copdns.app.lists_in_force import ListsInForce
+from copdns.app.second_box.followed_source import FollowedSource
 from copdns.dns.upstream import UpstreamClient
 from copdns.events.targets import Targets
 from copdns.list_files.facts_updates import FactsUpdater
@@ -42,6 +43,7 @@ class Readiness:
         is_clock_wrong: Callable[[], bool],
         facts: FactsUpdater,
         backups: BackupChores,
+        followed: FollowedSource | None,
     ) -> None:
         self._upstreams = upstreams
         self._source = source
@@ -54,6 +56,7 @@ class Readiness:
         self._is_clock_wrong = is_clock_wrong
         self._facts = facts
         self._backups = backups
+        self._followed = followed
 
     def missing(self) -> tuple[str, ...]:
         """Return what keeps us from answering as we should; () where we are ready."""
@@ -65,6 +68,8 @@ class Readiness:
             missing.append("no DNS server answers")
         if self._source.damage:
             missing.append(self._source.damage)
+        if self._followed is not None and self._followed.missing:
+            missing.append(self._followed.missing)
         return tuple(missing)
 
     def warnings(self) -> tuple[str, ...]:
@@ -83,6 +88,7 @@ class Readiness:
             *(warning() for warning in self._other_warnings),
             self._backups.warning,
             CLOCK_WRONG if self._is_clock_wrong() else "",
+            "" if self._followed is None else self._followed.warning,
         )
         return tuple(filter(None, found))
 

@@ -43,6 +43,7 @@ from copdns.app.monitoring import Readiness, build_gauges
 from copdns.app.mqtt_chores import MqttChores
 from copdns.app.nat64_chores import Nat64Chores
 from copdns.app.push_chores import PushChores
+from copdns.app.second_box.followed_source import as_followed, followed_source
 from copdns.app.seed import seed_household
 from copdns.app.service_manager import find_service_manager
 from copdns.app.snapshot_builder import SnapshotBuilder
@@ -94,6 +95,7 @@ from copdns.web.http_server import HttpServer
 from copdns.web.https import Https
 from copdns.web.logins import Logins
 from copdns.web.many_households.family_door import FamilyDoor
+from copdns.web.second_box.bundles import FirstBox
 
 if TYPE_CHECKING:
     from aiohttp import web
@@ -139,6 +141,7 @@ class Parts:
         )
         self._manager = find_service_manager()
         self._clock = Clock(time.time, time.monotonic, machine.clock_is_synchronised)
+        self._followed = followed_source(self._folder)
         self._source = self._new_source()
         self._child_page = child_page_url(settings.web.port)  # a new port: at the next start
         self._https = Https(self._folder, settings.web, self._now, lambda: self._clock.is_wrong)
@@ -159,6 +162,8 @@ class Parts:
         async def seed(store: HouseholdStore) -> None:
             await seed_household(store, self.settings, self._catalogue, int(time.time()))
 
+        if self._followed is not None:
+            return self._followed
         if self.settings.provider.database:
             from copdns.app.provider_source import ProviderSource  # no home has its libraries
 
@@ -209,7 +214,8 @@ class Parts:
                 self._resolver.snapshot.households, household
             ),
         )
-        self._events.subscribe(self._targets.enqueue)
+        if self._followed is None:  # the first box tells what happens
+            self._events.subscribe(self._targets.enqueue)
         self._alarms = Alarms()
         self._time_chores = TimeChores(
             self._folder, lambda: self._resolver.snapshot, self._clock, self._events
@@ -244,10 +250,19 @@ class Parts:
             self._clock,
             speak_to_browser,
         )
-        self._events.subscribe(self._push.on_event)
+        if self._followed is None:
+            self._events.subscribe(self._push.on_event)
+        self._first_box = FirstBox(
+            self._thread,
+            self._folder,
+            self._time_chores.merge,
+            self._time_chores.todays_usage,
+            self._now,
+        )
         chosen, snapshot = lambda: self.settings.mqtt, lambda: self._resolver.snapshot
         self._mqtt = MqttChores(chosen, snapshot, self._time_chores, self._store, self._clock)
-        self._events.subscribe(self._mqtt.on_event)
+        if self._followed is None:
+            self._events.subscribe(self._mqtt.on_event)
 
     async def _begin_answering(self, households: Sequence[Household]) -> None:
         """Make what answers, and what applies changes of household, lists and upstreams."""
@@ -260,7 +275,7 @@ class Parts:
             self._policy_inputs,
             self._upstreams_in_force,
             self._now,
-            without_pages if self.is_light else None,
+            self._adapt,
         )
         self._recorder = Recorder(
             self._counters, self._recent_blocks, self._log, self._time_chores.ledger
@@ -401,6 +416,7 @@ class Parts:
             lambda: self._clock.is_wrong,
             self._facts,
             self._backup_chores,
+            self._followed,
         )
 
     def _join_counters(self) -> None:
@@ -419,6 +435,12 @@ class Parts:
         )
 
     # --- what is in force ---
+
+    def _adapt(self, household: Household) -> Household:
+        """Return a household as this program can serve it."""
+        if self.is_light:
+            household = without_pages(household)
+        return household if self._followed is None else as_followed(household)
 
     def _now(self) -> float:
         return self._clock().wall
@@ -486,6 +508,10 @@ class Parts:
             desk_over_http=self.settings.web.desk_over_http,
             try_push=self._push.send_test,
             trouble_of_upstream=trouble_of,
+            first_box=None
+            if self._followed or self.settings.provider.database
+            else self._first_box,
+            follows=None if self._followed is None else self._followed.status,
         )
         return application(context)
 

@@ -70,6 +70,7 @@ class TimeChores:
         self._households: Mapping[str, Household] = {}
         self._days: dict[Who, BudgetDay] = {}
         self._minute = 0
+        self._is_merged = False  # another box counted more since the last second
         self._recalled_on = date.min  # in UTC: when the stored minutes were read last
         self._used_at: dict[BudgetKey, float] = {}  # when each budget was used last
         self._time_state: TimeState | None = None
@@ -124,7 +125,8 @@ class TimeChores:
             self._events.publish(ClockEvent(EventKind.CLOCK_RIGHT, self._clock().wall))
         now = self._clock().wall
         ends = list(ending_schedules(snapshot, now, now + AHEAD))
-        if int(now) // MINUTE != self._minute:
+        if int(now) // MINUTE != self._minute or self._is_merged:
+            self._is_merged = False
             self._minute = int(now) // MINUTE
             self._note_closed(snapshot, now)
             await self._recall_daily(now)
@@ -210,6 +212,27 @@ class TimeChores:
         if home is None or person is None:
             return False
         return budget in hidden_limits(home, person, self.policy_inputs, now)
+
+    def merge(self, others: Iterable[Usage]) -> None:
+        """Add the minutes of another box, as far as they are about limits that there are, today."""
+        now = self._clock().wall
+        limits = {
+            (home.id, person.id, each.id)
+            for home, person in self._profiles_with_budgets()
+            for each in home.budgets
+        }
+        known = (
+            each
+            for each in others
+            if (each.household, each.profile, each.budget) in limits
+            and abs((each.day - _date(now)).days) <= 1
+        )
+        self._is_merged |= self.ledger.merge(known)
+
+    def todays_usage(self) -> tuple[Usage, ...]:
+        """Return the minutes of today, in any time zone, for another box."""
+        today = _date(self._clock().wall)
+        return self.ledger.usages_on([today - _ONE_DAY, today, today + _ONE_DAY])
 
     async def close(self) -> None:
         """Store what was counted so far."""

@@ -56,6 +56,8 @@ COMMANDS = (
     "firewall",
     "node",
     "dhcp",
+    "follow",
+    "follower",
     "backup",
     "restore",
     "rollback",
@@ -70,6 +72,8 @@ _MODULES: dict[str, str] = {
     "timer": "commands.pause",
     "provider": "provider.group",
     "node": "provider.node",
+    "follow": "commands.second_box.follow",
+    "follower": "commands.second_box.follower",
 }
 
 

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
 from copdns.accounts.account import Guest, with_guests
 from copdns.accounts.moves import Move, admit_guests, with_moves
 from copdns.app.from_settings import new_rebinding_guard
+from copdns.app.second_box.followed_source import open_bundle
 from copdns.app.seed import HOME, seed_household
 from copdns.cli.base import Options, pass_options, read_text
 from copdns.cli.changes import print_changes
@@ -43,6 +44,7 @@ from copdns.policy.snapshot import Snapshot
 from copdns.privacy.own_numbers import own_limits, usages_for_others
 from copdns.settings.config import AUTO, Settings, defaults_of
 from copdns.store.db import store_error
+from copdns.store.followed import BUNDLE, read_following
 from copdns.store.household_copy import HouseholdCopy
 from copdns.store.household_db import condition
 from copdns.store.household_db.claims import Claims
@@ -301,6 +303,8 @@ class Home:
         """Tell whether there is a database, or a copy; raise StoreError where that is hidden."""
         if self.is_providers:
             return True
+        if read_following(self.folder) is not None:
+            return (self.folder / BUNDLE).exists()
         path = self.folder / FILE
         try:
             path.stat()
@@ -448,9 +452,11 @@ class Home:
 
         It is created or migrated where needed.  is_reading: a copy will do.
         """
-
         if self.is_providers:
             return self.with_provider(work)
+        following = read_following(self.folder)
+        if following is not None:
+            return self._run(lambda: open_bundle(self.folder, following, is_reading), work)
         open_store = HouseholdStore.open_or_copy if is_reading else HouseholdStore.open
         return self._run(lambda: open_store(self.folder), work)
 

@@ -56,6 +56,10 @@ class HouseholdError(UserError, CopdnsError):
     """A change to the household cannot be made as asked: unknown profile, taken name ..."""
 
 
+class FollowingError(CopdnsError):
+    """Another box cannot be followed as asked: a wrong key, a bundle that is refused ..."""
+
+
 class MoveInError(HouseholdError):
     """A file of another program cannot be read; the text says what to give instead."""
 

@@ -56,6 +56,7 @@ from copdns.store.schema_steps import SchemaSteps
 _TABLES_NOT_COPIED = (
     *("session", "browser", "one_time_code", "pairing_open", "guest_request"),
     "push_subscription",  # with its secrets somebody could send to the browser
+    *("follower", "follower_key"),  # with theirs, get what a second box gets
 )
 
 # What stays as it is here; tables that others refer to come first.
@@ -66,6 +67,7 @@ _STAYING_TABLES = (
     *("claim", "device_move", "former_browser"),  # deleting from the next fills the last
     *("pairing", "pairing_open", "pin", "guest", "guest_request", "ticket_attempt"),
     "push_subscription",  # it goes with its session or pairing
+    *("follower", "follower_key"),
     *("pause", "grant", "bonus", "ticket", "moved_bedtime", "full_log_question"),
     "filter_break",
 )

@@ -8,7 +8,7 @@ not be noted.  The caller says which day a moment belongs to and what shows the 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from datetime import date
 from typing import Final
 
@@ -322,6 +322,41 @@ class UsageLedger:
                 entry.floor = fieldwise_max(entry.floor, each.minutes)
                 entry.own = entry.own or each.own
                 entry.is_counted = True
+
+    def merge(self, others: Iterable[Usage]) -> bool:
+        """Add days that another box counted; tell whether anything is new.
+
+        A minute that both counted stays one minute.
+        """
+        is_new = False
+        for each in others:
+            key = each.household, each.profile
+            there = self._days.get(key, {}).get(each.budget, {}).get(each.day)
+            # A box that has not heard of a new time zone yet must not move the day back.
+            start = each.start if there is None else there.start
+            entry = self._find_day(key, each.budget, DayStart(each.day, start))
+            if entry is None:
+                self.dropped += 1
+                continue
+            before = entry.marks, entry.floor, entry.own, entry.is_counted
+            entry.marks |= each.marks.with_later_start((start - each.start) // MINUTE)
+            entry.floor = fieldwise_max(entry.floor, each.minutes)
+            entry.own, entry.is_counted = entry.own or each.own, True
+            if before != (entry.marks, entry.floor, entry.own, entry.is_counted):
+                is_new = True
+                self._unsaved.add((key, each.budget, each.day))
+        return is_new
+
+    def usages_on(self, days: Collection[date]) -> tuple[Usage, ...]:
+        """Return all that was counted on some dates, for another box."""
+        found = [
+            self._usage_of(key, budget, day)
+            for key, budgets in self._days.items()
+            for budget, those in budgets.items()
+            for day, entry in those.items()
+            if day in days and entry.is_counted
+        ]
+        return tuple(each for each in found if each is not None)
 
     def take_unsaved(self) -> tuple[Usage, ...]:
         """Return the days that changed since the last call, to be saved."""

@@ -54,6 +54,8 @@ from copdns.web.https import HttpsOffer
 from copdns.web.logins import Logins
 from copdns.web.many_households.family_door import FamilyDoor
 from copdns.web.pages import Pages
+from copdns.web.second_box.bundles import FirstBox
+from copdns.web.second_box.follow_status import FollowStatus
 
 Readiness = Callable[[], tuple[str, ...]]
 
@@ -89,7 +91,8 @@ class AppContext:
     `web.desk_over_http`).  try_push: sends a test to a browser that gets notices; None where
     nothing is sent.  door: says whose pages a request is about, where there are many households;
     None where there is one.  trouble_of_upstream: asks one and returns what is wrong with it, ""
-    for nothing; it blocks for seconds.
+    for nothing; it blocks for seconds.  first_box: tells boxes that follow this one; None where
+    none can.  follows: returns whom this box follows; None: nobody, so rules are changed here.
     """
 
     registry: CollectorRegistry
@@ -124,6 +127,8 @@ class AppContext:
     trouble_of_upstream: Callable[[UpstreamAddress], str] = lambda _upstream: ""
     facts: Callable[[], Facts] = lambda: SHIPPED
     door: FamilyDoor | None = None
+    first_box: FirstBox | None = None
+    follows: Callable[[], FollowStatus] | None = None
 
     # --- what is in force ---
 

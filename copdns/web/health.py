@@ -27,12 +27,14 @@ async def readyz(request: web.Request) -> web.Response:
     """Return 200 where queries are answered under the household's policy, else 503 and what is
     missing.
 
-    Warnings follow in either case, and whether the core is compiled.  Anybody in the network may
+    Warnings follow in either case, that other boxes follow this one, and whether the core is
+    compiled.  Anybody in the network may
     read it, so it names files without the folders that they are in.
     """
     context = context_of(request)
     missing, warnings = context.readiness(), context.warnings()
-    lines = *(missing or ("ready",)), *warnings, core_text()
+    box = context.first_box.status if context.first_box is not None else ""
+    lines = *(missing or ("ready",)), *warnings, *filter(None, (box,)), core_text()
     text = "".join(f"{each}\n" for each in lines)
     text = without_folders(text, (str(context.folder),))
     return web.Response(status=503 if missing else 200, text=text)

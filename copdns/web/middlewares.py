@@ -28,6 +28,7 @@ from copdns.web.pages import ACTOR, FOREIGN_HOST, wants_html
 from copdns.web.person import requestor_of
 from copdns.web.problem import is_for_programs, problem
 from copdns.web.received import fields_of, host_without_port, parts_of_link
+from copdns.web.second_box.leave_to_first import leave_to_first
 from copdns.web.session import is_page_visit
 from copdns.web.step_up import PROBLEM_TYPE as STEP_UP_PROBLEM
 from copdns.web.step_up import StepUpNeededError, names_sent
@@ -301,6 +302,7 @@ def _needs_no_origin(request: web.Request) -> bool:
 GUARDS: tuple[Middleware, ...] = (
     *(_errors_as_pages, choose_household, _clients_only),
     *(_own_hosts_only, _trusted_https, _own_forms_only),
+    leave_to_first,
 )
 
 

@@ -6,6 +6,7 @@ import asyncio
 
 from aiohttp import web
 
+from copdns.privacy.box_messages import PATH as FOLLOW
 from copdns.web import health, pages, static
 from copdns.web.api.events.feed import add_feed
 from copdns.web.api.serve import PACE, Pace
@@ -42,6 +43,7 @@ from copdns.web.desk.activity import changes, log, report, statistics
 from copdns.web.desk.activity.live_log import LogFollowers
 from copdns.web.desk.household import (
     agreement,
+    boxes,
     cards,
     checks,
     devices,
@@ -81,6 +83,7 @@ from copdns.web.moving_in.previews import PREVIEWS, Previews
 from copdns.web.pages import HOUSE_LANGUAGE
 from copdns.web.person import requestor_at
 from copdns.web.recent_actions import RECENT, RecentActions
+from copdns.web.second_box import first_box
 
 # Pages with forms, shown again with the input where a form is refused.
 SET_UP = Page("/guardian/setup", login.set_up_form)
@@ -102,6 +105,7 @@ RULES = Page("/guardian/people/{person}/rules", person_rules.rules)
 OPEN = Page("/guardian/people/{person}/open", always_allowed.always_allowed)
 KEPT = Page("/guardian/people/{person}/kept", person_privacy.privacy)
 NAMES = Page("/guardian/names", names.names)
+BOXES = Page("/guardian/boxes", boxes.boxes)
 MOVE_IN = Page("/guardian/move-in", move_in.move_in)
 MOVED = Page("/guardian/move-in/{code}", move_in.preview)
 NEW_LIST = Page("/guardian/lists/own", own_lists.new)
@@ -114,6 +118,7 @@ APP_PAGE = Page("/app", childs_screen.app)
 DESK_APP = Page("/guardian/app", desk_screen.app)
 
 ROUTES = (
+    web.post(FOLLOW, first_box.follow),
     web.get("/healthz", health.healthz),
     web.get("/readyz", health.readyz),
     web.get("/metrics", health.metrics),
@@ -301,6 +306,9 @@ ROUTES = (
     web.get("/guardian/guests", guest_rules.guest_rules),
     form("/guardian/guests", guest_rules.choose, GUESTS),
     form("/guardian/pins/{profile}", devices.set_pin, DEVICES),
+    web.get(*BOXES),
+    form("/guardian/boxes", boxes.pair, BOXES),
+    web.post("/guardian/boxes/{box}/end", boxes.end),
     web.get(*NAMES),
     form("/guardian/names/local", names.add_local, NAMES),
     form("/guardian/names/local/{name}", names.change_local, NAMES),

@@ -634,6 +634,26 @@ CREATE TRIGGER pairing_gone_push after delete on pairing begin
     delete from push_subscription where household = old.household and pairing = old.id;
 end;
 
+CREATE TABLE follower (
+    household text not null references household on delete cascade,
+    id text not null,
+    name text not null,
+    secret text not null,
+    made integer not null,
+    author text not null,
+    fetched integer,
+    address text not null,
+    ended integer,
+    primary key (household, id)
+) without rowid;
+
+CREATE TABLE follower_key (
+    household text primary key references household on delete cascade,
+    private text not null,
+    number integer not null,
+    digest text not null
+) without rowid;
+
 CREATE TABLE filter_break (
     household text not null references household on delete cascade,
     device text not null,

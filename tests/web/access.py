@@ -27,6 +27,7 @@ EVERYONES = frozenset(
         "POST /device/object",
         *("GET /protection", "GET /protection/{code}", "GET /protection/dot/{code}"),
         *("GET /device/test", "GET /device/test/{code}"),
+        "POST /follow/{pairing}",  # for whoever has the secret of a pairing
         *("GET /guardian", "GET /guardian/login", "POST /guardian/login", "POST /guardian/logout"),
         *("GET /guardian/setup", "POST /guardian/setup"),
         *("GET /guardian/join", "POST /guardian/join"),

@@ -47,6 +47,7 @@ from copdns.web.https import HttpsOffer
 from copdns.web.logins import Logins
 from copdns.web.pages import Pages
 from copdns.web.routes import application
+from copdns.web.second_box.bundles import FirstBox
 from copdns.web.template_words import WORD_JOINER
 from tests.home import Home
 from tests.household import LISTENER, asker
@@ -141,6 +142,7 @@ class Site:
             damage=lambda: self.damage,
             repair=self.repair,
             https=lambda: HttpsOffer(self.settings.web.tls_port, self.trusted.__contains__),
+            first_box=FirstBox(self.thread, self.folder, list, tuple, lambda: self.now),
         )
 
     async def _look_around(self) -> Assessment:

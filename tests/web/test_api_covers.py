@@ -27,6 +27,7 @@ AT_ONCE = Why(
 A_BROWSER = Why(
     "[notices](push.md) are turned on in the browser that gets them, and only it can ask for them"
 )
+A_BOX = Why("a [second box](second-box.md) is paired, and ended, by a person at the dashboard")
 NOTHING_KEPT = Why("a plan is kept for no program, so there is nothing to drop")
 A_PERSON = Why("a person decides what becomes of a damaged file, on the dashboard or by a command")
 
@@ -125,6 +126,8 @@ BY_THE_API: dict[str, Why | tuple[str, ...]] = {
     "names/rewrites": ("names.rewrite",),
     "names/rewrites/{name}": ("names.rewrite",),
     "names/rewrites/{name}/remove": ("names.end_rewrite",),
+    "boxes": A_BOX,
+    "boxes/{box}/end": A_BOX,
     "names/servers": ("names.set_usual",),
     "names/servers/remove": ("names.end_usual",),
     "names/servers/try": ("names.try_servers",),

@@ -44,6 +44,7 @@ TIME, PEOPLE = "/guardian/time/mia", "/guardian/people/mia"
 REFUSED = (
     Sent("/guardian/people", {"name": " ", "band": "7-9"}, "name"),
     Sent("/guardian/people", {"name": MINE * 9, "band": "7-9", "times": "on"}, "name"),
+    Sent("/guardian/boxes", {"name": " "}, "name"),
     Sent(f"{PEOPLE}/answers", {"name": MINE, "max_ttl": "never"}, "max_ttl", PEOPLE),
     Sent(f"{PEOPLE}/answers", {"name": MINE, "max_ttl": "99999", "block_mode": "null"}, "max_ttl"),
     Sent(f"{PEOPLE}/remove", {"heir": "tom"}, "sure", PEOPLE),
@@ -273,6 +274,7 @@ BUTTONS = {
     *("/guardian/facts/update", "/guardian/facts/accept"),
     *("/guardian/facts/keep", "/guardian/facts/rollback"),
     *("/guardian/pause-everyone", "/guardian/unpause-everyone"),
+    "/guardian/boxes/{box}/end",
     *("/guardian/targets/{target}/test", "/guardian/repair", "/guardian/undo/{action}"),
     *("/guardian/devices/{device}/remove", "/guardian/devices/{device}/let-in"),
     "/guardian/devices/{device}/tokens/{token}/revoke",

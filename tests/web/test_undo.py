@@ -273,6 +273,8 @@ ACTIONS: dict[str, Undone | Asked | Kept] = {
     "guests/{guest}/end": Asked({}),
     "pins/{profile}": Asked({"remove": "1"}),
     "guests": Undone({"rules": "mia"}),
+    "boxes": Kept("a key is made; ending the box takes it back: test_second_box.py"),
+    "boxes/{box}/end": Kept("it asks first: test_second_box.py"),
     "names/local": Undone(_LOCAL),
     "names/local/{name}": Undone(_LOCAL, "names/local/nas.example"),
     "names/local/{name}/remove": Undone({}, "names/local/nas.example/remove"),

@@ -24,9 +24,9 @@ def doctor(home: Home, network: bool, as_json: bool) -> None:
 
     Each finding says what it means and what to do. Checked are the ports, the certificate of
     encrypted DNS, the upstreams (also whether they block protected domains), the clock, the
-    databases and their disk, backups, the lists and facts, the household, and whether devices can
-    be told apart. Nothing is sent except to your upstreams and to this machine, unless you give
-    --network. The exit code is 1 if something does not work.
+    databases and their disk, backups, second boxes, the lists and facts, the household, and whether
+    devices can be told apart. Nothing is sent except to your upstreams and to this machine, unless
+    you give --network. The exit code is 1 if something does not work.
 
     \b
     Example:  copdns doctor
@@ -57,7 +57,16 @@ def run_checks(home: Home, *, network: bool = False) -> list[Finding]:
 
 def _load_checks(network: bool) -> tuple[tuple[str, Check], ...]:
     # Imported here: they import the server, which would slow down `copdns --help`.
-    from copdns.cli.doctor import away, backups, certificate, devices, household, machine, upstreams
+    from copdns.cli.doctor import (
+        away,
+        backups,
+        certificate,
+        devices,
+        household,
+        machine,
+        second_box,
+        upstreams,
+    )
     from copdns.cli.doctor import network as network_checks
 
     return (
@@ -68,6 +77,7 @@ def _load_checks(network: bool) -> tuple[tuple[str, Check], ...]:
         ("clock", machine.check_clock),
         ("databases", machine.check_databases),
         ("backups", backups.check_backups),
+        ("second box", second_box.check_second_box),
         ("lists", household.check_lists),
         ("facts", household.check_facts),
         ("household", household.check_references),

@@ -29,7 +29,7 @@ from copdns.appeals.news import mark
 from copdns.appeals.opening import ApprovalResult, Decision, Services, carry_out, close_provisional
 from copdns.appeals.review import VERSION, DecisionReason
 from copdns.household.check import KnownIds
-from copdns.model.errors import StoreError
+from copdns.model.errors import AppealError, StoreError
 from copdns.model.household import Household, Rule
 from copdns.store.connection import SqlConnection
 from copdns.store.db import read_transaction, rewrite
@@ -80,13 +80,23 @@ class AppealStore:
 
     # --- what a child does ---
 
-    async def file(self, household: str, ask: AppealRequest, now: int) -> Filed:
-        """Store an appeal, or find the one about the same; AppealError as in `life.file_appeal`."""
+    async def file(
+        self, household: str, ask: AppealRequest, now: int, wanted_id: str = ""
+    ) -> Filed:
+        """Store an appeal, or find the one about the same; AppealError as in `life.file_appeal`.
+
+        wanted_id: the id that it has at another box; sent again, it is filed once.
+        """
 
         def work(connection: SqlConnection) -> Filed:
             require_asker(connection, household, ask.profile)
+            if wanted_id and (sent := select(connection, household, appeal=wanted_id)):
+                if sent[0].ask.profile != ask.profile:
+                    raise AppealError("there is no request '%(appeal)s'", appeal=wanted_id)
+                return Filed(sent[0], merged=True)
             there = limiting_appeals(connection, household, ask, now)
-            found = life.file_appeal(there, ask, draw_free_id(connection, household), now)
+            new_id = wanted_id or draw_free_id(connection, household)
+            found = life.file_appeal(there, ask, new_id, now)
             if found.appeal not in there:
                 save(connection, household, found.appeal)
             return found
@@ -139,6 +149,26 @@ class AppealStore:
             )
 
         return await self._thread.write(work, household)
+
+    async def replace(self, household: str, appeal: Appeal) -> None:
+        """Store an appeal as it stands at the first box, in the memory of a second one."""
+
+        def work(connection: SqlConnection) -> None:
+            connection.execute(
+                "delete from appeal where household = ? and id = ?", (household, appeal.id)
+            )
+            save(connection, household, appeal)
+
+        await self._thread.write(work, household)
+
+    async def drop(self, household: str, appeal: str) -> None:
+        """Forget an appeal of a second box that the first one does not have."""
+        await self._thread.write(
+            lambda connection: connection.execute(
+                "delete from appeal where household = ? and id = ?", (household, appeal)
+            ),
+            household,
+        )
 
     # --- what is looked at ---
 
@@ -414,3 +444,19 @@ _OVERDUE_STATES = (*WAITING, AppealState.TALK)
 def _save(connection: SqlConnection, household: str, appeal: Appeal) -> Appeal:
     save(connection, household, appeal)
     return appeal
+
+
+async def move_appeals(old: HouseholdStore, new: HouseholdStore, household: str) -> None:
+    """Copy the appeals of a second box into the store that replaces the old one, for people who are
+    still there."""
+    found = await old.run(lambda connection: select(connection, household))
+
+    def write(connection: SqlConnection) -> None:
+        people = connection.execute("select id from profile where household = ?", (household,))
+        known = {str(each) for (each,) in people}
+        for each in found:
+            if each.ask.profile in known:
+                save(connection, household, each)
+
+    if found:
+        await StoreThread(new).write(write, household)

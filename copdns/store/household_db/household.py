@@ -23,6 +23,7 @@ from copdns.accounts.roles import Balance
 from copdns.household.time_edits import redeem
 from copdns.model.errors import (
     DoubtfulDatabaseError,
+    FollowingError,
     HouseholdError,
     OddRowError,
     StoreAwayError,
@@ -55,6 +56,7 @@ from copdns.store.household_db.moves import See, see_nothing
 from copdns.store.household_db.notes import Change, audit, notify_others
 from copdns.store.household_db.tables import load
 from copdns.store.read_only import is_unwritable
+from copdns.store.replica import Rows, write_replica
 
 DAY = 86_400
 REMEMBER_FOR = 30 * DAY  # what ended by itself is deleted after this (docs/privacy.md)
@@ -111,6 +113,23 @@ class HouseholdStore:
         return cls._in_memory_of(folder / FILE, b"")
 
     @classmethod
+    def open_replica(cls, folder: Path, rows: Rows) -> Self:
+        """Open what a second box got, in memory; blocks.  FollowingError where it does not fit.
+
+        Changes are lost with the next one.
+        """
+        store = cls._in_memory_of(folder / FILE, b"")
+        try:
+            write_replica(store._connection, rows)
+        except sqlite3.Error as error:
+            store.close()
+            raise FollowingError(f"the bundle does not fit together ({error})") from error
+        except FollowingError:
+            store.close()
+            raise
+        return store
+
+    @classmethod
     def _in_memory_of(cls, path: Path, image: bytes) -> Self:
         try:
             connection = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
@@ -133,10 +152,18 @@ class HouseholdStore:
             return cls.open_copy(folder)
 
     def become(self, other: HouseholdStore) -> None:
-        """Take over the connection of another store, and close the own one; blocks."""
-        self.close()
-        self._connection, self._thread = other._connection, other._thread
-        self.path, self.damage, self._in_memory = other.path, other.damage, other._in_memory
+        """Take over the connection of another store, and close the own one; blocks.
+
+        In the own thread, so that what others asked of this store meanwhile comes before or after.
+        """
+
+        def swap() -> None:
+            self._connection.close()
+            self._connection = other._connection
+            self.path, self.damage, self._in_memory = other.path, other.damage, other._in_memory
+
+        other._thread.shutdown()
+        self._thread.submit(swap).result()
 
     async def settle(self) -> None:
         """Look at the files again, and open the one to work with."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from sqlite3 import Connection
 
-from copdns.store.household_db.migrations_to_0029 import HOUSEHOLD
+from copdns.store.household_db.first_migrations.to_0029 import HOUSEHOLD
 
 __all__ = ["HOUSEHOLD"]
 
@@ -175,6 +175,32 @@ def bypass_signs(db: Connection) -> None:
 def device_tokens(db: Connection) -> None:
     """Digests of the tokens by which a device is recognised wherever it is."""
     db.execute("alter table device add column tokens text not null default '[]'")
+
+
+@HOUSEHOLD(name="0046_followers")
+def followers(db: Connection) -> None:
+    """The boxes that follow this one, with the secret that each shares with it; the key that their
+    bundles are signed with, and the number of the last one."""
+    db.execute("""
+        create table follower (
+            household text not null references household on delete cascade,
+            id text not null,
+            name text not null,
+            secret text not null,
+            made integer not null,
+            author text not null,
+            fetched integer,
+            address text not null,
+            ended integer,
+            primary key (household, id)
+        ) without rowid""")
+    db.execute("""
+        create table follower_key (
+            household text primary key references household on delete cascade,
+            private text not null,
+            number integer not null,
+            digest text not null
+        ) without rowid""")
 
 
 @HOUSEHOLD(name="0048_filter_break")

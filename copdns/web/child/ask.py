@@ -66,7 +66,8 @@ async def send(request: web.Request) -> web.Response:
         ask = _read_request(request, person, fields)
         if ask is None:
             return _form(request, person, fields, status=400)
-        if is_list_error(ask.name, ask.to, context.vouches()):
+        # A second box leaves also this to the first one.
+        if context.follows is None and is_list_error(ask.name, ask.to, context.vouches()):
             await context.appeals.open_list_error(
                 person.household.id, ask.name, ask.to, context.known_ids(), int(context.now())
             )

@@ -30,6 +30,7 @@ from copdns.privacy.personal_data import (
     export_data,
 )
 from copdns.settings.config import SYSTEM, Settings
+from copdns.store.household_db.followers import Follower
 from copdns.time.plan import in_scope
 from copdns.web.child.device_setup import has_token
 from copdns.web.child.page import child_page, note_pin, require_proof
@@ -90,9 +91,16 @@ async def me(request: web.Request) -> web.Response:
         noticed=person.is_known and person.profile.notices_signs_at(context.now()),
         silent=await quiet_devices_of(request, person),
         resolvers=resolvers(person.household, person.profile, context.settings()),
+        boxes=await _boxes_of(request, home),
         encrypted=person.is_known and (has_token(person) or not offer_of(context).missing),
         now=context.now(),
     )
+
+
+async def _boxes_of(request: web.Request, household: Household) -> tuple[Follower, ...]:
+    """Return the boxes that follow this one, and so know the household's rules."""
+    first = context_of(request).first_box
+    return () if first is None else await first.followers.of(household.id)
 
 
 def resolvers(household: Household, profile: Profile, settings: Settings) -> Resolvers:

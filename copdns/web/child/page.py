@@ -17,6 +17,7 @@ from copdns.web.languages import phrases_in
 from copdns.web.notes import note_of
 from copdns.web.pages import language_of
 from copdns.web.person import Person, may_see_appeal, person_of, requestor_of
+from copdns.web.second_box.follow_status import FollowStatus
 from copdns.web.wording import wording_for
 from copdns.words.levels import level_of
 from copdns.words.phrases import DESK_LANGUAGES
@@ -54,10 +55,17 @@ def child_page(
         younger_from=younger.at if younger is not None and now < younger.at else None,
         say=wording_for(request, person.household, level),
         note_of=partial(note_of, person.household, person.profile),
+        follows=_first_box_of(request),
         desk=_desk_url(request),
         desk_languages=_other_languages_of_desk(request),
         **values,
     )
+
+
+def _first_box_of(request: web.Request) -> FollowStatus | None:
+    """Return whom this box follows; None for a first box."""
+    follows = context_of(request).follows
+    return None if follows is None else follows()
 
 
 async def require_known_person(request: web.Request) -> Person:

@@ -371,3 +371,15 @@ def test_the_order_in_which_minutes_come_changes_no_bitmap(
     assert found.some | marks.some == marks.some  # nothing that was not heard
     if {day_of("home", "mia", at) for at in wanted} <= {newest}:
         assert found == marks
+
+
+def test_minutes_of_another_box_add_up_and_none_counts_twice() -> None:
+    here, there = empty(), empty()
+    play(here, range(20))
+    play(there, range(10, 30))
+    assert here.merge(there.usages_on([TODAY.date]))
+    assert likely(here) == 30
+    assert not here.merge(there.usages_on([TODAY.date])), "nothing is new"
+    assert there.merge(here.usages_on([TODAY.date]))
+    assert likely(there) == 30
+    assert {each.minutes.likely for each in here.take_unsaved()} == {30}

@@ -81,7 +81,7 @@ _USUAL = Settings()
 HIDDEN = frozenset(
     {
         *("events.webhooks", "events.command", "events.notices", "provider.database"),
-        *("node.radius", "node.bindings_token", "node.key", "mqtt.password_file"),
+        *("node.radius", "node.bindings_token", "node.key"),
     }
 )
 

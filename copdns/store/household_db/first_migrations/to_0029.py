@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from sqlite3 import Connection
 
-from copdns.store.household_db.migrations_to_0013 import HOUSEHOLD
+from copdns.store.household_db.first_migrations.to_0013 import HOUSEHOLD
 
 __all__ = ["HOUSEHOLD"]
 

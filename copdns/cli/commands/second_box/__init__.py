@@ -1,0 +1,1 @@
+"""A second box: `copdns follow` there, `copdns follower` at the first one."""

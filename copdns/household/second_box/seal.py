@@ -1,0 +1,53 @@
+"""Seal what two boxes say to each other with the secret that both have (ChaCha20-Poly1305).
+
+Beside HTTPS: the first box may have made its own certificate, which nobody vouches for, so whoever
+stands between the two must be able neither to read nor to change anything.  A reply belongs to one
+request, so an earlier reply is refused.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from copdns.model.errors import FollowingError
+
+NONCE: Final = 12  # octets
+
+
+def seal_request(secret: bytes, pairing: str, octets: bytes, nonce: bytes) -> bytes:
+    """Return a sealed request.
+
+    nonce: NONCE random octets, used once; it begins with them, and they name it in the reply.
+    """
+    return _seal(secret, nonce, octets, b"copdns-follow request " + pairing.encode())
+
+
+def unseal_request(secret: bytes, pairing: str, sealed: bytes) -> bytes:
+    """Return a request; raise FollowingError for one of somebody else."""
+    return _unseal(secret, sealed, b"copdns-follow request " + pairing.encode())
+
+
+def seal_reply(secret: bytes, request: bytes, octets: bytes, nonce: bytes) -> bytes:
+    """Return the sealed reply to a sealed request.  nonce: NONCE random octets, used once."""
+    return _seal(secret, nonce, octets, b"copdns-follow reply " + request[:NONCE])
+
+
+def unseal_reply(secret: bytes, request: bytes, sealed: bytes) -> bytes:
+    """Return the reply to a sealed request; raise FollowingError for one of somebody else."""
+    return _unseal(secret, sealed, b"copdns-follow reply " + request[:NONCE])
+
+
+def _seal(secret: bytes, nonce: bytes, octets: bytes, about: bytes) -> bytes:
+    from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305  # as in `bundle.py`
+
+    return nonce + ChaCha20Poly1305(secret).encrypt(nonce, octets, about)
+
+
+def _unseal(secret: bytes, sealed: bytes, about: bytes) -> bytes:
+    from cryptography.exceptions import InvalidTag
+    from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
+
+    try:
+        return ChaCha20Poly1305(secret).decrypt(sealed[:NONCE], sealed[NONCE:], about)
+    except (InvalidTag, ValueError):
+        raise FollowingError("it was not sealed with the key of this pairing") from None

@@ -1,0 +1,1 @@
+"""The migrations of household.db up to 0029."""
