@@ -142,6 +142,7 @@ MEASURING = (
     "tests/bench/test_small.py",
     "tests/e2e/test_load.py",
     "tests/unit/cli/test_restore_speed.py",
+    "tests/e2e/test_node.py",
     "tests/e2e/test_restart.py",
     "tests/e2e/test_takeover_netns.py",
 )
