@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+from contextlib import suppress
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 from time import time
@@ -50,7 +51,7 @@ def test_a_fork_has_what_it_was_given_and_nothing_else(tmp_path: Path) -> None:
         there = Path(f"/proc/{program.process.pid}")
         given = {**program.environment, "NOTIFY_SOCKET": str(tmp_path / "notify")}
         assert there.joinpath("cwd").readlink() == Path.cwd()
-        opened = {each.name: each.readlink() for each in (there / "fd").iterdir()}
+        opened = _open_files(there / "fd")
         assert opened["0"] == Path(os.devnull)
         assert opened["1"] == opened["2"]
         pipes = {str(each) for each in opened.values() if str(each).startswith("pipe:")}
@@ -107,3 +108,12 @@ def test_what_a_test_starts_hears_ctrl_c_wherever_the_tests_were_started() -> No
     ignored = ["sed", "-n", "s/^SigIgn:\\s*//p", "/proc/self/status"]
     said = subprocess.run(ignored, capture_output=True, text=True, check=True).stdout
     assert not int(said, 16) & 1 << signal.SIGINT - 1
+
+
+def _open_files(folder: Path) -> dict[str, Path]:
+    """Return what the files of /proc/PID/fd lead to; one that is closed meanwhile is left out."""
+    found = {}
+    for each in folder.iterdir():
+        with suppress(FileNotFoundError):
+            found[each.name] = each.readlink()
+    return found

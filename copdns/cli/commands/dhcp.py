@@ -30,7 +30,7 @@ def _interface(text: str) -> str:
 
 @click.group("dhcp")
 def dhcp() -> None:
-    """Hand out addresses and copdns from this machine, in a router's place."""
+    """Hand out addresses in place of a router."""
 
 
 @dhcp.command()
@@ -134,7 +134,7 @@ def check_servers(home: Home, as_json: bool) -> None:
     and needs root.
 
     \b
-    Example:  sudo copdns dhcp check
+    Example:  copdns dhcp check
     """
     scan, own = find_offers(listen_addresses(home.settings.dns.listen))
     wrong = other_servers(scan, own)

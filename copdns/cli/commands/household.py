@@ -293,11 +293,16 @@ household.add_command(move_in)
 
 @household.command()
 @click.option("--new", is_flag=True, help="Make another one; the former one is worth nothing then.")
+@json_option
 @pass_home
-def code(home: Home, new: bool) -> None:
-    """Show the code with which a browser gets to the pages of this household, at a provider.
+def code(home: Home, new: bool, as_json: bool) -> None:
+    """Show the code for this household's pages at a provider.
 
     \b
     Example:  copdns household code
     """
-    click.echo(home.family_code(anew=new))
+    made = home.family_code(anew=new)
+    if as_json:
+        print_json({"code": made})
+    else:
+        click.echo(made)

@@ -16,9 +16,10 @@ from copdns.settings.config import Settings
 
 @click.group()
 def node() -> None:
-    """Run a node of a provider: dnsdist answers, by what copdns writes for it.
+    """Run a node of a provider.
 
-    At home there is no node. The settings are those of `node`, and `provider.database`.
+    dnsdist answers there, by what copdns writes for it. At home there is no node. The settings are
+    those of `node`, and `provider.database`.
     """
 
 

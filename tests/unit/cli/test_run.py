@@ -133,6 +133,8 @@ A_FILE_FOR_OTHERS = {"household export", "config schema", "lists export", "sched
 A_FILE_FOR_OTHERS |= {"dhcp config", "provider law zone", "provider statement", "provider report"}
 # These print one line.
 A_FILE_FOR_OTHERS |= {"provider desk text", "provider verify", "provider serve"}
+# Programs that run until stopped, and what other programs read.
+A_FILE_FOR_OTHERS |= {"node bindings", "node dnsdist", "node unbound"}
 
 
 @pytest.mark.parametrize(("path", "command"), EVERY, ids=[path for path, _ in EVERY])
