@@ -40,7 +40,11 @@ async def test_a_tap_tries_a_device_and_its_person_reads_of_it(client: Client, s
     (one,) = found.filter_breaks
     assert (one.device, one.profile, one.end - one.start) == ("mia-phone", "mia", 600)
     site.home.change(found)
-    assert told in await text(client, "/rules")
+    page = await text(client, "/rules")
+    assert told in page
+    assert "let nearly all sites open on one of your devices" in page
+    assert "a rule for a site" not in page
+    assert "scam sites opens" in await text(client, "/guardian/")  # what can be undone
     assert "It ends:" in await text(client, "/guardian/cards")
     await send(client, "/guardian/devices/mia-phone/try/end")
     found = await site.store.household("home")
