@@ -63,6 +63,18 @@ def test_files_that_are_not_alike_are_named(script: ModuleType, tmp_path: Path) 
     ]
 
 
+def test_only_the_folder_of_a_release_is_replaced(script: ModuleType, tmp_path: Path) -> None:
+    assert script.may_not_replace(tmp_path / "none") == script.may_not_replace(tmp_path) == ""
+    (tmp_path / "copdns-1.2.0.tar.gz").touch()
+    (tmp_path / "SHA256SUMS").touch()
+    assert script.may_not_replace(tmp_path) == ""
+    (tmp_path / "letters").mkdir()
+    assert "something else" in script.may_not_replace(tmp_path)
+    (tmp_path / "copdns-1.2.0.tar.gz").rename(tmp_path / "letters" / "one")
+    assert "something else" in script.may_not_replace(tmp_path)
+    assert "something else" in script.may_not_replace(tmp_path / "SHA256SUMS")
+
+
 def test_the_version_stands_in_one_place() -> None:
     project = (ROOT / "pyproject.toml").read_text()
     assert 'dynamic = ["version"]' in project

@@ -78,7 +78,10 @@ class MqttChores:
                         await asyncio.wait([running])
                     self._link = await asyncio.to_thread(self._new_link, chosen)
                     running = tasks.create_task(self._link.run()) if self._link else None
-                await run_logged(self._apply)
+                if self._switched:
+                    await run_logged(self._apply)
+                    # However often somebody switches: each time is a line of the history.
+                    await asyncio.sleep(FOLLOW)
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(self._has_switches.wait(), FOLLOW)
                 self._has_switches.clear()

@@ -71,9 +71,19 @@ def make_plan(
                 f"{each} is in use, and lies in the range from {first} to {last}; choose another "
                 "range with --first and --last"
             )
+    if first == net.network_address or last == net.broadcast_address:
+        raise DhcpError(
+            f"{net.network_address} and {net.broadcast_address} are no addresses of a device; "
+            "choose others with --first and --last"
+        )
     found = ula or _ula_of(seed)
-    if found.prefixlen != 64 or not found.subnet_of(IPv6Network("fc00::/7")):
-        raise DhcpError(f"{found} is no ULA; choose one such as fd12:3456:789a::/64")
+    # An address with a zone may have any text behind its %, also several lines.
+    if (
+        found.network_address.scope_id
+        or found.prefixlen != 64
+        or not found.subnet_of(IPv6Network("fc00::/7"))
+    ):
+        raise DhcpError(f"{str(found)!r} is no ULA; choose one such as fd12:3456:789a::/64")
     return DhcpPlan(lan, own, router, first, last, found)
 
 

@@ -44,6 +44,7 @@ MAX_WAITING = 50  # events about requests; the oldest are dropped
 MAX_PACKET = 8192  # octets that the broker may send at once
 MAX_INCOMING = 1000  # messages that wait to be read; more are dropped
 MAX_IN_A_SECOND = 50  # messages to switches
+MAX_KEPT = 10_000  # retained messages that a broker may have of us; a home has some hundred
 AT_LEAST_ONCE = 1  # quality of service
 
 
@@ -208,6 +209,8 @@ class MqttLink:
             if message.retain:  # told before; a switch that was pressed once is not pressed again
                 if payload and is_told_before(topic, self._settings):
                     self._told.setdefault(topic, "")  # what is not wanted any more is deleted
+                    if len(self._told) > MAX_KEPT:
+                        raise MqttFloodError("the broker keeps more messages than there can be")
                 continue
             if loop.time() - second >= 1:
                 second, count = loop.time(), 0

@@ -8,6 +8,7 @@ is shown at all; this module knows neither names that were looked up nor words o
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
@@ -29,6 +30,10 @@ REQUESTS: Mapping[EventKind, str] = {
     EventKind.APPEAL_DISPUTED: "disputed",
     EventKind.APPEAL_ANSWERED: "answered",
 }
+
+# Of entities that Home Assistant finds, or found at some time.
+_COMPONENTS = frozenset({"switch", "binary_sensor", "sensor", "event"})
+_NAME = re.compile(r"EVERYONE_PAUSE|REQUESTS|[^A-Z]+_(PAUSE|INTERNET|(USED|LEFT)_[^A-Z]+)")
 
 Topics = Mapping[str, str]  # retained messages by topic; "" deletes one
 
@@ -195,16 +200,30 @@ def _node(chosen: MqttSettings) -> str:
 
 def subscriptions(chosen: MqttSettings) -> tuple[str, ...]:
     """Return what to subscribe to: switches, and what was told before, which may be too much."""
-    return f"{chosen.prefix}/#", f"{chosen.discovery}/+/{_node(chosen)}/+/config"
+    config = f"{chosen.discovery}/+/{_node(chosen)}/+/config"
+    return f"{chosen.prefix}/people/#", f"{chosen.prefix}/everyone/#", config
 
 
 def is_told_before(topic: str, chosen: MqttSettings) -> bool:
-    """Tell whether a retained message is one of ours that `home_topics` made at some time."""
-    if topic in (status_topic(chosen), _requests(chosen.prefix)) or topic.endswith("/set"):
-        return False
-    levels = topic.split("/")
-    is_config = levels[-1] == "config" and levels[-3:-2] == [_node(chosen)]
-    return topic.startswith(f"{chosen.prefix}/") or is_config
+    """Tell whether a retained message is one of ours that `home_topics` made at some time.
+
+    By its shape: what others keep below the same prefix, such as `home`, is theirs.
+    """
+    match _levels_below(topic, chosen.prefix):
+        case ["everyone", "pause"] | ["people", _, "pause" | "internet"]:
+            return True
+        case ["people", _, "limits", _, "used" | "left"]:
+            return True
+    match _levels_below(topic, chosen.discovery):
+        case [component, node, name, "config"] if node == _node(chosen):
+            return component in _COMPONENTS and _NAME.fullmatch(name) is not None
+    return False
+
+
+def _levels_below(topic: str, prefix: str) -> list[str]:
+    """Return the levels of a topic after a prefix; [] for one that is not below it."""
+    start = f"{prefix}/"
+    return topic.removeprefix(start).split("/") if topic.startswith(start) else []
 
 
 def read_switch(topic: str, payload: bytes, chosen: MqttSettings) -> SwitchMessage | None:
@@ -212,8 +231,7 @@ def read_switch(topic: str, payload: bytes, chosen: MqttSettings) -> SwitchMessa
 
     Beside ON and OFF it may be a number of minutes, such as "30".
     """
-    levels = topic.removeprefix(f"{chosen.prefix}/").split("/")
-    match levels:
+    match _levels_below(topic, chosen.prefix):
         case ["people", person, "pause", "set"]:
             pass
         case ["everyone", "pause", "set"]:

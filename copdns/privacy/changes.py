@@ -51,6 +51,8 @@ class DeviceChange(StrEnum):
     NO_BROWSER = "no_browser"
     PIN = "pin"
     NO_PIN = "no_pin"
+    TRIED = "tried"  # without the filter, for some minutes
+    TRIED_NO_MORE = "tried_no_more"
     OTHER = "other"
 
 
@@ -70,7 +72,7 @@ class Changed(NamedTuple):
 
     at: seconds since the epoch.  author: in people's words.  about: its topics, at least one.
     what: the line of the audit; "" where the line does not say whose settings they are.
-    device: what was done where it is about devices, otherwise None.
+    device: what was done to one of theirs; None where nothing was.
     """
 
     at: int
@@ -138,7 +140,8 @@ def all_changes_for(
         if about:
             says = by_name or _says_whose(undone)
             what = each.what if says else ""
-            device = device_change(each.what) if ChangeTopic.DEVICES in about else None
+            is_of_device = ChangeTopic.DEVICES in about or _TRIED.match(undone)
+            device = device_change(each.what) if is_of_device else None
             found.append(Changed(each.at, each.author, about, what, device))
     return tuple(sorted(found, key=lambda each: -each.at))
 
@@ -172,6 +175,8 @@ _NOUNS = {
     "DNS": ChangeTopic.HOUSE,  # whom all names are asked of
     "own": ChangeTopic.HOUSE,  # a list that somebody pasted
 }
+# A device without the filter: what can be opened is another, so it is about rules too.
+_TRIED = re.compile(r"device \S+: (?:everything but .+ allowed until |the test of the filter )")
 _FOR = re.compile(r" for (\S+)(?: on \S+)?$")
 _ALL = re.compile(r" for everyone$")
 
@@ -237,6 +242,8 @@ _DEVICE_CHANGES = (
     (DeviceChange.NO_BROWSER, re.compile(r": a (linked|paired) browser was removed$")),
     (DeviceChange.PIN, re.compile(r": PIN set$")),
     (DeviceChange.NO_PIN, re.compile(r": PIN (removed|taken away)$")),
+    (DeviceChange.TRIED, re.compile(r"^device \S+: everything but .+ allowed until ")),
+    (DeviceChange.TRIED_NO_MORE, re.compile(r"^device \S+: the test of the filter ended$")),
     (DeviceChange.REMOVED, re.compile(r"^device \S+ removed$")),
 )
 

@@ -140,12 +140,14 @@ def config(heard: Mapping[str, str], component: str, name: str) -> dict[str, Any
 
 def test_home_automation_finds_the_home_and_pauses(tmp_path: Path, broker: Broker) -> None:
     with broker.running(), told_home(tmp_path, broker) as home, broker.heard() as heard:
+        broker.send("copdns/heating", "21", "-r")  # somebody else's, below the same prefix
         eventually(lambda: "copdns/everyone/pause" in heard)
         eventually(lambda: "homeassistant/sensor/copdns/tom_LEFT_day/config" in heard)
         # No more than the privacy mode holds: of Lia nothing is recorded, the limit on one site is
         # Tom's own, Ada is an adult.
         values = {topic: text for topic, text in heard.items() if topic.startswith("copdns/")}
         assert values == {
+            "copdns/heating": "21",
             "copdns/status": "online",
             "copdns/everyone/pause": "OFF",
             "copdns/people/mia/pause": "OFF",
@@ -176,6 +178,13 @@ def test_home_automation_finds_the_home_and_pauses(tmp_path: Path, broker: Broke
         broker.send("copdns/everyone/pause/set", "OFF")
         eventually(lambda: heard["copdns/everyone/pause"] == "OFF")
         eventually(lambda: home.ask("open.example").data)
+
+        # A switch that flutters fills no history.
+        before = len(_history(home))
+        broker.send("copdns/people/mia/pause/set", "ON\nOFF", times=20)
+        broker.send("copdns/everyone/pause/set", "30")
+        eventually(lambda: heard["copdns/everyone/pause"] == "ON")
+        assert len(_history(home)) - before <= 8  # the last is one line a child
 
         # A person who is removed is gone from the broker too.
         home.command("profile", "remove", "lia")

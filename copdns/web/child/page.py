@@ -47,7 +47,8 @@ def child_page(
             (
                 each.end
                 for each in person.household.filter_breaks
-                if each.device == person.device and each.start <= now < each.end
+                if (each.device, each.profile) == (person.device, person.profile.id)
+                and each.start <= now < each.end
             ),
             None,
         ),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from gettext import NullTranslations
 
 import pytest
 from pydantic import ValidationError
@@ -13,6 +14,8 @@ from copdns.events.mqtt_messages import (
     ChildShown,
     LimitShown,
     SwitchMessage,
+    home_topics,
+    is_told_before,
     read_switch,
 )
 from copdns.model.household import FullLogSpan, PrivacyMode
@@ -77,6 +80,28 @@ def test_a_switch_takes_on_off_and_minutes(
     topic: str, text: bytes, wanted: SwitchMessage | None
 ) -> None:
     assert read_switch(f"copdns/{topic}", text, MqttSettings()) == wanted
+
+
+@pytest.mark.parametrize("prefix", ["copdns", "home", "homeassistant", "a/b"])
+@pytest.mark.parametrize("switches", [True, False])
+def test_only_what_was_told_is_ever_deleted(prefix: str, switches: bool) -> None:
+    chosen = MqttSettings(prefix=prefix, switches=switches)
+    people = (ChildShown("mia", "Mia", False, "open", (LimitShown("games_2", 1, 2),)),)
+    ours = [*home_topics(people, chosen, NullTranslations())]
+    assert all(is_told_before(each, chosen) for each in ours)
+    node = prefix.replace("/", "_")
+    for theirs in (
+        *(f"{prefix}/status", f"{prefix}/requests", f"{prefix}/people/mia/pause/set"),
+        *(
+            f"{prefix}/light/kitchen/config",
+            f"{prefix}/people/mia/name",
+            f"{prefix}x/everyone/pause",
+        ),
+        f"homeassistant/light/{node}/mia_PAUSE/config",
+        f"homeassistant/sensor/{node}/temperature/config",
+        "people/mia/pause",
+    ):
+        assert not is_told_before(theirs, chosen)
 
 
 def test_a_broker_outside_the_home_needs_tls() -> None:

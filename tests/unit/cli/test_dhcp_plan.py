@@ -49,6 +49,9 @@ def test_the_ula_is_one_of_this_machines_own_and_stays() -> None:
         ({"first": "192.168.1.1"}, "is in use"),
         ({"ula": "2001:db8::/64"}, "is no ULA"),
         ({"ula": "fd00::/48"}, "is no ULA"),
+        ({"ula": "fd00::%a\nport=53/64"}, "is no ULA"),
+        ({"first": "192.168.1.200", "last": "192.168.1.255"}, "no addresses of a device"),
+        ({"first": "192.168.1.0", "last": "192.168.1.0"}, "no addresses of a device"),
     ],
 )
 def test_what_cannot_work_is_refused(what: dict[str, str], says: str) -> None:

@@ -203,3 +203,17 @@ def test_what_somebody_changes_again_and_again_is_told_once() -> None:
     found = [(int(NOW) - each.at, each.author) for each in changes_for(MIA, changes, NOW)]
     assert found == [(0, "Ada"), (70, "Bo"), (TOGETHER + 1, "Ada")]
     assert len(all_changes_for(MIA, changes)) == 5, "the person's file has each"
+
+
+def test_a_device_without_the_filter_is_told_beside_another_change_of_that_hour() -> None:
+    lines = (
+        "device tablet: everything but viruses and scam sites allowed until 20:00",
+        "device tablet: the test of the filter ended",
+        "rule added: block games.example for mia",
+    )
+    changes = [Change(0, int(NOW), "Ada", each) for each in lines]
+    found = changes_for(MIA, changes, NOW, {"tablet"})
+    assert {each.about for each in found} == {(ChangeTopic.RULES,)}
+    assert {each.device for each in found} == {
+        *(DeviceChange.TRIED, DeviceChange.TRIED_NO_MORE, None),
+    }

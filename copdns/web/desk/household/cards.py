@@ -19,6 +19,7 @@ from copdns.household.time_edits import (
 )
 from copdns.model.hosts import DESK_HOST, desk_url
 from copdns.model.household import Device
+from copdns.policy.filter_break import has_break
 from copdns.web.desk.house_request import HouseRequest, require_house
 from copdns.web.device_setup.qr import qr
 
@@ -30,7 +31,8 @@ async def cards(request: web.Request) -> web.Response:
     home = await require_house(request, Permission.SEE_PROFILES)
     household, chosen = home.household, home.context.settings().web
     address = f"{desk_url(chosen.port, chosen.tls_port, DESK_HOST)}cards"
-    running = {each.device: each for each in household.filter_breaks if each.end > home.now}
+    tried = {each.id for each in household.devices if has_break(household, each, home.now)}
+    running = {each.device: each for each in household.filter_breaks if each.device in tried}
     return home.context.pages.render(
         request,
         "desk/cards.html",
@@ -39,6 +41,7 @@ async def cards(request: web.Request) -> web.Response:
         people={each.id: each.name for each in household.profiles},
         devices=[each for each in household.devices if _may_try(home, each)],
         running=running,
+        may_try=may(home.actor, Permission.GIVE_TIME),
         addresses=[each for each in home.context.addresses() if ":" not in each],
         address=address,
         code=qr(address),
