@@ -69,10 +69,15 @@ class MqttChores:
     async def run(self) -> None:
         """Follow the settings, until this is cancelled."""
         async with asyncio.TaskGroup() as tasks:
-            chosen, running = MqttSettings(), None
+            chosen: MqttSettings | None = None
+            seen: MqttSettings | None = None
+            running = None
             while True:
-                if self._settings() != chosen:
-                    chosen = self._settings()
+                # Compared only where they are other ones: that brings a library back into memory.
+                settings, last = self._settings(), seen
+                seen = settings
+                if settings is not last and settings != chosen:
+                    chosen = settings
                     if running is not None:
                         running.cancel()
                         await asyncio.wait([running])
