@@ -45,6 +45,7 @@ LONGEST_BY_HAND: Final = 7 * DAY
 LONGEST_DECISION: Final = 3 * DAY
 LONGEST_PRESERVATION: Final = 90 * DAY
 MOST_TEXT: Final = 500  # characters
+MOST_LOGIN: Final = 255  # characters (OpenID Connect Core section 8)
 MOST_NAMES: Final = 100_000
 
 _ID = re.compile(r"[a-z][a-z0-9-]{0,30}")
@@ -102,6 +103,10 @@ def add_staff(register: Register, new: StaffMember, by: StaffMember | None) -> S
         owners = {each for each in owners if _has_now(register.staff[each], new.subject)}
     if new.subject and owners:
         raise RegisterError("this login belongs to somebody else here, or did before")
+    if len(new.subject) > MOST_LOGIN or not new.subject.isprintable():
+        raise RegisterError(
+            f"a login has at most {MOST_LOGIN} characters, and no control characters"
+        )
     name = _text("the name", new.name)
     return StaffAdded(_id(new.id), name, str(new.role), new.tenant, new.subject)
 

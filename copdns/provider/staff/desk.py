@@ -19,6 +19,7 @@ from copdns.provider.staff.duties import Duty, StaffMember, has_duty
 
 HOUR: Final = 3600
 OPENS_FOR: Final = 90 * 24 * HOUR  # seconds
+AGAIN_AFTER: Final = 180 * 24 * HOUR  # seconds after a no until a new case can be about the line
 REVIEWERS: Final = 2
 
 
@@ -140,6 +141,18 @@ def open_case(new: DeskCase, staff: Iterable[StaffMember], draw: Draw) -> DeskCa
     return replace(
         new, due=new.asked + TARGETS[new.origin], drawn=_draw(new.tenant, (), staff, draw)
     )
+
+
+def require_no_recent_no(cases: Iterable[DeskCase], now: int) -> None:
+    """Refuse a new case about a line while a no of reviewers holds; raise RegisterError.
+
+    cases: about this line.  Else whoever asks could ask until others are drawn by lot.
+    """
+    for each in cases:
+        if each.state(now) is CaseState.REFUSED and now < each.decisions[-1].at + AGAIN_AFTER:
+            raise RegisterError(
+                f"case {each.number} was a no about this line; it can be asked again once"
+            )
 
 
 def decide_case(case: DeskCase, by: StaffMember, reason: DecisionReason, now: int) -> DeskCase:

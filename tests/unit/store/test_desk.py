@@ -16,6 +16,7 @@ from copdns.model.matchers import Matcher
 from copdns.provider.law import edits
 from copdns.provider.plane.snapshot import Layer, NameList
 from copdns.provider.staff.desk import (
+    AGAIN_AFTER,
     OPENS_FOR,
     CaseOrigin,
     CaseReason,
@@ -28,6 +29,7 @@ from copdns.provider.staff.desk import (
     open_lists,
 )
 from copdns.store.provider_db.desk_rows import KEPT_FOR
+from copdns.web.staff.site_form import line_of
 from tests.provider_staff import ADA, BO, NOW, REVIEWER, SPECIAL, STAFF, order
 from tests.unit.store.staff_site import OTHER, Site, running_site
 
@@ -159,6 +161,74 @@ async def test_the_form_is_answered_ten_times_a_minute(site: Site) -> None:
     assert statuses == [200] * 10 + [429]
     site.later(60)
     assert (await owner.post("/blocked", {"name": "club.example"}))[0] == 200
+
+
+def test_addresses_of_one_line_are_one() -> None:
+    assert line_of("2001:db8:1:2::7") == line_of("2001:db8:1:2:ffff::1") == "2001:db8:1:2::/64"
+    assert line_of("2001:db8:1:3::7") != line_of("2001:db8:1:2::7")
+    assert line_of("::ffff:198.51.100.7") == line_of("198.51.100.7") == "198.51.100.7"
+
+
+async def test_a_proxy_of_this_machine_says_who_asks(site: Site) -> None:
+    owner, asked = site.browser(), {"name": "club.example"}
+    said = {"X-Forwarded-For": "203.0.113.9, 198.51.100.7"}
+    for _ in range(10):
+        assert (await owner.post("/blocked", asked, **said))[0] == 200
+    forged = {"X-Forwarded-For": "192.0.2.1, 198.51.100.7"}
+    assert (await owner.post("/blocked", asked, **forged))[0] == 429
+    other = {"X-Forwarded-For": "198.51.100.8"}
+    assert (await owner.post("/blocked", asked, **other))[0] == 200
+
+
+@pytest.mark.parametrize(
+    ("body", "kind"),
+    [
+        (b"\xff\xfe{", "application/json"),
+        (b"[" * 100_000, "application/json"),
+        (b'{"name": "\\ud800.example"}', "application/json"),
+        (b'{"name": "club\\u0000.example"}', "application/json"),
+        (b'{"name": ["club.example"]}', "application/json"),
+        (b"{}", "application/json; charset=none-such"),
+        (b"name=a", "application/x-www-form-urlencoded; charset=none-such"),
+        (b"name=%ED%A0%80.example", "application/x-www-form-urlencoded"),
+        (b"--x", "multipart/form-data; boundary=x"),
+        (b"--x", "multipart/form-data"),
+    ],
+)
+async def test_what_cannot_be_read_is_no_name(site: Site, body: bytes, kind: str) -> None:
+    send = site.browser().session.post(
+        f"{site.origin}/blocked", data=body, headers={"Content-Type": kind}
+    )
+    async with send as response:
+        assert response.status == 400
+
+
+async def test_the_language_is_chosen_on_the_form(site: Site) -> None:
+    send = site.browser().session.post(
+        f"{site.origin}/language", data={"language": "fr", "back": "/blocked"}
+    )
+    async with send as response:
+        assert (response.status, 'lang="fr"' in await response.text()) == (200, True)
+
+
+async def test_a_no_holds_and_a_case_of_another_tenant_is_not_told(site: Site) -> None:
+    rev = await site.logged_in("rev")
+    asked = {"name": "www.Club.example", "list": "casinos", "entry": "club.example"}
+    asked |= {"reason": "harmless"}
+    for wrong in ({"entry": "Mia asked for this"}, {"list": "another"}, {"name": "free.example"}):
+        assert (await rev.post("/staff/desk", asked | wrong))[0] == 409
+    south = site.desk.add(
+        replace(NEW, tenant="south", origin=CaseOrigin.STAFF, due=NOW + 1, drawn=("rev", "rev2"))
+    )
+    _, case = await rev.post("/staff/desk", asked)
+    assert (case["number"] != south.number, case["name"]) == (True, "www.club.example")
+    path = f"/staff/desk/{case['number']}"
+    assert (await rev.post(f"{path}/decide", {"reason": "harmful_content"}))[0] == 200
+    status, refused = await rev.post("/staff/desk", asked)
+    assert (status, "asked again" in refused["detail"]) == (409, True)
+    site.later(AGAIN_AFTER)
+    rev = await site.logged_in("rev")
+    assert (await rev.post("/staff/desk", asked))[0] == 200
 
 
 async def test_nothing_of_who_asks_is_in_the_database_and_a_case_is_forgotten(

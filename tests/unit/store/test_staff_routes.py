@@ -198,6 +198,32 @@ async def test_another_site_cannot_let_a_browser_send_something(site: Site) -> N
         assert response.status == 415
 
 
+async def test_a_body_that_nothing_can_store_is_a_problem_and_no_bug(site: Site) -> None:
+    ada = await site.logged_in("ada")
+    headers = {"Origin": site.origin, "Content-Type": "application/json"}
+    for body in (b"[" * 100_000, b"\xff", b'{"link": "https://a.example/\\ud800"}', b"[]", b"1"):
+        send = ada.session.post(f"{site.origin}/staff/orders", data=body, headers=headers)
+        async with send as response:
+            assert (response.status, response.content_type) == (400, "application/problem+json")
+    new = {"id": "new", "name": "New", "role": "support"}
+    for login in (None, 1, "a\x00b", "a" * 256):
+        assert (await ada.post("/staff/people", {**new, "login": login}))[0] == 409
+
+
+async def test_a_bug_is_a_problem_and_its_words_go_nowhere(
+    site: Site, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ada, name = await site.logged_in("ada"), "verysecret.example"
+
+    def fail() -> None:
+        raise RuntimeError(name)
+
+    monkeypatch.setattr(site.store, "size", fail)
+    status, found = await ada.get("/staff/me")
+    assert (status, found["detail"]) == (500, "something went wrong here")
+    assert "verysecret" not in "".join(capsys.readouterr())
+
+
 @pytest.mark.parametrize(
     ("claims", "why"),
     [
