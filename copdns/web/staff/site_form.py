@@ -150,7 +150,7 @@ async def _blocks(request: web.Request, name: str) -> tuple[SiteBlock, ...]:
             for case in site.desk.about(each.info.slug, each.text)
             if not each.entry.allow
         ]
-        return blocks_of(name, register, found, cases, int(site.now()))
+        return blocks_of(name, register, found, cases, site.special, int(site.now()))
 
     return await asyncio.to_thread(work)
 

@@ -14,6 +14,7 @@ from copdns.appeals.review import DecisionReason
 from copdns.model.errors import RegisterError
 from copdns.model.matchers import Matcher
 from copdns.provider.law import edits
+from copdns.provider.law.events import HoldDecided
 from copdns.provider.plane.snapshot import Layer, NameList
 from copdns.provider.staff.desk import (
     AGAIN_AFTER,
@@ -28,15 +29,17 @@ from copdns.provider.staff.desk import (
     open_case,
     open_lists,
 )
+from copdns.provider.staff.site_answer import blocks_of
 from copdns.store.provider_db.desk_rows import KEPT_FOR
 from copdns.web.staff.site_form import line_of
-from tests.provider_staff import ADA, BO, NOW, REVIEWER, SPECIAL, STAFF, order
-from tests.unit.store.staff_site import OTHER, Site, running_site
+from tests.provider_staff import ADA, BO, NOW, REVIEWER, SPECIAL, STAFF, Written, order
+from tests.unit.store.staff_site import OTHER, Site, find, running_site
 
 pytestmark = pytest.mark.once
 
 THIRD, FOURTH = replace(OTHER, id="rev3"), replace(OTHER, id="rev4")
 PEOPLE = (*STAFF, OTHER, THIRD, FOURTH)
+ASKED = ("www.club.example", "help.club.example")
 YES, NO = DecisionReason.LIST_ERROR, DecisionReason.HARMFUL_CONTENT
 NEW = DeskCase(
     *(0, "", CaseOrigin.GUARDIAN, "www.club.example", "casinos", "club.example"),
@@ -88,6 +91,29 @@ def test_a_no_can_be_asked_again_once_of_two_others() -> None:
         ask_again(case, STAFF, first, NOW)
     with pytest.raises(RegisterError, match="of a list one says"):
         decide_case(again, THIRD, DecisionReason.SPECIAL_DAY, NOW)
+
+
+def test_staff_of_a_tenant_open_nothing_for_all() -> None:
+    north = [replace(each, tenant="north") for each in (THIRD, FOURTH)]
+    of_north = replace(NEW, tenant="north")
+    with pytest.raises(RegisterError, match="two reviewers"):
+        open_case(of_north, north, first)
+    case = replace(open_case(of_north, PEOPLE, first), drawn=("rev3", "rev4"))
+    with pytest.raises(RegisterError, match="may not do this"):
+        decide_case(case, north[0], YES, NOW)
+
+
+def test_what_is_protected_is_not_called_blocked_by_a_list() -> None:
+    written = Written()
+    number = written.add("ada", order("club.example", is_confidential=True))
+    special = replace(SPECIAL, help=(Matcher("help.club.example"),))
+    written.add("bo", edits.confirm_order(written.register, number, special, BO, NOW))
+    yes = HoldDecided(number, "help.club.example", True, "It insists.")
+    before = [blocks_of(n, written.register, find(n), (), special, NOW) for n in ASKED]
+    written.add("rev", edits.decide_hold(written.register, yes, special, REVIEWER, NOW))
+    after = [blocks_of(n, written.register, find(n), (), special, NOW) for n in ASKED]
+    assert before == after, "what was decided about a confidential order is not told"
+    assert [[each.list for each in found] for found in before] == [["casinos"], []]
 
 
 def test_the_text_for_a_maintainer_says_nothing_of_who_asked() -> None:
