@@ -12,7 +12,7 @@ from pydantic import BaseModel, ValidationError
 
 from copdns.cli.base import read_text
 from copdns.cli.home import Home, pass_home
-from copdns.cli.output import print_json
+from copdns.cli.output import print_json, printable
 from copdns.cli.provider.open_register import keys_of, open_register
 from copdns.list_files.resources import read_bundled
 from copdns.model import yaml_text
@@ -119,13 +119,13 @@ def verify(file: Path, key: str) -> None:
             found = shape.model_validate_json(text)
         except ValidationError:
             continue
-        own = found.signature.public_key
+        used = key or found.signature.public_key
         is_right = is_signed_by(
-            _octets(key or own), _octets(found.signature.value), canonical_json(found.document)
+            _octets(used), _octets(found.signature.value), canonical_json(found.document)
         )
         if not is_right:
             raise RegisterError(f"{file}: the signature is not that of the key")
-        click.echo(f"signed by {own}")
+        click.echo(printable(f"signed by {used}"))
         return
     raise RegisterError(f"{file} is neither a statement nor a report of copdns")
 

@@ -45,6 +45,7 @@ LONGEST_BY_HAND: Final = 7 * DAY
 LONGEST_DECISION: Final = 3 * DAY
 LONGEST_PRESERVATION: Final = 90 * DAY
 MOST_TEXT: Final = 500  # characters
+MOST_LOGIN: Final = 255  # characters (OpenID Connect Core section 8)
 MOST_NAMES: Final = 100_000
 
 _ID = re.compile(r"[a-z][a-z0-9-]{0,30}")
@@ -97,13 +98,21 @@ def add_staff(register: Register, new: StaffMember, by: StaffMember | None) -> S
         raise RegisterError("an administrator is changed at the machine itself")
     if new.id == CONSOLE:
         raise RegisterError(f"{CONSOLE} is what the machine itself is called; choose another id")
-    if new.subject and any(
-        each.subject == new.subject and each.id != new.id and not each.is_gone
-        for each in register.staff.values()
-    ):
-        raise RegisterError("this login belongs to somebody else here")
+    owners = {each for each, logins in register.logins.items() if new.subject in logins} - {new.id}
+    if by is None:  # the machine itself may give a login to who had another id here before
+        owners = {each for each in owners if _has_now(register.staff[each], new.subject)}
+    if new.subject and owners:
+        raise RegisterError("this login belongs to somebody else here, or did before")
+    if len(new.subject) > MOST_LOGIN or not new.subject.isprintable():
+        raise RegisterError(
+            f"a login has at most {MOST_LOGIN} characters, and no control characters"
+        )
     name = _text("the name", new.name)
     return StaffAdded(_id(new.id), name, str(new.role), new.tenant, new.subject)
+
+
+def _has_now(who: StaffMember, subject: str) -> bool:
+    return who.subject == subject and not who.is_gone
 
 
 def remove_staff(register: Register, staff: str, by: StaffMember | None) -> StaffRemoved:
@@ -127,16 +136,15 @@ def require_staff(register: Register, staff: str) -> StaffMember:
 def enter_order(register: Register, new: OrderEntered, by: StaffMember, now: int) -> OrderEntered:
     """Enter an order; it has no effect until a second person confirms it."""
     _require(by, Duty.KEEP_REGISTER)
-    for what, text in (
-        ("the authority", new.authority),
-        ("the reference", new.reference),
-        ("the scope", new.scope),
-    ):
-        _text(what, text)
+    authority = _text("the authority", new.authority)
+    reference = _text("the reference", new.reference)
+    scope = _text("the scope", new.scope)
     _country(new.country)
     _checksum(new.document)
     if new.link and not _LINK.fullmatch(new.link):
         raise RegisterError("the link to the document begins with https://")
+    if not 0 <= new.begins <= now + LONGEST_ORDER:
+        raise RegisterError("an order begins within a year; enter a later one when it is near")
     if not now < new.ends <= max(now, new.begins) + LONGEST_ORDER:
         raise RegisterError(
             "an order ends within a year, so that somebody reads it again; enter a longer one "
@@ -152,7 +160,9 @@ def enter_order(register: Register, new: OrderEntered, by: StaffMember, now: int
     if not has_duty(decider, Duty.DECIDE_HOLDS):
         raise RegisterError(f"{decider.name} cannot decide about protected names")
     names = tuple(sorted({str(_name(each)) for each in new.names}))
-    return replace(new, names=names, sealed="")
+    return replace(
+        new, authority=authority, reference=reference, scope=scope, names=names, sealed=""
+    )
 
 
 def confirm_order(
@@ -162,7 +172,7 @@ def confirm_order(
     _require(by, Duty.KEEP_REGISTER)
     order = find_order(register, number)
     _require_unconfirmed(order.state(now))
-    _require_other(order.entered_by, by)
+    _require_other(register, order.entered_by, by)
     return OrderConfirmed(number, held_names(order, special))
 
 
@@ -190,13 +200,14 @@ def decide_hold(
     exception, and it has one for help names.
     """
     order = find_order(register, new.order)
+    # First of all, since any other answer tells which protected names a confidential order has.
+    if order.entered.decider != by.id:
+        raise RegisterError(f"{order.entered.decider} decides about names of order {new.order}")
     held = next((each for each in order.holds if each.name == new.name), None)
     if held is None:
         raise RegisterError(f"order {new.order} holds nothing called {new.name}")
     if held.is_blocked is not None:
         raise RegisterError(f"{held.decided_by} has decided about {new.name}")
-    if held.decider != by.id:
-        raise RegisterError(f"{held.decider} decides about {new.name}")
     _require(by, Duty.DECIDE_HOLDS)
     _require_not_over(order.state(now))
     if new.is_blocked and not can_be_blocked(order, new.name, special):
@@ -233,7 +244,7 @@ def confirm_name(register: Register, number: int, by: StaffMember, now: int) -> 
     found = _find_name(register, number)
     _require(by, Duty.KEEP_REGISTER)
     _require_unconfirmed(found.state(now))
-    _require_other(found.added_by, by)
+    _require_other(register, found.added_by, by)
     return NameConfirmed(number)
 
 
@@ -265,18 +276,18 @@ def enter_preservation(
 ) -> PreservationEntered:
     """Keep records that there are from being deleted; what is to come is not collected."""
     _require(by, Duty.KEEP_REGISTER)
-    _text("the authority", new.authority)
-    _text("the reference", new.reference)
+    authority = _text("the authority", new.authority)
+    reference = _text("the reference", new.reference)
     _country(new.country)
     _checksum(new.document)
     require_staff(register, new.keeper)
     if not new.records:
         raise RegisterError("a request to preserve names the records that it is about")
-    if not new.since < new.through <= now:
+    if not 0 <= new.since < new.through <= now:
         raise RegisterError("only what there is can be preserved, not what is to come")
     if not now < new.ends <= now + LONGEST_PRESERVATION:
         raise RegisterError("a request to preserve ends within 90 days")
-    return new
+    return replace(new, authority=authority, reference=reference)
 
 
 def confirm_preservation(
@@ -287,7 +298,7 @@ def confirm_preservation(
     if (found := register.preservations.get(number)) is None:
         raise RegisterError(f"there is no request to preserve {number}")
     _require_unconfirmed(found.state(now))
-    _require_other(found.entered_by, by)
+    _require_other(register, found.entered_by, by)
     return PreservationConfirmed(number)
 
 
@@ -314,8 +325,10 @@ def _require(by: StaffMember, duty: Duty, tenant: str = "") -> None:
         raise RegisterError(f"{by.name} may not do this; the role is {by.role}")
 
 
-def _require_other(first: str, by: StaffMember) -> None:
-    if first == by.id:
+def _require_other(register: Register, first: str, by: StaffMember) -> None:
+    """Refuse who entered it, also under another id with the same login of the sign-on."""
+    logins = register.logins.get(first, set()) & register.logins.get(by.id, set())
+    if first == by.id or logins:
         raise RegisterError("another person than the one who entered it has to confirm it")
 
 

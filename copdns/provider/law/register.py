@@ -168,8 +168,9 @@ class Register:
     """All that stands in a register.
 
     size: how many entries it has, which is its revision.  portal_keys: by the tenant, in base64.
-    The mappings are by the number of the
-    entry, staff and tenants by their ids, feeds by their slug, the newest version last.
+    logins: by a staff member's id, what the sign-on calls this person, and what it did before.
+    The other mappings are by the number of the entry, staff and tenants by their ids, feeds by
+    their slug, the newest version last.
     """
 
     size: int = 0
@@ -177,6 +178,7 @@ class Register:
     tenants: dict[str, TenantAdded] = field(default_factory=dict)
     portal_keys: dict[str, str] = field(default_factory=dict)
     staff: dict[str, StaffMember] = field(default_factory=dict)
+    logins: dict[str, set[str]] = field(default_factory=dict)
     orders: dict[int, LegalOrder] = field(default_factory=dict)
     by_hand: dict[int, HandName] = field(default_factory=dict)
     feeds: dict[str, list[TakenFeed]] = field(default_factory=dict)
@@ -213,6 +215,8 @@ def _add(register: Register, entry: RegisterEntry) -> None:
             register.staff[event.staff] = StaffMember(
                 event.staff, event.name, StaffRole(event.role), event.tenant, event.subject
             )
+            if event.subject:
+                register.logins.setdefault(event.staff, set()).add(event.subject)
         case StaffRemoved():
             gone = replace(register.staff[event.staff], is_gone=True)
             register.staff[event.staff] = gone

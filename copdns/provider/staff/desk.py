@@ -19,6 +19,7 @@ from copdns.provider.staff.duties import Duty, StaffMember, has_duty
 
 HOUR: Final = 3600
 OPENS_FOR: Final = 90 * 24 * HOUR  # seconds
+AGAIN_AFTER: Final = 180 * 24 * HOUR  # seconds after a no until a new case can be about the line
 REVIEWERS: Final = 2
 
 
@@ -136,15 +137,28 @@ Draw = Callable[[Sequence[str], int], list[str]]  # some of these by lot, such a
 
 
 def open_case(new: DeskCase, staff: Iterable[StaffMember], draw: Draw) -> DeskCase:
-    """Return a case with its target and its reviewers; raise RegisterError without two of them."""
-    return replace(
-        new, due=new.asked + TARGETS[new.origin], drawn=_draw(new.tenant, (), staff, draw)
-    )
+    """Return a case with its target and its reviewers; raise RegisterError without two of them.
+
+    Staff of one tenant are not drawn, also for its cases: what they opened would be open for all.
+    """
+    return replace(new, due=new.asked + TARGETS[new.origin], drawn=_draw((), staff, draw))
+
+
+def require_no_recent_no(cases: Iterable[DeskCase], now: int) -> None:
+    """Refuse a new case about a line while a no of reviewers holds; raise RegisterError.
+
+    cases: about this line.  Else whoever asks could ask until others are drawn by lot.
+    """
+    for each in cases:
+        if each.state(now) is CaseState.REFUSED and now < each.decisions[-1].at + AGAIN_AFTER:
+            raise RegisterError(
+                f"case {each.number} was a no about this line; it can be asked again once"
+            )
 
 
 def decide_case(case: DeskCase, by: StaffMember, reason: DecisionReason, now: int) -> DeskCase:
     """Return a case with the next decision; only who was drawn decides, and each of them once."""
-    if not has_duty(by, Duty.DECIDE_DESK, case.tenant):
+    if not has_duty(by, Duty.DECIDE_DESK):
         raise RegisterError(f"{by.name} may not do this; the role is {by.role}")
     if case.state(now) not in (CaseState.WAITING, CaseState.SECOND):
         raise RegisterError(f"case {case.number} is decided: it is {case.state(now)}")
@@ -161,7 +175,7 @@ def ask_again(case: DeskCase, staff: Iterable[StaffMember], draw: Draw, now: int
     """Return a refused case for two other reviewers; that goes once."""
     if case.state(now) is not CaseState.REFUSED or case.asked_again:
         raise RegisterError(f"case {case.number} cannot be asked again")
-    drawn = _draw(case.tenant, case.drawn, staff, draw)
+    drawn = _draw(case.drawn, staff, draw)
     return replace(
         case, drawn=drawn, decisions=(), asked_again=True, due=now + TARGETS[case.origin]
     )
@@ -195,13 +209,9 @@ def maintainer_text(case: DeskCase) -> str:
     )
 
 
-def _draw(
-    tenant: str, without: Sequence[str], staff: Iterable[StaffMember], draw: Draw
-) -> tuple[str, ...]:
+def _draw(without: Sequence[str], staff: Iterable[StaffMember], draw: Draw) -> tuple[str, ...]:
     reviewers = sorted(
-        each.id
-        for each in staff
-        if has_duty(each, Duty.DECIDE_DESK, tenant) and each.id not in without
+        each.id for each in staff if has_duty(each, Duty.DECIDE_DESK) and each.id not in without
     )
     if len(reviewers) < REVIEWERS:
         raise RegisterError(

@@ -7,13 +7,16 @@ time that an answer takes tells them from what is not blocked.  Pure.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import NamedTuple
 
 from copdns.lists.index import FoundEntry, ListKind
 from copdns.model.matchers import parse_matcher
 from copdns.provider.law.events import HandLayer
+from copdns.provider.law.in_force import special_in_force
 from copdns.provider.law.register import OrderState, Register
 from copdns.provider.law.statement import utc_text
+from copdns.provider.plane.snapshot import SpecialNames
 from copdns.provider.staff.desk import CaseState, DeskCase
 
 _FAMILY = frozenset({ListKind.CATEGORY, ListKind.BYPASS})
@@ -43,12 +46,15 @@ def blocks_of(
     register: Register,
     found: Iterable[FoundEntry],
     cases: Iterable[DeskCase],
+    special: SpecialNames,
     now: int,
 ) -> tuple[SiteBlock, ...]:
     """Return why a name, in normal form, is blocked; () where nothing that may be told blocks it.
 
     found: what the lists of families and feeds have of the name.
     """
+    if _is_open_anyway(name, register, special, now):
+        return ()
     opened = {(each.list, each.entry) for each in cases if each.state(now) is CaseState.OPENED}
     return (
         *_by_law(name, register, now),
@@ -59,6 +65,17 @@ def blocks_of(
             if (block := _by_list(each)) and (block.list, block.entry) not in opened
         ),
     )
+
+
+def _is_open_anyway(name: str, register: Register, special: SpecialNames, now: int) -> bool:
+    """Tell whether a name is protected, but for what was decided about orders that may be told."""
+    told = {
+        number: each for number, each in register.orders.items() if not each.entered.is_confidential
+    }
+    holds = special_in_force(special, replace(register, orders=told), now)
+    is_help = any(each.covers(name) for each in holds.help)
+    is_untraced = any(each.covers(name) for each in holds.untraced)
+    return (is_help and not is_untraced) or any(each.covers(name) for each in holds.protected)
 
 
 def _by_law(name: str, register: Register, now: int) -> Iterable[SiteBlock]:

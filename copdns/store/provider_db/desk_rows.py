@@ -19,7 +19,7 @@ from copdns.store.db import transaction
 from copdns.store.postgres.connection import PostgresConnection, PostgresPool
 
 KEPT_FOR: Final = 2 * 366 * 86_400  # seconds after a case was asked
-MOST_OPEN: Final = 10_000  # cases of the public that wait
+MOST_OPEN: Final = 10_000  # cases of one origin that wait
 _LOCK: Final = "=desk"  # no household has this id
 _OPEN: Final = (CaseState.WAITING, CaseState.SECOND)
 
@@ -48,14 +48,17 @@ class DeskStore:
     def add(self, case: DeskCase) -> DeskCase:
         """Store a new case, and return it with its number.
 
-        Where one of the same origin waits about the same line of a list, that one is returned.
+        Where one of the same tenant and origin waits about the same line of a list, that one is
+        returned.
         """
         with self._pool.connection() as connection, transaction(connection, _LOCK):
             waiting = [
-                each for each in _load(connection, "true", ()) if each.state(case.asked) in _OPEN
+                each
+                for each in _load(connection, "origin = ?", (str(case.origin),))
+                if each.state(case.asked) in _OPEN
             ]
             for each in waiting:
-                if (each.origin, each.list, each.entry) == (case.origin, case.list, case.entry):
+                if (each.tenant, each.list, each.entry) == (case.tenant, case.list, case.entry):
                     return each
             if len(waiting) >= MOST_OPEN:
                 raise RegisterError("too many questions wait; try again in some days")

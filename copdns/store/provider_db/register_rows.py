@@ -19,7 +19,14 @@ from copdns.provider.law.chain import (
     from_stored,
     to_stored,
 )
-from copdns.provider.law.events import HoldDecided, OrderConfirmed, OrderEntered, RegisterEvent
+from copdns.provider.law.events import (
+    HoldDecided,
+    OrderConfirmed,
+    OrderEntered,
+    RegisterEvent,
+    StaffAdded,
+    StaffRemoved,
+)
 from copdns.provider.law.register import Register, read_register
 from copdns.store.db import transaction
 from copdns.store.postgres.connection import PostgresConnection, PostgresPool
@@ -100,6 +107,9 @@ class RegisterStore:
                 """,
                 (new.number, new.at, new.by, new.kind, new.body, new.digest),
             )
+            if isinstance(event, StaffAdded | StaffRemoved):
+                # Also where somebody is added again, or with another login: who was in, is out.
+                connection.execute("delete from staff_session where staff = ?", (event.staff,))
             return entry
 
     def _read(self, lines: list[StoredEntry]) -> Register:

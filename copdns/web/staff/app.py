@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import json
 import secrets
+import traceback
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
@@ -94,6 +95,7 @@ def _handler(operation: StaffOperation) -> Callable[[web.Request], Awaitable[web
             register,
             site.register,
             site.desk,
+            site.find,
             site.special,
             who,
             int(site.now()),
@@ -154,7 +156,9 @@ async def body_of(request: web.Request) -> dict[str, Any]:
     """Return the JSON object that was sent; raise _RefusedError for anything else."""
     try:
         found = json.loads(await request.read() or b"{}")
-    except ValueError:
+        # Half of a surrogate pair is JSON, and no text that anything here could store.
+        json.dumps(found, ensure_ascii=False).encode()
+    except (ValueError, RecursionError):
         raise _RefusedError(400, "the body is no JSON") from None
     if not isinstance(found, dict):
         raise _RefusedError(400, "the body is a JSON object")
@@ -256,6 +260,8 @@ async def _errors_as_json(request: web.Request, handler: Handler) -> web.StreamR
         return _problem(403, text, STEP_UP_PROBLEM)
     except _RefusedError as error:
         return _problem(error.status, str(error))
+    except web.HTTPRedirection:
+        raise
     except web.HTTPException as error:
         return _problem(error.status, error.text or error.reason)
     except SignOnError as error:
@@ -267,6 +273,11 @@ async def _errors_as_json(request: web.Request, handler: Handler) -> web.StreamR
         return _problem(503, "not possible now; try again in a moment")
     except CopdnsError as error:
         return _problem(400, str(error))
+    except Exception as error:  # noqa: BLE001 - a bug in an operation must not end the others
+        # Without the error's words and the values of variables: confidential names may be in them.
+        places = "".join(traceback.format_tb(error.__traceback__))
+        log.error("a bug in an operation of the staff", error=type(error).__name__, places=places)
+        return _problem(500, "something went wrong here")
 
 
 def _problem(status: int, text: str, kind: str = "about:blank") -> web.Response:

@@ -6,7 +6,8 @@ from random import SystemRandom
 from typing import Final, TypeVar
 
 from copdns.appeals.review import DecisionReason
-from copdns.model.errors import RegisterError
+from copdns.model.errors import NameTextError, RegisterError
+from copdns.model.names import normalize
 from copdns.provider.law.statement import utc_text
 from copdns.provider.staff.desk import (
     CaseOrigin,
@@ -16,6 +17,7 @@ from copdns.provider.staff.desk import (
     decide_case,
     maintainer_text,
     open_case,
+    require_no_recent_no,
 )
 from copdns.provider.staff.duties import Duty, has_duty
 from copdns.web.staff.operations import StaffCall, StaffOperation
@@ -77,9 +79,25 @@ def _text(call: StaffCall) -> object:
 
 
 def _add(call: StaffCall) -> object:
+    slug, entry = call.word("list"), call.word("entry")
+    try:
+        name = normalize(call.word("name"))
+    except NameTextError as error:
+        raise RegisterError(str(error)) from None
+    # A line that is there, so that a case has no words of whoever asks.
+    if (slug, entry) not in {(each.info.slug, each.text) for each in call.find(name)}:
+        raise RegisterError("no list has this line about this site")
+    require_no_recent_no(
+        (
+            each
+            for each in call.desk.about(slug, entry)
+            if has_duty(call.who, Duty.SEE_DESK, each.tenant)
+        ),
+        call.now,
+    )
     new = DeskCase(
-        *(0, call.who.tenant, CaseOrigin.STAFF, call.word("name"), call.word("list")),
-        *(call.word("entry"), _choice(CaseReason, call.word("reason")), call.now, 0, ()),
+        *(0, call.who.tenant, CaseOrigin.STAFF, name, slug, entry),
+        *(_choice(CaseReason, call.word("reason")), call.now, 0, ()),
     )
     case = call.desk.add(open_case(new, call.register.staff.values(), draw))
     return case_json(case, call.now)

@@ -6,12 +6,13 @@ operation reads a household: `Duty` has nothing for it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
+from copdns.lists.index import FoundEntry
 from copdns.model.errors import RegisterError
 from copdns.provider.law import edits
 from copdns.provider.law.edits import find_order
@@ -41,12 +42,14 @@ T = TypeVar("T")
 class StaffCall:
     """A request of somebody who may do it.
 
-    register: as it was read for this request.  number: of the path, 0 for none.  body: JSON.
+    register: as it was read for this request.  find: what lists have of a name in normal form.
+    number: of the path, 0 for none.  body: JSON.
     """
 
     register: Register
     store: RegisterStore
     desk: DeskStore
+    find: Callable[[str], Sequence[FoundEntry]]
     special: SpecialNames
     who: StaffMember
     now: int
@@ -71,9 +74,9 @@ class StaffCall:
             places = ", ".join(str(each["loc"][0]) for each in error.errors() if each["loc"])
             raise RegisterError(f"not as it should be: {places}") from None
 
-    def word(self, name: str) -> str:
-        """Return a text of the body; raise RegisterError where it is missing."""
-        found = self.body.get(name)
+    def word(self, name: str, usual: str | None = None) -> str:
+        """Return a text of the body, or the usual one; raise RegisterError where it is missing."""
+        found = self.body.get(name, usual)
         if not isinstance(found, str):
             raise RegisterError(f"{name} is missing")
         return found
@@ -213,8 +216,8 @@ def _add_staff(call: StaffCall) -> object:
         call.word("id"),
         call.word("name"),
         role,
-        str(call.body.get("tenant", "")),
-        str(call.body.get("login", "")),
+        call.word("tenant", ""),
+        call.word("login", ""),
     )
     return call.write(lambda register, who: edits.add_staff(register, new, who))
 

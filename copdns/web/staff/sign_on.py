@@ -61,7 +61,10 @@ class SignOnAttempt:
 
 @dataclass(frozen=True, slots=True)
 class SignOnProof:
-    """Who it is, by the sign-on.  proven_at: when the person proved it; seconds since 1970."""
+    """Who it is, by the sign-on.
+
+    proven_at: when the person proved it, seconds since 1970; 0 where the sign-on does not tell.
+    """
 
     subject: str
     proven_at: int
@@ -128,12 +131,14 @@ class SignOn:
             raise SignOnError("the sign-on's answer is not for this login") from error
         if not claims.get("nonce"):
             raise SignOnError("the sign-on's answer is not for this login")
-        proven_at = int(claims.get("auth_time") or claims["iat"])
-        if attempt.is_step_up and not (
-            claims.get("auth_time") and proven_at >= attempt.began - LEEWAY
-        ):
+        # Without `auth_time` it is not known when: `iat` is of the token, also where the sign-on
+        # still knew the person from this morning and asked for nothing.
+        told = claims.get("auth_time")
+        proven_at = int(told) if isinstance(told, int | float) else 0
+        if attempt.is_step_up and proven_at < attempt.began - LEEWAY:
             raise SignOnError("the sign-on did not ask for a new proof; log in there again")
-        if setup.factor and setup.factor not in (claims.get("amr") or ()):
+        methods = claims.get("amr")
+        if setup.factor and not (isinstance(methods, list) and setup.factor in methods):
             raise SignOnError("log in with your second factor")
         return SignOnProof(str(claims["sub"]), min(proven_at, now))
 

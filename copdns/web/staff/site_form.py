@@ -10,6 +10,7 @@ import asyncio
 import secrets
 from collections.abc import Sequence
 from hashlib import blake2b
+from ipaddress import IPv4Address, IPv6Network, ip_address
 from typing import Any, Final, NamedTuple
 
 from aiohttp import web
@@ -17,6 +18,7 @@ from aiohttp import web
 from copdns.model.errors import NameTextError, RegisterError
 from copdns.model.names import normalize
 from copdns.provider.staff.desk import (
+    AGAIN_AFTER,
     CaseOrigin,
     CaseReason,
     CaseState,
@@ -25,6 +27,7 @@ from copdns.provider.staff.desk import (
     open_case,
 )
 from copdns.provider.staff.site_answer import SiteBlock, blocks_of
+from copdns.web.desk_access import is_loopback
 from copdns.web.pages import Pages, choose_language
 from copdns.web.staff.app import SITE, register_of
 from copdns.web.staff.desk_operations import draw
@@ -33,7 +36,6 @@ PATH: Final = "/blocked"
 A_MINUTE: Final = 10  # questions from one address
 ALL_A_MINUTE: Final = 300  # from all
 MOST_ADDRESSES: Final = 10_000
-AGAIN_AFTER: Final = 180 * 86_400  # seconds after the second decision about the same line
 
 _PAGES: web.AppKey[Pages] = web.AppKey("pages", Pages)
 
@@ -148,7 +150,7 @@ async def _blocks(request: web.Request, name: str) -> tuple[SiteBlock, ...]:
             for case in site.desk.about(each.info.slug, each.text)
             if not each.entry.allow
         ]
-        return blocks_of(name, register, found, cases, int(site.now()))
+        return blocks_of(name, register, found, cases, site.special, int(site.now()))
 
     return await asyncio.to_thread(work)
 
@@ -208,7 +210,7 @@ async def _fields(request: web.Request) -> dict[str, str]:
             if request.content_type == "application/json"
             else await request.post()
         )
-    except ValueError:
+    except (ValueError, LookupError, RecursionError):  # LookupError: an encoding that is none
         return {}
     if not hasattr(found, "items"):
         return {}
@@ -226,7 +228,23 @@ def _name(text: str) -> str:
 
 
 def _may_ask(request: web.Request) -> bool:
-    return request.app[_PACE].may_ask(request.remote or "", request.app[SITE].now())
+    peer, said = request.remote or "", request.headers.getall("X-Forwarded-For", [])
+    if said and is_loopback(peer):  # a proxy of this machine, which adds its own peer at the end
+        peer = said[-1].rpartition(",")[2].strip()
+    return request.app[_PACE].may_ask(line_of(peer), request.app[SITE].now())
+
+
+def line_of(address: str) -> str:
+    """Return what one line has: an address of IPv4, or the prefix of 64 bits of one of IPv6."""
+    try:
+        found = ip_address(address)
+    except ValueError:
+        return address
+    if isinstance(found, IPv4Address):
+        return str(found)
+    if found.ipv4_mapped:
+        return str(found.ipv4_mapped)
+    return str(IPv6Network((found.packed, 64), strict=False))
 
 
 async def _static(request: web.Request) -> web.Response:

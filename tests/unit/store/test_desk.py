@@ -14,8 +14,10 @@ from copdns.appeals.review import DecisionReason
 from copdns.model.errors import RegisterError
 from copdns.model.matchers import Matcher
 from copdns.provider.law import edits
+from copdns.provider.law.events import HoldDecided
 from copdns.provider.plane.snapshot import Layer, NameList
 from copdns.provider.staff.desk import (
+    AGAIN_AFTER,
     OPENS_FOR,
     CaseOrigin,
     CaseReason,
@@ -27,14 +29,17 @@ from copdns.provider.staff.desk import (
     open_case,
     open_lists,
 )
+from copdns.provider.staff.site_answer import blocks_of
 from copdns.store.provider_db.desk_rows import KEPT_FOR
-from tests.provider_staff import ADA, BO, NOW, REVIEWER, SPECIAL, STAFF, order
-from tests.unit.store.staff_site import OTHER, Site, running_site
+from copdns.web.staff.site_form import line_of
+from tests.provider_staff import ADA, BO, NOW, REVIEWER, SPECIAL, STAFF, Written, order
+from tests.unit.store.staff_site import OTHER, Site, find, running_site
 
 pytestmark = pytest.mark.once
 
 THIRD, FOURTH = replace(OTHER, id="rev3"), replace(OTHER, id="rev4")
 PEOPLE = (*STAFF, OTHER, THIRD, FOURTH)
+ASKED = ("www.club.example", "help.club.example")
 YES, NO = DecisionReason.LIST_ERROR, DecisionReason.HARMFUL_CONTENT
 NEW = DeskCase(
     *(0, "", CaseOrigin.GUARDIAN, "www.club.example", "casinos", "club.example"),
@@ -86,6 +91,29 @@ def test_a_no_can_be_asked_again_once_of_two_others() -> None:
         ask_again(case, STAFF, first, NOW)
     with pytest.raises(RegisterError, match="of a list one says"):
         decide_case(again, THIRD, DecisionReason.SPECIAL_DAY, NOW)
+
+
+def test_staff_of_a_tenant_open_nothing_for_all() -> None:
+    north = [replace(each, tenant="north") for each in (THIRD, FOURTH)]
+    of_north = replace(NEW, tenant="north")
+    with pytest.raises(RegisterError, match="two reviewers"):
+        open_case(of_north, north, first)
+    case = replace(open_case(of_north, PEOPLE, first), drawn=("rev3", "rev4"))
+    with pytest.raises(RegisterError, match="may not do this"):
+        decide_case(case, north[0], YES, NOW)
+
+
+def test_what_is_protected_is_not_called_blocked_by_a_list() -> None:
+    written = Written()
+    number = written.add("ada", order("club.example", is_confidential=True))
+    special = replace(SPECIAL, help=(Matcher("help.club.example"),))
+    written.add("bo", edits.confirm_order(written.register, number, special, BO, NOW))
+    yes = HoldDecided(number, "help.club.example", True, "It insists.")
+    before = [blocks_of(n, written.register, find(n), (), special, NOW) for n in ASKED]
+    written.add("rev", edits.decide_hold(written.register, yes, special, REVIEWER, NOW))
+    after = [blocks_of(n, written.register, find(n), (), special, NOW) for n in ASKED]
+    assert before == after, "what was decided about a confidential order is not told"
+    assert [[each.list for each in found] for found in before] == [["casinos"], []]
 
 
 def test_the_text_for_a_maintainer_says_nothing_of_who_asked() -> None:
@@ -159,6 +187,74 @@ async def test_the_form_is_answered_ten_times_a_minute(site: Site) -> None:
     assert statuses == [200] * 10 + [429]
     site.later(60)
     assert (await owner.post("/blocked", {"name": "club.example"}))[0] == 200
+
+
+def test_addresses_of_one_line_are_one() -> None:
+    assert line_of("2001:db8:1:2::7") == line_of("2001:db8:1:2:ffff::1") == "2001:db8:1:2::/64"
+    assert line_of("2001:db8:1:3::7") != line_of("2001:db8:1:2::7")
+    assert line_of("::ffff:198.51.100.7") == line_of("198.51.100.7") == "198.51.100.7"
+
+
+async def test_a_proxy_of_this_machine_says_who_asks(site: Site) -> None:
+    owner, asked = site.browser(), {"name": "club.example"}
+    said = {"X-Forwarded-For": "203.0.113.9, 198.51.100.7"}
+    for _ in range(10):
+        assert (await owner.post("/blocked", asked, **said))[0] == 200
+    forged = {"X-Forwarded-For": "192.0.2.1, 198.51.100.7"}
+    assert (await owner.post("/blocked", asked, **forged))[0] == 429
+    other = {"X-Forwarded-For": "198.51.100.8"}
+    assert (await owner.post("/blocked", asked, **other))[0] == 200
+
+
+@pytest.mark.parametrize(
+    ("body", "kind"),
+    [
+        (b"\xff\xfe{", "application/json"),
+        (b"[" * 100_000, "application/json"),
+        (b'{"name": "\\ud800.example"}', "application/json"),
+        (b'{"name": "club\\u0000.example"}', "application/json"),
+        (b'{"name": ["club.example"]}', "application/json"),
+        (b"{}", "application/json; charset=none-such"),
+        (b"name=a", "application/x-www-form-urlencoded; charset=none-such"),
+        (b"name=%ED%A0%80.example", "application/x-www-form-urlencoded"),
+        (b"--x", "multipart/form-data; boundary=x"),
+        (b"--x", "multipart/form-data"),
+    ],
+)
+async def test_what_cannot_be_read_is_no_name(site: Site, body: bytes, kind: str) -> None:
+    send = site.browser().session.post(
+        f"{site.origin}/blocked", data=body, headers={"Content-Type": kind}
+    )
+    async with send as response:
+        assert response.status == 400
+
+
+async def test_the_language_is_chosen_on_the_form(site: Site) -> None:
+    send = site.browser().session.post(
+        f"{site.origin}/language", data={"language": "fr", "back": "/blocked"}
+    )
+    async with send as response:
+        assert (response.status, 'lang="fr"' in await response.text()) == (200, True)
+
+
+async def test_a_no_holds_and_a_case_of_another_tenant_is_not_told(site: Site) -> None:
+    rev = await site.logged_in("rev")
+    asked = {"name": "www.Club.example", "list": "casinos", "entry": "club.example"}
+    asked |= {"reason": "harmless"}
+    for wrong in ({"entry": "Mia asked for this"}, {"list": "another"}, {"name": "free.example"}):
+        assert (await rev.post("/staff/desk", asked | wrong))[0] == 409
+    south = site.desk.add(
+        replace(NEW, tenant="south", origin=CaseOrigin.STAFF, due=NOW + 1, drawn=("rev", "rev2"))
+    )
+    _, case = await rev.post("/staff/desk", asked)
+    assert (case["number"] != south.number, case["name"]) == (True, "www.club.example")
+    path = f"/staff/desk/{case['number']}"
+    assert (await rev.post(f"{path}/decide", {"reason": "harmful_content"}))[0] == 200
+    status, refused = await rev.post("/staff/desk", asked)
+    assert (status, "asked again" in refused["detail"]) == (409, True)
+    site.later(AGAIN_AFTER)
+    rev = await site.logged_in("rev")
+    assert (await rev.post("/staff/desk", asked))[0] == 200
 
 
 async def test_nothing_of_who_asks_is_in_the_database_and_a_case_is_forgotten(

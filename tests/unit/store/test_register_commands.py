@@ -120,6 +120,10 @@ def test_a_statement_and_a_report_that_anybody_can_check(home: Home) -> None:
     key = home.json("provider", "keys")["public_key"]
     assert home.ok("provider", "verify", str(file), "--key", key).split()[-1] == key
     found = json.loads(file.read_text())["document"]
+    forged = home.folder / "forged.json"
+    forged.write_text(file.read_text().replace(key, "another key"))
+    told = home.ok("provider", "verify", str(forged), "--key", key)
+    assert told.split()[-1] == key, "what was checked, not what the file says"
     assert any("Point de Contact" in each["name"] for each in found["hotlines"])
     assert found["family"]["lists"]
     figures = home.folder / "figures.json"

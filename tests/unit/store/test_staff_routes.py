@@ -153,6 +153,15 @@ async def test_what_is_grave_takes_a_proof_of_the_last_minutes(site: Site) -> No
     assert site.sessions.use(before, int(site.now)) is None
 
 
+async def test_a_token_that_does_not_tell_when_it_was_proved_is_no_new_proof(site: Site) -> None:
+    site.sign_on.claims = {"auth_time": None}
+    bo = await site.logged_in("bo")
+    assert (await bo.get("/staff/me"))[0] == 200
+    status, refused = await bo.post("/staff/orders/99/confirm")
+    assert (status, refused["type"]) == (403, "urn:copdns:problem:step-up")
+    assert (await bo.get("/staff/login?again=1"))[0] == 403
+
+
 async def test_staff_of_a_tenant_add_staff_of_this_tenant_alone(site: Site) -> None:
     north = await site.logged_in("north")
     new = {"id": "new", "name": "New", "role": "reviewer", "tenant": "north"}
@@ -169,6 +178,9 @@ async def test_a_session_ends(site: Site) -> None:
     idle, out = await site.logged_in("aud"), await site.logged_in("sup")
     assert (await ada.post("/staff/people/rev/remove"))[0] == 200
     assert (await rev.get("/staff/me"))[0] == 401, "who does not work here any more"
+    back = {"id": "rev", "name": "Another", "role": "reviewer", "login": "another login"}
+    assert (await ada.post("/staff/people", back))[0] == 200
+    assert (await rev.get("/staff/me"))[0] == 401, "whoever has the id now logs in"
     assert (await out.post("/staff/logout"))[0] == 200
     assert (await out.get("/staff/me"))[0] == 401
     site.later(1801)
@@ -184,6 +196,32 @@ async def test_another_site_cannot_let_a_browser_send_something(site: Site) -> N
     )
     async with send as response:
         assert response.status == 415
+
+
+async def test_a_body_that_nothing_can_store_is_a_problem_and_no_bug(site: Site) -> None:
+    ada = await site.logged_in("ada")
+    headers = {"Origin": site.origin, "Content-Type": "application/json"}
+    for body in (b"[" * 100_000, b"\xff", b'{"link": "https://a.example/\\ud800"}', b"[]", b"1"):
+        send = ada.session.post(f"{site.origin}/staff/orders", data=body, headers=headers)
+        async with send as response:
+            assert (response.status, response.content_type) == (400, "application/problem+json")
+    new = {"id": "new", "name": "New", "role": "support"}
+    for login in (None, 1, "a\x00b", "a" * 256):
+        assert (await ada.post("/staff/people", {**new, "login": login}))[0] == 409
+
+
+async def test_a_bug_is_a_problem_and_its_words_go_nowhere(
+    site: Site, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ada, name = await site.logged_in("ada"), "verysecret.example"
+
+    def fail() -> None:
+        raise RuntimeError(name)
+
+    monkeypatch.setattr(site.store, "size", fail)
+    status, found = await ada.get("/staff/me")
+    assert (status, found["detail"]) == (500, "something went wrong here")
+    assert "verysecret" not in "".join(capsys.readouterr())
 
 
 @pytest.mark.parametrize(
@@ -231,5 +269,6 @@ async def test_a_login_belongs_to_the_browser_that_began_it_and_is_good_once(sit
 async def test_a_second_factor_can_be_asked_for(postgres: str, tmp_path: Path) -> None:
     async with running_site(postgres, tmp_path, factor="mfa") as site:
         await site.logged_in("ada")
-        site.sign_on.claims = {"amr": ["pwd"]}
-        assert (await site.browser().get("/staff/login"))[0] == 403
+        for methods in (["pwd"], "no-mfa", None):
+            site.sign_on.claims = {"amr": methods}
+            assert (await site.browser().get("/staff/login"))[0] == 403

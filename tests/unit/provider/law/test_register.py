@@ -36,6 +36,7 @@ from tests.provider_staff import (
     SUPPORT,
     Written,
     order,
+    staff_added,
 )
 
 
@@ -86,6 +87,45 @@ def test_nobody_confirms_what_they_entered() -> None:
         edits.confirm_order(written.register, number, SPECIAL, ADA, NOW)
 
 
+def test_nobody_confirms_what_they_entered_under_another_name() -> None:
+    written = Written()
+    written.add("console", staff_added(replace(ADA, subject="4711")))
+    number = written.add("ada", order("bad.example"))
+    written.add("console", edits.remove_staff(written.register, "ada", None))
+    again = replace(ADA, id="ada2", subject="4711")
+    written.add("console", edits.add_staff(written.register, again, None))
+    with pytest.raises(RegisterError, match="another person"):
+        edits.confirm_order(written.register, number, SPECIAL, again, NOW)
+
+
+def test_a_login_of_somebody_who_is_gone_is_not_given_to_another_reviewer() -> None:
+    written = Written()
+    written.add("ada", staff_added(replace(REVIEWER, subject="4712")))
+    written.add("ada", edits.remove_staff(written.register, "rev", ADA))
+    with pytest.raises(RegisterError, match="or did before"):
+        edits.add_staff(written.register, replace(REVIEWER, id="other", subject="4712"), ADA)
+    assert edits.add_staff(written.register, replace(REVIEWER, subject="4712"), ADA).staff == "rev"
+
+
+def test_only_the_decider_learns_which_protected_names_an_order_has() -> None:
+    written = Written()
+    number = enter(written, "www.help.example", is_confidential=True)
+    other = replace(REVIEWER, id="other")
+    said = set()
+    for name in ("help.example", "free.example"):
+        with pytest.raises(RegisterError) as refused:
+            edits.decide_hold(
+                written.register, HoldDecided(number, name, True, "?"), SPECIAL, other, NOW
+            )
+        said.add(str(refused.value))
+    assert len(said) == 1
+
+
+def test_texts_of_an_order_are_stored_as_they_were_checked() -> None:
+    new = order("bad.example", authority=f"A\x1c{' ' * 9999}\ncourt")
+    assert edits.enter_order(Written().register, new, ADA, NOW).authority == "A court"
+
+
 @pytest.mark.parametrize("who", [REVIEWER, AUDITOR, SUPPORT])
 def test_only_who_keeps_the_register_enters_and_confirms(who: StaffMember) -> None:
     written = Written()
@@ -102,6 +142,8 @@ def test_only_who_keeps_the_register_enters_and_confirms(who: StaffMember) -> No
         ({"ends": NOW}, "ends within a year"),
         ({"ends": NOW + 367 * DAY}, "ends within a year"),
         ({"begins": NOW + DAY, "ends": NOW + DAY}, "before it begins"),
+        ({"begins": 10**15, "ends": 10**15 + DAY}, "begins within a year"),
+        ({"begins": -(10**15)}, "begins within a year"),
         ({"document": "its name"}, "checksum"),
         ({"authority": " "}, "the authority"),
         ({"country": "fr"}, "country"),
@@ -250,6 +292,7 @@ def test_what_there_is_is_preserved_until_an_end_and_nothing_that_is_to_come() -
     assert not found.keeps(NOW + 90 * DAY)
     for wrong, said in (
         (replace(new, through=NOW + 1), "not what is to come"),
+        (replace(new, since=-(10**15)), "only what there is"),
         (replace(new, ends=NOW + 91 * DAY), "90 days"),
         (replace(new, keeper="mia"), "does not work here"),
         (replace(new, records=()), "names the records"),
