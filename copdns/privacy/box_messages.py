@@ -69,7 +69,7 @@ class SentAsk(BaseModel):
 
     model_config = _SHAPE
 
-    id: str
+    id: str = Field(pattern=r"^[0-9a-z]{4,32}$")
     ask: AppealRequest
 
 
@@ -79,13 +79,14 @@ class FilePart(BaseModel):
     model_config = _SHAPE
 
     path: str
-    offset: int = Field(ge=0)
+    offset: int = Field(ge=0, le=1 << 40)
 
 
 class FollowerRequest(BaseModel):
     """have: the number of the bundle that is there; 0 for none.  wait: seconds for which the reply
-    may wait for a newer one.  about: requests whose state is wanted.  file: a part that is wanted.
-    usage: the minutes that were counted there; wants_minutes: those of all boxes are wanted."""
+    may wait for a newer one.  about: requests whose state is wanted, as `FiledAsk.appeal`.  file: a
+    part that is wanted.  usage: the minutes that were counted there; wants_minutes: those of all
+    boxes are wanted."""
 
     model_config = _SHAPE
 
@@ -99,8 +100,8 @@ class FollowerRequest(BaseModel):
 
 
 class FiledAsk(BaseModel):
-    """What became of a request.  id: as sent.  appeal: the id that it has at the first box; ""
-    where it was refused, or what it asked for was opened at once."""
+    """What became of a request.  id: as sent.  appeal: what the first box calls it to this box
+    (`seal.appeal_handle`); "" where it was refused, or what it asked for was opened at once."""
 
     model_config = _SHAPE
 
@@ -110,7 +111,8 @@ class FiledAsk(BaseModel):
 
 class FirstBoxReply(BaseModel):
     """ended: the pairing is over, and all else is empty.  bundle: in base64, where there is a newer
-    one.  part: of the file, in base64.  usage: the minutes of all boxes."""
+    one.  part: of the file, in base64.  usage: the minutes of all boxes.  appeals: without what a
+    child wrote, each with its handle in place of its id."""
 
     model_config = _SHAPE
 

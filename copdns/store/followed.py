@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -24,6 +25,7 @@ from copdns.store.db import give_to_owner, store_error
 PAIRING = "following.json"
 BUNDLE = "followed.bundle"
 STATE = "followed.json"
+OWN_LISTS = "own-lists"
 
 
 class Following(NamedTuple):
@@ -85,9 +87,15 @@ def stop_following(folder: Path) -> None:
 
 
 def forget_bundle(folder: Path) -> None:
-    """Delete what came from the first box.  StoreError."""
+    """Delete what came from the first box, but lists that are public.  StoreError."""
     for name in (BUNDLE, STATE):
         _remove(folder / name)
+    try:
+        shutil.rmtree(folder / OWN_LISTS)
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise store_error(folder / OWN_LISTS, error) from error
 
 
 def read_stored_bundle(folder: Path, key: PairingKey) -> tuple[Bundle, bytes] | None:

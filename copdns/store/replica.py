@@ -1,8 +1,8 @@
 """What a second box gets of `household.db`, and how that becomes a database in its memory.
 
-A table, or a column of it, that is not named here stays at home: look-ups, requests and their
-words, passwords, sessions, PINs, tokens of programs, the history, and whatever a later version
-adds.
+A table that is not named here stays at home: look-ups, requests and their words, sessions, PINs,
+tokens of programs, the history, and whatever table a later version adds.  Of those that are named
+all columns travel but the blank ones.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ from copdns.store.db import read_transaction
 # Table: the columns that are not sent, with what stands for them.
 _BLANK: Final[Mapping[str, Mapping[str, Any]]] = {
     "household": {},
-    "profile": {"full_log_start": None, "full_log_end": None},
+    # Nothing is recorded there, so what is recorded here is nothing to that box.
+    "profile": {"full_log_start": None, "full_log_end": None, "privacy": "off", "bypass_signs": 0},
     "device": {},
     "rule": {},
     "own_service": {},

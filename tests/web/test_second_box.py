@@ -10,13 +10,16 @@ from dataclasses import replace
 from html import unescape
 
 import pytest
+from pydantic import ValidationError
 
 from copdns.household.second_box.bundle import read_bundle
 from copdns.household.second_box.pairing_key import PairingKey, parse_pairing_key
+from copdns.privacy.box_messages import FollowerRequest, SentAsk
 from copdns.store.household_db.followers import FOLLOWS_FOR
 from copdns.web.person import PAIRING
 from copdns.web.routes import application
 from copdns.web.second_box.bundles import FirstBox
+from copdns.web.second_box.first_box import reply_to
 from copdns.web.second_box.follow_status import FollowStatus
 from tests.home import Home
 from tests.household import block, family, library
@@ -102,6 +105,36 @@ async def test_a_bundle_has_the_rules_and_neither_words_nor_secrets(
     later, octets = await first.bundle("home")
     assert later > number
     assert "films.example" in json.dumps(read_bundle(octets, key.public).rows)
+
+
+@pytest.mark.logged_in
+async def test_a_key_gets_no_words_of_requests_that_were_written_elsewhere(
+    client: Client, site: Site, first: FirstBox
+) -> None:
+    await send(client, "/device")
+    await send(client, "/ask", name="toys.example", words="For the chess club")
+    (written,) = await site.context.appeals.appeals("home")
+    key = await pair(client)
+    box = await first.followers.find(key.id)
+    assert box is not None
+    sent = [
+        SentAsk(id="k7qf2m9d", ask=replace(written.ask, words="")),  # which merges with the other
+        SentAsk(id=written.id, ask=replace(written.ask, name="games.example")),
+    ]
+    for asked in (
+        FollowerRequest(about=(written.id, f"{written.id}-{'0' * 32}")),
+        FollowerRequest(asks=(sent[1],)),
+    ):
+        assert not (await reply_to(site.context, first, box, asked)).appeals
+    merged = await reply_to(site.context, first, box, FollowerRequest(asks=(sent[0],)))
+    assert merged.filed[0].appeal
+    assert merged.filed[0].appeal != written.id
+    (told,) = merged.appeals
+    again = await reply_to(site.context, first, box, FollowerRequest(about=(told.id,)))
+    assert again.appeals == merged.appeals
+    assert "chess club" not in merged.model_dump_json()
+    with pytest.raises(ValidationError):
+        SentAsk(id="../k7qf2m9d", ask=written.ask)
 
 
 async def test_a_week_without_a_fetch_ends_it(site: Site, first: FirstBox) -> None:

@@ -12,7 +12,7 @@ from http import HTTPStatus
 from typing import Annotated, Any
 
 from aiohttp import web
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, TypeAdapter, ValidationError
 
 from copdns.app.node.collector import BindingCollector
 from copdns.model.errors import StoreError
@@ -43,7 +43,7 @@ class ToldSession(BaseModel):
     machine: Text
     session: Text
     line: Text
-    at: float
+    at: FiniteFloat
     addresses: Annotated[tuple[str, ...], Field(max_length=16)] | None = None
 
 

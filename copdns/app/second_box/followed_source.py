@@ -19,6 +19,7 @@ from copdns.app.seed import HOME
 from copdns.household.second_box.bundle import Bundle, read_bundle, require_newer
 from copdns.model.errors import FollowingError, StoreError
 from copdns.model.household import Household, PrivacyMode, Profile
+from copdns.policy.guest import GUEST
 from copdns.store.followed import (
     BUNDLE,
     Following,
@@ -183,6 +184,8 @@ class FollowedSource:
                 await asyncio.to_thread(self.store.become, await self._open_nothing())
                 self._is_changed = True
             await asyncio.to_thread(forget_bundle, self._folder)
+            if had is not None:
+                await asyncio.to_thread(erase_minutes, self._folder, had)
 
     # --- what others ask ---
 
@@ -237,6 +240,13 @@ def open_bundle(folder: Path, following: Following, is_reading: bool) -> Househo
     if found is None:
         raise FollowingError(NOTHING_YET % following.url)
     return HouseholdStore.open_replica(folder, found[0].rows)
+
+
+def erase_minutes(folder: Path, bundle: Bundle) -> None:
+    """Delete the minutes that were counted here of everyone in a bundle; blocks.  StoreError."""
+    people = {GUEST, *(str(row["id"]) for row in bundle.rows.get("profile", ()))}
+    for each in sorted(people):
+        QueryLog(folder).erase(bundle.household, each, bundle.made)
 
 
 def as_followed(household: Household) -> Household:

@@ -69,7 +69,7 @@ class FollowerChores:
         self._clock = clock
         self._apply_files = apply_files
         self._files = FollowedFiles(folder)
-        self._ids: dict[str, str] = {}  # of requests here: the id at the first box
+        self._ids: dict[str, str] = {}  # of requests here: what the first box calls each
         self._minutes_at = 0.0  # monotonic: when minutes were exchanged last
         self._looked_at = 0.0  # monotonic: when answers were asked for last
         self._new_bundle = asyncio.Event()
@@ -201,8 +201,10 @@ class FollowerChores:
                 await store.drop(household, each.id)
         here = {there: own for own, there in self._ids.items() if there}
         for appeal in reply.appeals:
-            if appeal.id in here:
-                await store.replace(household, replace(appeal, id=here[appeal.id]))
+            own = await store.appeal(household, here.get(appeal.id, ""))
+            if own is not None:
+                ask = replace(appeal.ask, words=own.ask.words)
+                await store.replace(household, replace(appeal, id=own.id, ask=ask))
 
     # --- lists and facts ------------------------------------------------------------------------
 

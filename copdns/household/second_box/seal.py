@@ -7,11 +7,14 @@ request, so an earlier reply is refused.
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 from typing import Final
 
 from copdns.model.errors import FollowingError
 
 NONCE: Final = 12  # octets
+_HANDLE: Final = 32  # hexadecimal digits
 
 
 def seal_request(secret: bytes, pairing: str, octets: bytes, nonce: bytes) -> bytes:
@@ -35,6 +38,23 @@ def seal_reply(secret: bytes, request: bytes, octets: bytes, nonce: bytes) -> by
 def unseal_reply(secret: bytes, request: bytes, sealed: bytes) -> bytes:
     """Return the reply to a sealed request; raise FollowingError for one of somebody else."""
     return _unseal(secret, sealed, b"copdns-follow reply " + request[:NONCE])
+
+
+def appeal_handle(private: bytes, pairing: str, appeal: str) -> str:
+    """Return what a second box calls a request that it sent: nobody makes one from the id alone,
+    which the permissions of a bundle have.
+
+    private: the first box's key, 32 octets.
+    """
+    about = f"copdns-follow appeal {pairing} {appeal}".encode()
+    return f"{appeal}-{hmac.new(private, about, hashlib.sha256).hexdigest()[:_HANDLE]}"
+
+
+def read_appeal_handle(private: bytes, pairing: str, handle: str) -> str:
+    """Return the id of a request; "" for a handle that was not made for this pairing."""
+    appeal = handle.rpartition("-")[0]
+    made = appeal_handle(private, pairing, appeal)
+    return appeal if hmac.compare_digest(made.encode(), handle.encode()) else ""
 
 
 def _seal(secret: bytes, nonce: bytes, octets: bytes, about: bytes) -> bytes:

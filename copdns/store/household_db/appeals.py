@@ -91,7 +91,7 @@ class AppealStore:
         def work(connection: SqlConnection) -> Filed:
             require_asker(connection, household, ask.profile)
             if wanted_id and (sent := select(connection, household, appeal=wanted_id)):
-                if sent[0].ask.profile != ask.profile:
+                if _what_is_asked(sent[0].ask) != _what_is_asked(ask):
                     raise AppealError("there is no request '%(appeal)s'", appeal=wanted_id)
                 return Filed(sent[0], merged=True)
             there = limiting_appeals(connection, household, ask, now)
@@ -439,6 +439,10 @@ class AppealStore:
 
 
 _OVERDUE_STATES = (*WAITING, AppealState.TALK)
+
+
+def _what_is_asked(ask: AppealRequest) -> tuple[str, ...]:
+    return ask.profile, ask.device, ask.kind, ask.name
 
 
 def _save(connection: SqlConnection, household: str, appeal: Appeal) -> Appeal:

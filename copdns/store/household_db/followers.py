@@ -172,6 +172,11 @@ class Followers:
         """Return what followers get of the household."""
         return await self._thread.read(lambda connection: read_replica(connection, household))
 
+    async def private(self, household: str) -> bytes:
+        """Return the key that bundles are signed with; b"" for a household that has none."""
+        key = await self._thread.read(lambda connection: _read_key(connection, household))
+        return b"" if key is None else key.private
+
     async def number(self, household: str, digest: str, now: int) -> SigningKey:
         """Return the key, and the number of the bundle with this digest: the last one's where that
         has the same, else a larger one.

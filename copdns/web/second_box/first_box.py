@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+from dataclasses import replace
 from typing import Final
 
 import structlog
@@ -11,8 +12,15 @@ from aiohttp import web
 from pydantic import ValidationError
 
 from copdns.accounts.codes import make_nonce
+from copdns.appeals.appeal import Appeal
 from copdns.appeals.list_errors import is_list_error
-from copdns.household.second_box.seal import NONCE, seal_reply, unseal_request
+from copdns.household.second_box.seal import (
+    NONCE,
+    appeal_handle,
+    read_appeal_handle,
+    seal_reply,
+    unseal_request,
+)
 from copdns.model.errors import AppealError, FollowingError
 from copdns.privacy.box_messages import (
     PART,
@@ -51,7 +59,7 @@ async def follow(request: web.Request) -> web.Response:
         address = requestor_of(request).address
         box.note_here(follower)
         await box.followers.note_fetch(follower, address, int(context.now()))
-        reply = await _reply(context, box, follower, asked)
+        reply = await reply_to(context, box, follower, asked)
     told = reply.model_dump_json().encode()
     body = await asyncio.to_thread(seal_reply, follower.secret, sealed, told, make_nonce(NONCE))
     return web.Response(body=body, content_type="application/octet-stream")
@@ -66,9 +74,10 @@ async def _read_body(request: web.Request) -> bytes:
     return body
 
 
-async def _reply(
+async def reply_to(
     context: AppContext, box: FirstBox, follower: Follower, asked: FollowerRequest
 ) -> FirstBoxReply:
+    """Return what a box that follows is told."""
     household = follower.household
     if asked.file is not None:
         part = await asyncio.to_thread(
@@ -76,16 +85,31 @@ async def _reply(
         )
         return FirstBoxReply(part=base64.b64encode(part).decode())
     box.merge(each.to_usage(household) for each in asked.usage)
-    filed = tuple([await _file(context, household, each) for each in asked.asks])
-    wanted = {*asked.about, *(each.appeal for each in filed)} - {""}
-    appeals = [await context.appeals.appeal(household, each) for each in sorted(wanted)]
+    key = await box.followers.private(household)
+    filed = [await _file(context, household, each) for each in asked.asks]
+    wanted = {read_appeal_handle(key, follower.id, each) for each in asked.about}
+    wanted |= {each.appeal for each in filed}
+    appeals = [await context.appeals.appeal(household, each) for each in sorted(wanted - {""})]
     usage = box.usage() if asked.wants_minutes else ()
     return FirstBoxReply(
         bundle=await box.wait_for_newer(follower, asked.have, asked.wait) if asked.wait else "",
-        filed=filed,
-        appeals=tuple(each for each in appeals if each is not None),
+        filed=tuple(_with_handle(key, follower, each) for each in filed),
+        appeals=tuple(_state_for(key, follower, each) for each in appeals if each is not None),
         usage=tuple(send_usage(each) for each in usage if each.household == household),
     )
+
+
+def _with_handle(key: bytes, follower: Follower, filed: FiledAsk) -> FiledAsk:
+    if not filed.appeal:
+        return filed
+    return FiledAsk(id=filed.id, appeal=appeal_handle(key, follower.id, filed.appeal))
+
+
+def _state_for(key: bytes, follower: Follower, appeal: Appeal) -> Appeal:
+    """Return what a second box is told of a request: what the child wrote it has, or it was written
+    here, where it stays."""
+    handle = appeal_handle(key, follower.id, appeal.id)
+    return replace(appeal, id=handle, ask=replace(appeal.ask, words=""), more_words="")
 
 
 async def _file(context: AppContext, household: str, sent: SentAsk) -> FiledAsk:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from copdns.app.second_box.followed_source import erase_minutes
 from copdns.as_json.plain import utc
 from copdns.cli.base import Options, json_option, pass_options
 from copdns.cli.output import print_json
@@ -43,6 +44,7 @@ def follow(options: Options, url: str | None, key: str | None, stop: bool, as_js
     """
     folder = Path(options.settings().data)
     if stop:
+        _erase_minutes(folder)
         stop_following(folder)
         click.echo("this box follows no other; restart copdns")
         return
@@ -59,6 +61,13 @@ def follow(options: Options, url: str | None, key: str | None, stop: bool, as_js
     following = Following(parse_first_box(url), parse_pairing_key(str(key)), int(time.time()))
     write_following(folder, following)
     click.echo(f"this box follows {following.url} from its next start on; restart copdns")
+
+
+def _erase_minutes(folder: Path) -> None:
+    following = read_following(folder)
+    stored = None if following is None else read_stored_bundle(folder, following.key)
+    if stored is not None:
+        erase_minutes(folder, stored[0])
 
 
 def _show(folder: Path, *, as_json: bool) -> None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import date
 from pathlib import Path
 
 import pytest
 
-from copdns.app.second_box.followed_source import FollowedSource
+from copdns.app.second_box.followed_source import FollowedSource, as_followed
 from copdns.household.second_box.bundle import (
     Bundle,
     FileNote,
@@ -29,7 +30,9 @@ from copdns.model.errors import FollowingError
 from copdns.store.followed import Following, parse_first_box
 from copdns.store.household_db.followers import FOLLOWS_FOR
 from copdns.store.household_db.household import HouseholdStore
+from copdns.store.log_db.usage import UsageStore
 from copdns.store.replica import read_replica
+from copdns.time.minutes import DayBitmaps, Minutes, Usage
 from tests.household import family
 
 PRIVATE = make_signing_key()
@@ -104,7 +107,7 @@ async def test_an_older_or_a_bad_bundle_changes_nothing(tmp_path: Path) -> None:
     await source.take(sign_bundle(bundle(10, rows), PRIVATE))
     assert not source.missing
     (household,) = await source.households()
-    assert household.profiles == family().profiles
+    assert household.profiles == as_followed(family()).profiles
     odd = {**rows, "profile": [{**rows["profile"][0], "colour": 1}]}
     for wrong, why in (
         (sign_bundle(bundle(9, rows), PRIVATE), "older"),
@@ -122,12 +125,21 @@ async def test_an_older_or_a_bad_bundle_changes_nothing(tmp_path: Path) -> None:
     await again.open()
     assert await again.households() == [household]
     await again.note_fetch(NOW)
+    folder, day = tmp_path / "second", date(2026, 3, 29)
+    (folder / "own-lists").mkdir()
+    (folder / "own-lists" / "ours.txt").write_text("toys.example")
+    marks, used = DayBitmaps(7, 7), Minutes(3, 3, 3)
+    minutes = UsageStore(folder)
+    minutes.save([Usage("home", "mia", "games", day, NOW, marks, used)])
+    assert list(minutes.load(day))
     await again.end_when_due(NOW + FOLLOWS_FOR - 1)
     assert again.bundle
     await again.end_when_due(NOW + FOLLOWS_FOR)
     assert not again.bundle
     assert [each.profiles for each in await again.households()] == [()]
-    assert "followed.bundle" not in {each.name for each in (tmp_path / "second").iterdir()}
+    left = {each.name for each in folder.iterdir()}
+    assert not left & {"followed.bundle", "own-lists"}
+    assert not list(minutes.load(day))
     await again.close()
 
 
