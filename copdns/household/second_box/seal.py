@@ -1,8 +1,9 @@
 """Seal what two boxes say to each other with the secret that both have (ChaCha20-Poly1305).
 
 Beside HTTPS: the first box may have made its own certificate, which nobody vouches for, so whoever
-stands between the two must be able neither to read nor to change anything.  A reply belongs to one
-request, so an earlier reply is refused.
+stands between the two must be able neither to read nor to change what is said.  A reply belongs to
+one request, so an earlier reply is refused.  A request that was recorded can be sent again; what it
+can do then is in docs/second-box.md.
 """
 
 from __future__ import annotations
