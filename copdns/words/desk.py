@@ -131,8 +131,8 @@ CAUSES: Mapping[Key, Phrase] = {
     (Reason.BYPASS, ""): Phrase("cause", "ways to get around the filter"),
     (Reason.CANARY, ""): Phrase("cause", "ways to get around the filter"),
     (Reason.SERVICE, ""): Phrase("cause", "its own switch"),
-    (Reason.CONTACT, "strangers"): Phrase("cause", "contact with strangers"),
-    (Reason.CONTACT, "known"): Phrase("cause", "contact with people they know"),
+    (Reason.CONTACT, "strangers"): Phrase("cause", "the switch for messages from strangers"),
+    (Reason.CONTACT, "known"): Phrase("cause", "the switch for messages from people they know"),
     (Reason.CATEGORY, ""): Phrase("cause", "the category %(category)s"),
     (Reason.CATEGORY, "built-in"): Phrase("cause", "the category %(category)s"),
     (Reason.NO_SAFE_SEARCH, ""): Phrase("cause", "no safe search"),
@@ -209,7 +209,7 @@ CATEGORIES: Mapping[str, tuple[Phrase, Phrase]] = {
         ),
     ),
     "drugs": (
-        Phrase("category for guardians", "Drug-selling sites"),
+        Phrase("category for guardians", "Sites that sell drugs"),
         Phrase(
             "about a category for guardians",
             "Drug shops, buying guides, and ways to cheat a drug test. Helplines, such as "

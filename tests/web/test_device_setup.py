@@ -293,7 +293,7 @@ async def test_the_dashboard_says_that_each_device_needs_a_token(
 @pytest.mark.logged_in
 async def test_the_dashboard_has_steps_files_and_ways_back(client: Client, ready: Site) -> None:
     page = await read(client, DESK)
-    assert "What is missing" not in page
+    assert "What needs doing first" not in page
     assert page.count("To remove it:") == 7
     for file in set(re.findall(rf'href="({DESK}/[^"]*)"', page)):
         assert await downloaded(client, file)

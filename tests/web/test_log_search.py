@@ -132,7 +132,7 @@ async def test_only_the_newest_rows_of_all_come_by_themselves(client: Client, si
 
 async def test_it_says_of_whom_no_site_is_recorded(client: Client, site: Site) -> None:
     page = await text(client, LOG)
-    nameless = page.partition("No site names")[2]
+    nameless = page.partition("People whose sites are not listed")[2]
     assert "Tom" in nameless
     assert "never which sites" in nameless
     assert "Mia" not in nameless.partition("</section>")[0]

@@ -360,7 +360,7 @@ async def test_what_is_allowed_without_an_answer_is_explained(
     harmless = {"games": replace(lists.categories["games"], low_harm=True)}
     site.home.resolver.snapshot.library.categories.update(harmless)
     asked = await ask(site, "mia")
-    told = "If nobody answers within 3 days, copdns allows the site until someone does"
+    told = "If nobody answers within 3 days, the site is allowed until someone does"
     for path in ("/guardian/inbox", DESK):
         assert (told in await text(client, path)) is open_meanwhile
     assert ("Allowed because nobody" in await text(client, DESK)) is open_meanwhile

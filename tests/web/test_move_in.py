@@ -98,14 +98,14 @@ async def test_each_line_is_told_and_nothing_is_stored_before_a_yes(
     client: Client, site: Site
 ) -> None:
     before = await stored(site)
-    assert "Move in from another filter" in await text(client, "/guardian/house")
+    assert "Switch from another filter" in await text(client, "/guardian/house")
     shown = words(await upload(client, ADGUARD))
-    assert "What comes over from AdGuard Home" in shown
+    assert "What will be copied from AdGuard Home" in shown
     assert re.search(r"site.example##.banner line \d+ stays behind", shown)
     assert "It is about how a page looks; DNS knows only whole sites." in shown
     code = code_in(await upload(client, ADGUARD))
     taken = words(await text(client, f"{HERE}/{code}?show=taken"))
-    assert re.search(r"\|\|games.example\^ line \d+ comes over: A rule that blocks", taken)
+    assert re.search(r"\|\|games.example\^ line \d+ will be copied: A rule that blocks", taken)
     assert "A new person, with the age group adult" in taken
     assert await stored(site) == before
 
@@ -274,7 +274,7 @@ async def test_one_file_is_planned_at_a_time(client: Client, site: Site) -> None
         done, _ = await asyncio.wait((plan, ages), timeout=0.5)
         assert not done
     assert (await plan)["product"] == "hosts file"
-    assert "What comes over" in await ages
+    assert "What will be copied" in await ages
 
 
 async def test_what_a_file_says_is_text_on_the_page(client: Client) -> None:
@@ -286,7 +286,7 @@ async def test_what_a_file_says_is_text_on_the_page(client: Client) -> None:
 
 @pytest.mark.parametrize("content", [gravity(), teleporter_6()], ids=["database", "archive"])
 async def test_archives_and_databases_are_read(client: Client, content: bytes) -> None:
-    assert "What comes over from Pi-hole" in words(await upload(client, content, name="x"))
+    assert "What will be copied from Pi-hole" in words(await upload(client, content, name="x"))
 
 
 async def test_many_lines_are_shown_in_parts(client: Client) -> None:

@@ -87,7 +87,8 @@ async def test_what_is_closed_by_contact_says_so_everywhere(client: Client, site
     strangers = services_by_contact(SHIPPED, Contact.STRANGERS)
     page = await text(client, CLOSED)
     page = re.sub("[\u2068\u2069]", "", page)
-    by_contact = "Blocked by: contact with strangers · Strangers can send messages there"
+    switch = "the switch for messages from strangers"
+    by_contact = f"Blocked by: {switch} · Strangers can send messages there"
     assert page.count(by_contact) == len(strangers)
     assert "All of these are blocked because strangers can send messages there." in page
     assert "Comments and live chat" in page

@@ -94,7 +94,7 @@ async def bring(call: Call) -> object:
         raise HouseholdError("something else was changed here meanwhile; look at the plan again")
     found = await _plan(call, body)
     if found.is_empty:
-        raise HouseholdError("nothing of this file comes over, so there is nothing to store")
+        raise HouseholdError("nothing from this file will be copied, so there is nothing to save")
     async with keep_lists(call.context, call.household, call.actor.name, found) as kept:
         edit = partial(store_plan, plan=found, slugs=slugs_of(kept))
         await call.change(found.history_line, edit)

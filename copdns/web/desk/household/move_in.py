@@ -130,7 +130,7 @@ async def store(request: web.Request) -> web.Response:
     found = await _require_preview(home)
     plan = found.plan
     if plan.is_empty:
-        raise HouseholdError("nothing of this file comes over, so there is nothing to store")
+        raise HouseholdError("nothing from this file will be copied, so there is nothing to save")
     async with keep_lists(home.context, home.household, home.actor.name, plan) as kept:
         edit = partial(store_plan, plan=plan, slugs=slugs_of(kept))
         await change_household(
