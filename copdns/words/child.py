@@ -301,7 +301,6 @@ SIMPLE_NAMES: Mapping[str, Phrase] = {
     "violence": Phrase("category for children", "Cruel or hateful sites"),
     "self_harm": Phrase("category for children", "Sites that make sad people feel even sadder"),
     "dating": Phrase("category for children", "Dating for grown-ups"),
-    "chat": Phrase("category for children", "Chat rooms"),
     "piracy": Phrase("category for children", "Stolen films and games"),
 }
 

@@ -82,7 +82,7 @@ _NO_MINUTES = Three(
     Phrase("full", "Your daily limit gives you no minutes for this today."),
 )
 _RULE_BLOCKS = Three(
-    Phrase("pictures", "A grown-up blocked %(name)s, so this does not open."),
+    Phrase("pictures", "A grown-up blocked %(name)s, so this site is blocked."),
     Phrase("plain", "A grown-up at home blocked this site: %(name)s."),
     Phrase("full", "Someone at home set a rule that blocks it: %(name)s."),
 )

@@ -20,6 +20,7 @@ from copdns.words.phrases import Phrase
 
 NOBODY: frozenset[str] = frozenset()
 
+EVERYWHERE = ("112", "999", "911")  # emergency numbers shown where no country is known
 HELPLINES, HOTLINES = "helplines.yaml", "hotlines.yaml"
 
 # What each is called on a page.
@@ -27,7 +28,7 @@ CALLED: Mapping[StrEnum, Phrase] = {
     For.CHILD: Phrase("helpline", "For children"),
     For.YOUTH: Phrase("helpline", "For young people"),
     For.FAMILY: Phrase("helpline", "For children and families"),
-    For.EVERYONE: Phrase("helpline", "For everyone"),
+    For.EVERYONE: Phrase("helpline", "For people of any age"),
     Body.POLICE: Phrase("hotline", "Police"),
     Body.GOVERNMENT: Phrase("hotline", "Public body"),
     Body.CHARITY: Phrase("hotline", "Charity"),

@@ -181,9 +181,9 @@ async def test_a_small_child_unfolds_what_is_about_abuse_and_meets_no_service_fo
 
 async def test_nobody_is_sent_to_a_button_that_is_not_there(client: Client, site: Site) -> None:
     site.who = "tom"
-    assert "If you press" in await text(client, "/bad")
+    assert "Tell them I want to talk" in await text(client, "/bad")
     site.who = "192.0.2.200"
-    assert "If you press" not in await text(client, "/bad")
+    assert "Tell them I want to talk" not in await text(client, "/bad")
 
 
 async def test_emergency_numbers_of_the_sentence_are_those_of_the_data(client: Client) -> None:
@@ -204,3 +204,14 @@ async def test_whom_else_to_tell_stands_before_the_button(client: Client, site: 
         before, button, _ = (await text(client, "/bad")).partition('action="/bad/tell"')
         assert button
         assert words in before
+
+
+@pytest.mark.parametrize("path", ["/bad", "/help"])
+async def test_that_it_is_safe_here_stands_before_what_is_recorded(
+    client: Client, path: str
+) -> None:
+    page = await text(client, path)
+    before, safe, after = page.partition("This page won't tell anyone that you were here.")
+    assert safe
+    assert 'class="sign"' not in before, "a frightened child reads the first line and leaves"
+    assert 'class="sign"' in after

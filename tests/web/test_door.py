@@ -21,7 +21,7 @@ from tests.household import MIA, NOW, TOM, block, family, library
 from tests.web.guardians import set_up
 from tests.web.site import Client, Site, send, text
 
-BY_RULE = "A grown-up blocked \u2068toys.example\u2069, so this does not open."
+BY_RULE = "A grown-up blocked \u2068toys.example\u2069, so this site is blocked."
 
 
 @pytest.fixture

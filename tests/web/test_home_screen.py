@@ -161,6 +161,7 @@ async def test_a_childs_worker_gets_what_holds_and_until_when(trusted: Client, s
     reply = await trusted.get("/offline", headers={"Accept": "*/*"})
     page = await reply.text()
     assert "The internet is on" in page
+    assert 'href="tel:' in page, "whom to call for help"
     since, until = (int(reply.headers[f"Copdns-{key}"]) for key in ("From", "Until"))
     assert since == site.now
     assert since < until <= since + 12 * 3600
@@ -196,6 +197,7 @@ async def test_the_page_that_knows_nothing_says_nothing_of_anybody(trusted: Clie
     for scope in SCOPES:
         page = await text(trusted, f"{scope}offline/empty")
         assert "No connection" in page
+        assert ("tel:112" in page) == (scope == "/"), "a child has whom to call"
         assert "Mia" not in page
         assert "app.js" not in page
 
@@ -289,7 +291,7 @@ async def test_a_child_turns_them_on_and_off_in_its_own_browser(
     await post(trusted, "/app/notices", kind=["warnings", "requests"], **asks())
     (found,) = await push.wanting("home", PushKind.WARNINGS, "mia", site.now)
     assert (found.profile, found.kinds) == ("mia", {PushKind.WARNINGS})  # not what is guardians'
-    assert "Turn off notices" in await text(trusted, "/app")
+    assert "Turn off notifications" in await text(trusted, "/app")
     await post(trusted, "/app/notices/remove")
     assert await push.wanting("home", PushKind.WARNINGS, "mia", site.now) == ()
 

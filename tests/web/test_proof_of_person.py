@@ -27,7 +27,7 @@ TOMS = ADDRESSES["tom"]
 ADAS = "192.0.2.77"  # the address of Ada's own telephone
 SHARED = "192.0.2.200"  # a tablet that is nobody's
 LATER = "it also shows what is only for you."
-TOLD = "New on your devices"
+TOLD = "What changed on your devices"
 BLOCKED = "secret.toys.example"
 
 
@@ -230,14 +230,14 @@ async def test_what_is_older_folds_away(ada: Browser, tom: Browser, site: Site) 
         """Return the notices that are in sight, and those that are folded, in short."""
         card = page.partition('id="known-by"')[2].partition("</section>")[0]
         shown, _, folded = card.partition("<summary>")
-        found = ("assigned a device", "set a PIN", "let another browser", "added an address")
+        found = ("assigned a device", "set a PIN", "set up another browser", "added an address")
         return [[each for each in found if f"Ada {each}" in part] for part in (shown, folded)]
 
     start, other = await tom.opens("/"), await tom.opens("/rules")
     assert [len(each) for each in told(start)] == [1, 2]
     assert [len(each) for each in told(other)] == [0, 3]
     assert start.index('id="now"') < start.index('id="known-by"'), "what applies now comes first"
-    assert start.count("Ada let another browser") == 1, "twice the same is one sentence"
+    assert start.count("Ada set up another browser") == 1, "twice the same is one sentence"
     site.home.leap(7 * DAY)
     assert TOLD not in await tom.opens("/")
 

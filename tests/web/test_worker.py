@@ -251,8 +251,8 @@ def test_without_a_connection_a_child_reads_what_held_and_only_while_it_may(
     wait_for_kept(page, "/", "/offline", "/offline/empty")
 
     page.goto(f"{house.url}/")
-    page.get_by_role("link", name="Home screen and notices").click()
-    page.get_by_text("Notices are for the browser of your own device").or_(
+    page.get_by_role("link", name="Home screen and notifications").click()
+    page.get_by_text("Notifications are for the browser of your own device").or_(
         page.get_by_text("On your home screen")
     ).first.wait_for()
     assert_accessible(Device(page, house.way))

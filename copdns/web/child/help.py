@@ -19,11 +19,10 @@ from copdns.web.pages import language_of
 from copdns.web.person import Person, person_of
 from copdns.web.received import fields_of
 from copdns.words.help_topics import REPORT, TOPICS, VISIBLE
-from copdns.words.helplines import CALLED, phone
+from copdns.words.helplines import CALLED, EVERYWHERE, phone
 from copdns.words.phrases import SOURCE
 
 COUNTRY = "copdns_country"  # a session cookie
-EVERYWHERE = ("112", "999", "911")  # emergency numbers shown where no country was chosen
 OF_REGION = {"en-gb": "999", "en-us": "911"}
 
 

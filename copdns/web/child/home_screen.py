@@ -9,6 +9,7 @@ from copdns.model.push import CHILDS_KINDS, CHILDS_USUAL
 from copdns.policy.decide import full_closure
 from copdns.policy.today import next_opening_or_closing
 from copdns.store.household_db.push import PushStore
+from copdns.web.child.help import helpline_values
 from copdns.web.child.page import child_page, require_proof
 from copdns.web.context import context_of
 from copdns.web.home_screen.notices import (
@@ -75,7 +76,8 @@ async def turn_off(request: web.Request) -> web.Response:
 
 async def state(request: web.Request) -> web.Response:
     """Give the worker the page that it shows without a connection: whether the internet is on, and
-    until when.  No name, no site and no minutes are in it, whatever is recorded of somebody.
+    until when, and whom to call for help.  No name of a person, no site and no minutes are in it,
+    whatever is recorded of somebody.
 
     To a browser that is not, or no longer, linked: nothing, so that it forgets what it had.
     """
@@ -93,6 +95,7 @@ async def state(request: web.Request) -> web.Response:
         closed=full_closure(policy, now),
         edge=edge,
         now=now,
+        **helpline_values(request, person),
     )
     return with_times(page, now, [edge] if edge is not None else [])
 

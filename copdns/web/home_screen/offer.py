@@ -16,6 +16,8 @@ from copdns.web.context import context_of
 from copdns.web.languages import phrases_in
 from copdns.web.pages import FOREIGN_HOST, language_of
 from copdns.web.received import host_without_port
+from copdns.words.helplines import EVERYWHERE
+from copdns.words.levels import Level
 
 # Seconds for which the worker shows at most what held, and not longer than that holds.
 SHOWN_FOR = 12 * 3600
@@ -89,8 +91,17 @@ async def worker(request: web.Request) -> web.Response:
 
 async def without_connection(request: web.Request) -> web.Response:
     """Return the page that the worker shows where it knows nothing: nothing here is anybody's."""
-    base = base_of(request.path)
-    return context_of(request).pages.render(request, "offline.html", home=base, state="")
+    return context_of(request).pages.render(
+        request,
+        "offline.html",
+        home=base_of(request.path),
+        state="",
+        level=Level.PLAIN,
+        emergency=(),
+        dialled_first=None,
+        dialled=EVERYWHERE,
+        lines=(),
+    )
 
 
 def with_times(page: web.Response, now: float, edges: Iterable[float]) -> web.Response:
