@@ -90,17 +90,22 @@ class Place:
             eventually(agrees)
         except AssertionError:
             raise AssertionError("; ".join(wrong)) from None
-        faked = "LD_PRELOAD" in self.home.program.environment  # a clock that this process has not
-        said = self.home.program.command("doctor").stdout if faked else command(self.home, "doctor")
+        said = self._doctor()
         for status, text in expected.findings:
             assert says(said, f"{status}..." * bool(status) + text), (text, said)
         self._repairs(expected)
+
+    def _doctor(self, *options: str) -> str:
+        program = self.home.program
+        if "LD_PRELOAD" in program.environment:  # a clock that this process has not
+            return program.command("doctor", *options).stdout
+        return command(self.home, "doctor", *options)
 
     def _repairs(self, expected: Row) -> None:
         """Check that `doctor` says what to do about each bad finding of the page."""
         if not any(status in ("warn", "fail") for status, _ in expected.findings):
             return
-        found = json.loads(command(self.home, "doctor", "--json"))["findings"]
+        found = json.loads(self._doctor("--json"))["findings"]
         for status, text in expected.findings:
             fitting = [
                 each
