@@ -86,10 +86,11 @@ class FollowerRequest(BaseModel):
     """have: the number of the bundle that is there; 0 for none.  wait: seconds for which the reply
     may wait for a newer one.  about: requests whose state is wanted, as `FiledAsk.appeal`.  file: a
     part that is wanted.  usage: the minutes that were counted there; wants_minutes: those of all
-    boxes are wanted."""
+    boxes are wanted.  mark: the one that the first box gave last; "" for none."""
 
     model_config = _SHAPE
 
+    mark: str = ""
     have: int = 0
     wait: float = 0.0
     asks: Annotated[tuple[SentAsk, ...], Field(max_length=100)] = ()
@@ -112,10 +113,12 @@ class FiledAsk(BaseModel):
 class FirstBoxReply(BaseModel):
     """ended: the pairing is over, and all else is empty.  bundle: in base64, where there is a newer
     one.  part: of the file, in base64.  usage: the minutes of all boxes.  appeals: without what a
-    child wrote, each with its handle in place of its id."""
+    child wrote, each with its handle in place of its id.  mark: the request has to be sent again
+    with this one, and nothing of it was done; "" where it was taken (`taken_requests.py`)."""
 
     model_config = _SHAPE
 
+    mark: str = ""
     ended: bool = False
     bundle: str = ""
     filed: tuple[FiledAsk, ...] = ()

@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 import json
+import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from secrets import token_bytes
 from typing import NamedTuple
 from urllib.error import HTTPError
+from urllib.request import Request, urlopen
 
 import pytest
 
+from copdns.household.second_box.pairing_key import parse_pairing_key
+from copdns.household.second_box.seal import NONCE, seal_request, unseal_reply
+from copdns.model.hosts import DESK_HOST
+from copdns.privacy.box_messages import PATH, FirstBoxReply, FollowerRequest
 from copdns.store.log_db.usage import UsageStore
 from copdns.time.minutes import DayBitmaps, Minutes, Usage
 from tests.e2e.house import MIA, POINTS_HOME, House, Reply, eventually, house, traces
 from tests.e2e.visitor import Visitor
-from tests.running import Program, free_port, run_here, running
+from tests.running import PATIENCE, Program, free_port, run_here, running
 
 FAMILY = {
     "id": "home",
@@ -102,6 +109,32 @@ def test_the_second_box_answers_as_the_first_and_goes_on_without_it(tmp_path: Pa
     folder = tmp_path / "second"
     with second_box(folder, both.first, both.url, "") as second:
         assert both._replace(second=second).blocks("films.example")
+
+
+def test_a_recorded_message_of_a_second_box_is_not_taken_again(tmp_path: Path) -> None:
+    with first_box(tmp_path / "first") as (first, url):
+        key = parse_pairing_key(pair(first))
+
+        def send(sealed: bytes) -> FirstBoxReply:
+            headers = {"Host": DESK_HOST, "Origin": f"https://{DESK_HOST}"}
+            request = Request(f"{url}{PATH.format(pairing=key.id)}", sealed, headers)
+            unchecked = ssl._create_unverified_context()
+            with urlopen(request, timeout=PATIENCE, context=unchecked) as reply:
+                octets = unseal_reply(key.secret, sealed, reply.read())
+            return FirstBoxReply.model_validate_json(octets)
+
+        def sealed(mark: str) -> bytes:
+            asked = FollowerRequest(mark=mark, wants_minutes=True).model_dump_json().encode()
+            return seal_request(key.secret, key.id, asked, token_bytes(NONCE))
+
+        mark = send(sealed("")).mark
+        (box,) = json.loads(first.command("follower", "list", "--json"))
+        assert mark
+        assert not box["fetched"], "a message without the mark is no fetch"
+        message = sealed(mark)
+        assert not send(message).mark
+        with pytest.raises(HTTPError, match="403"):
+            send(message)
 
 
 def test_a_request_sent_to_the_second_box_is_answered_on_the_first(tmp_path: Path) -> None:

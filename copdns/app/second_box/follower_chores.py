@@ -72,6 +72,7 @@ class FollowerChores:
         self._ids: dict[str, str] = {}  # of requests here: what the first box calls each
         self._minutes_at = 0.0  # monotonic: when minutes were exchanged last
         self._looked_at = 0.0  # monotonic: when answers were asked for last
+        self._mark = ""  # that the first box gave last
         self._new_bundle = asyncio.Event()
 
     async def run(self) -> None:
@@ -121,24 +122,33 @@ class FollowerChores:
 
     async def _exchange(self, session: ClientSession, asked: FollowerRequest) -> FirstBoxReply:
         """Return the first box's reply; raise FollowingError where there is none."""
+        reply = await self._ask_once(session, asked)
+        if reply.mark and not reply.ended:  # it was started, or took many requests, since
+            self._mark = reply.mark
+            reply = await self._ask_once(session, asked)
+        if reply.ended:
+            await self._source.end()
+            raise FollowingError("the pairing was ended at the first box")
+        if reply.mark:
+            raise FollowingError("the first box did not take a request; it is sent again")
+        if not self._clock.is_wrong:
+            await self._source.note_fetch(int(self._clock().wall))
+        return reply
+
+    async def _ask_once(self, session: ClientSession, asked: FollowerRequest) -> FirstBoxReply:
         following = self._source.following
+        asked = asked.model_copy(update={"mark": self._mark})
         octets = asked.model_dump_json().encode()
         sealed = seal_request(following.key.secret, following.key.id, octets, make_nonce(NONCE))
         octets = unseal_reply(
             following.key.secret, sealed, await self._post(session, following.url, sealed)
         )
         try:
-            reply = FirstBoxReply.model_validate_json(octets)
+            return FirstBoxReply.model_validate_json(octets)
         except ValidationError:
             raise FollowingError(
                 f"{following.url}: its reply is not readable here; is it of another version?"
             ) from None
-        if reply.ended:
-            await self._source.end()
-            raise FollowingError("the pairing was ended at the first box")
-        if not self._clock.is_wrong:
-            await self._source.note_fetch(int(self._clock().wall))
-        return reply
 
     async def _post(self, session: ClientSession, url: str, sealed: bytes) -> bytes:
         from aiohttp import ClientError

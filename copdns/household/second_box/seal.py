@@ -2,8 +2,8 @@
 
 Beside HTTPS: the first box may have made its own certificate, which nobody vouches for, so whoever
 stands between the two must be able neither to read nor to change what is said.  A reply belongs to
-one request, so an earlier reply is refused.  A request that was recorded can be sent again; what it
-can do then is in docs/second-box.md.
+one request, so an earlier reply is refused; a request that was recorded is not taken again
+(`taken_requests.py`).
 """
 
 from __future__ import annotations

@@ -14,7 +14,9 @@ from pathlib import Path
 from typing import Final
 
 from copdns import __version__
+from copdns.accounts.codes import make_nonce
 from copdns.household.second_box.bundle import MAX_WAIT, Bundle, FileNote, sign_bundle
+from copdns.household.second_box.taken_requests import TakenRequests
 from copdns.list_files.followed_files import FollowedFiles
 from copdns.store.household_db.followers import Follower, Followers
 from copdns.store.household_db.thread import StoreThread
@@ -29,6 +31,7 @@ class FirstBox:
     """Makes bundles, and keeps the last one of each household.
 
     merge: adds minutes of another box.  usage: returns today's minutes, also those.
+    taken: the requests of followers that were taken.
     """
 
     def __init__(
@@ -43,6 +46,7 @@ class FirstBox:
         self.merge = merge
         self.usage = usage
         self.files = FollowedFiles(folder)
+        self.taken = TakenRequests(lambda: make_nonce(16).hex())
         self._now = now
         self._notes: tuple[FileNote, ...] = ()
         self._noted_at = 0.0  # monotonic

@@ -52,10 +52,11 @@ async def follow(request: web.Request) -> web.Response:
     try:
         octets = unseal_request(follower.secret, follower.id, sealed)
         asked = FollowerRequest.model_validate_json(octets)
+        mark = box.taken.take(follower.id, asked.mark, sealed[:NONCE])
     except (FollowingError, ValidationError):
         raise web.HTTPForbidden from None
-    reply = FirstBoxReply(ended=True)
-    if follower.ended is None:
+    reply = FirstBoxReply(ended=follower.ended is not None, mark=mark)
+    if follower.ended is None and not mark:
         address = requestor_of(request).address
         box.note_here(follower)
         await box.followers.note_fetch(follower, address, int(context.now()))
