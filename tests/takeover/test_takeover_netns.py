@@ -1,6 +1,7 @@
 """An address that moves to the second box: the recipe of docs/second-box.md, with real keepalived.
 
 Two boxes and a tablet in network namespaces, on one bridge.  Needs root, iproute2 and keepalived.
+By `make test-takeover` alone: now and then the address moves late, or not at all.
 """
 
 from __future__ import annotations
