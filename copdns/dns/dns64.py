@@ -124,6 +124,7 @@ class _Answers:
         made += rr.ttl.to_bytes(4, "big") + len(data).to_bytes(2, "big") + data
 
     def response(self, facts: ResponseFacts) -> UpstreamResponse:
+        """Return the response with the records that were made (RFC 6147).  facts: about these."""
         before, rrs = self.answer, bytes(self._made)
         counts = (len(self._ttl_places), 0, 0)
         return UpstreamResponse(

@@ -136,6 +136,10 @@ class _Shelf:
         self._has_names = bool(context.local.by_list or context.local.splits)
 
     def find(self, parts: PolicyParts, now: float) -> Policy:
+        """Return the policy of these parts; equal ones without rules of their own share one.
+
+        now: seconds since 1970.
+        """
         if parts.rules:
             if self._sharing.count > MAX_SHARED:
                 self._sharing = StepSharing(joins_groups=False)

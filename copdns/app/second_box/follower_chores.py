@@ -76,7 +76,7 @@ class FollowerChores:
         self._new_bundle = asyncio.Event()
 
     async def run(self) -> None:
-        """Follow for ever."""
+        """Follow the first box, until this is cancelled."""
         from aiohttp import ClientSession, ClientTimeout, TCPConnector  # 10 MB, which others save
 
         # What travels is sealed with a secret of both boxes: a certificate adds nothing to that.
