@@ -155,7 +155,6 @@ ROAD = "tests/e2e/test_road.py"
 MEASURING = (
     "tests/bench/test_load.py",
     "tests/bench/test_quiet.py",
-    "tests/bench/test_run.py",
     "tests/bench/test_small.py",
     "tests/e2e/test_load.py",
     "tests/unit/cli/test_restore_speed.py",
