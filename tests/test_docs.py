@@ -94,7 +94,7 @@ NO_NAMES = {
     *("probe.home.arpa", "why.q.home.arpa"),  # domains
     *("page", "restore"),  # a block mode, a command
     *("chromium", "chromium-headless-shell"),  # packages of Debian
-    *("-n 4 --dist loadfile", "ARGS"),  # arguments of pytest, and of make
+    *("-n 6 --dist loadfile", "ARGS"),  # arguments of pytest, and of make
     "../shared/data",  # a folder beside the project
     *("is_", "has_", "may_"),  # how names begin
     *("*args", "Final", "NamedTuple", "OrderedDict", "__slots__", "copy"),  # of Python,

@@ -20,14 +20,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
-from copdns.accounts.roles import Role
 from copdns.household.check import violations
 from copdns.household.safeguards import repair_profile
 from copdns.household.token_edits import keep_tokens
 from copdns.model.errors import BackupError, StoreError
 from copdns.model.household import Household
 from copdns.store.db import (
-    close_on_error,
     give_to_owner,
     lock_folder,
     open_database,
@@ -50,7 +48,7 @@ from copdns.store.household_db.tables import load
 from copdns.store.log_db import querylog
 from copdns.store.log_db.migrations import LOG
 from copdns.store.read_only import open_readable
-from copdns.store.schema_steps import SchemaSteps
+from copdns.store.untrusted_database import open_untrusted
 
 # Sessions and codes: nobody must be able to log in with a copy of the file.
 _TABLES_NOT_COPIED = (
@@ -161,7 +159,7 @@ def restore_household(
     there = folder / condition.FILE
     said: list[str] = []
     try:
-        with closing(_open_untrusted(copy, HOUSEHOLD)) as connection:
+        with closing(open_untrusted(copy, HOUSEHOLD)) as connection:
             here = _attach(connection, there, said)
             with transaction(connection):
                 connection.execute("pragma defer_foreign_keys = on")
@@ -190,7 +188,7 @@ def read_policy(copy: Path, here: Household) -> Household:
     The copy is brought up to date.  Raises BackupError for one that is none.
     """
     try:
-        with closing(_open_untrusted(copy, HOUSEHOLD)) as connection:
+        with closing(open_untrusted(copy, HOUSEHOLD)) as connection:
             ids = _household_ids(connection)
             _check_same_household(ids, {here.id: here})
             found = _load(connection, ids[0])
@@ -221,107 +219,13 @@ def restore_log(folder: Path, copy: Path) -> bool:
                 erased = " or exists (select 1 from erasure)"
                 if connection.execute(used + erased).fetchone()[0]:
                     return False
-        with closing(_open_untrusted(copy, LOG)):
+        with closing(open_untrusted(copy, LOG)):
             pass
         with lock_folder(folder):
             replace_database(copy, there, keep=False)
     except sqlite3.Error as error:
         raise store_error(copy, error) from error
     return True
-
-
-def _open_untrusted(path: Path, steps: SchemaSteps) -> sqlite3.Connection:
-    """Open a database that anybody may have made, and migrate it to the newest schema.
-
-    Raises BackupError for one that is damaged, or has a table, trigger or view that ours has not:
-    a trigger could undo what is written later.
-    """
-    connection = sqlite3.connect(path, isolation_level=None)
-    with close_on_error(connection):
-        try:
-            _migrate_untrusted(connection, path, steps)
-        except sqlite3.DatabaseError as error:
-            raise BackupError(
-                f"the {path.name} in this backup is not a complete database ({error}); use another "
-                "backup"
-            ) from error
-    return connection
-
-
-def _migrate_untrusted(connection: sqlite3.Connection, path: Path, steps: SchemaSteps) -> None:
-    for pragma in ("trusted_schema = off", "cell_size_check = on", "secure_delete = on"):
-        connection.execute(f"pragma {pragma}")
-    connection.execute("pragma journal_mode = delete")
-    if connection.execute("pragma integrity_check(1)").fetchone() != ("ok",):
-        raise BackupError(f"the {path.name} in this backup is damaged; use another backup")
-    newer = steps.read_applied(connection) - steps.names
-    if newer:
-        raise BackupError(
-            "this backup was made by a newer version of copdns "
-            f"({', '.join(sorted(newer))}); install that version and restore it there"
-        )
-    connection.execute("pragma foreign_keys = on")
-    try:
-        with transaction(connection):
-            steps.apply(connection)
-    except Exception as error:  # a migration of tables that are not ours fails in any way
-        raise BackupError(
-            f"the {path.name} in this backup is not a copdns database; use another backup"
-        ) from error
-    if _read_schema(connection) != _our_schema(steps):
-        raise BackupError(
-            f"the {path.name} in this backup does not have the tables of copdns, so it was "
-            "not restored; use another backup"
-        )
-    if connection.execute("pragma foreign_key_check").fetchone() is not None:
-        raise BackupError(f"the {path.name} in this backup is incomplete; use another backup")
-    if odd := _odd_column(connection) or _odd_role(connection, steps):
-        raise BackupError(
-            f"the {path.name} in this backup has invalid values in {odd}, so it was not "
-            "restored; use another backup"
-        )
-
-
-_CELL_CHECK_BY_TYPE = {  # SQLite lets a column hold any type, whatever is declared
-    "integer": "typeof({0}) = 'integer' and {0} between -{1} and {1}",
-    "real": "typeof({0}) in ('real', 'integer') and {0} between -{1} and {1}",
-    "text": "typeof({0}) = 'text'",
-    "blob": "typeof({0}) = 'blob'",
-}
-_MAX_NUMBER = 1 << 37  # as a moment the year 6325, well before calendars end
-
-
-def _odd_column(connection: sqlite3.Connection) -> str:
-    """Return the first column with a value that copdns never writes there; "" for none."""
-    tables = "select name from sqlite_master where type = 'table' and name not like 'sqlite%'"
-    for (table,) in connection.execute(tables).fetchall():
-        for _, column, declared, *_ in connection.execute(f'pragma table_info("{table}")'):
-            fits = _CELL_CHECK_BY_TYPE[declared.lower() or "blob"].format(
-                f'"{column}"', _MAX_NUMBER
-            )
-            odd = f'select 1 from "{table}" where "{column}" is not null and not ({fits}) limit 1'  # noqa: S608
-            if connection.execute(odd).fetchone() is not None:
-                return f"{table}.{column}"
-    return ""
-
-
-def _odd_role(connection: sqlite3.Connection, steps: SchemaSteps) -> str:
-    """Return the column of roles if it has an unknown one, which nothing could read; else ""."""
-    if steps is not HOUSEHOLD:
-        return ""
-    roles = {role for (role,) in connection.execute("select distinct role from account")}
-    return "account.role" if roles - {str(each) for each in Role} else ""
-
-
-def _read_schema(connection: sqlite3.Connection) -> set[tuple[str, str, str]]:
-    rows = connection.execute("select type, name, coalesce(sql, '') from sqlite_master")
-    return {(kind, name, " ".join(sql.split())) for kind, name, sql in rows}
-
-
-def _our_schema(steps: SchemaSteps) -> set[tuple[str, str, str]]:
-    with closing(sqlite3.connect(":memory:", isolation_level=None)) as connection:
-        steps.apply(connection)
-        return _read_schema(connection)
 
 
 def _attach(

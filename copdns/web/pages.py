@@ -93,6 +93,7 @@ class Pages:
             undefined=StrictUndefined,
             trim_blocks=True,
             lstrip_blocks=True,
+            auto_reload=False,  # else each part of each page is looked up on the disk again
         )
         install_translations(self._templates)
         self._pictures = {

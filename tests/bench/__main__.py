@@ -191,34 +191,53 @@ def main(
     )
     say(here.told())
     try:
-        if ENCRYPTED in choice.workloads:
-            at = _fresh(folder / ENCRYPTED)
-            click.echo(encrypted.report(encrypted.measure(here, at, choice.rounds, choice.seconds)))
-            return
-        if HOUSEHOLDS in choice.workloads:
-            amount = households.QUICK if quick else households.Amount()
-            taken = households.measure(amount, _fresh(folder / HOUSEHOLDS))
-            click.echo(households.report(amount, taken))
-            sys.exit(1 if taken.full.rss > households.AT_MOST else 0)
-        programs = compiled(folder)
-        if SMALL in choice.workloads:
-            _small_boxes(here, programs, folder, [count] if count else small.LENGTHS, cgroup)
-            return
-        if PROVIDER in choice.workloads:
-            at = _fresh(folder / PROVIDER)
-            told = provider.measure(here, programs, at, *choice.amounts)
-            click.echo(provider.report(told))
-            return
-        if SWITCH in choice.workloads:
-            found = switch.measure(here, programs, _fresh(folder / SWITCH))
-            click.echo(switch.report(found))
-            sys.exit(1 if found.lost or found.still_open else 0)
-        done = _measure(choice, here, programs, folder)
+        code = _measure_apart(choice, here, folder, count, cgroup, quick=quick)
+        done = _measure(choice, here, compiled(folder), folder) if code is None else None
     except BenchError as error:
         raise click.ClickException(str(error)) from error
+    if done is None:
+        sys.exit(code)
     click.echo(done.report(style))
     say(f"numbers of each round: {done.write(folder / 'results')}")
     sys.exit(1 if done.wrong else 0)
+
+
+def _measure_apart(
+    choice: Choice,
+    here: Machine,
+    folder: Path,
+    count: int | None,
+    cgroup: Path | None,
+    *,
+    quick: bool,
+) -> int | None:
+    """Do a measurement of its own, if one was chosen; return the code to exit with, None for none.
+
+    count, cgroup: of `--only small`.  quick: with fewer households.
+    """
+    if ENCRYPTED in choice.workloads:
+        at = _fresh(folder / ENCRYPTED)
+        click.echo(encrypted.report(encrypted.measure(here, at, choice.rounds, choice.seconds)))
+        return 0
+    if HOUSEHOLDS in choice.workloads:
+        amount = households.QUICK if quick else households.Amount()
+        taken = households.measure(amount, _fresh(folder / HOUSEHOLDS))
+        click.echo(households.report(amount, taken))
+        return 1 if taken.full.rss > households.AT_MOST else 0
+    if SMALL in choice.workloads:
+        lengths = [count] if count else small.LENGTHS
+        _small_boxes(here, compiled(folder), folder, lengths, cgroup)
+        return 0
+    if PROVIDER in choice.workloads:
+        at = _fresh(folder / PROVIDER)
+        told = provider.measure(here, compiled(folder), at, *choice.amounts)
+        click.echo(provider.report(told))
+        return 0
+    if SWITCH in choice.workloads:
+        found = switch.measure(here, compiled(folder), _fresh(folder / SWITCH))
+        click.echo(switch.report(found))
+        return 1 if found.lost or found.still_open else 0
+    return None
 
 
 def _read(path: Path) -> Result:

@@ -22,16 +22,6 @@ ROOT = Path(__file__).parents[2]
 CERTIFICATES = Path("usr/local/share/ca-certificates")
 
 
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what takes minutes, unless it was asked for: `make test-container`."""
-    if os.environ.get("CONTAINER"):
-        return
-    left = [item for item in items if Path(__file__).parent in item.path.parents]
-    if left:
-        config.hook.pytest_deselected(items=left)
-        items[:] = [item for item in items if item not in left]
-
-
 @pytest.fixture(scope="session")
 def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
     """The image, built, and a container of it."""

@@ -34,16 +34,6 @@ class Packages(NamedTuple):
     after: Path
 
 
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what takes minutes, unless it was asked for: `make test-deb`."""
-    if os.environ.get("PACKAGES"):
-        return
-    left = [item for item in items if Path(__file__).parent in item.path.parents]
-    if left:
-        config.hook.pytest_deselected(items=left)
-        items[:] = [item for item in items if item not in left]
-
-
 @pytest.fixture(scope="session")
 def packages(tmp_path_factory: pytest.TempPathFactory) -> Packages:
     folder = tmp_path_factory.mktemp("packages")

@@ -17,15 +17,16 @@ OF_WORDS = (
     *("aria-command-name", "aria-input-field-name", "aria-toggle-field-name", "button-name"),
     *("empty-heading", "frame-title-unique", "image-alt", "image-redundant-alt", "label"),
     *("label-title-only", "landmark-unique", "link-name", "select-name", "summary-name"),
-    *("svg-img-alt", "table-duplicate-name", "scrollable-region-focusable", "target-size"),
+    *("svg-img-alt", "table-duplicate-name", "scrollable-region-focusable"),
 )
+SIZE = "target-size"  # depends on them too, and takes three times as long as all of those
 
 
 class Colours:
     """The colours that texts had in pages which axe-core found right, by day or by night."""
 
     def __init__(self) -> None:
-        self._right: set[int] = set()
+        self._right: set[str] = set()
 
     def __len__(self) -> int:
         return len(self._right)
@@ -33,9 +34,10 @@ class Colours:
     def violations(self, device: Device) -> list[str]:
         """Return what axe-core finds wrong with texts of the page whose colours, sizes and
         backgrounds it has not found right before."""
-        wanted = {"right": [*self._right], "rules": [*COLOURS]}
+        # As one text, since Playwright takes a while for each part of an argument.
+        wanted = {"right": " ".join(self._right), "rules": [*COLOURS]}
         said = ask_axe(device, _READABLE, wanted)
-        self._right |= {*said["right"]}
+        self._right |= {*said["right"].split()}
         return lines_of(said["violations"])
 
 
@@ -52,8 +54,17 @@ def violations_in(device: Device, known: str) -> list[str]:
     known: the shape of this page where it was judged by all rules; "" where it was not.
     """
     if shape(device) == known:
-        return violations(device, only=OF_WORDS)
+        of_places = () if has_room(device) else (SIZE,)
+        return violations(device, only=(*OF_WORDS, *of_places))
     return violations(device, without=COLOURS)
+
+
+def has_room(device: Device) -> bool:
+    """Tell whether "target-size" (WCAG 2.2, 2.5.8) has nothing to find on the page: each target is
+    24 pixels wide and high and meets no other one, or it is smaller, in one line, covered by
+    nothing, and 24 pixels around its middle meet no other one.  Of any other page axe-core has to
+    be asked, which knows more that is right."""
+    return bool(device.page.evaluate(_HAS_ROOM))
 
 
 # An element's background is that of what it lies in, as long as nothing is laid over something
@@ -73,11 +84,11 @@ _READABLE = """async ({right, rules}) => {
             low = (Math.imul(low, 31) + text.charCodeAt(at)) | 0;
             high = (Math.imul(high, 1000003) + text.charCodeAt(at)) | 0;
         }
-        return (high >>> 11) * 2 ** 32 + (low >>> 0);
+        return `${(high >>> 11) * 2 ** 32 + (low >>> 0)}`;
     };
     const naming = new Set([...document.querySelectorAll("[aria-labelledby]")]
         .flatMap((each) => each.getAttribute("aria-labelledby").split(/\\s+/)));
-    const keys = new Map(), known = new Set(right), texts = [];
+    const keys = new Map(), known = new Set(right.split(" ")), texts = [];
     const visit = (element, below) => {
         const style = getComputedStyle(element);
         if (!element.checkVisibility() && style.display !== "contents") return;
@@ -104,7 +115,7 @@ _READABLE = """async ({right, rules}) => {
         for (const each of element.children) visit(each, {chain, looks, has});
     };
     visit(document.body, {chain: getComputedStyle(document.documentElement).backgroundColor});
-    if (!texts.length) return {violations: [], right: []};
+    if (!texts.length) return {violations: [], right: ""};
     scrollTo(0, document.documentElement.scrollHeight);
     const found = await axe.run({include: texts}, {
         runOnly: rules, resultTypes: ["violations", "incomplete"], elementRef: true, preload: false,
@@ -115,7 +126,8 @@ _READABLE = """async ({right, rules}) => {
     const fresh = new Set(texts.map((each) => keys.get(each)));
     for (const rule of found.violations) for (const each of rule.nodes) delete each.element;
     return {
-        violations: found.violations, right: [...fresh].filter((each) => !doubtful.has(each)),
+        violations: found.violations,
+        right: [...fresh].filter((each) => !doubtful.has(each)).join(" "),
     };
 }"""
 
@@ -140,4 +152,50 @@ _SHAPE = """() => {
     };
     visit(document.documentElement);
     return parts.join("");
+}"""
+
+# A tenth of a pixel more than the rule asks for, since that rounds.  At the end of the page, where
+# axe-core looks (tests/web/browsing.py).
+_HAS_ROOM = """() => {
+    const kinds = [
+        "a[href]", "area[href]", "button", "input", "select", "textarea", "summary", "iframe",
+        "object", "[role][tabindex]", "[contenteditable]",
+    ];
+    const meet = (one, other) =>
+        one.left < other.right && other.left < one.right &&
+        one.top < other.bottom && other.top < one.bottom;
+    const isNear = (small, other) =>
+        Math.hypot(
+            Math.max(other.left - small.x, small.x - other.right, 0),
+            Math.max(other.top - small.y, small.y - other.bottom, 0),
+        ) < 12.1 || (other.small && Math.hypot(other.x - small.x, other.y - small.y) < 24.1);
+    const boxOf = (element) => {
+        const {left, right, top, bottom, width, height} = element.getBoundingClientRect();
+        const small = !(width >= 24.1 && height >= 24.1);
+        return {element, left, right, top, bottom, x: left + width / 2, y: top + height / 2, small};
+    };
+    scrollTo(0, document.documentElement.scrollHeight);
+    const targets = [...document.querySelectorAll(kinds.join())]
+        .filter((each) => each.checkVisibility() && each.type !== "hidden").map(boxOf)
+        .sort((one, other) => one.top - other.top);
+    const areApart = targets.every((one, at) => {
+        for (let next = at + 1; next < targets.length; next++) {
+            const other = targets[next];
+            if (other.top > one.bottom + 25) break;
+            if (meet(one, other)) return false;
+            if ((one.small && isNear(one, other)) || (other.small && isNear(other, one))) {
+                return false;
+            }
+        }
+        return true;
+    });
+    const small = areApart ? targets.filter((each) => each.small) : [];
+    const all = small.length ? [...document.body.querySelectorAll("*")].map(boxOf) : [];
+    const isCovered = (one) => all.some((each) => meet(one, each) &&
+        !each.element.contains(one.element) && !one.element.contains(each.element));
+    const found = areApart && small.every(
+        (one) => one.element.getClientRects().length === 1 && !isCovered(one)
+    );
+    scrollTo(0, 0);
+    return found;
 }"""

@@ -10,7 +10,7 @@ import pytest
 
 from tests.web.browsing import Device, violations
 from tests.web.proxy import Way
-from tests.web.sparing import Colours, shape, violations_in
+from tests.web.sparing import SIZE, Colours, has_room, shape, violations_in
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -147,3 +147,44 @@ def test_what_words_and_their_place_can_spoil_is_judged_in_each_language(
     """Of a page that would be right with other words."""
     show(device, f"<button>{wrong}</button>" if "<img" in wrong else wrong, language=language)
     assert rules(violations_in(device, shape(device))) == {rule}
+
+
+# --- places ---------------------------------------------------------------------------------------
+
+BOX = "position: absolute; left: {}px; top: {}px; width: {}px; height: {}px"
+LARGE, SMALL = (200, 200, 24.2, 24.2), (100, 200, 10, 10)
+
+
+def placed(*boxes: tuple[float, float, float, float]) -> str:
+    """Return links that lie there: left, top, width, height."""
+    return "".join(f"<a href=/{n} style='{BOX.format(*box)}'>x</a>" for n, box in enumerate(boxes))
+
+
+@pytest.mark.parametrize(
+    "main",
+    [
+        placed(LARGE, (225, 200, 24.2, 24.2)),
+        placed(SMALL, (117.2, 200, 24.2, 24.2)),  # 12.2 pixels from the middle of the small one
+        placed(SMALL, (124.2, 200, 10, 10)),
+        placed(SMALL, (100, 224.2, 10, 10)),
+    ],
+)
+def test_targets_with_room_are_right_for_axe_core_too(device: Device, main: str) -> None:
+    assert has_room(show(device, main))
+    assert violations(device, only=(SIZE,)) == []
+
+
+@pytest.mark.parametrize(
+    "main",
+    [
+        placed(LARGE, (220, 210, 24.2, 24.2)),
+        placed(LARGE, (205, 205, 10, 10)),
+        placed(SMALL, (116, 200, 24.2, 24.2)),
+        placed(SMALL, (122, 200, 10, 10)),
+        placed(SMALL) + f"<div style='{BOX.format(105, 190, 9, 30)}'></div>",
+        "<p style='width: 0'><a href=/a>i l</a></p>",  # in two lines
+        f"<b role=button tabindex=0 style='{BOX.format(*SMALL)}'>b</b>" + placed((100, 212, 9, 9)),
+    ],
+)
+def test_where_targets_have_less_room_axe_core_is_asked(device: Device, main: str) -> None:
+    assert not has_room(show(device, main))

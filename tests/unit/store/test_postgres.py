@@ -78,6 +78,9 @@ def catalogue(conninfo: str, schema: str) -> Catalogue:
 
 
 def test_the_steps_that_are_missing_lead_to_the_newest_schema(postgres: str, schema: str) -> None:
+    with psycopg.connect(postgres, autocommit=True) as connection:
+        # Other tests of this server may have left tables of a provider's own there.
+        connection.execute(f"drop schema if exists {SCHEMA} cascade".encode())
     with opened(postgres) as pool, opened(postgres, schema) as other:
         migrate(pool, HOUSEHOLD)
         apply_own_steps(pool, OUTBOX)
