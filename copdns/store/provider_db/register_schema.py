@@ -93,6 +93,23 @@ def portal_links(db: PostgresConnection) -> None:
     )
 
 
+@PROVIDER(name="0005_register_head")
+def register_head(db: PostgresConnection) -> None:
+    """The register's head, signed, apart from its lines; who was at the shell, for each line."""
+    db.run_here(
+        """
+        create table register_head (
+            one bigint primary key check (one = 1),
+            size bigint not null,
+            digest text collate "C" not null,
+            signature text collate "C" not null
+        )"""
+    )
+    db.run_here(
+        "alter table register_entry add column shell text collate \"C\" not null default ''"
+    )
+
+
 _REGISTER = (
     """
     create table register_entry (
