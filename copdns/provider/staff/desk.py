@@ -128,6 +128,11 @@ class DeskCase:
             return None
         return self.decisions[-1].at
 
+    def waits_for(self, reviewer: str) -> bool:
+        """Tell whether a reviewer has to decide, by their id."""
+        has_decided = any(each.by == reviewer for each in self.decisions)
+        return self.decided_at is None and reviewer in self.drawn and not has_decided
+
     def is_overdue(self, now: int) -> bool:
         """Tell whether it waits for longer than it should."""
         return self.decided_at is None and now > self.due
@@ -181,6 +186,21 @@ def ask_again(case: DeskCase, staff: Iterable[StaffMember], draw: Draw, now: int
     )
 
 
+def replace_gone(case: DeskCase, staff: Iterable[StaffMember], draw: Draw) -> DeskCase:
+    """Return an open case with others in place of reviewers who left before they decided."""
+    people = {each.id: each for each in staff}
+    stays = tuple(
+        each
+        for each in case.drawn
+        if not case.waits_for(each) or has_duty(people.get(each), Duty.DECIDE_DESK)
+    )
+    missing = len(case.drawn) - len(stays)
+    if case.decided_at is not None or not missing:
+        raise RegisterError(f"all who review case {case.number} are here")
+    others = _draw(case.drawn, people.values(), draw, missing)
+    return replace(case, drawn=tuple(sorted((*stays, *others))))
+
+
 def open_lists(
     lists: Iterable[NameList], cases: Iterable[DeskCase], now: int
 ) -> tuple[NameList, ...]:
@@ -209,13 +229,15 @@ def maintainer_text(case: DeskCase) -> str:
     )
 
 
-def _draw(without: Sequence[str], staff: Iterable[StaffMember], draw: Draw) -> tuple[str, ...]:
+def _draw(
+    without: Sequence[str], staff: Iterable[StaffMember], draw: Draw, many: int = REVIEWERS
+) -> tuple[str, ...]:
     reviewers = sorted(
         each.id for each in staff if has_duty(each, Duty.DECIDE_DESK) and each.id not in without
     )
-    if len(reviewers) < REVIEWERS:
+    if len(reviewers) < many:
         raise RegisterError(
             "a case takes two reviewers, and there are not enough; add some with "
             "copdns provider staff add"
         )
-    return tuple(sorted(draw(reviewers, REVIEWERS)))
+    return tuple(sorted(draw(reviewers, many)))

@@ -110,6 +110,19 @@ def register_head(db: PostgresConnection) -> None:
     )
 
 
+@PROVIDER(name="0006_used_logins")
+def used_logins(db: PostgresConnection) -> None:
+    """Logins of the staff that were finished.  One that is under way is in its browser alone."""
+    db.run_here("drop table staff_attempt")
+    db.run_here(
+        """
+        create table used_login (
+            state text collate "C" primary key,
+            began bigint not null
+        )"""
+    )
+
+
 _REGISTER = (
     """
     create table register_entry (

@@ -17,6 +17,7 @@ from copdns.provider.staff.desk import (
     decide_case,
     maintainer_text,
     open_case,
+    replace_gone,
     require_no_recent_no,
 )
 from copdns.provider.staff.duties import Duty, has_duty
@@ -124,6 +125,13 @@ def _choice(kind: type[ReasonT], text: str) -> ReasonT:
         raise RegisterError(f"a reason is one of {', '.join(kind)}") from None
 
 
+def _replace_gone(call: StaffCall) -> object:
+    _find(call, Duty.DECIDE_DESK)
+    staff = call.register.staff.values()
+    case = call.desk.change(call.number, lambda case: replace_gone(case, staff, draw))
+    return case_json(case, call.now)
+
+
 _CASE: Final = "/staff/desk/{number}"
 DESK_OPERATIONS: Final = (
     StaffOperation("GET", "/staff/desk", Duty.SEE_DESK, _cases, of_tenant=True),
@@ -134,4 +142,5 @@ DESK_OPERATIONS: Final = (
         *("POST", f"{_CASE}/decide", Duty.DECIDE_DESK, _decide), is_grave=True, of_tenant=True
     ),
     StaffOperation("POST", f"{_CASE}/again", Duty.DECIDE_DESK, _ask_again, of_tenant=True),
+    StaffOperation("POST", f"{_CASE}/redraw", Duty.DECIDE_DESK, _replace_gone, of_tenant=True),
 )
