@@ -101,6 +101,7 @@ if TYPE_CHECKING:
     from aiohttp import web
 
     from copdns.app.page_households import PageHouseholds
+    from copdns.app.provider_desk import ProviderDesk
     from copdns.app.subscriber_chores import SubscriberChores
 
 
@@ -512,8 +513,19 @@ class Parts:
             if self._followed or self.settings.provider.database
             else self._first_box,
             follows=None if self._followed is None else self._followed.status,
+            review_desk=self._new_review_desk(),
         )
         return application(context)
+
+    def _new_review_desk(self) -> ProviderDesk | None:
+        """Return the way to a provider's reviewers; None at home."""
+        if not self.settings.provider.database:
+            return None
+        from copdns.app.provider_desk import ProviderDesk
+        from copdns.store.household_db.provider import ProviderStore
+
+        assert isinstance(self._store, ProviderStore)
+        return ProviderDesk(self._store.pool)
 
     def _identify(self, requestor: Requestor) -> Client:
         return self._recognition.identify(requestor, self._clock())

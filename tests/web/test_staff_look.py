@@ -32,6 +32,7 @@ VISITS = (
     ("ada", ("me", "orders", "orders/10", "orders/9", "orders/9/names", "security")),
     ("ada", ("preservations", "entries", "people", "desk")),
 )
+OPEN_ALL = "document.querySelectorAll('main details').forEach((each) => each.open = true)"
 PICTURES = os.environ.get("COPDNS_STAFF_PICTURES", "")  # a folder for pictures of them
 
 
@@ -40,7 +41,9 @@ async def fill(site: Site) -> None:
     ada, bo, rev = [await site.logged_in(who) for who in ("ada", "bo", "rev")]
     _, made = await ada.post("/staff/orders", {**ORDER, "is_confidential": True})
     await bo.post(f"/staff/orders/{made['number']}/confirm")
-    await bo.post("/staff/orders", {**ORDER, "reference": "2 O 5/26", "link": "https://a.example/o"})
+    await bo.post(
+        "/staff/orders", {**ORDER, "reference": "2 O 5/26", "link": "https://a.example/o"}
+    )
     name = {"layer": "security", "name": "evil.example", "why": "It steals passwords."}
     _, made = await ada.post("/staff/security", {**name, "ends": NOW + DAY})
     await bo.post(f"/staff/security/{made['number']}/confirm")
@@ -108,8 +111,7 @@ def test_staff_log_in_and_each_page_is_right_in_both_looks(
                 browser.page.wait_for_url(f"{site.origin}/staff/{pages[0]}")
                 for each in pages:
                     browser.open(f"{site.origin}/staff/{each}")
-                    for fold in browser.page.locator("main details:not([open]) > summary").all():
-                        fold.click()
+                    browser.page.evaluate(OPEN_ALL)
                     where = f"{who} {each} {screen.width}: "
                     if PICTURES:
                         look = "dark" if dark else "light"

@@ -70,6 +70,9 @@ class CaseState(StrEnum):
     REFUSED = "refused"
 
 
+_ANSWERING: Final = (CaseState.WAITING, CaseState.SECOND, CaseState.OPENED)
+
+
 @dataclass(frozen=True, slots=True)
 class DeskDecision:
     """What a reviewer decided.  reason: of the review policy; policy: its version."""
@@ -146,7 +149,34 @@ def open_case(new: DeskCase, staff: Iterable[StaffMember], draw: Draw) -> DeskCa
 
     Staff of one tenant are not drawn, also for its cases: what they opened would be open for all.
     """
-    return replace(new, due=new.asked + TARGETS[new.origin], drawn=_draw((), staff, draw))
+    return replace(with_target(new), drawn=_draw((), staff, draw))
+
+
+def with_target(new: DeskCase) -> DeskCase:
+    """Return a case with its target, for which reviewers are drawn later (`draw_reviewers`): the
+    pages of families know nobody of the staff."""
+    return replace(new, due=new.asked + TARGETS[new.origin])
+
+
+def draw_reviewers(case: DeskCase, staff: Iterable[StaffMember], draw: Draw) -> DeskCase:
+    """Return a case with reviewers, if it has none yet; raise RegisterError without two."""
+    return case if case.drawn else replace(case, drawn=_draw((), staff, draw))
+
+
+def case_for(cases: Iterable[DeskCase], tenant: str, now: int) -> DeskCase | None:
+    """Return the case that answers a guardian's question about a line, if there is one: open, or
+    decided lately.
+
+    cases: about this line, the oldest first.
+    """
+    found = None
+    for each in cases:
+        if each.origin is CaseOrigin.GUARDIAN and each.tenant == tenant:
+            is_recent_no = (
+                each.state(now) is CaseState.REFUSED and now < each.decisions[-1].at + AGAIN_AFTER
+            )
+            found = each if is_recent_no or each.state(now) in _ANSWERING else None
+    return found
 
 
 def require_no_recent_no(cases: Iterable[DeskCase], now: int) -> None:

@@ -123,6 +123,31 @@ def used_logins(db: PostgresConnection) -> None:
     )
 
 
+@PROVIDER(name="0007_passed_on")
+def review_questions(db: PostgresConnection) -> None:
+    """Which requests guardians passed on to the reviewers; whose tenant a household is."""
+    db.run_here(
+        """
+        create table passed_on (
+            household text collate "C" not null references household (household) on delete cascade,
+            appeal text collate "C" not null,
+            desk_case bigint not null references desk_case on delete cascade,
+            by text not null,
+            at bigint not null,
+            primary key (household, appeal),
+            foreign key (household, appeal) references appeal (household, id) on delete cascade
+        )"""
+    )
+    db.run_here(
+        """
+        create table household_tenant (
+            household text collate "C" primary key
+                references household (household) on delete cascade,
+            tenant text collate "C" not null
+        )"""
+    )
+
+
 _REGISTER = (
     """
     create table register_entry (
