@@ -148,6 +148,16 @@ def review_questions(db: PostgresConnection) -> None:
     )
 
 
+@PROVIDER(name="0008_device_by_token")
+def device_by_token(db: PostgresConnection) -> None:
+    """So that the device of a token is found among those of all households (`FamilyCodes`)."""
+    db.run_here(
+        """
+        create index device_by_token on device using gin ((tokens::jsonb)) where tokens <> '[]'
+        """
+    )
+
+
 _REGISTER = (
     """
     create table register_entry (

@@ -56,6 +56,6 @@ async def pass_on(request: web.Request) -> web.Response:
         raise AppealError("choose one of the reasons on the page", name="reason")
     question = ListQuestion(found.id, actor.name, *about, reason)
     if not await context.review_desk.pass_on(actor.household, question, int(context.now())):
-        raise AppealError("too many questions wait for the reviewers; try again in some days")
+        raise AppealError("the reviewers have too much to do now; try again in some days")
     say_done(request, actor, sentence("your provider's reviewers look at the list now"))
     raise web.HTTPSeeOther(f"/guardian/appeals/{found.id}")
