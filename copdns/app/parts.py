@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from copdns.accounts.codes import make_appeal_code
+from copdns.accounts.further_guardian import FURTHER_GUARDIAN_WAITS
 from copdns.app.account_chores import AccountChores
 from copdns.app.alarms import Alarms
 from copdns.app.appeal_chores import AppealChores
@@ -514,6 +515,7 @@ class Parts:
             else self._first_box,
             follows=None if self._followed is None else self._followed.status,
             review_desk=self._new_review_desk(),
+            further_guardian_waits=FURTHER_GUARDIAN_WAITS if self.settings.provider.database else 0,
         )
         return application(context)
 

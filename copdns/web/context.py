@@ -94,7 +94,8 @@ class AppContext:
     None where there is one.  trouble_of_upstream: asks one and returns what is wrong with it, ""
     for nothing; it blocks for seconds.  first_box: tells boxes that follow this one; None where
     none can.  follows: returns whom this box follows; None: nobody, so rules are changed here.
-    review_desk: a provider's reviewers; None at home.
+    review_desk: a provider's reviewers; None at home.  further_guardian_waits: for how many seconds
+    (`accounts/further_guardian.py`); 0 at home.
     """
 
     registry: CollectorRegistry
@@ -132,6 +133,7 @@ class AppContext:
     first_box: FirstBox | None = None
     follows: Callable[[], FollowStatus] | None = None
     review_desk: ReviewDesk | None = None
+    further_guardian_waits: int = 0
 
     # --- what is in force ---
 
