@@ -12,7 +12,9 @@ from pathlib import Path
 import pytest
 
 from copdns.model.household import Band, Device, Household, Profile
+from copdns.provider.tenant_look import TenantLook
 from copdns.store.household_db.provider import open_provider
+from copdns.store.provider_db.tenants import HouseholdTenants
 from tests.e2e.house import POINTS_HOME, eventually, house
 from tests.e2e.test_provider import postgres, server  # noqa: F401 - fixtures
 from tests.e2e.visitor import Visitor
@@ -70,9 +72,23 @@ def test_a_childs_page_is_its_own_by_the_token_of_the_device(
         eventually(lambda: _is_of(tom.open(program, "/").text, "tom-phone"))
         away = Visitor("127.0.0.61", dict(mia.cookies))
         assert _is_of(away.open(program, "/").text, "mia-phone"), "wherever it is"
+        _give_a_look(postgres)
+        shown = mia.open(program, "/").text
+        assert "You have copdns from <bdi>North</bdi>." in shown or "from North." in shown
+        assert "Call us." in shown
+        assert 'href="/static/look-0a549c-9cc9ff.css"' in shown
+        assert "#0a549c" in mia.open(program, "/static/look-0a549c-9cc9ff.css").text
         command("device", "token", "revoke", "mia-phone")
         eventually(lambda: "/family" in mia.open(program, "/").text)
         assert _is_of(tom.open(program, "/").text, "tom-phone")
+
+
+def _give_a_look(postgres: PostgresServer) -> None:  # noqa: F811
+    look = TenantLook("North", "#0a549c", "#9cc9ff", texts={"en": "Call us."})
+    with open_provider(postgres.conninfo) as store:
+        tenants = HouseholdTenants(store.pool)
+        tenants.set_look("north", look)
+        tenants.assign("ada", "north")
 
 
 def _token(command: Callable[..., str], device: str) -> str:

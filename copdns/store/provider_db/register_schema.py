@@ -158,6 +158,22 @@ def device_by_token(db: PostgresConnection) -> None:
     )
 
 
+@PROVIDER(name="0009_tenant_look")
+def tenant_look(db: PostgresConnection) -> None:
+    """A tenant's name, colours and texts (`TenantLook`).  texts: JSON, by language."""
+    db.run_here(
+        """
+        create table tenant_look (
+            tenant text collate "C" primary key,
+            name text not null,
+            light text collate "C" not null,
+            dark text collate "C" not null,
+            contact text not null,
+            texts text not null
+        )"""
+    )
+
+
 _REGISTER = (
     """
     create table register_entry (

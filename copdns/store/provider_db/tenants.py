@@ -1,7 +1,10 @@
-"""Which tenant a household came from: whose name and colours its pages have."""
+"""Which tenant a household came from, and the name and colours that its pages have."""
 
 from __future__ import annotations
 
+import json
+
+from copdns.provider.tenant_look import TenantLook
 from copdns.store.db import transaction
 from copdns.store.postgres.connection import PostgresPool
 from copdns.store.postgres.schema import apply_own_steps
@@ -33,3 +36,30 @@ class HouseholdTenants:
                 """,
                 (household, tenant),
             )
+
+    def set_look(self, tenant: str, look: TenantLook) -> None:
+        """Store the look of a tenant, which was checked."""
+        with self._pool.connection() as connection, transaction(connection, "=tenants"):
+            connection.execute("delete from tenant_look where tenant = ?", (tenant,))
+            connection.execute(
+                "insert into tenant_look values (?, ?, ?, ?, ?, ?)",
+                (
+                    *(tenant, look.name, look.light, look.dark, look.contact),
+                    json.dumps(dict(look.texts)),
+                ),
+            )
+
+    def look_of(self, household: str) -> TenantLook | None:
+        """Return the look of a household's tenant; None where there is none."""
+        with self._pool.connection() as connection:
+            row = connection.execute(
+                """
+                select name, light, dark, contact, texts from tenant_look
+                 where tenant = (select tenant from household_tenant where household = ?)
+                """,
+                (household,),
+            ).fetchone()
+            if row is None:
+                return None
+            name, light, dark, contact, texts = row
+            return TenantLook(name, light, dark, contact, json.loads(texts))

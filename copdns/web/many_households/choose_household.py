@@ -9,7 +9,7 @@ from copdns.accounts.codes import family_code_key
 from copdns.model.device_tokens import token_digest
 from copdns.web.context import context_of
 from copdns.web.many_households.family_door import CHOSEN, DEVICE
-from copdns.web.pages import wants_html
+from copdns.web.pages import TENANT, wants_html
 from copdns.web.person import requestor_of
 from copdns.web.problem import is_for_programs
 from copdns.web.received import fields_of, parts_of_link
@@ -43,6 +43,9 @@ async def choose_household(request: web.Request, handler: Handler) -> web.Stream
         household = await door.families.find(code)
     if household and await door.families.load(household):
         CHOSEN.set(household)
+        look = await door.look(household) if door.look is not None else None
+        if look is not None:
+            request[TENANT] = look
         return await handler(request)
     if request.path.startswith(_OF_NOBODY):
         return await handler(request)

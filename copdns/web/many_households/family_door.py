@@ -7,12 +7,13 @@ once; a cookie keeps it.  At home there is no door: there is one household.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextvars import ContextVar
 from typing import Final, NamedTuple, Protocol
 
 from copdns.accounts.lockout import Attempt, FailureLog, add_failure, seconds_to_wait
 from copdns.model.device_tokens import is_token, token_digest
+from copdns.web.pages import TenantSign
 
 CHOSEN: Final[ContextVar[str]] = ContextVar("household of this request", default="")
 # The digest of the token that this browser's device has; "" where it showed none.
@@ -42,10 +43,19 @@ class DoorEntry(NamedTuple):
 
 
 class FamilyDoor:
-    """families: which there are.  monotonic: seconds, for waits after wrong codes."""
+    """families: which there are.  monotonic: seconds, for waits after wrong codes.
 
-    def __init__(self, families: Families, monotonic: Callable[[], float]) -> None:
+    look: what the pages of a household have of its brand; None for nothing.
+    """
+
+    def __init__(
+        self,
+        families: Families,
+        monotonic: Callable[[], float],
+        look: Callable[[str], Awaitable[TenantSign | None]] | None = None,
+    ) -> None:
         self.families = families
+        self.look = look
         self._monotonic = monotonic
         self._failures = FailureLog()
 

@@ -38,7 +38,7 @@ class StaffPage(NamedTuple):
 PAGES: Final[Mapping[str, StaffPage]] = {
     HOME: StaffPage("home", ("To do", "todo")),
     "/staff/desk": StaffPage("desk", ("List errors", "requests")),
-    "/staff/orders": StaffPage("orders", ("Orders", "file")),
+    "/staff/orders": StaffPage("orders", ("Orders", "book")),
     "/staff/security": StaffPage("security", ("Security", "bug")),
     "/staff/preservations": StaffPage("preservations", ("Preservation", "lock")),
     "/staff/statement": StaffPage("statement", ("Statement", "globe")),

@@ -9,7 +9,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from copdns.app.provider_desk import MOST_WAITING, ProviderDesk
+from copdns.app.many_households.provider_desk import MOST_WAITING, ProviderDesk
 from copdns.appeals.appeal import Appeal, AppealKind, AppealRequest, ContestedVerdict
 from copdns.model.household import Household
 from copdns.model.verdict import Action, Reason
