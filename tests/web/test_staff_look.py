@@ -117,7 +117,8 @@ def test_staff_log_in_and_each_page_is_right_in_both_looks(
                         browser.screenshot(Path(PICTURES) / name)
                     if browser.too_wide > 0:
                         wrong.append(where + f"{browser.too_wide} px too wide")
-                    wrong += [where + line for line in violations_in(browser, known)]
+                    if not dark:  # by night only the colours are others
+                        wrong += [where + line for line in violations_in(browser, known)]
                     wrong += [where + line for line in colours.violations(browser)]
                     known = shape(browser)
                 wrong += [f"{who}: {each}" for each in browser.complaints if "401" not in each]
