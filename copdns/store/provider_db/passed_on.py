@@ -9,8 +9,6 @@ from typing import NamedTuple
 
 from copdns.store.db import transaction
 from copdns.store.postgres.connection import PostgresPool
-from copdns.store.postgres.schema import apply_own_steps
-from copdns.store.provider_db.register_schema import PROVIDER
 
 
 class PassedOnRow(NamedTuple):
@@ -23,11 +21,10 @@ class PassedOnRow(NamedTuple):
 
 
 class PassedOnRows:
-    """Methods block, and raise StoreError.  pool: lent."""
+    """Methods block, and raise StoreError.  pool: lent.  The tables (PROVIDER) must be there."""
 
     def __init__(self, pool: PostgresPool) -> None:
         self._pool = pool
-        apply_own_steps(pool, PROVIDER)
 
     def of(self, household: str) -> tuple[PassedOnRow, ...]:
         """Return what a household passed on."""

@@ -7,16 +7,13 @@ import json
 from copdns.provider.tenant_look import TenantLook
 from copdns.store.db import transaction
 from copdns.store.postgres.connection import PostgresPool
-from copdns.store.postgres.schema import apply_own_steps
-from copdns.store.provider_db.register_schema import PROVIDER
 
 
 class HouseholdTenants:
-    """Methods block, and raise StoreError.  pool: lent."""
+    """Methods block, and raise StoreError.  pool: lent.  The tables (PROVIDER) must be there."""
 
     def __init__(self, pool: PostgresPool) -> None:
         self._pool = pool
-        apply_own_steps(pool, PROVIDER)
 
     def of(self, household: str) -> str:
         """Return the id of a household's tenant; "" where it is not known."""
