@@ -273,6 +273,7 @@ def test_nothing_that_runs_at_home_imports_what_providers_install() -> None:
         *("provider", "store.postgres", "store.household_db.provider", "store.provider_backup"),
         *("store.log_db.provider_log", "store.household_db.family_codes"),
         *("app.provider_source", "app.subscriber_chores", "app.page_households", "app.node"),
+        "app.many_households",
         *("store.provider_db", "cli.provider"),
         "web.staff",
     )

@@ -104,6 +104,22 @@ NO_SCOPES = frozenset(
 _PERSONAL = frozenset({Permission.SEE_LOG, Permission.EXPORT, Permission.ASK_FULL_LOG})
 
 
+# What a further guardian cannot do for a while where the household does not live under one roof
+# with its copdns (`further_guardian.py`): read what is kept, take it away, or let others in or out.
+NOT_YET = frozenset(
+    {
+        Permission.SEE_LOG,
+        Permission.SEE_APPEALS,
+        Permission.SEE_AUDIT,
+        Permission.DECIDE_APPEALS,
+        Permission.EXPORT,
+        Permission.ERASE,
+        Permission.ASK_FULL_LOG,
+        Permission.MANAGE_ACCOUNTS,
+    }
+)
+
+
 class HasRole(Protocol):
     """An `Account`, or whatever else has these fields."""
 
@@ -120,7 +136,8 @@ class Actor:
     """Who acts, through a session, a token or a paired device.
 
     id: of the account; "" for a child known by the device.  profile: the person it is; "" for
-    none.  scopes: those of a token; None for a person.
+    none.  scopes: those of a token; None for a person.  waits_until: when a further guardian may do
+    what is in NOT_YET, in seconds since the epoch; None for who waits for nothing.
     """
 
     household: str
@@ -129,6 +146,7 @@ class Actor:
     role: Role
     profile: str = ""
     scopes: frozenset[Permission] | None = None
+    waits_until: int | None = None
 
 
 def may(who: Actor | HasRole, permission: Permission, profile: Profile | None = None) -> bool:
@@ -140,6 +158,8 @@ def may(who: Actor | HasRole, permission: Permission, profile: Profile | None = 
         return False
     scopes = getattr(who, "scopes", None)
     if scopes is not None and permission not in scopes:
+        return False
+    if permission in NOT_YET and getattr(who, "waits_until", None) is not None:
         return False
     if profile is None:
         return who.role is not Role.CHILD or bool(who.profile)

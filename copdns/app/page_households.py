@@ -28,7 +28,7 @@ from copdns.store.household_db.tables import load
 from copdns.store.household_db.thread import StoreThread
 from copdns.store.postgres.outbox import Moved
 from copdns.time.plan import PolicyInputs
-from copdns.web.many_households.family_door import CHOSEN
+from copdns.web.many_households.family_door import CHOSEN, DEVICE
 
 MOST: Final = 500  # households whose pages are open; who was not asked for longest goes first
 LINE: Final = "line"  # the device that a browser is of which only the code is known
@@ -58,6 +58,10 @@ class PageHouseholds:
     async def find(self, code: str) -> str:
         """Return whose code it is; "" for nobody's.  Raises StoreError."""
         return await self._codes.find(code)
+
+    async def find_device(self, digest: str) -> str:
+        """Return whose device has a token; "" for nobody's.  Raises StoreError."""
+        return await self._codes.find_device(digest)
 
     async def load(self, household: str) -> bool:
         """Have a household ready; False where there is none.  Raises StoreError."""
@@ -94,8 +98,9 @@ class PageHouseholds:
         return self._here.get(CHOSEN.get()) or self._base()
 
     def identify(self, requestor: Requestor) -> Client:
-        """Return the client that the request that runs now comes from: that of its household's
-        unknown devices, whoever of the family it is."""
+        """Return the client that the request that runs now comes from: its device, by the token
+        that it showed, or that of its household's unknown devices, whoever of the family it is.
+        """
         base = self._base()
         address = ip_address(requestor.address)
         if not any(address in network for network in base.defaults.allow):
@@ -104,6 +109,9 @@ class PageHouseholds:
         snapshot = self._here.get(household)
         if snapshot is None:
             return replace(base.identify(requestor), household=NOBODYS)
+        digest = DEVICE.get()
+        if digest and snapshot.has_token(digest):
+            return snapshot.identify(replace(requestor, token=digest))
         policy = snapshot.policies[household, guest_key(snapshot.households[household])][1]
         return Client(household, LINE, policy)
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from copdns.accounts.codes import make_appeal_code
+from copdns.accounts.further_guardian import FURTHER_GUARDIAN_WAITS
 from copdns.app.account_chores import AccountChores
 from copdns.app.alarms import Alarms
 from copdns.app.appeal_chores import AppealChores
@@ -100,6 +101,7 @@ from copdns.web.second_box.bundles import FirstBox
 if TYPE_CHECKING:
     from aiohttp import web
 
+    from copdns.app.many_households.provider_desk import ProviderDesk
     from copdns.app.page_households import PageHouseholds
     from copdns.app.subscriber_chores import SubscriberChores
 
@@ -481,7 +483,7 @@ class Parts:
             snapshot=pages.snapshot if pages is not None else lambda: self._resolver.snapshot,
             policy_inputs=self._policy_inputs,
             identify=pages.identify if pages is not None else self._identify,
-            door=None if pages is None else FamilyDoor(pages, time.monotonic),
+            door=None if pages is None else self._new_door(pages),
             recent=self._recent_blocks,
             now=self._now,
             pages=Pages(door=self._child_page),
@@ -512,8 +514,28 @@ class Parts:
             if self._followed or self.settings.provider.database
             else self._first_box,
             follows=None if self._followed is None else self._followed.status,
+            review_desk=self._new_review_desk(),
+            further_guardian_waits=FURTHER_GUARDIAN_WAITS if self.settings.provider.database else 0,
         )
         return application(context)
+
+    def _new_door(self, pages: PageHouseholds) -> FamilyDoor:
+        """Return what tells the pages of many households apart."""
+        from copdns.app.many_households.tenant_looks import TenantLooks
+        from copdns.store.household_db.provider import ProviderStore
+
+        assert isinstance(self._store, ProviderStore)
+        return FamilyDoor(pages, time.monotonic, TenantLooks(self._store.pool).of)
+
+    def _new_review_desk(self) -> ProviderDesk | None:
+        """Return the way to a provider's reviewers; None at home."""
+        if not self.settings.provider.database:
+            return None
+        from copdns.app.many_households.provider_desk import ProviderDesk
+        from copdns.store.household_db.provider import ProviderStore
+
+        assert isinstance(self._store, ProviderStore)
+        return ProviderDesk(self._store.pool)
 
     def _identify(self, requestor: Requestor) -> Client:
         return self._recognition.identify(requestor, self._clock())

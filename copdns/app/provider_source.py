@@ -20,6 +20,8 @@ from copdns.store.household_db.household import HouseholdStore
 from copdns.store.household_db.provider import ProviderStore
 from copdns.store.postgres.connection import PostgresPool
 from copdns.store.postgres.outbox import Moved, OutboxReader
+from copdns.store.postgres.schema import apply_own_steps
+from copdns.store.provider_db.register_schema import PROVIDER
 
 log = structlog.get_logger("copdns")
 
@@ -60,6 +62,8 @@ class ProviderSource:
         """Connect, making or migrating the tables where needed; raise StoreError."""
         pool = await asyncio.to_thread(PostgresPool, self._provider.database)
         self.store = self._in_postgres = await asyncio.to_thread(ProviderStore.connect, pool)
+        # While PostgreSQL is there: what pages ask of a provider's own tables comes later.
+        await asyncio.to_thread(apply_own_steps, pool, PROVIDER)
         self._outbox = await asyncio.to_thread(OutboxReader, pool)
 
     @property

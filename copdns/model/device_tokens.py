@@ -35,6 +35,11 @@ def token_text(octets: bytes) -> str:
     return b32encode(octets).decode().rstrip("=").lower()
 
 
+def is_token(text: str) -> bool:
+    """Tell whether a text could be a token, in lower case."""
+    return _TOKEN.fullmatch(text) is not None
+
+
 def token_digest(shown: str) -> str:
     """Return what is stored of a token: 64 hexadecimal digits, whatever its case.
 

@@ -53,6 +53,7 @@ from copdns.time.plan import PolicyInputs
 from copdns.web.https import HttpsOffer
 from copdns.web.logins import Logins
 from copdns.web.many_households.family_door import FamilyDoor
+from copdns.web.many_households.review_desk import ReviewDesk
 from copdns.web.pages import Pages
 from copdns.web.second_box.bundles import FirstBox
 from copdns.web.second_box.follow_status import FollowStatus
@@ -93,6 +94,8 @@ class AppContext:
     None where there is one.  trouble_of_upstream: asks one and returns what is wrong with it, ""
     for nothing; it blocks for seconds.  first_box: tells boxes that follow this one; None where
     none can.  follows: returns whom this box follows; None: nobody, so rules are changed here.
+    review_desk: a provider's reviewers; None at home.  further_guardian_waits: for how many seconds
+    (`accounts/further_guardian.py`); 0 at home.
     """
 
     registry: CollectorRegistry
@@ -129,6 +132,8 @@ class AppContext:
     door: FamilyDoor | None = None
     first_box: FirstBox | None = None
     follows: Callable[[], FollowStatus] | None = None
+    review_desk: ReviewDesk | None = None
+    further_guardian_waits: int = 0
 
     # --- what is in force ---
 

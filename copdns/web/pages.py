@@ -63,7 +63,26 @@ class DeskStatus(NamedTuple):
     requests: int = 0
 
 
+class TenantSign(NamedTuple):
+    """The brand of a provider that a family has copdns from.  light, dark: the colour of actions.
+
+    contact: a URL; "" for none.  texts: a sentence of the brand's, by language.
+    """
+
+    name: str
+    light: str
+    dark: str
+    contact: str = ""
+    texts: Mapping[str, str] = {}
+
+    @property
+    def sheet(self) -> str:
+        """The URL of its colours."""
+        return f"/static/look-{self.light.removeprefix('#')}-{self.dark.removeprefix('#')}.css"
+
+
 DESK = web.RequestKey("desk", DeskStatus)
+TENANT = web.RequestKey("brand of the household", TenantSign)  # not there at home
 ACTOR = web.RequestKey("who acts, by a session or a token", Actor)
 FOREIGN_HOST = web.RequestKey("elsewhere", bool)  # the Host header is not one of ours
 SHOWN_PATH = web.RequestKey(
@@ -126,6 +145,7 @@ class Pages:
             "dir": phrases.direction,
             "path": request.get(SHOWN_PATH, request.path),
             "standing": request.get(DESK, DeskStatus()),
+            "tenant": request.get(TENANT),
             "app": request.app[APP](request) if APP in request.app else "",
             "languages": [phrases_in(each) for each in languages_of(request)],
             **values,

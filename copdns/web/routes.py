@@ -67,6 +67,7 @@ from copdns.web.desk.household import (
 from copdns.web.desk.household import (
     page as house,
 )
+from copdns.web.desk.pass_on import pass_on
 from copdns.web.desk.person import always_allowed, people
 from copdns.web.desk.person import privacy as person_privacy
 from copdns.web.desk.person import rules as person_rules
@@ -195,6 +196,7 @@ ROUTES = (
     web.get("/guardian/appeals/{appeal}/report", inbox.report),
     web.post("/guardian/appeals/{appeal}/look", inbox.look),
     form("/guardian/appeals/{appeal}/decide", inbox.decide, APPEAL),
+    form("/guardian/appeals/{appeal}/pass-on", pass_on, APPEAL),
     web.get("/guardian/time", person_time.people),
     web.get(*TIME),
     form("/guardian/time/{person}/pause", give_time.pause_, TIME),

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from functools import partial
 from urllib.parse import quote
 
@@ -13,6 +14,7 @@ from aiohttp import web
 from markupsafe import Markup
 
 from copdns.accounts.account import Session
+from copdns.accounts.further_guardian import wait_of
 from copdns.accounts.moves import Move
 from copdns.accounts.roles import Actor, Permission, may
 from copdns.model.household import Device, Profile
@@ -49,6 +51,15 @@ def cookie_of(request: web.Request, name: str) -> str:
 
 async def actor_of(request: web.Request) -> Actor | None:
     """Return who acts, by a token or the session of a browser; None for nobody."""
+    actor, context = await _find_actor(request), context_of(request)
+    if actor is None or not (context.further_guardian_waits and actor.role.is_guardian):
+        return actor
+    there = await context.accounts.all(actor.household)
+    seconds, now = context.further_guardian_waits, int(context.now())
+    return replace(actor, waits_until=wait_of(actor.id, there, seconds, now))
+
+
+async def _find_actor(request: web.Request) -> Actor | None:
     context, now = context_of(request), int(context_of(request).now())
     key = request.headers.get("Authorization")
     if key is not None:  # the cookie is ignored: `middlewares` skipped the Origin check

@@ -81,6 +81,7 @@ MAY_CHANGE = {
         {
             "POST /guardian/appeals/{appeal}/look",
             "POST /guardian/appeals/{appeal}/decide",
+            "POST /guardian/appeals/{appeal}/pass-on",
             "POST /api/v1/appeals/{appeal}/see",
             "POST /api/v1/appeals/{appeal}/decide",
         }

@@ -28,6 +28,9 @@ A_BROWSER = Why(
     "[notices](push.md) are turned on in the browser that gets them, and only it can ask for them"
 )
 A_BOX = Why("a [second box](second-box.md) is paired, and ended, by a person at the dashboard")
+A_REVIEW = Why(
+    "a person asks a [provider's reviewers](staff.md#the-reviewers-desk) whether a list is right"
+)
 NOTHING_KEPT = Why("a plan is kept for no program, so there is nothing to drop")
 A_PERSON = Why("a person decides what becomes of a damaged file, on the dashboard or by a command")
 
@@ -61,6 +64,7 @@ BY_THE_API: dict[str, Why | tuple[str, ...]] = {
     "checks/confirm": ("checks.confirm",),
     "appeals/{appeal}/look": ("appeals.see",),
     "appeals/{appeal}/decide": ("appeals.decide",),
+    "appeals/{appeal}/pass-on": A_REVIEW,
     "time/{person}/pause": ("pauses.pause",),
     "time/{person}/unpause": ("pauses.unpause",),
     "time/{person}/bedtime": ("bedtime.move", "bedtime.put_back"),

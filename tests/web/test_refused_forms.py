@@ -212,6 +212,7 @@ NOT_FILLED_IN = {
     ),
     "/guardian/app/notices": "sent by a script: tests/web/test_home_screen.py",
     "/guardian/appeals/{appeal}/decide": "tests/web/test_inbox.py",
+    "/guardian/appeals/{appeal}/pass-on": "only a choice that the page gives, at a provider",
     "/guardian/me/factor": "tests/web/test_my_account.py",
     "/guardian/me/factor/remove": "tests/web/test_my_account.py",
     "/guardian/me/tokens": "tests/web/test_my_account.py",

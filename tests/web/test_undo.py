@@ -198,6 +198,7 @@ ACTIONS: dict[str, Undone | Asked | Kept] = {
     "undo/{action}": Kept("undoing can be undone itself"),
     "appeals/{appeal}/look": Kept("it is stored that somebody looks"),
     "appeals/{appeal}/decide": Kept("the request stays, with its answer"),
+    "appeals/{appeal}/pass-on": Kept("the request stays; a provider's reviewers are asked"),
     "time/{person}/pause": Undone({"lasts": "30"}),
     "time/{person}/unpause": Undone({}),
     "time/{person}/bedtime": Undone({"at": "21:30"}),

@@ -31,9 +31,12 @@ def desk() -> None:
 @contextmanager
 def _open_desk(home: Home) -> Iterator[tuple[RegisterStore, DeskStore]]:
     from copdns.store.provider_db.desk_rows import DeskStore  # no home has psycopg
+    from copdns.web.staff.desk_operations import draw_missing
 
     with open_register(home) as register:
-        yield register, DeskStore(register.pool)
+        store = DeskStore(register.pool)
+        draw_missing(store, register.load().staff.values())
+        yield register, store
 
 
 @desk.command("list")

@@ -27,7 +27,12 @@ from copdns.provider.law import edits
 from copdns.provider.law.events import HoldDecided, OrderEntered
 from copdns.provider.law.in_force import listed_in_force
 from copdns.provider.law.register import ProtectedHold
-from copdns.provider.law.register_json import holds_to_show, names_to_show, order_json
+from copdns.provider.law.register_json import (
+    entry_json,
+    holds_to_show,
+    names_to_show,
+    order_json,
+)
 from copdns.provider.plane.response_rules import response_zone
 from copdns.provider.plane.snapshot import ListedNames
 
@@ -255,20 +260,48 @@ def zone(home: Home) -> None:
 
 
 @law.command()
+@click.option(
+    "--restored",
+    is_flag=True,
+    help="Accept that lines are missing since the database was set back; this is written down.",
+)
 @json_option
 @pass_home
-def check(home: Home, as_json: bool) -> None:
-    """Check that no line of the register was changed, and print the checksum of all.
+def check(home: Home, restored: bool, as_json: bool) -> None:
+    """Check that no line of the register was changed or is missing at its end, and print the
+    checksum of all.
 
     \b
     Example:  copdns provider law check
     """
     with open_register(home) as store:
-        found = {"entries": store.size(), "checksum": store.checksum()}
+        if restored:
+            store.accept_loss(home.now)
+        head = store.check()
     if as_json:
-        print_json(found)
+        print_json({"entries": head.size, "checksum": head.digest})
     else:
-        click.echo(f"{found['entries']} entries, as they were written: {found['checksum']}")
+        click.echo(f"{head.size} entries, as they were written: {head.digest}")
+
+
+@law.command()
+@json_option
+@pass_home
+def entries(home: Home, as_json: bool) -> None:
+    """List all lines of the register: when, by whom, and by which user of the machine.
+
+    \b
+    Example:  copdns provider law entries
+    """
+    with open_register(home) as store:
+        lines = store.lines()
+    print_listing(
+        lines,
+        as_json,
+        entry_json,
+        ("number", "at", "by", "shell", "kind"),
+        lambda each: (str(each.number), utc(each.at) or "", each.by, each.shell, each.kind),
+    )
 
 
 def _hold_text(hold: ProtectedHold, now: int) -> str:

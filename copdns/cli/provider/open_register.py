@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import pwd
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from hashlib import sha256
@@ -77,10 +79,22 @@ def write_as_console(home: Home, edit: Callable[[Register], RegisterEvent | None
 
 def _write(home: Home, by: str, edit: Callable[[Register], RegisterEvent | None]) -> int:
     with open_register(home) as store:
-        entry = store.write(by, home.now, edit)
+        entry = store.write(by, home.now, edit, shell_user())
         if entry is None:
             raise RegisterError("that is in the register already")
         return entry.number
+
+
+def shell_user() -> str:
+    """Return who is at this command line, by the operating system: "root, sudo by ada"."""
+    uid = os.getuid()
+    try:
+        name = pwd.getpwuid(uid).pw_name
+    except KeyError:  # a user of a container that has no name there
+        name = f"uid {uid}"
+    sudo = os.environ.get("SUDO_USER", "")
+    text = f"{name}, sudo by {sudo}" if sudo else name
+    return "".join(each for each in text if each.isprintable())[:100]
 
 
 def special_names(home: Home) -> SpecialNames:
@@ -104,7 +118,11 @@ def moment(home: Home, text: str) -> int:
 def as_option(command: AnyCommand) -> AnyCommand:
     """Give a command --as: the staff member who enters something."""
     return click.option(
-        "--as", "staff", metavar="ID", required=True, help="Who of the staff enters this."
+        "--as",
+        "staff",
+        metavar="ID",
+        required=True,
+        help="Who of the staff enters this. Your user of the machine is noted beside it.",
     )(command)
 
 

@@ -13,8 +13,8 @@ import click
 
 from copdns.cli.base import read_text
 from copdns.cli.home import Home, pass_home
-from copdns.cli.provider.open_register import open_register, special_names
-from copdns.cli.provider.statement import hotlines_of
+from copdns.cli.provider.open_register import keys_of, open_register, special_names
+from copdns.cli.provider.statement import hotlines_of, publisher_of
 from copdns.lists.index import find_shown
 from copdns.model.errors import ConfigError, ListenError
 
@@ -105,7 +105,7 @@ async def _serve(
     index = lists.build_catalogue(lists.choose_for()).index
     with open_register(home, connections=4) as register:
         operator = register.load().operator  # a machine without its key says so now
-        hotlines = hotlines_of(operator.country if operator else "")
+        hotlines, pages = hotlines_of(operator.country if operator else ""), Pages()
         async with aiohttp.ClientSession() as session:
             site = StaffSite(
                 register,
@@ -117,9 +117,12 @@ async def _serve(
                 special_names(home),
                 origins[0],
                 time.time,
+                keys_of(home),
+                partial(publisher_of, home),
+                pages,
             )
             app = staff_app(site, (*REGISTER_OPERATIONS, *DESK_OPERATIONS))
-            add_site_form(app, Pages())
+            add_site_form(app, pages)
             if origins[1]:
                 add_arrival(app, ProviderStore(register.pool), origins[1])
             await _listen(app, listen, port)

@@ -6,9 +6,10 @@ import json
 from base64 import b64decode
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import click
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
 from copdns.cli.base import read_text
 from copdns.cli.home import Home, pass_home
@@ -20,23 +21,16 @@ from copdns.model.errors import RegisterError
 from copdns.model.helpline_shapes import HotlinesShape
 from copdns.provider.law.keys import is_signed_by
 from copdns.provider.law.register import Register
-from copdns.provider.law.statement import (
-    Dispute,
-    canonical_json,
-    public_statement,
-    quarterly_report,
-    sign_document,
-    utc_text,
-)
+from copdns.provider.law.statement import canonical_json
 from copdns.provider.law.statement_shapes import (
     FamilyListPart,
     HotlinePart,
-    OpenedPart,
     OperatorFigures,
     SignedReport,
     SignedStatement,
 )
-from copdns.provider.staff.desk import CaseState, DeskCase
+from copdns.provider.staff.desk import DeskCase
+from copdns.provider.staff.published import Publisher
 
 
 @click.command()
@@ -52,18 +46,12 @@ def statement(home: Home, schema: bool) -> None:
         print_json(SignedStatement.model_json_schema())
         return
 
-    def make(register: Register, checksum: str, cases: tuple[DeskCase, ...]) -> BaseModel:
-        country = register.operator.country if register.operator else ""
-        opened = [
-            OpenedPart(list=each.list, entry=each.entry, until=utc_text(each.opened_until))
-            for each in cases
-            if each.state(home.now) is CaseState.OPENED
-        ]
-        return public_statement(
-            register, checksum, _family_lists(home), opened, hotlines_of(country), home.now
-        )
-
-    _print_signed(home, make)
+    _print(
+        home,
+        lambda publisher, register, checksum, cases: publisher.statement(
+            register, checksum, cases, home.now
+        ),
+    )
 
 
 @click.command()
@@ -87,17 +75,12 @@ def report(home: Home, quarter: str, figures: Path | None, schema: bool) -> None
         return
     known = _read_figures(figures) if figures else OperatorFigures()
 
-    def make(register: Register, checksum: str, cases: tuple[DeskCase, ...]) -> BaseModel:
-        disputes = (
-            Dispute(
-                *(each.asked, each.due, each.decided_at),
-                is_accepted=bool(each.decisions) and each.decisions[-1].opens,
-            )
-            for each in cases
-        )
-        return quarterly_report(register, checksum, quarter, disputes, known, home.now)
-
-    _print_signed(home, make)
+    _print(
+        home,
+        lambda publisher, register, checksum, cases: publisher.report(
+            register, checksum, cases, quarter, known, home.now
+        ),
+    )
 
 
 @click.command()
@@ -130,17 +113,22 @@ def verify(file: Path, key: str) -> None:
     raise RegisterError(f"{file} is neither a statement nor a report of copdns")
 
 
-Make = Callable[[Register, str, tuple[DeskCase, ...]], BaseModel]
+Make = Callable[[Publisher, Register, str, tuple[DeskCase, ...]], dict[str, Any]]
 
 
-def _print_signed(home: Home, make: Make) -> None:
+def _print(home: Home, make: Make) -> None:
     from copdns.store.provider_db.desk_rows import DeskStore  # no home has psycopg
 
-    keys = keys_of(home)
     with open_register(home) as store:
         register, checksum = store.load_with_checksum()
-        document = make(register, checksum, DeskStore(store.pool).load())
-    print_json(sign_document(document, keys.public_key(), keys.sign))
+        cases = DeskStore(store.pool).load()
+    print_json(make(publisher_of(home, register), register, checksum, cases))
+
+
+def publisher_of(home: Home, register: Register) -> Publisher:
+    """Return what makes statements and reports on this machine."""
+    country, keys = register.operator.country if register.operator else "", keys_of(home)
+    return Publisher(_family_lists(home), hotlines_of(country), keys.public_key, keys.sign)
 
 
 def _read_figures(file: Path) -> OperatorFigures:

@@ -8,7 +8,7 @@ Pure.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from hashlib import sha256
 from typing import Any, Final
@@ -26,12 +26,14 @@ class RegisterEntry:
     """A line of the register.
 
     number: from 1, without gaps.  at: seconds since 1970.  by: a staff member's id, or CONSOLE.
+    shell: the user of the operating system at whose command line it was written; "" for pages.
     """
 
     number: int
     at: int
     by: str
     event: RegisterEvent
+    shell: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +46,20 @@ class StoredEntry:
     kind: str
     body: str
     digest: str
+    shell: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RegisterHead:
+    """How many lines a register has, and the checksum of the last one: kept apart from the lines,
+    so that it shows where lines are missing at their end."""
+
+    size: int
+    digest: str
+
+    def text(self) -> str:
+        """Return what a signature of it is about."""
+        return f"copdns register head v1 {self.size} {self.digest}"
 
 
 def to_stored(entry: RegisterEntry, before: str) -> StoredEntry:
@@ -56,7 +72,8 @@ def to_stored(entry: RegisterEntry, before: str) -> StoredEntry:
         entry.by,
         kind,
         body,
-        _digest(entry.number, entry.at, entry.by, kind, body, before),
+        _digest(entry.number, entry.at, entry.by, kind, body, before, entry.shell),
+        entry.shell,
     )
 
 
@@ -69,7 +86,7 @@ def from_stored(stored: StoredEntry) -> RegisterEntry:
         event = shape.validate_json(stored.body)
     except ValidationError:
         raise RegisterError(f"the register's entry {stored.number} cannot be read") from None
-    return RegisterEntry(stored.number, stored.at, stored.by, event)
+    return RegisterEntry(stored.number, stored.at, stored.by, event, stored.shell)
 
 
 def check_chain(lines: Iterable[StoredEntry]) -> str:
@@ -77,7 +94,7 @@ def check_chain(lines: Iterable[StoredEntry]) -> str:
     before = FIRST
     for number, line in enumerate(lines, 1):
         fits = line.number == number and line.digest == _digest(
-            number, line.at, line.by, line.kind, line.body, before
+            number, line.at, line.by, line.kind, line.body, before, line.shell
         )
         if not fits:
             raise RegisterError(
@@ -88,9 +105,29 @@ def check_chain(lines: Iterable[StoredEntry]) -> str:
     return before
 
 
-def _digest(number: int, at: int, by: str, kind: str, body: str, before: str) -> str:
-    text = json.dumps([before, number, at, by, kind, body], ensure_ascii=False)
-    return sha256(text.encode()).hexdigest()
+def head_of(lines: Sequence[StoredEntry]) -> RegisterHead:
+    """Return the head of lines that were checked."""
+    return RegisterHead(len(lines), lines[-1].digest if lines else FIRST)
+
+
+def check_head(lines: Sequence[StoredEntry], head: RegisterHead, where: str) -> None:
+    """Raise RegisterError where lines of a head are missing; newer ones may be there.
+
+    lines: checked.  where: the head was kept, for people.
+    """
+    there = lines[head.size - 1].digest if 0 < head.size <= len(lines) else FIRST
+    if head.size > len(lines) or there != head.digest:
+        raise RegisterError(
+            f"lines are missing at the end of the register: it has {len(lines)}, and {where} says "
+            f"{head.size}; restore a newer backup, or accept the loss with copdns provider law "
+            "check --restored"
+        )
+
+
+def _digest(number: int, at: int, by: str, kind: str, body: str, before: str, shell: str) -> str:
+    # Entries of before the shell was noted, and those of pages, have six parts.
+    parts = [before, number, at, by, kind, body, *([shell] if shell else [])]
+    return sha256(json.dumps(parts, ensure_ascii=False).encode()).hexdigest()
 
 
 _SHAPES: Final[dict[str, TypeAdapter[Any]]] = {

@@ -94,6 +94,8 @@ def add_staff(register: Register, new: StaffMember, by: StaffMember | None) -> S
     before = register.staff.get(new.id)
     if before is not None and before.tenant != new.tenant:
         raise RegisterError(f"{new.id} belongs to another tenant; choose another id")
+    if before is not None:
+        _require_same_person(before, new)
     if before is not None and by is not None and before.role is StaffRole.ADMINISTRATOR:
         raise RegisterError("an administrator is changed at the machine itself")
     if new.id == CONSOLE:
@@ -109,6 +111,19 @@ def add_staff(register: Register, new: StaffMember, by: StaffMember | None) -> S
         )
     name = _text("the name", new.name)
     return StaffAdded(_id(new.id), name, str(new.role), new.tenant, new.subject)
+
+
+def _require_same_person(before: StaffMember, new: StaffMember) -> None:
+    """Refuse to give an id that was somebody's to somebody else: entries of before name it.
+
+    Who comes back is known by the login.
+    """
+    if before.is_gone and not (before.subject and new.subject == before.subject):
+        raise RegisterError(f"{before.id} was somebody who worked here before; choose another id")
+    if before.subject and new.subject != before.subject:
+        raise RegisterError(
+            f"{before.id} has another login; remove this id, and add the person under another one"
+        )
 
 
 def _has_now(who: StaffMember, subject: str) -> bool:
@@ -325,10 +340,14 @@ def _require(by: StaffMember, duty: Duty, tenant: str = "") -> None:
         raise RegisterError(f"{by.name} may not do this; the role is {by.role}")
 
 
-def _require_other(register: Register, first: str, by: StaffMember) -> None:
-    """Refuse who entered it, also under another id with the same login of the sign-on."""
+def may_confirm(register: Register, first: str, by: StaffMember) -> bool:
+    """Tell whether somebody is another person than the one who entered it, also by their login."""
     logins = register.logins.get(first, set()) & register.logins.get(by.id, set())
-    if first == by.id or logins:
+    return first != by.id and not logins
+
+
+def _require_other(register: Register, first: str, by: StaffMember) -> None:
+    if not may_confirm(register, first, by):
         raise RegisterError("another person than the one who entered it has to confirm it")
 
 

@@ -212,6 +212,18 @@ class PreservationEnded:
     why: str
 
 
+@dataclass(frozen=True, slots=True)
+class RegisterRestored:
+    """Lines that had been there are gone, since the database was set back; who runs the machine
+    accepts it.
+
+    size, digest: what the register had, as far as it was known.
+    """
+
+    size: int
+    digest: str
+
+
 RegisterEvent = (
     OperatorDescribed
     | TenantAdded
@@ -229,6 +241,7 @@ RegisterEvent = (
     | PreservationEntered
     | PreservationConfirmed
     | PreservationEnded
+    | RegisterRestored
 )
 
 # What each is called where it is stored; a name is kept for good.
@@ -249,5 +262,6 @@ EVENT_KINDS: Final[dict[str, type[RegisterEvent]]] = {
     "preservation entered": PreservationEntered,
     "preservation confirmed": PreservationConfirmed,
     "preservation ended": PreservationEnded,
+    "register restored": RegisterRestored,
 }
 KIND_OF_EVENT: Final = {shape: kind for kind, shape in EVENT_KINDS.items()}

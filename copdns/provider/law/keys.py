@@ -1,5 +1,7 @@
 """The two keys of a provider, in files of a folder: one seals, the other signs.
 
+Beside them stands how far the register went when this machine looked last.
+
 They are outside of the database, so that a copy of it tells no name of a confidential order, and
 nobody who can write in it can sign a statement.  Each machine that needs them gets a copy.
 """
@@ -17,42 +19,45 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from copdns.model.errors import RegisterError
+from copdns.provider.law.chain import RegisterHead
 
 SEAL_FILE: Final = "seal.key"
 SIGN_FILE: Final = "sign.key"
+HEAD_FILE: Final = "register.head"
 _NONCE: Final = 12  # octets (NIST SP 800-38D section 8.2)
-_PURPOSE: Final = b"copdns confidential order v1"
+ORDERS: Final = b"copdns confidential order v1"
+LOGINS: Final = b"copdns staff login v1"
 
 
 class ProviderKeys:
     """The keys of a folder.  Raises RegisterError where a file is missing or none of ours."""
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder
+        self.folder = folder
 
     def make(self) -> None:
         """Make the keys that are missing; those that are there stay."""
         try:
-            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             for name in (SEAL_FILE, SIGN_FILE):
-                _make(self._folder / name)
+                _make(self.folder / name)
         except OSError as error:
-            raise RegisterError(f"{self._folder}: {error.strerror}") from error
+            raise RegisterError(f"{self.folder}: {error.strerror}") from error
 
-    def seal(self, text: str, /) -> str:
-        """Return a text that only who has the key can read."""
+    def seal(self, text: str, /, purpose: bytes = ORDERS) -> str:
+        """Return a text that only who has the key can read, and only as what it was sealed for."""
         nonce = os.urandom(_NONCE)
-        octets = AESGCM(self._read(SEAL_FILE)).encrypt(nonce, text.encode(), _PURPOSE)
+        octets = AESGCM(self._read(SEAL_FILE)).encrypt(nonce, text.encode(), purpose)
         return b64encode(nonce + octets).decode()
 
-    def unseal(self, sealed: str, /) -> str:
+    def unseal(self, sealed: str, /, purpose: bytes = ORDERS) -> str:
         """Return what was sealed."""
         key = self._read(SEAL_FILE)
         try:
             octets = b64decode(sealed, validate=True)
-            return AESGCM(key).decrypt(octets[:_NONCE], octets[_NONCE:], _PURPOSE).decode()
+            return AESGCM(key).decrypt(octets[:_NONCE], octets[_NONCE:], purpose).decode()
         except (InvalidTag, Base64Error, ValueError):
-            path = self._folder / SEAL_FILE
+            path = self.folder / SEAL_FILE
             raise RegisterError(f"{path} is another key than the one that sealed it") from None
 
     def sign(self, octets: bytes) -> bytes:
@@ -63,11 +68,34 @@ class ProviderKeys:
         """Return the 32 octets that anybody can check signatures with."""
         return self._signer().public_key().public_bytes_raw()
 
+    def read_head(self) -> RegisterHead | None:
+        """Return the newest head of the register that this machine has seen; None for none."""
+        path = self.folder / HEAD_FILE
+        try:
+            size, digest = path.read_text(encoding="ascii").split()
+            return RegisterHead(int(size), digest)
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError) as error:
+            raise RegisterError(f"{path} cannot be read: {error}") from error
+
+    def note_head(self, head: RegisterHead) -> None:
+        """Remember a head, in place of the one of before."""
+        path = self.folder / HEAD_FILE
+        new = path.with_suffix(".new")
+        try:
+            new.write_text(f"{head.size} {head.digest}\n", encoding="ascii")
+            new.replace(path)
+        except OSError as error:
+            raise RegisterError(
+                f"{path}: {error.strerror}; entry {head.size} is written all the same"
+            ) from error
+
     def _signer(self) -> Ed25519PrivateKey:
         return Ed25519PrivateKey.from_private_bytes(self._read(SIGN_FILE))
 
     def _read(self, name: str) -> bytes:
-        path = self._folder / name
+        path = self.folder / name
         try:
             octets = path.read_bytes()
         except OSError as error:

@@ -27,6 +27,7 @@ from copdns.provider.law.events import (
     PreservationConfirmed,
     PreservationEnded,
     PreservationEntered,
+    RegisterRestored,
     StaffAdded,
     StaffRemoved,
     TenantAdded,
@@ -236,6 +237,8 @@ def _add(register: Register, entry: RegisterEntry) -> None:
         case PreservationEnded():
             before = register.preservations[event.preservation]
             register.preservations[before.number] = replace(before, ended_by=by, ended_at=at)
+        case RegisterRestored():
+            pass  # it says what happened, and changes nothing
         case _:
             _add_to_order(register, entry)
 

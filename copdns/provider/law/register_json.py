@@ -5,6 +5,7 @@ Pure.
 
 from __future__ import annotations
 
+from copdns.provider.law.chain import StoredEntry
 from copdns.provider.law.register import (
     HandName,
     LegalOrder,
@@ -14,6 +15,18 @@ from copdns.provider.law.register import (
 )
 from copdns.provider.law.statement import utc_text as utc
 from copdns.provider.staff.duties import StaffMember
+
+
+def entry_json(line: StoredEntry) -> dict[str, object]:
+    """Return a line as JSON has it, without what it says: names of some orders are confidential."""
+    return {
+        "number": line.number,
+        "at": utc(line.at),
+        "by": line.by,
+        "shell": line.shell,
+        "kind": line.kind,
+        "checksum": line.digest,
+    }
 
 
 def order_json(order: LegalOrder, now: int, reader: str = "") -> dict[str, object]:
@@ -39,6 +52,7 @@ def order_json(order: LegalOrder, now: int, reader: str = "") -> dict[str, objec
         "entered_at": utc(order.entered_at),
         "confirmed_by": order.confirmed_by,
         "withdrawn_by": order.withdrawn_by,
+        "why_withdrawn": order.why_withdrawn,
         "held": [
             {
                 "name": each.name,
@@ -46,6 +60,8 @@ def order_json(order: LegalOrder, now: int, reader: str = "") -> dict[str, objec
                 "deadline": utc(each.deadline),
                 "blocked": each.is_blocked,
                 "overdue": each.is_overdue(now),
+                "decided_by": each.decided_by,
+                "why": each.why,
             }
             for each in holds_to_show(order, reader)
         ],
@@ -74,6 +90,8 @@ def preservation_json(found: Preservation, now: int) -> dict[str, object]:
         "through": utc(found.entered.through),
         "until": utc(found.entered.ends),
         "keeper": found.entered.keeper,
+        "entered_by": found.entered_by,
+        "confirmed_by": found.confirmed_by,
         "state": str(found.state(now)),
         "kept": found.keeps(now),
     }

@@ -70,6 +70,9 @@ class CaseState(StrEnum):
     REFUSED = "refused"
 
 
+_ANSWERING: Final = (CaseState.WAITING, CaseState.SECOND, CaseState.OPENED)
+
+
 @dataclass(frozen=True, slots=True)
 class DeskDecision:
     """What a reviewer decided.  reason: of the review policy; policy: its version."""
@@ -128,6 +131,11 @@ class DeskCase:
             return None
         return self.decisions[-1].at
 
+    def waits_for(self, reviewer: str) -> bool:
+        """Tell whether a reviewer has to decide, by their id."""
+        has_decided = any(each.by == reviewer for each in self.decisions)
+        return self.decided_at is None and reviewer in self.drawn and not has_decided
+
     def is_overdue(self, now: int) -> bool:
         """Tell whether it waits for longer than it should."""
         return self.decided_at is None and now > self.due
@@ -141,7 +149,34 @@ def open_case(new: DeskCase, staff: Iterable[StaffMember], draw: Draw) -> DeskCa
 
     Staff of one tenant are not drawn, also for its cases: what they opened would be open for all.
     """
-    return replace(new, due=new.asked + TARGETS[new.origin], drawn=_draw((), staff, draw))
+    return replace(with_target(new), drawn=_draw((), staff, draw))
+
+
+def with_target(new: DeskCase) -> DeskCase:
+    """Return a case with its target, for which reviewers are drawn later (`draw_reviewers`): the
+    pages of families know nobody of the staff."""
+    return replace(new, due=new.asked + TARGETS[new.origin])
+
+
+def draw_reviewers(case: DeskCase, staff: Iterable[StaffMember], draw: Draw) -> DeskCase:
+    """Return a case with reviewers, if it has none yet; raise RegisterError without two."""
+    return case if case.drawn else replace(case, drawn=_draw((), staff, draw))
+
+
+def case_for(cases: Iterable[DeskCase], tenant: str, now: int) -> DeskCase | None:
+    """Return the case that answers a guardian's question about a line, if there is one: open, or
+    decided lately.
+
+    cases: about this line, the oldest first.
+    """
+    found = None
+    for each in cases:
+        if each.origin is CaseOrigin.GUARDIAN and each.tenant == tenant:
+            is_recent_no = (
+                each.state(now) is CaseState.REFUSED and now < each.decisions[-1].at + AGAIN_AFTER
+            )
+            found = each if is_recent_no or each.state(now) in _ANSWERING else None
+    return found
 
 
 def require_no_recent_no(cases: Iterable[DeskCase], now: int) -> None:
@@ -181,6 +216,21 @@ def ask_again(case: DeskCase, staff: Iterable[StaffMember], draw: Draw, now: int
     )
 
 
+def replace_gone(case: DeskCase, staff: Iterable[StaffMember], draw: Draw) -> DeskCase:
+    """Return an open case with others in place of reviewers who left before they decided."""
+    people = {each.id: each for each in staff}
+    stays = tuple(
+        each
+        for each in case.drawn
+        if not case.waits_for(each) or has_duty(people.get(each), Duty.DECIDE_DESK)
+    )
+    missing = len(case.drawn) - len(stays)
+    if case.decided_at is not None or not missing:
+        raise RegisterError(f"all who review case {case.number} are here")
+    others = _draw(case.drawn, people.values(), draw, missing)
+    return replace(case, drawn=tuple(sorted((*stays, *others))))
+
+
 def open_lists(
     lists: Iterable[NameList], cases: Iterable[DeskCase], now: int
 ) -> tuple[NameList, ...]:
@@ -209,13 +259,15 @@ def maintainer_text(case: DeskCase) -> str:
     )
 
 
-def _draw(without: Sequence[str], staff: Iterable[StaffMember], draw: Draw) -> tuple[str, ...]:
+def _draw(
+    without: Sequence[str], staff: Iterable[StaffMember], draw: Draw, many: int = REVIEWERS
+) -> tuple[str, ...]:
     reviewers = sorted(
         each.id for each in staff if has_duty(each, Duty.DECIDE_DESK) and each.id not in without
     )
-    if len(reviewers) < REVIEWERS:
+    if len(reviewers) < many:
         raise RegisterError(
             "a case takes two reviewers, and there are not enough; add some with "
             "copdns provider staff add"
         )
-    return tuple(sorted(draw(reviewers, REVIEWERS)))
+    return tuple(sorted(draw(reviewers, many)))

@@ -6,6 +6,8 @@ no account, and nothing that is kept of anybody.  It is stored as it is, to be s
 
 from __future__ import annotations
 
+import json
+
 from copdns.accounts.codes import family_code_key, make_family_code
 from copdns.store.connection import SqlConnection
 from copdns.store.household_db.thread import StoreThread
@@ -32,6 +34,18 @@ class FamilyCodes:
             return "" if row is None else str(row[0])
 
         return await self._thread.read(work) if key else ""
+
+    async def find_device(self, digest: str) -> str:
+        """Return whose device has a token, by its digest; "" for nobody's."""
+
+        def work(connection: SqlConnection) -> str:
+            row = connection.execute(
+                "select household from device where tokens <> '[]' and tokens::jsonb @> ?::jsonb",
+                (json.dumps([digest]),),
+            ).fetchone()
+            return "" if row is None else str(row[0])
+
+        return await self._thread.read(work)
 
     async def of(self, household: str, *, anew: bool = False) -> str:
         """Return the code of a household, made at the first call.

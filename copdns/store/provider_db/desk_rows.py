@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from typing import Final
 
@@ -39,6 +39,18 @@ class DeskStore:
         """Return a case; raise RegisterError where there is none of this number."""
         with self._pool.connection() as connection:
             return _find(connection, number)
+
+    def some(self, numbers: Collection[int]) -> tuple[DeskCase, ...]:
+        """Return the cases that there are of these numbers."""
+        with self._pool.connection() as connection:
+            return _load(connection, "number = any(?)", (sorted(numbers),))
+
+    def draw_missing(self, draw: Callable[[DeskCase], DeskCase]) -> None:
+        """Give reviewers to the cases that have none, as `draw` does; RegisterError as it does."""
+        with self._pool.connection() as connection:
+            numbers = [each.number for each in _load(connection, "drawn = ''", ())]
+        for number in numbers:
+            self.change(number, draw)
 
     def about(self, slug: str, entry: str) -> tuple[DeskCase, ...]:
         """Return the cases about a line of a list, the oldest first."""

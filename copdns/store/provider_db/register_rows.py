@@ -6,6 +6,7 @@ whether there are new ones.
 
 from __future__ import annotations
 
+from base64 import b64decode, b64encode
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Protocol
@@ -14,31 +15,45 @@ from copdns.model.errors import RegisterError
 from copdns.provider.law.chain import (
     FIRST,
     RegisterEntry,
+    RegisterHead,
     StoredEntry,
     check_chain,
+    check_head,
     from_stored,
+    head_of,
     to_stored,
 )
+from copdns.provider.law.edits import CONSOLE
 from copdns.provider.law.events import (
     HoldDecided,
     OrderConfirmed,
     OrderEntered,
     RegisterEvent,
+    RegisterRestored,
     StaffAdded,
     StaffRemoved,
 )
+from copdns.provider.law.keys import is_signed_by
 from copdns.provider.law.register import Register, read_register
-from copdns.store.db import transaction
+from copdns.store.db import read_transaction, transaction
 from copdns.store.postgres.connection import PostgresConnection, PostgresPool
 from copdns.store.postgres.schema import apply_own_steps
 from copdns.store.provider_db.register_schema import PROVIDER
 
 
-class Sealer(Protocol):
-    """Seals what must not be readable in the database.  Raises RegisterError."""
+class RegisterKeys(Protocol):
+    """What is outside of the database.  Methods raise RegisterError.
+
+    It seals what must not be readable in there, signs the head, and remembers the newest one that
+    this machine has seen.
+    """
 
     def seal(self, text: str, /) -> str: ...
     def unseal(self, sealed: str, /) -> str: ...
+    def sign(self, octets: bytes) -> bytes: ...
+    def public_key(self) -> bytes: ...
+    def read_head(self) -> RegisterHead | None: ...
+    def note_head(self, head: RegisterHead) -> None: ...
 
 
 class RegisterStore:
@@ -48,9 +63,9 @@ class RegisterStore:
     The tables of the households must be there (`ProviderStore.connect`).
     """
 
-    def __init__(self, pool: PostgresPool, sealer: Sealer) -> None:
+    def __init__(self, pool: PostgresPool, keys: RegisterKeys) -> None:
         self.pool = pool
-        self._sealer = sealer
+        self._keys = keys
         apply_own_steps(pool, PROVIDER)
 
     def size(self) -> int:
@@ -62,58 +77,127 @@ class RegisterStore:
             return int(size)
 
     def load(self) -> Register:
-        """Return the register; raise RegisterError where a line was changed after it was written.
+        """Return the register; raise RegisterError where a line was changed after it was written,
+        or where lines are missing at its end.
 
         A machine without the key of confidential orders cannot read it, rather than leave them out.
         """
-        with self.pool.connection() as connection:
-            return self._read(_lines(connection))
+        return self.load_with_checksum()[0]
 
     def load_with_checksum(self) -> tuple[Register, str]:
         """Return the register with the checksum of its newest line, of one moment."""
-        with self.pool.connection() as connection:
-            lines = _lines(connection)
-            return self._read(lines), check_chain(lines)
+        lines = self.lines()
+        return self._read(lines), head_of(lines).digest
+
+    def lines(self) -> list[StoredEntry]:
+        """Return the lines, checked as `load` does; names of confidential orders are sealed."""
+        with self.pool.connection() as connection, read_transaction(connection):
+            lines, kept = _lines(connection), _kept_head(connection)
+        self._check(lines, kept)
+        return lines
+
+    def check(self) -> RegisterHead:
+        """Check the register as `load` does, and remember on this machine how far it goes."""
+        head = head_of(self.lines())
+        self._keys.note_head(head)
+        return head
 
     def checksum(self) -> str:
         """Return the checksum of the newest line, and so of all."""
-        with self.pool.connection() as connection:
-            return check_chain(_lines(connection))
+        return head_of(self.lines()).digest
+
+    def accept_loss(self, now: int) -> RegisterEntry:
+        """Go on with a register that has lost lines, and write that into it.  Its lines still have
+        to fit each other; raise RegisterError where they do not, or where nothing is lost."""
+        with self.pool.connection() as connection, transaction(connection, _LOCK):
+            lines, kept = _lines(connection), _kept_head(connection)
+            check_chain(lines)
+            try:
+                self._check(lines, kept)
+            except RegisterError:
+                heads = [kept[0] if kept else None, self._keys.read_head()]
+                lost = max((each for each in heads if each), key=lambda each: each.size)
+            else:
+                raise RegisterError("no line is missing; there is nothing to accept")
+            event = RegisterRestored(lost.size, lost.digest)
+            entry, head = self._append(connection, lines, RegisterEntry(0, now, CONSOLE, event))
+        self._keys.note_head(head)
+        return entry
 
     def write(
-        self, by: str, now: int, edit: Callable[[Register], RegisterEvent | None]
+        self,
+        by: str,
+        now: int,
+        edit: Callable[[Register], RegisterEvent | None],
+        shell: str = "",
     ) -> RegisterEntry | None:
         """Write what `edit` makes of the register; return the entry, None for nothing new.
 
-        by: a staff member's id, or CONSOLE.  One writes at a time: what `edit` reads does not
-        change meanwhile.
+        by: a staff member's id, or CONSOLE.  shell: as in `RegisterEntry`.  One writes at a time:
+        what `edit` reads does not change meanwhile.
         """
         with self.pool.connection() as connection, transaction(connection, _LOCK):
             lines = _lines(connection)
+            self._check(lines, _kept_head(connection))
             register = self._read(lines)
             event = edit(register)
             if event is None:
                 return None
-            last = lines[-1] if lines else None
-            entry = RegisterEntry(
-                (last.number if last else 0) + 1, max(now, last.at if last else 0), by, event
-            )
-            sealed = replace(entry, event=self._seal(event, register))
-            new = to_stored(sealed, last.digest if last else FIRST)
-            connection.execute(
-                """
-                insert into register_entry (number, at, by, kind, body, digest)
-                values (?, ?, ?, ?, ?, ?)
-                """,
-                (new.number, new.at, new.by, new.kind, new.body, new.digest),
-            )
+            new = RegisterEntry(0, now, by, self._seal(event, register), shell)
+            entry, head = self._append(connection, lines, new)
             if isinstance(event, StaffAdded | StaffRemoved):
                 # Also where somebody is added again, or with another login: who was in, is out.
                 connection.execute("delete from staff_session where staff = ?", (event.staff,))
-            return entry
+        self._keys.note_head(head)
+        return replace(entry, event=event)
+
+    def _append(
+        self, connection: PostgresConnection, lines: list[StoredEntry], new: RegisterEntry
+    ) -> tuple[RegisterEntry, RegisterHead]:
+        """Write a line after others, with the head; its number and the order of times are given."""
+        last = lines[-1] if lines else None
+        entry = replace(new, number=len(lines) + 1, at=max(new.at, last.at if last else 0))
+        stored = to_stored(entry, last.digest if last else FIRST)
+        connection.execute(
+            """
+            insert into register_entry (number, at, by, kind, body, digest, shell)
+            values (?, ?, ?, ?, ?, ?, ?)
+            """,
+            (
+                *(stored.number, stored.at, stored.by, stored.kind, stored.body),
+                *(stored.digest, stored.shell),
+            ),
+        )
+        head = RegisterHead(stored.number, stored.digest)
+        signature = b64encode(self._keys.sign(head.text().encode())).decode()
+        connection.execute(
+            """
+            insert into register_head (one, size, digest, signature) values (1, ?, ?, ?)
+                on conflict (one) do update set size = excluded.size, digest = excluded.digest,
+                    signature = excluded.signature
+            """,
+            (head.size, head.digest, signature),
+        )
+        return entry, head
+
+    def _check(self, lines: list[StoredEntry], kept: tuple[RegisterHead, bytes] | None) -> None:
+        """Raise RegisterError for lines that were changed, and where some are missing at the end.
+
+        kept: the head of the database with its signature; None in one that an older copdns wrote.
+        """
+        check_chain(lines)
+        if kept is not None:
+            head, signature = kept
+            if not is_signed_by(self._keys.public_key(), signature, head.text().encode()):
+                raise RegisterError(
+                    "the head of the register is not signed by the key of this machine; copy the "
+                    "keys from another one, or accept it with copdns provider law check --restored"
+                )
+            check_head(lines, head, "its head in the database")
+        if (seen := self._keys.read_head()) is not None:
+            check_head(lines, seen, "this machine")
 
     def _read(self, lines: list[StoredEntry]) -> Register:
-        check_chain(lines)
         entries = (from_stored(each) for each in lines)
         return read_register(replace(each, event=self._unseal(each.event)) for each in entries)
 
@@ -121,11 +205,11 @@ class RegisterStore:
         """Return an event as it may be stored: without the names of a confidential order."""
         match event:
             case OrderEntered(is_confidential=True):
-                return replace(event, names=(), sealed=self._sealer.seal("\n".join(event.names)))
+                return replace(event, names=(), sealed=self._keys.seal("\n".join(event.names)))
             case OrderConfirmed() if _is_confidential(register, event.order):
-                return replace(event, held=(), sealed=self._sealer.seal("\n".join(event.held)))
+                return replace(event, held=(), sealed=self._keys.seal("\n".join(event.held)))
             case HoldDecided() if _is_confidential(register, event.order):
-                return replace(event, name="", sealed=self._sealer.seal(event.name))
+                return replace(event, name="", sealed=self._keys.seal(event.name))
         return event
 
     def _unseal(self, event: RegisterEvent) -> RegisterEvent:
@@ -135,11 +219,11 @@ class RegisterStore:
             case OrderConfirmed(sealed=sealed) if sealed:
                 return replace(event, held=self._names(sealed), sealed="")
             case HoldDecided(sealed=sealed) if sealed:
-                return replace(event, name=self._sealer.unseal(sealed), sealed="")
+                return replace(event, name=self._keys.unseal(sealed), sealed="")
         return event
 
     def _names(self, sealed: str) -> tuple[str, ...]:
-        return tuple(filter(None, self._sealer.unseal(sealed).split("\n")))
+        return tuple(filter(None, self._keys.unseal(sealed).split("\n")))
 
 
 def _is_confidential(register: Register, order: int) -> bool:
@@ -152,9 +236,21 @@ _LOCK = "=register"
 
 def _lines(connection: PostgresConnection) -> list[StoredEntry]:
     rows = connection.execute(
-        "select number, at, by, kind, body, digest from register_entry order by number"
+        "select number, at, by, kind, body, digest, shell from register_entry order by number"
     )
     return [StoredEntry(*row) for row in rows]
+
+
+def _kept_head(connection: PostgresConnection) -> tuple[RegisterHead, bytes] | None:
+    row = connection.execute("select size, digest, signature from register_head").fetchone()
+    return (RegisterHead(row[0], row[1]), _octets(row[2])) if row else None
+
+
+def _octets(text: str) -> bytes:
+    try:
+        return b64decode(text, validate=True)
+    except ValueError:
+        return b""
 
 
 def require_entry(entry: RegisterEntry | None) -> RegisterEntry:

@@ -93,6 +93,87 @@ def portal_links(db: PostgresConnection) -> None:
     )
 
 
+@PROVIDER(name="0005_register_head")
+def register_head(db: PostgresConnection) -> None:
+    """The register's head, signed, apart from its lines; who was at the shell, for each line."""
+    db.run_here(
+        """
+        create table register_head (
+            one bigint primary key check (one = 1),
+            size bigint not null,
+            digest text collate "C" not null,
+            signature text collate "C" not null
+        )"""
+    )
+    db.run_here(
+        "alter table register_entry add column shell text collate \"C\" not null default ''"
+    )
+
+
+@PROVIDER(name="0006_used_logins")
+def used_logins(db: PostgresConnection) -> None:
+    """Logins of the staff that were finished.  One that is under way is in its browser alone."""
+    db.run_here("drop table staff_attempt")
+    db.run_here(
+        """
+        create table used_login (
+            state text collate "C" primary key,
+            began bigint not null
+        )"""
+    )
+
+
+@PROVIDER(name="0007_passed_on")
+def review_questions(db: PostgresConnection) -> None:
+    """Which requests guardians passed on to the reviewers; whose tenant a household is."""
+    db.run_here(
+        """
+        create table passed_on (
+            household text collate "C" not null references household (household) on delete cascade,
+            appeal text collate "C" not null,
+            desk_case bigint not null references desk_case on delete cascade,
+            by text not null,
+            at bigint not null,
+            primary key (household, appeal),
+            foreign key (household, appeal) references appeal (household, id) on delete cascade
+        )"""
+    )
+    db.run_here(
+        """
+        create table household_tenant (
+            household text collate "C" primary key
+                references household (household) on delete cascade,
+            tenant text collate "C" not null
+        )"""
+    )
+
+
+@PROVIDER(name="0008_device_by_token")
+def device_by_token(db: PostgresConnection) -> None:
+    """So that the device of a token is found among those of all households (`FamilyCodes`)."""
+    db.run_here(
+        """
+        create index device_by_token on device using gin ((tokens::jsonb)) where tokens <> '[]'
+        """
+    )
+
+
+@PROVIDER(name="0009_tenant_look")
+def tenant_look(db: PostgresConnection) -> None:
+    """A tenant's name, colours and texts (`TenantLook`).  texts: JSON, by language."""
+    db.run_here(
+        """
+        create table tenant_look (
+            tenant text collate "C" primary key,
+            name text not null,
+            light text collate "C" not null,
+            dark text collate "C" not null,
+            contact text not null,
+            texts text not null
+        )"""
+    )
+
+
 _REGISTER = (
     """
     create table register_entry (

@@ -1,6 +1,7 @@
-"""Sessions of a provider's staff, and logins that are under way.
+"""Sessions of a provider's staff, and which logins were finished.
 
-The cookie's text is nowhere here: a digest of it is.
+The cookie's text is nowhere here: a digest of it is.  A login that is under way is stored in the
+browser that began it, sealed, so that whoever begins thousands takes nobody's place.
 """
 
 from __future__ import annotations
@@ -13,18 +14,7 @@ from copdns.store.postgres.connection import PostgresPool
 LASTS: Final = 8 * 3600  # seconds
 IDLE: Final = 1800  # seconds without a request
 ATTEMPT_LASTS: Final = 600  # seconds
-MOST_ATTEMPTS: Final = 1000  # under way; the oldest go first
 _LOCK: Final = "=staff"  # no household has this id
-
-
-class AttemptRow(NamedTuple):
-    """A login under way.  state: as a digest."""
-
-    state: str
-    nonce: str
-    verifier: str
-    began: int
-    is_step_up: int
 
 
 class StaffSession(NamedTuple):
@@ -43,33 +33,15 @@ class StaffSessions:
     def __init__(self, pool: PostgresPool) -> None:
         self._pool = pool
 
-    def begin(self, attempt: AttemptRow) -> None:
-        """Remember a login that somebody begins."""
+    def finish(self, state: str, began: int, now: int) -> bool:
+        """Note that a login is finished, by a digest of its state; tell whether it is the first
+        time."""
         with self._pool.connection() as connection, transaction(connection, _LOCK):
-            connection.execute(
-                "delete from staff_attempt where began < ?", (attempt.began - ATTEMPT_LASTS,)
+            connection.execute("delete from used_login where began < ?", (now - ATTEMPT_LASTS,))
+            done = connection.execute(
+                "insert into used_login values (?, ?) on conflict do nothing", (state, began)
             )
-            connection.execute(
-                """
-                delete from staff_attempt where state in (
-                    select state from staff_attempt order by began desc limit 1000 offset ?)
-                """,
-                (MOST_ATTEMPTS - 1,),
-            )
-            connection.execute("insert into staff_attempt values (?, ?, ?, ?, ?)", attempt)
-
-    def take(self, state: str, now: int) -> AttemptRow | None:
-        """Return a login under way, once."""
-        with self._pool.connection() as connection, transaction(connection, _LOCK):
-            row = connection.execute(
-                """
-                delete from staff_attempt where state = ?
-                returning state, nonce, verifier, began, is_step_up
-                """,
-                (state,),
-            ).fetchone()
-        found = AttemptRow(*row) if row else None
-        return found if found and now - found.began <= ATTEMPT_LASTS else None
+            return done.rowcount == 1
 
     def add(self, session: StaffSession) -> None:
         """Store a session, and delete those that are over."""

@@ -43,9 +43,11 @@ from copdns.web.answers import (
 from copdns.web.context import context_of
 from copdns.web.desk.change import say_done
 from copdns.web.desk.page import household_in_force, meanwhile_rule
+from copdns.web.desk.pass_on import list_line
 from copdns.web.desk.person.people import parse_band
 from copdns.web.desk.person.settings import changes_by_reason
 from copdns.web.desk.seen import SEEN, mark_of, require_same_lines
+from copdns.web.many_households.review_desk import PassedOn
 from copdns.web.others import time_view
 from copdns.web.received import fields_of
 from copdns.web.session import require
@@ -88,6 +90,7 @@ async def inbox(request: web.Request) -> web.Response:
         waiting=sorted(waiting, key=lambda each: _sort_key(each, actor)),
         is_others=lambda each: is_for_others(each, actor),
         answered=answered,
+        passed_on=await _review_answers(request, actor),
         meanwhile=meanwhile_rule(context),
         is_taken_back=lambda each: is_taken_back(each, household, now),
         say=desk_wording(request, household),
@@ -146,6 +149,8 @@ async def appeal(request: web.Request) -> web.Response:
         allowed_from=_allowed_from(request, found),
         others=await _names_of_others(request, found, actor),
         source=_source(request, found),
+        may_pass_on=list_line(request, found) is not None,
+        passed=(await _review_answers(request, actor)).get(found.id),
         rule=rule_behind(found.ask, household),
         say=desk_wording(request, household),
         zone=household.timezone,
@@ -281,6 +286,14 @@ async def _names_of_others(
     needed = permission_to_grant(found.ask)
     able = (each for each in there if each.has_password and may(each, needed))
     return tuple(each.name for each in able if each.id != actor.id)
+
+
+async def _review_answers(request: web.Request, actor: Actor) -> Mapping[str, PassedOn]:
+    """Return what was passed on to a provider's reviewers, by the ids of requests; at home {}."""
+    context = context_of(request)
+    if context.review_desk is None:
+        return {}
+    return await context.review_desk.answers(actor.household, int(context.now()))
 
 
 def _source(request: web.Request, found: Appeal) -> BlockSource | None:

@@ -6,31 +6,46 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from copdns.accounts.codes import family_code_key
+from copdns.model.device_tokens import token_digest
 from copdns.web.context import context_of
-from copdns.web.many_households.family_door import CHOSEN
-from copdns.web.pages import wants_html
+from copdns.web.many_households.family_door import CHOSEN, DEVICE
+from copdns.web.pages import TENANT, wants_html
 from copdns.web.person import requestor_of
 from copdns.web.problem import is_for_programs
 from copdns.web.received import fields_of, parts_of_link
 from copdns.web.session import SESSION, cookie_of
 
 FAMILY = "copdns_family"  # the cookie with the code
+DEVICE_COOKIE = "copdns_pass"  # the cookie with the token of the device that this browser is on
 FAMILY_LASTS = 90 * 86_400  # seconds
 CODE_PATH = "/family"
+_MOST_TOKEN = 64  # characters
 _OF_NOBODY = ("/static/", "/healthz", "/readyz", "/metrics", "/language", CODE_PATH)
 
 
 @web.middleware
 async def choose_household(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Let a request be about the household of its session, or else of its code."""
+    """Let a request be about the household of its session, or else of its device or its code.
+
+    Whose device it is, its token alone says: no address does.
+    """
     door = context_of(request).door
     if door is None:
         return await handler(request)
     household = await _session_household(request)
+    if token := request.cookies.get(DEVICE_COOKIE, "")[:_MOST_TOKEN]:
+        digest = token_digest(token)
+        found = await door.families.find_device(digest)
+        if found and found == (household or found):
+            household = found
+            DEVICE.set(digest)
     if not household and (code := request.cookies.get(FAMILY, "")):
         household = await door.families.find(code)
     if household and await door.families.load(household):
         CHOSEN.set(household)
+        look = await door.look(household) if door.look is not None else None
+        if look is not None:
+            request[TENANT] = look
         return await handler(request)
     if request.path.startswith(_OF_NOBODY):
         return await handler(request)
@@ -58,13 +73,15 @@ async def enter_code(request: web.Request) -> web.Response:
         raise web.HTTPNotFound
     fields = await fields_of(request)
     code = str(fields.get("code", ""))[:40]
-    household, waits = await door.enter(code, requestor_of(request).address)
-    if not household:
+    entry = await door.enter(code, requestor_of(request).address)
+    if not entry.household:
+        waits = entry.waits
         return _page(request, error="wait" if waits else "wrong", status=429 if waits else 400)
     redirect = web.HTTPSeeOther(_way_back(str(fields.get("next", ""))))
-    kept = family_code_key(code)
+    name = DEVICE_COOKIE if entry.is_device else FAMILY
+    kept = code.strip().lower() if entry.is_device else family_code_key(code)
     redirect.set_cookie(
-        FAMILY, kept, max_age=FAMILY_LASTS, httponly=True, samesite="Lax", secure=request.secure
+        name, kept, max_age=FAMILY_LASTS, httponly=True, samesite="Lax", secure=request.secure
     )
     raise redirect
 

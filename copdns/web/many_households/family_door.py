@@ -7,13 +7,17 @@ once; a cookie keeps it.  At home there is no door: there is one household.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextvars import ContextVar
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
 
 from copdns.accounts.lockout import Attempt, FailureLog, add_failure, seconds_to_wait
+from copdns.model.device_tokens import is_token, token_digest
+from copdns.web.pages import TenantSign
 
 CHOSEN: Final[ContextVar[str]] = ContextVar("household of this request", default="")
+# The digest of the token that this browser's device has; "" where it showed none.
+DEVICE: Final[ContextVar[str]] = ContextVar("device of this request", default="")
 
 
 class Families(Protocol):
@@ -22,24 +26,49 @@ class Families(Protocol):
     async def find(self, code: str) -> str:
         """Return whose code it is; "" for nobody's."""
 
+    async def find_device(self, digest: str) -> str:
+        """Return whose device has a token, by its digest; "" for nobody's."""
+
     async def load(self, household: str) -> bool:
         """Have a household ready for pages; False where there is none."""
 
 
-class FamilyDoor:
-    """families: which there are.  monotonic: seconds, for waits after wrong codes."""
+class DoorEntry(NamedTuple):
+    """What was typed.  household: "" for nobody's.  is_device: it was the token of a device.
+    waits: there were too many wrong ones."""
 
-    def __init__(self, families: Families, monotonic: Callable[[], float]) -> None:
+    household: str
+    is_device: bool = False
+    waits: bool = False
+
+
+class FamilyDoor:
+    """families: which there are.  monotonic: seconds, for waits after wrong codes.
+
+    look: what the pages of a household have of its brand; None for nothing.
+    """
+
+    def __init__(
+        self,
+        families: Families,
+        monotonic: Callable[[], float],
+        look: Callable[[str], Awaitable[TenantSign | None]] | None = None,
+    ) -> None:
         self.families = families
+        self.look = look
         self._monotonic = monotonic
         self._failures = FailureLog()
 
-    async def enter(self, code: str, address: str) -> tuple[str, bool]:
-        """Return whose code was typed, "" for a wrong one, and whether there were too many."""
+    async def enter(self, text: str, address: str) -> DoorEntry:
+        """Return whose code was typed, or the token of whose device."""
         attempt = Attempt(f"family {address}", address)
         if seconds_to_wait(self._failures, attempt, self._monotonic()) > 0:
-            return "", True
-        household = await self.families.find(code)
+            return DoorEntry("", waits=True)
+        is_device = is_token(text.strip().lower())
+        if is_device:
+            household = await self.families.find_device(token_digest(text.strip()))
+        else:
+            household = await self.families.find(text)
         if not household:
             self._failures = add_failure(self._failures, attempt, self._monotonic())
-        return household, False
+        return DoorEntry(household, is_device)

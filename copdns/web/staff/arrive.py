@@ -31,6 +31,7 @@ from copdns.store.household_db.accounts import Accounts
 from copdns.store.household_db.household import HouseholdStore
 from copdns.store.household_db.thread import StoreThread
 from copdns.store.provider_db.portal_links import use_link
+from copdns.store.provider_db.tenants import HouseholdTenants
 from copdns.web.staff.app import SITE, body_of, register_of
 
 LONGEST: Final = 300  # seconds between the making of a link and its end
@@ -74,6 +75,8 @@ async def _arrive(request: web.Request) -> web.Response:
     if not is_first:
         raise SignOnError("this link was used; go back to the portal for another one")
     code = await _make_first_guardian(request.app[HOUSEHOLDS], arrival, now)
+    tenants = HouseholdTenants(site.register.pool)
+    await asyncio.to_thread(tenants.assign, arrival.household, arrival.tenant)
     join = request.app[FAMILY_ORIGIN] + JOIN
     return web.json_response({"household": arrival.household, "code": code, "join": join})
 

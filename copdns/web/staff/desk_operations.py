@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Collection
 from random import SystemRandom
 from typing import Final, TypeVar
 
@@ -15,11 +17,14 @@ from copdns.provider.staff.desk import (
     DeskCase,
     ask_again,
     decide_case,
+    draw_reviewers,
     maintainer_text,
     open_case,
+    replace_gone,
     require_no_recent_no,
 )
-from copdns.provider.staff.duties import Duty, has_duty
+from copdns.provider.staff.duties import Duty, StaffMember, has_duty
+from copdns.store.provider_db.desk_rows import DeskStore
 from copdns.web.staff.operations import StaffCall, StaffOperation
 
 ReasonT = TypeVar("ReasonT", CaseReason, DecisionReason)
@@ -55,8 +60,15 @@ def case_json(case: DeskCase, now: int) -> dict[str, object]:
     }
 
 
+def draw_missing(desk: DeskStore, staff: Collection[StaffMember]) -> None:
+    """Draw reviewers for what guardians passed on, where there are two; else it waits for them."""
+    with contextlib.suppress(RegisterError):
+        desk.draw_missing(lambda case: draw_reviewers(case, staff, draw))
+
+
 def _find(call: StaffCall, duty: Duty) -> DeskCase:
     """Return the case of the path, if it is about the tenant of who asks."""
+    draw_missing(call.desk, call.register.staff.values())
     case = call.desk.find(call.number)
     if not has_duty(call.who, duty, case.tenant):
         raise RegisterError(f"there is no case {call.number}")
@@ -65,6 +77,7 @@ def _find(call: StaffCall, duty: Duty) -> DeskCase:
 
 def _cases(call: StaffCall) -> object:
     """The queue: what waits first, and of that what waits longest."""
+    draw_missing(call.desk, call.register.staff.values())
     cases = [each for each in call.desk.load() if has_duty(call.who, Duty.SEE_DESK, each.tenant)]
     cases.sort(key=lambda each: (each.decided_at is not None, each.asked))
     return [case_json(each, call.now) for each in cases]
@@ -124,6 +137,13 @@ def _choice(kind: type[ReasonT], text: str) -> ReasonT:
         raise RegisterError(f"a reason is one of {', '.join(kind)}") from None
 
 
+def _replace_gone(call: StaffCall) -> object:
+    _find(call, Duty.DECIDE_DESK)
+    staff = call.register.staff.values()
+    case = call.desk.change(call.number, lambda case: replace_gone(case, staff, draw))
+    return case_json(case, call.now)
+
+
 _CASE: Final = "/staff/desk/{number}"
 DESK_OPERATIONS: Final = (
     StaffOperation("GET", "/staff/desk", Duty.SEE_DESK, _cases, of_tenant=True),
@@ -134,4 +154,5 @@ DESK_OPERATIONS: Final = (
         *("POST", f"{_CASE}/decide", Duty.DECIDE_DESK, _decide), is_grave=True, of_tenant=True
     ),
     StaffOperation("POST", f"{_CASE}/again", Duty.DECIDE_DESK, _ask_again, of_tenant=True),
+    StaffOperation("POST", f"{_CASE}/redraw", Duty.DECIDE_DESK, _replace_gone, of_tenant=True),
 )

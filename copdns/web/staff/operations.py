@@ -25,13 +25,18 @@ from copdns.provider.law.events import (
 )
 from copdns.provider.law.register import OrderState, Register
 from copdns.provider.law.register_json import (
+    entry_json,
     order_json,
     preservation_json,
     security_json,
     staff_json,
 )
+from copdns.provider.law.statement import utc_text
+from copdns.provider.law.statement_shapes import OperatorFigures
 from copdns.provider.plane.snapshot import SpecialNames
 from copdns.provider.staff.duties import DUTIES, Duty, StaffMember, StaffRole, has_duty
+from copdns.provider.staff.published import Publisher
+from copdns.provider.staff.tasks import tasks_of
 from copdns.store.provider_db.desk_rows import DeskStore
 from copdns.store.provider_db.register_rows import RegisterStore
 
@@ -43,7 +48,7 @@ class StaffCall:
     """A request of somebody who may do it.
 
     register: as it was read for this request.  find: what lists have of a name in normal form.
-    number: of the path, 0 for none.  body: JSON.
+    publisher: of what a register has.  number: of the path, 0 for none.  body: JSON.
     """
 
     register: Register
@@ -51,6 +56,7 @@ class StaffCall:
     desk: DeskStore
     find: Callable[[str], Sequence[FoundEntry]]
     special: SpecialNames
+    publisher: Callable[[Register], Publisher]
     who: StaffMember
     now: int
     number: int
@@ -102,8 +108,20 @@ class StaffOperation(NamedTuple):
 
 
 def _me(call: StaffCall) -> object:
+    """Who I am, what I may do, and what waits for me."""
     duties = sorted(str(each) for each in DUTIES[call.who.role])
-    return {**staff_json(call.who), "duties": duties}
+    cases = call.desk.load() if has_duty(call.who, Duty.DECIDE_DESK) else ()
+    waits = [
+        {
+            "kind": str(each.kind),
+            "number": each.number,
+            "about": each.about,
+            "due": utc_text(each.due) if each.due else "",
+            "overdue": bool(each.due) and each.due < call.now,
+        }
+        for each in tasks_of(call.who, call.register, cases, call.now)
+    ]
+    return {**staff_json(call.who), "duties": duties, "waits": waits}
 
 
 def _status(call: StaffCall) -> object:
@@ -226,6 +244,24 @@ def _remove_staff(call: StaffCall) -> object:
     return call.write(lambda register, who: edits.remove_staff(register, call.text, who))
 
 
+def _entries(call: StaffCall) -> object:
+    """All lines, the newest first: who wrote them, also at which machine's command line."""
+    return [entry_json(each) for each in reversed(call.store.lines())]
+
+
+def _statement(call: StaffCall) -> object:
+    register, checksum = call.store.load_with_checksum()
+    publisher = call.publisher(register)
+    return publisher.statement(register, checksum, call.desk.load(), call.now)
+
+
+def _report(call: StaffCall) -> object:
+    register, checksum = call.store.load_with_checksum()
+    figures, publisher = OperatorFigures(), call.publisher(register)
+    cases = call.desk.load()
+    return publisher.report(register, checksum, cases, call.text, figures, call.now)
+
+
 _ORDER: Final = "/staff/orders/{number}"
 _NAME: Final = "/staff/security/{number}"
 _REQUEST: Final = "/staff/preservations/{number}"
@@ -250,6 +286,9 @@ REGISTER_OPERATIONS: Final = (
         "POST", f"{_REQUEST}/confirm", Duty.KEEP_REGISTER, _confirm_preservation, is_grave=True
     ),
     StaffOperation("POST", f"{_REQUEST}/end", Duty.KEEP_REGISTER, _end_preservation),
+    StaffOperation("GET", "/staff/entries", Duty.SEE_REGISTER, _entries),
+    StaffOperation("GET", "/staff/statement", Duty.SEE_FIGURES, _statement),
+    StaffOperation("GET", "/staff/report/{text}", Duty.SEE_FIGURES, _report),
     StaffOperation("GET", "/staff/people", Duty.MANAGE_STAFF, _staff, of_tenant=True),
     StaffOperation(
         *("POST", "/staff/people", Duty.MANAGE_STAFF, _add_staff), is_grave=True, of_tenant=True

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from functools import partial
 
 import pytest
 
 from copdns.app import page_households
 from copdns.app.account_chores import AccountChores
-from copdns.app.page_households import PageHouseholds
-from copdns.model.household import Band, Household, Profile
+from copdns.app.page_households import LINE, PageHouseholds
+from copdns.household.token_edits import add_token
+from copdns.model.device_tokens import token_digest
+from copdns.model.household import Band, Device, Household, Profile
 from copdns.model.verdict import Requestor
 from copdns.policy.build_snapshot import build_snapshot
 from copdns.policy.subscribers import NOBODYS
@@ -19,7 +22,7 @@ from copdns.store.household_db.thread import StoreThread
 from copdns.store.postgres.connection import PostgresPool
 from copdns.store.postgres.outbox import Moved
 from copdns.time.plan import NO_INPUTS
-from copdns.web.many_households.family_door import CHOSEN, FamilyDoor
+from copdns.web.many_households.family_door import CHOSEN, DEVICE, DoorEntry, FamilyDoor
 from tests.household import DEFAULTS, NOW, library
 from tests.unit.store.conftest import postgres, postgres_server  # noqa: F401 - fixtures
 
@@ -71,12 +74,37 @@ async def test_few_are_kept_and_one_that_moved_is_read_again(
 async def test_a_code_is_one_households_and_guesses_wait(pages: PageHouseholds) -> None:
     code = await pages._codes.of("ada")
     door = FamilyDoor(pages, lambda: 0.0)
-    assert await door.enter(code.lower().replace("-", " "), "192.0.2.9") == ("ada", False)
+    assert await door.enter(code.lower().replace("-", " "), "192.0.2.9") == DoorEntry("ada")
     other = await pages._codes.of("ada", anew=True)
     assert other != code
-    assert await door.enter(code, "192.0.2.9") == ("", False)
+    assert await door.enter(code, "192.0.2.9") == DoorEntry("")
     found = [await door.enter("K7QF-2M9D-4TXA", "192.0.2.66") for _ in range(8)]
-    assert found[0] == ("", False)
-    assert found[-1] == ("", True)
-    assert await door.enter(other, "192.0.2.66") == ("", True)
-    assert await door.enter(other, "192.0.2.9") == ("ada", False)
+    assert found[0] == DoorEntry("")
+    assert found[-1] == DoorEntry("", waits=True)
+    assert await door.enter(other, "192.0.2.66") == DoorEntry("", waits=True)
+    assert await door.enter(other, "192.0.2.9") == DoorEntry("ada")
+
+
+async def test_a_device_is_known_by_its_token_and_by_no_address(pages: PageHouseholds) -> None:
+    token = "mfzwizltoq2dmnjwgy3tqojqge"
+    phone = Device("mia-phone", "", "mia", (HERE.address,))
+    edit = partial(replace, devices=(phone,))
+    await pages._thread._store.change("ada", edit, author="", what="", now=int(NOW))
+    assert await pages.find_device(token_digest(token)) == ""
+    await pages.load("ada")
+    CHOSEN.set("ada")
+    assert pages.identify(HERE).device == LINE, "by its address it is not known"
+    edit = partial(add_token, device_id="mia-phone", digest=token_digest(token))
+    await pages._thread._store.change("ada", edit, author="", what="", now=int(NOW))
+    pages.forget([Moved("ada", 9)])
+    await pages.load("ada")
+    door = FamilyDoor(pages, lambda: 0.0)
+    assert await door.enter(f" {token.upper()} ", "192.0.2.9") == DoorEntry("ada", is_device=True)
+    assert await door.enter("a" * 26, "192.0.2.9") == DoorEntry("", is_device=True)
+    DEVICE.set(token_digest(token))
+    assert (pages.identify(HERE).household, pages.identify(HERE).device) == ("ada", "mia-phone")
+    elsewhere = replace(HERE, address="192.0.2.77")
+    assert pages.identify(elsewhere).device == "mia-phone"
+    await pages.load("bo")
+    CHOSEN.set("bo")
+    assert pages.identify(HERE).device == LINE, "of another household it is none"

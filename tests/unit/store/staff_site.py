@@ -17,7 +17,9 @@ from copdns.model.matchers import MatchKind
 from copdns.provider.law.edits import describe_operator
 from copdns.provider.law.events import TenantAdded
 from copdns.provider.law.keys import ProviderKeys
+from copdns.provider.law.statement_shapes import HotlinePart
 from copdns.provider.staff.duties import StaffMember, StaffRole
+from copdns.provider.staff.published import Publisher
 from copdns.store.household_db.provider import ProviderStore
 from copdns.store.postgres.connection import PostgresPool
 from copdns.store.provider_db.desk_rows import DeskStore
@@ -35,6 +37,7 @@ from tests.sign_on_server import CLIENT, SECRET, SignOnServer, running_sign_on
 
 FAMILIES = "https://family.provider.example"
 OPERATIONS = (*REGISTER_OPERATIONS, *DESK_OPERATIONS)
+HOTLINE = HotlinePart(name="A hotline", site="https://hotline.example/")
 OTHER = StaffMember("rev2", "Another reviewer", StaffRole.REVIEWER)
 NORTH = StaffMember("north", "North", StaffRole.ADMINISTRATOR, tenant="north")
 
@@ -69,6 +72,7 @@ class Site:
     desk: DeskStore
     sessions: StaffSessions
     sign_on: SignOnServer
+    keys: ProviderKeys
     origin: str = ""
     now: float = NOW
     households: ProviderStore | None = None
@@ -105,7 +109,7 @@ async def running_site(postgres: str, folder: Path, factor: str = "") -> AsyncIt
             store.write("console", NOW, lambda _, who=who: staff_added(who))  # type: ignore[misc]
         sessions = StaffSessions(households.pool)
         async with running_sign_on(NOW) as sign_on, aiohttp.ClientSession() as client:
-            site = Site(store, DeskStore(households.pool), sessions, sign_on)
+            site = Site(store, DeskStore(households.pool), sessions, sign_on, keys)
             site.households = households
             port = unused_port()
             site.origin = f"http://127.0.0.1:{port}"
@@ -119,6 +123,7 @@ async def running_site(postgres: str, folder: Path, factor: str = "") -> AsyncIt
 
 
 def _app(site: Site, client: aiohttp.ClientSession, factor: str) -> Any:
+    pages = Pages()
     setup = SignOnSetup(
         site.sign_on.issuer, CLIENT, SECRET, f"{site.origin}/staff/callback", factor
     )
@@ -133,10 +138,13 @@ def _app(site: Site, client: aiohttp.ClientSession, factor: str) -> Any:
             SPECIAL,
             site.origin,
             lambda: site.now,
+            site.keys,
+            lambda _: Publisher((), (HOTLINE,), site.keys.public_key, site.keys.sign),
+            pages,
         ),
         OPERATIONS,
     )
-    add_site_form(app, Pages())
+    add_site_form(app, pages)
     assert site.households
     add_arrival(app, site.households, FAMILIES)
     return app

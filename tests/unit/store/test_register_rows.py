@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -11,8 +12,9 @@ import pytest
 
 from copdns.model.errors import RegisterError, StoreError
 from copdns.provider.law import edits, in_force
-from copdns.provider.law.events import FeedTaken, HoldDecided, StaffAdded
-from copdns.provider.law.keys import SEAL_FILE, ProviderKeys, is_signed_by
+from copdns.provider.law.chain import from_stored
+from copdns.provider.law.events import FeedTaken, HoldDecided, RegisterRestored, StaffAdded
+from copdns.provider.law.keys import HEAD_FILE, SEAL_FILE, ProviderKeys, is_signed_by
 from copdns.store.household_db.provider import ProviderStore
 from copdns.store.postgres.connection import PostgresPool
 from copdns.store.provider_db.register_rows import RegisterStore
@@ -108,6 +110,75 @@ def test_no_statement_changes_a_line_and_a_line_that_was_changed_shows(
         store.load()
 
 
+def cut_off(postgres: str, after: int, *, with_head: bool = False) -> None:
+    with psycopg.connect(postgres, autocommit=True) as operator:
+        operator.execute(b"alter table copdns.register_entry disable trigger user")
+        operator.execute(b"delete from copdns.register_entry where number > %d" % after)
+        operator.execute(b"alter table copdns.register_entry enable trigger user")
+        if with_head:
+            operator.execute(b"delete from copdns.register_head")
+
+
+def test_lines_that_are_missing_at_the_end_show_on_each_machine(
+    store: RegisterStore, postgres: str, keys: ProviderKeys, tmp_path: Path
+) -> None:
+    enter(store, "bad.example")
+    other = ProviderKeys(tmp_path / "other")  # a machine that has the keys, and never looked
+    shutil.copytree(keys.folder, other.folder)
+    (other.folder / HEAD_FILE).unlink()
+    cut_off(postgres, 5)
+    with ProviderStore.connect(PostgresPool(postgres)) as households:
+        for each in (keys, other):
+            with pytest.raises(RegisterError, match=r"it has 5, and .* says 6"):
+                RegisterStore(households.pool, each).check()
+        cut_off(postgres, 5, with_head=True)
+        with pytest.raises(RegisterError, match="and this machine says 6"):
+            RegisterStore(households.pool, keys).load()
+        with pytest.raises(RegisterError, match="this machine says 6"):
+            enter(store, "bad.example")
+        RegisterStore(households.pool, other).load()  # nothing was kept apart for it
+
+
+def test_a_head_that_somebody_else_wrote_is_none(store: RegisterStore, postgres: str) -> None:
+    enter(store, "bad.example")
+    with psycopg.connect(postgres, autocommit=True) as operator:
+        operator.execute(b"update copdns.register_head set size = 5")
+    with pytest.raises(RegisterError, match="not signed by the key"):
+        store.load()
+
+
+def test_who_runs_the_machine_accepts_a_restore_and_that_stays_written(
+    store: RegisterStore, postgres: str
+) -> None:
+    with pytest.raises(RegisterError, match="nothing to accept"):
+        store.accept_loss(NOW)
+    enter(store, "bad.example")
+    lost = store.checksum()
+    cut_off(postgres, 5)
+    store.accept_loss(NOW)
+    assert store.check().size == 6
+    (line,) = (each for each in store.lines() if each.kind == "register restored")
+    assert from_stored(line).event == RegisterRestored(6, lost)
+
+
+def test_who_was_at_the_shell_stands_beside_the_name_that_they_gave(
+    store: RegisterStore, postgres: str
+) -> None:
+    new = order("bad.example")
+    edit = lambda now: edits.enter_order(now, new, ADA, NOW)  # noqa: E731
+    store.write("ada", NOW, edit, "root, sudo by bo")
+    assert [(each.by, each.shell) for each in store.lines()[-2:]] == [
+        ("console", ""),
+        ("ada", "root, sudo by bo"),
+    ]
+    with psycopg.connect(postgres, autocommit=True) as operator:
+        operator.execute(b"alter table copdns.register_entry disable trigger user")
+        operator.execute(b"update copdns.register_entry set shell = 'root' where number = 6")
+        operator.execute(b"alter table copdns.register_entry enable trigger user")
+    with pytest.raises(RegisterError, match="at entry 6"):
+        store.load()
+
+
 def test_a_confidential_name_is_nowhere_in_the_database(
     store: RegisterStore, postgres: str, tmp_path: Path
 ) -> None:
@@ -134,7 +205,7 @@ def test_a_machine_without_the_key_does_not_leave_orders_out(
         with pytest.raises(RegisterError, match="copy it from another machine"):
             RegisterStore(households.pool, other).load()
         other.make()
-        with pytest.raises(RegisterError, match="another key"):
+        with pytest.raises(RegisterError, match="copy the keys from another one"):
             RegisterStore(households.pool, other).load()
     assert (tmp_path / "other" / SEAL_FILE).stat().st_mode & 0o777 == 0o600
 

@@ -38,6 +38,9 @@ MAY = {
     "POST /staff/preservations": KEEPERS,
     "POST /staff/preservations/{number}/confirm": KEEPERS,
     "POST /staff/preservations/{number}/end": KEEPERS,
+    "GET /staff/entries": READERS,
+    "GET /staff/statement": READERS,
+    "GET /staff/report/{text}": READERS,
     "GET /staff/people": "ada bo north",
     "POST /staff/people": "ada bo north",
     "POST /staff/people/{text}/remove": "ada bo north",
@@ -47,6 +50,7 @@ MAY = {
     "GET /staff/desk/{number}/text": "rev aud",
     "POST /staff/desk/{number}/decide": "rev",
     "POST /staff/desk/{number}/again": "rev",
+    "POST /staff/desk/{number}/redraw": "rev",
 }
 ORDER: dict[str, Any] = {
     "authority": "A court",
@@ -179,8 +183,9 @@ async def test_a_session_ends(site: Site) -> None:
     assert (await ada.post("/staff/people/rev/remove"))[0] == 200
     assert (await rev.get("/staff/me"))[0] == 401, "who does not work here any more"
     back = {"id": "rev", "name": "Another", "role": "reviewer", "login": "another login"}
-    assert (await ada.post("/staff/people", back))[0] == 200
-    assert (await rev.get("/staff/me"))[0] == 401, "whoever has the id now logs in"
+    assert (await ada.post("/staff/people", back))[0] == 409, "an id is given once"
+    other = {**back, "id": "rev2", "login": "another login"}
+    assert (await ada.post("/staff/people", other))[0] == 409, "somebody has it, with a login"
     assert (await out.post("/staff/logout"))[0] == 200
     assert (await out.get("/staff/me"))[0] == 401
     site.later(1801)
@@ -264,6 +269,38 @@ async def test_a_login_belongs_to_the_browser_that_began_it_and_is_good_once(sit
     assert (await victim.get(back))[0] == 403
     assert (await mine.get(back))[0] == 200
     assert (await mine.get(back))[0] == 403
+
+
+async def test_a_login_that_was_finished_is_over_also_with_its_cookie(site: Site) -> None:
+    site.sign_on.subject = "subject of ada"
+    mine = site.browser()
+    async with mine.session.get(f"{site.origin}/staff/login", allow_redirects=False) as begun:
+        sealed, to_sign_on = begun.cookies["copdns_staff_login"].value, begun.headers["Location"]
+    async with mine.session.get(to_sign_on, allow_redirects=False) as done:
+        back = done.headers["Location"].removeprefix(site.origin)
+    again = list(site.sign_on.asked.items())
+    for status in (200, 403):
+        mine.session.cookie_jar.update_cookies({"copdns_staff_login": sealed})
+        assert (await mine.get(back))[0] == status
+        site.sign_on.asked.update(again)  # a sign-on that takes a code twice
+    site.later(601)
+    mine.session.cookie_jar.update_cookies({"copdns_staff_login": sealed})
+    assert (await mine.get(back))[0] == 403
+    mine.session.cookie_jar.update_cookies({"copdns_staff_login": site.keys.seal("{}")})
+    assert (await mine.get(back))[0] == 403, "sealed for something else"
+
+
+async def test_a_thousand_logins_that_a_stranger_begins_push_nobody_out(site: Site) -> None:
+    ada, stranger = site.browser(), site.browser()
+    site.sign_on.subject = "subject of ada"
+    async with ada.session.get(f"{site.origin}/staff/login", allow_redirects=False) as begun:
+        to_sign_on = begun.headers["Location"]
+    for _ in range(1001):
+        begin = stranger.session.get(f"{site.origin}/staff/login", allow_redirects=False)
+        async with begin as response:
+            assert response.status == 303
+    async with ada.session.get(to_sign_on) as back:
+        assert (await back.json())["id"] == "ada"
 
 
 async def test_a_second_factor_can_be_asked_for(postgres: str, tmp_path: Path) -> None:

@@ -1,0 +1,1 @@
+"""What pages of many households need of a provider: its reviewers, and whose brand they have."""

@@ -1,0 +1,104 @@
+"""A guardian asks a provider's reviewers about a list; at home there are none."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import pytest
+
+from copdns.appeals.appeal import AppealKind, AppealRequest, ContestedVerdict
+from copdns.model.verdict import Action, Reason
+from copdns.web.many_households.review_desk import ListQuestion, PassedOn
+from copdns.web.routes import application
+from tests.home import Home
+from tests.household import MIA, TOM, block, family, library
+from tests.web.guardians import guardian_client
+from tests.web.site import Site, send, text
+
+LIST = "gambling-list"
+WORDS = "All my friends from school meet there"
+
+
+class Reviewers:
+    """Reviewers in memory; `test_pass_on.py` of the store tries the real way to them."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[str, ListQuestion]] = []
+        self.told: dict[str, PassedOn] = {}
+
+    async def answers(self, household: str, now: int) -> Mapping[str, PassedOn]:
+        return self.told
+
+    async def pass_on(self, household: str, question: ListQuestion, now: int) -> bool:
+        self.asked.append((household, question))
+        self.told[question.appeal] = PassedOn(question.by, now, "waiting", now + 259_200, 0)
+        return True
+
+
+@pytest.fixture
+def home() -> Home:
+    mia = replace(MIA, categories=frozenset({"gambling"}))
+    rule = replace(block("toys.example", "mia"), id="r1")
+    return Home(
+        family(mia, TOM, rules=(rule,)), library(categories={"gambling": ["poker.example"]})
+    )
+
+
+async def ask(site: Site, to: ContestedVerdict, name: str) -> str:
+    """File a request of Mia's; return its page."""
+    wanted = AppealRequest("mia", "mia-phone", AppealKind.NAME, to, name=name, words=WORDS)
+    return f"/guardian/appeals/{(await site.appeals.file('home', wanted, site.now)).appeal.id}"
+
+
+LISTED = ContestedVerdict(Action.BLOCK, Reason.CATEGORY, list=LIST, rule="poker.example")
+OWN = ContestedVerdict(Action.BLOCK, Reason.RULE, rule="toys.example")
+BUTTON = "Ask the reviewers"
+
+
+async def test_a_guardian_asks_and_reads_what_becomes_of_it(site: Site) -> None:
+    reviewers = Reviewers()
+    at_a_provider(site, reviewers)
+    async with guardian_client(site) as client:
+        page = await ask(site, LISTED, "www.poker.example")
+        shown = await text(client, page)
+        assert BUTTON in shown
+        assert "nothing that Mia wrote" in shown
+        await send(client, f"{page}/pass-on", 400, reason="because of " + WORDS)
+        shown = await send(client, f"{page}/pass-on", reason="harmless")
+        assert "Ada asked your internet provider's reviewers" in shown.replace("&#39;", "'")
+        assert "Two reviewers are looking at it." in shown
+        assert BUTTON not in shown
+        ((household, question),) = reviewers.asked
+        assert household == "home"
+        assert question[2:] == ("www.poker.example", LIST, "poker.example", "harmless")
+        assert WORDS not in str(question)
+        told = reviewers.told[question.appeal]
+        reviewers.told[question.appeal] = told._replace(state="refused", reason="harmful_content")
+        assert "The reviewers found the list to be right" in await text(client, page)
+        assert "reviewers have answered" in await text(client, "/guardian/inbox")
+        opened = told._replace(state="opened", until=site.now + 90 * 86_400, reason="list_error")
+        reviewers.told[question.appeal] = opened
+        assert "they took it off the list for everyone, until" in await text(client, page)
+
+
+async def test_what_the_family_set_is_not_asked_of_others(site: Site) -> None:
+    reviewers = Reviewers()
+    at_a_provider(site, reviewers)
+    async with guardian_client(site) as client:
+        page = await ask(site, OWN, "toys.example")
+        assert BUTTON not in await text(client, page)
+        await send(client, f"{page}/pass-on", 400, reason="harmless")
+    assert reviewers.asked == []
+
+
+async def test_at_home_there_is_nobody_to_ask(site: Site) -> None:
+    async with guardian_client(site) as client:
+        page = await ask(site, LISTED, "www.poker.example")
+        assert BUTTON not in await text(client, page)
+        await send(client, f"{page}/pass-on", 404, reason="harmless")
+
+
+def at_a_provider(site: Site, reviewers: Reviewers) -> None:
+    site.context = replace(site.context, review_desk=reviewers)
+    site.app = application(site.context)
