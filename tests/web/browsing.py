@@ -218,8 +218,7 @@ class Browsers:
             is_mobile=screen.touched,
             java_script_enabled=scripts,
             color_scheme="dark" if dark else "light",
-            # As the texts are: a browser writes empty date fields its own way.
-            locale="en-GB" if language == "en" else language,
+            locale=language,
             ignore_https_errors=True,  # the certificate is of the program's own making
             service_workers="block",
             **more,

@@ -251,7 +251,7 @@ def test_without_a_connection_a_child_reads_what_held_and_only_while_it_may(
     wait_for_kept(page, "/", "/offline", "/offline/empty")
 
     page.goto(f"{house.url}/")
-    page.get_by_role("link", name="Home screen and notifications").click()
+    page.get_by_role("link", name="Messages from copdns").click()
     page.get_by_text("Notifications are for the browser of your own device").or_(
         page.get_by_text("On your home screen")
     ).first.wait_for()
@@ -277,6 +277,6 @@ def test_without_a_connection_a_child_reads_what_held_and_only_while_it_may(
            }"""
     )
     page.goto(f"{house.url}/")
-    assert "No connection to copdns" in page.inner_text("main")
+    assert "copdns is not answering" in page.inner_text("main")
     assert "Last update:" not in page.inner_text("main")
     page.close()
