@@ -69,7 +69,7 @@ async def test_a_box_is_paired_shown_to_everyone_and_ended(
     assert "Upstairs" in await text(client, "/me")
     assert "Second box Upstairs: paired" in words(await text(client, "/guardian/changes"))
     asks = await send(client, f"{BOXES}/{box.id}/end", 409)
-    assert "Within seconds it answers by the guest rules" in words(asks)
+    assert "Within seconds it has only the guest rules" in words(asks)
     assert await first.followers.of("home")
     await send(client, f"{BOXES}/{box.id}/end", sure="on")
     assert not await first.followers.of("home")
@@ -181,4 +181,4 @@ async def test_a_child_asks_at_a_second_box_and_reads_that_it_waits(site: Site) 
         client.session.cookie_jar.update_cookies({PAIRING: cookie})
         assert "This is the second box at home" in await text(client, "/rules")
         page = await send(client, "/ask", name="toys.example")
-    assert "It waits here" in page
+    assert "It is waiting here" in page

@@ -792,7 +792,7 @@ async def test_settings_of_ones_own_stay_with_those_of_another_age(
     client: Client, site: Site
 ) -> None:
     page = await text(client, f"{PEOPLE}/preset?band=16-17")
-    assert "Stays, because you set it yourselves" in page
+    assert "Stays, because someone at home set it" in page
     await act(client, "people/mia/preset", {"band": "16-17"})
     house = await stored(site)
     (mia,) = [each for each in house.profiles if each.id == "mia"]
