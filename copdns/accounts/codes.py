@@ -72,6 +72,14 @@ def make_pairing_secret() -> bytes:
     return secrets.token_bytes(40)
 
 
+def make_bundle_step() -> int:
+    """Return by how much the number of the next bundle is larger: 1 to 2^20, drawn at random.
+
+    So a database of an earlier time does not come to a number that was given before.
+    """
+    return 1 + secrets.randbelow(1 << 20)
+
+
 def ticket_digest(code: str) -> str:
     """Return the digest of a ticket's code, however it was typed."""
     return code_digest(code, "ticket")
