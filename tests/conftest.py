@@ -160,6 +160,7 @@ MEASURING = (
     "tests/unit/cli/test_restore_speed.py",
     "tests/e2e/test_node.py",
     "tests/e2e/test_restart.py",
+    "tests/e2e/test_takeover_netns.py",
 )
 
 

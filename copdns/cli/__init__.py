@@ -58,6 +58,7 @@ COMMANDS = (
     "dhcp",
     "follow",
     "follower",
+    "homes",
     "backup",
     "restore",
     "rollback",
@@ -74,6 +75,7 @@ _MODULES: dict[str, str] = {
     "node": "provider.node",
     "follow": "commands.second_box.follow",
     "follower": "commands.second_box.follower",
+    "homes": "two_homes",
 }
 
 

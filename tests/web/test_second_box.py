@@ -108,6 +108,24 @@ async def test_a_bundle_has_the_rules_and_neither_words_nor_secrets(
 
 
 @pytest.mark.logged_in
+async def test_a_box_that_is_ahead_is_led_on_whatever_the_clock_says(
+    client: Client, site: Site, first: FirstBox
+) -> None:
+    """As after a database of an earlier time was put back, or a clock was ahead once."""
+    key = await pair(client)
+    number, octets = await first.bundle("home")
+    ahead = number + 5_000_000_000_000
+    later, again = await first.bundle("home", ahead)
+    assert later > ahead
+    assert read_bundle(again, key.public).rows == read_bundle(octets, key.public).rows
+    assert await first.bundle("home", number) == (later, again), "once"
+    await send(client, "/guardian/people/mia/rules", target="films.example", action="block")
+    after, _ = await first.bundle("home", later)
+    assert after > later
+    assert (await first.bundle("home", 1 << 60))[0] == after, "nobody uses up all numbers"
+
+
+@pytest.mark.logged_in
 async def test_a_key_gets_no_words_of_requests_that_were_written_elsewhere(
     client: Client, site: Site, first: FirstBox
 ) -> None:
