@@ -11,7 +11,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from ipaddress import ip_address
 from pathlib import Path
 from urllib.error import HTTPError
@@ -23,10 +23,24 @@ import psycopg
 import pytest
 from pyrad.packet import AccountingRequest, AcctPacket
 
+from copdns.appeals.review import DecisionReason
 from copdns.model.household import Band, Household, Profile
 from copdns.provider.bindings import DOUBT
+from copdns.provider.law.edits import add_name, confirm_name, confirm_order, enter_order
+from copdns.provider.law.events import HandLayer, NameAdded
+from copdns.provider.law.keys import KEYS_FOLDER, ProviderKeys
 from copdns.provider.radius_accounting import Attribute
+from copdns.provider.staff.desk import (
+    OPENS_FOR,
+    CaseOrigin,
+    CaseReason,
+    DeskCase,
+    DeskDecision,
+)
 from copdns.store.household_db.provider import open_provider
+from copdns.store.postgres.connection import PostgresPool
+from copdns.store.provider_db.desk_rows import DeskStore
+from copdns.store.provider_db.register_rows import RegisterStore
 from tests.conftest import find_tool
 from tests.e2e.house import POINTS_HOME, House, eventually, house
 from tests.e2e.plane import SAFE_SOURCE, told
@@ -34,6 +48,9 @@ from tests.e2e.started import started
 from tests.e2e.test_provider import postgres, server  # noqa: F401 - fixtures
 from tests.e2e.visitor import PASSWORD, Visitor
 from tests.postgres_server import PostgresServer
+from tests.provider_staff import ADA as ADMIN
+from tests.provider_staff import BO as OTHER
+from tests.provider_staff import SPECIAL, STAFF, order, staff_added
 from tests.running import COPDNS, PATIENCE, free_port, run_here
 
 pytestmark = pytest.mark.tools
@@ -54,11 +71,13 @@ def family(household: str) -> Household:
 
 @dataclass
 class ProviderNode:
-    """The programs of a node.  home: the copdns that answers.  port: of dnsdist."""
+    """The programs of a node.  home: the copdns that answers.  port: of dnsdist.  resolver: of
+    unbound."""
 
     home: House
     port: int
     bindings: int
+    resolver: int
     environment: Mapping[str, str]
     programs: dict[str, subprocess.Popen[str]]
     start: Callable[[str], None]
@@ -70,6 +89,17 @@ class ProviderNode:
     def ask(self, name: str, source: str) -> str:
         query = dns.message.make_query(name, "A", use_edns=0)
         return told(dns.query.udp(query, "127.0.0.1", PATIENCE, self.port, source=source))
+
+    def ask_resolver(self, name: str) -> str:
+        query = dns.message.make_query(name, "A", use_edns=0)
+        return told(dns.query.udp(query, "127.0.0.1", PATIENCE, self.resolver))
+
+    def insecure(self) -> str:
+        """Return the domains that unbound does not validate."""
+        with socket.socket(socket.AF_UNIX) as sock:
+            sock.connect(self.environment["COPDNS_NODE__UNBOUND_CONTROL"])
+            sock.sendall(b"UBCT1 list_insecure\n")
+            return sock.makefile().read()
 
     def tell(self, path: str, entries: object, token: str = TOKEN) -> int:
         method = "PUT" if path == "/v1/lines" else "POST"
@@ -90,6 +120,9 @@ class ProviderNode:
 def provider_node(folder: Path, postgres: PostgresServer) -> Iterator[ProviderNode]:  # noqa: F811
     """Run PostgreSQL's copdns, both programs of the node, unbound and dnsdist."""
     port, bindings, unbound = free_port(), free_port(), free_port()
+    data = folder / "copdns"
+    data.mkdir()
+    ProviderKeys(data / KEYS_FOLDER).make()
     settings = {
         **POINTS_HOME,
         "COPDNS_PROVIDER__DATABASE": postgres.conninfo,
@@ -100,14 +133,13 @@ def provider_node(folder: Path, postgres: PostgresServer) -> Iterator[ProviderNo
         "COPDNS_NODE__LISTEN": f'["127.0.0.1:{port}"]',
         "COPDNS_NODE__RESOLVERS": f'["127.0.0.1:{unbound}"]',
         "COPDNS_NODE__SAFE_SOURCE": SAFE_SOURCE,
+        "COPDNS_NODE__UNBOUND_CONTROL": str(folder / "unbound.sock"),
         "COPDNS_NODE__BINDINGS_LISTEN": f"127.0.0.1:{bindings}",
         "COPDNS_NODE__BINDINGS_TOKEN": TOKEN,
         "COPDNS_NODE__RADIUS_LISTEN": f"127.0.0.1:{free_port()}",
         "COPDNS_NODE__RADIUS": json.dumps([{"address": MACHINE, "secret": SECRET}]),
     }
     with ExitStack() as stack:
-        data = folder / "copdns"
-        data.mkdir()
         home = stack.enter_context(house(data, environment=settings))
         environment = {
             **os.environ,
@@ -130,7 +162,7 @@ def provider_node(folder: Path, postgres: PostgresServer) -> Iterator[ProviderNo
         )
         command = [find_tool("dnsdist"), "--supervised", "--disable-syslog"]
         stack.enter_context(started([*command, "-C", written["dnsdist"]], "as 'up'", folder))
-        yield ProviderNode(home, port, bindings, environment, programs, start)
+        yield ProviderNode(home, port, bindings, unbound, environment, programs, start)
 
 
 def _written(folder: Path, home: House, environment: Mapping[str, str]) -> dict[str, Path]:
@@ -239,6 +271,53 @@ def test_an_address_that_goes_to_another_family_brings_none_of_its_rules(
     eventually(lambda: node.ask(DATING, address) == OPEN)  # a stranger's
     with pytest.raises(HTTPError):
         node.tell("/v1/sessions", [], "another token")
+
+
+def test_an_order_begins_and_ends_at_its_second_and_so_does_what_reviewers_opened(
+    node: ProviderNode,
+    server: PostgresServer,  # noqa: F811
+) -> None:
+    """Nobody does anything at these seconds.  unbound knows it, too, for what CNAMEs lead to."""
+    law = "NXDOMAIN 16 legal"
+    with closing(PostgresPool(server.conninfo, most=1)) as pool:
+        register = RegisterStore(pool, ProviderKeys(node.home.data / KEYS_FOLDER))
+        for who in STAFF:
+            register.write("console", int(time.time()), lambda _, who=who: staff_added(who))  # type: ignore[misc]
+        assert node.ask("bad.example", STRANGER) == OPEN
+        now = int(time.time())
+        new = order("bad.example", begins=now + 2, ends=now + 5)
+        entry = register.write("ada", now, lambda found: enter_order(found, new, ADMIN, now))
+        assert entry is not None
+        number = entry.number
+        register.write("bo", now, lambda found: confirm_order(found, number, SPECIAL, OTHER, now))
+        eventually(lambda: node.ask("bad.example", STRANGER) == law)
+        assert time.time() >= now + 2
+        eventually(lambda: node.ask_resolver("bad.example") == "NXDOMAIN")
+        eventually(lambda: node.ask("bad.example", STRANGER) == OPEN)
+        assert time.time() >= now + 5
+        eventually(lambda: node.ask_resolver("bad.example") == OPEN)
+
+        broken = NameAdded(HandLayer.ANCHOR, "broken.example", "Its keys are over.", now + 60)
+        entry = register.write("ada", now, lambda _: add_name(broken, ADMIN, SPECIAL, now))
+        assert entry is not None
+        anchor = entry.number
+        register.write("bo", now, lambda found: confirm_name(found, anchor, OTHER, now))
+        eventually(lambda: "broken.example" in node.insecure())
+
+        desk = DeskStore(pool)
+        opened = now - OPENS_FOR + 7  # so that it is over in a moment
+        kind = CaseOrigin.STAFF, DATING, "starter-dating", DATING, CaseReason.CHANGED
+        case = desk.add(DeskCase(0, "", *kind, opened, opened, ("rev", "ada")))
+        error = DecisionReason.LIST_ERROR
+        decided = tuple(DeskDecision(each, opened, error) for each in ("rev", "ada"))
+        line = "127.0.0.29"
+        assert node.tell("/v1/lines", [{"line": "l9", "household": "ada"}]) == 204
+        assert node.tell("/v1/sessions", [session("l9", line)]) == 204
+        eventually(lambda: node.ask(DATING, line) == BLOCKED)
+        desk.change(case.number, lambda found: replace(found, decisions=decided))
+        eventually(lambda: node.ask(DATING, line) == OPEN)
+        eventually(lambda: node.ask(DATING, line) == BLOCKED)
+        assert time.time() >= opened + OPENS_FOR
 
 
 def test_two_families_behind_one_address_are_strangers_there(node: ProviderNode) -> None:

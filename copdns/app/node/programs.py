@@ -14,7 +14,9 @@ from aiohttp import web
 
 from copdns.app.node.api import bindings_api
 from copdns.app.node.collector import BindingCollector
+from copdns.app.node.law import LawInForce
 from copdns.app.node.lists import NodeLists
+from copdns.app.node.resolver import ResolverFiles
 from copdns.app.node.source import StoreSource
 from copdns.model.errors import ConfigError, ListenError
 from copdns.provider.plane.agent import NodeAgent
@@ -46,8 +48,10 @@ async def keep_tables(settings: Settings, now: Now) -> None:
     now: seconds since 1970.
     """
     pool = await asyncio.to_thread(_open_pool, settings)
-    source = await asyncio.to_thread(StoreSource, pool, NodeLists(settings), now)
-    files = PlaneFiles(Path(settings.node.folder))
+    folder, law = Path(settings.node.folder), LawInForce(pool, Path(settings.data))
+    resolver = ResolverFiles(folder, settings.node.unbound_control)
+    source = await asyncio.to_thread(StoreSource, pool, NodeLists(settings), law, resolver, now)
+    files = PlaneFiles(folder)
     agent = NodeAgent(files, source)
     try:
         revision = await asyncio.to_thread(agent.catch_up)

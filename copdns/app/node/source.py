@@ -1,4 +1,5 @@
-"""Where the tables of a node come from: households, lines and addresses in PostgreSQL, and lists.
+"""Where the tables of a node come from: households, lines, addresses and law in PostgreSQL, and
+lists in files.
 
 While PostgreSQL is away, what time changes goes on; what moved meanwhile is read when it is back.
 """
@@ -12,8 +13,10 @@ from typing import Final
 
 import structlog
 
+from copdns.app.node.law import LawInForce
 from copdns.app.node.lists import NodeLists
-from copdns.model.errors import CopdnsError, OddRowError, StoreError
+from copdns.app.node.resolver import ResolverFiles
+from copdns.model.errors import CopdnsError, OddRowError, RegisterError, StoreError
 from copdns.model.household import Household
 from copdns.provider.address_blocks import AddressBlock, AddressError, read_block
 from copdns.provider.plane.keeper import PlaneKeeper
@@ -26,6 +29,7 @@ from copdns.store.postgres.outbox import OutboxReader
 
 LOOK_EVERY: Final = 0.05  # seconds, so that a change is in force well within one
 LISTS_EVERY: Final = 40  # looks between two at the lists
+LAW_EVERY: Final = 5  # and between two at the register
 AT_ONCE: Final = 1_000  # households that are read together
 MOST_PREFIXES: Final = 256  # of 56 bits, within a shorter one
 _PART: Final = "\0"  # begins what stands for the line of a part: no line begins so
@@ -39,18 +43,30 @@ class StoreSource:
     now: seconds since the epoch.
     """
 
-    def __init__(self, pool: PostgresPool, lists: NodeLists, now: Callable[[], float]) -> None:
-        """Read which lists there are; raise CopdnsError."""
+    def __init__(
+        self,
+        pool: PostgresPool,
+        lists: NodeLists,
+        law: LawInForce,
+        resolver: ResolverFiles,
+        now: Callable[[], float],
+    ) -> None:
+        """Read which lists there are, and what the register says; raise CopdnsError."""
         self._pool = pool
         self._lists = lists
+        self._law = law
+        self._resolver = resolver
         self._now = now
         self._lists_key = lists.key()
-        self._listed, slugs = lists.read()
+        self._files, slugs = lists.read()  # lists as they are in files
+        law.follow()
+        self._use_law()
         self._keeper = PlaneKeeper(slugs, now())
         self._outbox: OutboxReader | None = None
         self._lines = LineReader(pool)
         self._must_read_all = True
         self._is_away = False
+        self._is_law_odd = False
         self._looks = 0
         self._wanted: dict[str, None] = {}  # households to read, in their order
 
@@ -60,6 +76,7 @@ class StoreSource:
         """Return everything; read it first where this has not been done.  Raises StoreError."""
         if self._must_read_all:
             self._read_all()
+        self._resolver.settle()
         return self._keeper.snapshot(self._revision, self._listed)
 
     def changes_after(self, revision: int) -> Iterable[PlaneChange] | None:
@@ -169,15 +186,45 @@ class StoreSource:
         self._wanted.update(dict.fromkeys(due))  # read at the next look, or when it is back
 
     def _follow_lists(self) -> bool:
-        """Read lists again where they changed; tell whether they did."""
+        """Read again what changed, and do what is due; tell whether other lists hold."""
         self._looks += 1
+        has_moved = self._law_moved()
+        has_moved = self._files_moved() or has_moved
+        if has_moved:
+            self._use_law()
+        self._resolver.settle()
+        return has_moved
+
+    def _law_moved(self) -> bool:
+        is_due = self._law_due is not None and self._now() >= self._law_due
+        if self._looks % LAW_EVERY:
+            return is_due
+        try:
+            has_moved = self._law.follow()
+        except (StoreError, RegisterError) as error:
+            if not self._is_law_odd:
+                log.error("the register stays as it was read last", error=str(error))
+            self._is_law_odd = True
+            return is_due
+        self._is_law_odd = False
+        return has_moved or is_due
+
+    def _use_law(self) -> None:
+        """Work out which lists hold at this second, and write down what unbound has to know."""
+        now = int(self._now())
+        self._listed = self._law.apply(self._files, now)
+        self._law_due = self._law.next_change(now)
+        self._resolver.put(self._listed, self._law.anchors(now))
+
+    def _files_moved(self) -> bool:
+        """Read lists again where they changed; tell whether they did."""
         if self._looks % LISTS_EVERY:
             return False
         try:
             key = self._lists.key()
             if key == self._lists_key:
                 return False
-            self._listed, slugs = self._lists.read()
+            self._files, slugs = self._lists.read()
         except CopdnsError as error:
             log.warning("lists cannot be read; the previous ones stay", error=str(error))
             return False

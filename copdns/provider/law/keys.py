@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from copdns.model.errors import RegisterError
 
+KEYS_FOLDER: Final = "provider-keys"  # in that of the databases
 SEAL_FILE: Final = "seal.key"
 SIGN_FILE: Final = "sign.key"
 _NONCE: Final = 12  # octets (NIST SP 800-38D section 8.2)
