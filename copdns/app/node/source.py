@@ -7,12 +7,16 @@ While PostgreSQL is away, what time changes goes on; what moved meanwhile is rea
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from ipaddress import IPv4Address, IPv6Address
+from socket import AF_INET, inet_pton
 from typing import Final
 
 import structlog
 
+from copdns import __version__
 from copdns.app.node.law import LawInForce
 from copdns.app.node.lists import NodeLists
 from copdns.app.node.resolver import ResolverFiles
@@ -20,17 +24,23 @@ from copdns.model.errors import CopdnsError, OddRowError, RegisterError, StoreEr
 from copdns.model.household import Household
 from copdns.provider.address_blocks import AddressBlock, AddressError, read_block
 from copdns.provider.plane.keeper import PlaneKeeper
-from copdns.provider.plane.line_shares import share_of
+from copdns.provider.plane.line_shares import LineShare, outlasts_time, share_of
 from copdns.provider.plane.snapshot import IPV6_PREFIX, PlaneChange, PlaneSnapshot
-from copdns.store.household_db.provider import read_household, read_households
+from copdns.store.household_db.provider import Numbered, read_all_numbered, read_numbered
 from copdns.store.postgres.connection import PostgresPool
+from copdns.store.postgres.line_shares import (
+    ShareRow,
+    ShareStore,
+)
 from copdns.store.postgres.lines import LineReader, LineRow
 from copdns.store.postgres.outbox import OutboxReader
 
 LOOK_EVERY: Final = 0.05  # seconds, so that a change is in force well within one
 LISTS_EVERY: Final = 40  # looks between two at the lists
 LAW_EVERY: Final = 5  # and between two at the register
-AT_ONCE: Final = 1_000  # households that are read together
+PUT_AT_ONCE: Final = 1_000  # households that are written down together
+MOST_ALONE: Final = 20  # one household of so many is read alone, more are read all together
+MADE_BY: Final = f"{__version__} 1"  # what is taken from a household may be another in the next
 MOST_PREFIXES: Final = 256  # of 56 bits, within a shorter one
 _PART: Final = "\0"  # begins what stands for the line of a part: no line begins so
 
@@ -68,6 +78,8 @@ class StoreSource:
         self._is_away = False
         self._is_law_odd = False
         self._looks = 0
+        self._shares = ShareStore(pool, MADE_BY)
+        self._unwritten: list[tuple[int, ShareRow]] = []
         self._wanted: dict[str, None] = {}  # households to read, in their order
 
     # --- as `PlaneSource` ---
@@ -111,10 +123,9 @@ class StoreSource:
     def _read_all(self) -> None:
         # First: what moves while the rest is read is told by it.
         self._outbox = self._outbox or OutboxReader(self._pool)
-        now = self._now()
-        for found in read_households(self._pool, AT_ONCE):
-            self._put(found, now)
-        self._take_lines()
+        with _without_collector():
+            self._read_households(self._now())
+            self._take_lines()
         self._must_read_all = False
 
     def _follow_store(self) -> None:
@@ -124,6 +135,7 @@ class StoreSource:
             for each in list(self._wanted):  # one that cannot be read now stays wanted
                 self._read(each)
                 del self._wanted[each]
+            self._write_shares()
             self._take_lines()
         except StoreError as error:
             if not self._is_away:
@@ -134,23 +146,72 @@ class StoreSource:
                 log.info("PostgreSQL can be reached again")
             self._is_away = False
 
+    def _read_households(self, now: float) -> None:
+        """Take in all households: those that a node has read before as it wrote them down."""
+        shapes: dict[str, LineShare] = {}
+        for key, example in self._shares.examples(now).items():
+            found = self._load(example)
+            if found is not None and (share := share_of(found, now)).key == key:
+                shapes[key] = share
+        others = []
+        many = 0
+        for row in self._shares.rows(now):
+            many += 1
+            if isinstance(row, str):
+                others.append(row)
+            elif (like := shapes.get(row.shape)) is None:
+                others.append(row.household)
+            else:
+                names = frozenset(row.names.split())
+                known = LineShare(like.shape, names, row.asks_copdns, row.until, row.shape)
+                self._keeper.put_household(row.household, known, now)
+        if len(others) * MOST_ALONE > many:  # nobody wrote them down; together it is quicker
+            wanted = set(others)
+            for each in read_all_numbered(self._pool):
+                if isinstance(each.found, OddRowError) or each.found.id in wanted:
+                    self._put(each, now)
+        else:
+            for household in others:
+                self._read(household)
+        self._write_shares()
+
+    def _load(self, household: str) -> Household | None:
+        try:
+            found = read_numbered(self._pool, household)
+        except OddRowError:
+            return None
+        return found.found if found and isinstance(found.found, Household) else None
+
     def _read(self, household: str) -> None:
         try:
-            found = read_household(self._pool, household)
+            found = read_numbered(self._pool, household)
         except OddRowError as error:
-            self._put(error, self._now())
+            found = Numbered(error, None)
+        if found is None:
+            self._keeper.drop_household(household)
         else:
-            if found is None:
-                self._keeper.drop_household(household)
-            else:
-                self._put(found, self._now())
+            self._put(found, self._now())
 
-    def _put(self, found: Household | OddRowError, now: float) -> None:
+    def _put(self, numbered: Numbered, now: float) -> None:
+        found, number = numbered
         if isinstance(found, OddRowError):
             # Its tables stay as they were: no other family's rules, and none at all, are worse.
             log.error("a household cannot be read", error=str(found))
             return
-        self._keeper.put_household(found.id, share_of(found, now), now)
+        share = share_of(found, now)
+        self._keeper.put_household(found.id, share, now)
+        if number is not None and outlasts_time(share):
+            names = " ".join(sorted(share.names))
+            row = ShareRow(found.id, share.key, share.asks_copdns, share.until, names)
+            self._unwritten.append((number, row))
+            if len(self._unwritten) >= PUT_AT_ONCE:
+                self._write_shares()
+
+    def _write_shares(self) -> None:
+        """Write down what was taken, for nodes that start; what is lost is read there."""
+        rows, self._unwritten = self._unwritten, []
+        if rows:
+            self._shares.put(rows)
 
     def _take_lines(self) -> None:
         lines, bindings = self._lines.take()
@@ -159,6 +220,12 @@ class StoreSource:
             self._bind(block, line)
 
     def _bind(self, text: str, line: str) -> None:
+        try:
+            self._keeper.bind(inet_pton(AF_INET, text), line)  # as nearly all are
+        except OSError:
+            self._bind_block(text, line)
+
+    def _bind_block(self, text: str, line: str) -> None:
         try:
             block = read_block(text)
         except AddressError:
@@ -231,6 +298,18 @@ class StoreSource:
         self._lists_key = key
         self._keeper.use_lists(slugs, self._now())
         return True
+
+
+@contextmanager
+def _without_collector() -> Iterator[None]:
+    """Let the collector of garbage not go through millions of objects that all stay, again and
+    again: that took half of the time."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 def _key_around(block: AddressBlock) -> bytes:

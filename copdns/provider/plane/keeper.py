@@ -14,7 +14,7 @@ from math import inf
 from typing import Final
 
 from copdns.model.household import Household
-from copdns.provider.plane.line_shares import LineShare, group_at
+from copdns.provider.plane.line_shares import LineShare, group_at, share_of
 from copdns.provider.plane.list_slugs import ListSlugs
 from copdns.provider.plane.snapshot import (
     NO_CLASS,
@@ -28,6 +28,7 @@ from copdns.provider.plane.snapshot import (
 
 STRANGERS: Final = 0  # the group of an address that no binding names
 _Shape = tuple[Household, bool]  # and whether copdns decides about all
+_Key = tuple[str, bool]  # of the shape (`LineShare.key`)
 
 
 class _Home:
@@ -55,8 +56,9 @@ class PlaneKeeper:
         # What has more than such an address, or a part of one: lines, by address and block.
         self._others: dict[bytes, dict[str, str]] = {}
         self._next_number = STRANGERS
-        self._numbers: dict[_Shape, int] = {}
+        self._numbers: dict[_Key, int] = {}
         self._shapes: dict[int, _Shape] = {}
+        self._keys: dict[int, _Key] = {}
         self._members: dict[int, int] = {}  # how many households a group has
         self._groups: dict[int, Group] = {}
         self._classes: dict[int, PolicyClass] = {}
@@ -71,7 +73,7 @@ class PlaneKeeper:
         self._has_new_classes = False
         self._has_new_classes = False
         self._has_moved = False
-        self._give_number((Household("", ""), False), now)  # STRANGERS
+        self._give_number(share_of(Household("", ""), now), now)  # STRANGERS
 
     def __len__(self) -> int:
         """How many households are known."""
@@ -82,7 +84,7 @@ class PlaneKeeper:
     def put_household(self, household: str, share: LineShare, now: float) -> None:
         """Take in what a household wants."""
         home = self._homes.setdefault(household, _Home())
-        group = self._give_number((share.shape, share.asks_copdns), now)
+        group = self._give_number(share, now)
         self._members[group] = self._members.get(group, 0) + 1
         if home.group >= 0:
             self._leave(home.group)
@@ -249,12 +251,13 @@ class PlaneKeeper:
 
     # --- groups and classes ---
 
-    def _give_number(self, shape: _Shape, now: float) -> int:
-        number = self._numbers.get(shape)
+    def _give_number(self, share: LineShare, now: float) -> int:
+        key = share.key, share.asks_copdns
+        number = self._numbers.get(key)
         if number is None:
-            number = self._numbers[shape] = self._next_number
+            number = self._numbers[key] = self._next_number
             self._next_number += 1
-            self._shapes[number] = shape
+            self._shapes[number], self._keys[number] = (share.shape, share.asks_copdns), key
             self._settle(number, now)
         return number
 
@@ -291,7 +294,7 @@ class PlaneKeeper:
             if each != STRANGERS and not self._members.get(each) and each in self._shapes
         ]
         for each in gone:
-            del self._numbers[self._shapes.pop(each)], self._groups[each]
+            del self._numbers[self._keys.pop(each)], self._shapes[each], self._groups[each]
             self._members.pop(each, None)
         return gone
 
