@@ -86,9 +86,12 @@ class ProviderNode:
     def radius(self) -> int:
         return int(self.environment["COPDNS_NODE__RADIUS_LISTEN"].rpartition(":")[2])
 
-    def ask(self, name: str, source: str) -> str:
+    def ask(self, name: str, source: str, source_port: int = 0) -> str:
         query = dns.message.make_query(name, "A", use_edns=0)
-        return told(dns.query.udp(query, "127.0.0.1", PATIENCE, self.port, source=source))
+        reply = dns.query.udp(
+            query, "127.0.0.1", PATIENCE, self.port, source=source, source_port=source_port
+        )
+        return told(reply)
 
     def ask_resolver(self, name: str) -> str:
         query = dns.message.make_query(name, "A", use_edns=0)
@@ -320,14 +323,31 @@ def test_an_order_begins_and_ends_at_its_second_and_so_does_what_reviewers_opene
         assert time.time() >= opened + OPENS_FOR
 
 
-def test_two_families_behind_one_address_are_strangers_there(node: ProviderNode) -> None:
-    """dnsdist does not look at ports, so nobody gets the rules of the other one."""
+def test_two_families_behind_one_address_have_their_own_rules(node: ProviderNode) -> None:
+    """By the ports that each has of it, also for what copdns decides; all others are strangers."""
     shared = "127.0.0.41"
-    told = [session("l1", f"{shared}:1024-2047"), session("l2", f"{shared}:2048-4095")]
+    ours, theirs, nobodys = 2100, 4200, 9000  # one port of each
+    lines = [{"line": "l7", "household": "ada"}, {"line": "l8", "household": "bo"}]
+    assert node.tell("/v1/lines", lines) == 204
+    told = [session("l7", f"{shared}:2048-4095"), session("l8", f"{shared}:4096-8191")]
     assert node.tell("/v1/sessions", told) == 204
-    assert node.tell("/v1/sessions", [session("l3", ADA)]) == 204  # the line of nobody known
-    eventually(lambda: node.ask(DATING, ADA) == OPEN)
-    assert node.ask(DATING, shared) == OPEN
+    node.command("bo", "rule", "add", "block", "novel.example")
+    rule = "NOERROR 17 rule: novel.example"
+    eventually(lambda: node.ask(DATING, shared, ours) == BLOCKED)
+    eventually(lambda: node.ask("novel.example", shared, theirs) == rule)
+    assert node.ask(DATING, shared, theirs) == OPEN  # this family lets it be
+    assert node.ask("novel.example", shared, ours) == OPEN
+    for port in (2047, nobodys):
+        assert node.ask(DATING, shared, port) == OPEN
+        assert node.ask("novel.example", shared, port) == OPEN
+    assert node.ask(DATING, shared, 2048) == node.ask(DATING, shared, 4095) == BLOCKED
+
+    # The same ports go to the other family, of which the first line was told first.
+    moved = [session("l8", f"{shared}:2048-4095", after=DOUBT)]
+    assert node.tell("/v1/sessions", moved) == 204
+    eventually(lambda: node.ask("novel.example", shared, ours) == rule)
+    assert node.ask(DATING, shared, ours) == OPEN
+    assert node.ask("novel.example", shared, theirs) == OPEN  # a stranger's by now
 
 
 def account(node: ProviderNode, kind: str, line: str, address: str, after: int = 0) -> None:

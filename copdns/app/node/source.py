@@ -235,7 +235,10 @@ class StoreSource:
             self._keeper.bind(IPv4Address(block.network).packed, line)
         elif block.length == IPV6_PREFIX:
             self._keeper.bind(IPv6Address(block.network).packed, line)
-        elif not block.length or block.length > IPV6_PREFIX:
+        elif not block.length:
+            ports = block.first_port, block.last_port
+            self._keeper.bind_ports(IPv4Address(block.network).packed, *ports, line)
+        elif block.length > IPV6_PREFIX:
             # A part of an address of the tables: who asks from there may be of any line.
             self._keeper.bind_other(_key_around(block), text, f"{_PART}{text}" if line else "")
         else:
@@ -313,8 +316,6 @@ def _without_collector() -> Iterator[None]:
 
 
 def _key_around(block: AddressBlock) -> bytes:
-    if not block.length:
-        return IPv4Address(block.network).packed
     step = 1 << (128 - IPV6_PREFIX)
     return IPv6Address(block.network // step * step).packed
 

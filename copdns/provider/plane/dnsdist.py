@@ -13,7 +13,7 @@ from typing import Final
 
 from copdns.model.addresses import Network
 from copdns.provider.plane.name_sets import HELP, UNTRACED
-from copdns.provider.plane.rows import ASKS, PERSONAL, SOON, PlaneTable, table_file
+from copdns.provider.plane.rows import ASKS, BY_PORT, PERSONAL, SOON, PlaneTable, table_file
 from copdns.provider.plane.snapshot import IPV6_PREFIX, NO_CLASS, Layer
 from copdns.provider.plane.verdicts import SAFE_SEARCH
 
@@ -130,6 +130,8 @@ def _tables(node: NodeSettings) -> Iterator[str]:
     yield f"local by_name = KeyValueLookupKeySuffix({FEWEST_LABELS}, true)"
     yield "-- A subscriber has an IPv4 address, or an IPv6 prefix."
     yield f"local by_address = KeyValueLookupKeySourceIP(32, {IPV6_PREFIX})"
+    yield "-- Behind carrier-grade NAT it has some ports of an address."
+    yield "local by_port = KeyValueLookupKeySourceIP(32, 128, true)"
 
 
 def _road(node: NodeSettings) -> Iterator[str]:
@@ -137,6 +139,8 @@ def _road(node: NodeSettings) -> Iterator[str]:
     yield _look_up(PlaneTable.NAMES, "by_name", "set")
     yield "-- 2. Whose address is it?"
     yield _look_up(PlaneTable.SUBSCRIBERS, "by_address", "group")
+    ports = f'KeyValueStoreRangeLookupAction({PlaneTable.PORTS}, by_port, "group")'
+    yield f'addAction(TagRule("group", "{BY_PORT.decode()}"), {ports})'
     yield "-- An address that no binding names gets what its tenant chose, never a family's policy."
     for tenant in node.tenants:
         networks = _list([str(each) for each in tenant.networks])
@@ -160,6 +164,8 @@ def _road(node: NodeSettings) -> Iterator[str]:
     yield f'    OrRule{{TagRule("asks", "1"), {exceptions}}},'
     yield '    PoolAvailableRule("copdns"),'
     yield f'}}, KeyValueStoreLookupAction({PlaneTable.PERSONAL}, by_address, "household"))'
+    ports = f'KeyValueStoreRangeLookupAction({PlaneTable.PERSONAL_PORTS}, by_port, "household")'
+    yield f'addAction(TagRule("household", ""), {ports})'
     yield "-- 8. The law comes first, then the household, then the class; the EDE says which."
     yield f"addAction(AllRule(), LuaFFIPerThreadAction([[{_DECIDE}]]))"
     yield "-- 9. A block by law says that there is no such name, the others that it has no address."
