@@ -80,7 +80,7 @@ class ProviderNode:
     resolver: int
     environment: Mapping[str, str]
     programs: dict[str, subprocess.Popen[str]]
-    start: Callable[[str], None]
+    start: Callable[..., None]
 
     @property
     def radius(self) -> int:
@@ -152,8 +152,8 @@ def provider_node(folder: Path, postgres: PostgresServer) -> Iterator[ProviderNo
         words = [*COPDNS, *map(str, home.program.options), "node"]
         programs: dict[str, subprocess.Popen[str]] = {}
 
-        def start(name: str) -> None:
-            ready = {"run": "up to date", "bindings": "taken in"}[name]
+        def start(name: str, ready: str = "") -> None:
+            ready = ready or {"run": "up to date", "bindings": "taken in"}[name]
             begun = started([*words, name], ready, folder, environment)
             programs[name] = stack.enter_context(begun)
 
@@ -332,12 +332,13 @@ def test_two_families_behind_one_address_have_their_own_rules(node: ProviderNode
     told = [session("l7", f"{shared}:2048-4095"), session("l8", f"{shared}:4096-8191")]
     assert node.tell("/v1/sessions", told) == 204
     node.command("bo", "rule", "add", "block", "novel.example")
+    node.command("bo", "profile", "set", "mia", "--no-category", "dating")
     rule = "NOERROR 17 rule: novel.example"
     eventually(lambda: node.ask(DATING, shared, ours) == BLOCKED)
     eventually(lambda: node.ask("novel.example", shared, theirs) == rule)
     assert node.ask(DATING, shared, theirs) == OPEN  # this family lets it be
     assert node.ask("novel.example", shared, ours) == OPEN
-    for port in (2047, nobodys):
+    for port in (2047, nobodys, 1):
         assert node.ask(DATING, shared, port) == OPEN
         assert node.ask("novel.example", shared, port) == OPEN
     assert node.ask(DATING, shared, 2048) == node.ask(DATING, shared, 4095) == BLOCKED
@@ -348,6 +349,50 @@ def test_two_families_behind_one_address_have_their_own_rules(node: ProviderNode
     eventually(lambda: node.ask("novel.example", shared, ours) == rule)
     assert node.ask(DATING, shared, ours) == OPEN
     assert node.ask("novel.example", shared, theirs) == OPEN  # a stranger's by now
+
+
+def test_a_node_that_starts_without_postgresql_goes_on_and_so_does_time(
+    node: ProviderNode,
+    server: PostgresServer,  # noqa: F811
+) -> None:
+    line, law = "127.0.0.28", "NXDOMAIN 16 legal"
+    assert node.tell("/v1/lines", [{"line": "l6", "household": "ada"}]) == 204
+    assert node.tell("/v1/sessions", [session("l6", line)]) == 204
+    eventually(lambda: node.ask(DATING, line) == BLOCKED)
+    with closing(PostgresPool(server.conninfo, most=1)) as pool:
+        register = RegisterStore(pool, ProviderKeys(node.home.data / KEYS_FOLDER))
+        for who in STAFF:
+            register.write("console", int(time.time()), lambda _, who=who: staff_added(who))  # type: ignore[misc]
+        now = int(time.time())
+        new = order("worse.example", begins=now + 3, ends=now + 600)
+        entry = register.write("ada", now, lambda found: enter_order(found, new, ADMIN, now))
+        assert entry is not None
+        number = entry.number
+        register.write("bo", now, lambda found: confirm_order(found, number, SPECIAL, OTHER, now))
+    kept = Path(node.environment["COPDNS_NODE__FOLDER"]) / "law.json"
+    eventually(
+        lambda: "worse.example" in kept.read_text() and "order confirmed" in kept.read_text()
+    )
+    server.kill()
+    node.programs["run"].kill()
+    node.programs["run"].wait(PATIENCE)
+    assert node.ask(DATING, line) == BLOCKED
+    node.start("run", "the tables stay, and time goes on")
+    eventually(lambda: node.ask("worse.example", line) == law)
+    assert time.time() >= now + 3
+    assert node.ask(DATING, line) == BLOCKED
+    assert node.ask("open.example", line) == OPEN
+    assert node.ask(DATING, STRANGER) == OPEN
+    server.start()
+    eventually(lambda: run_ok(node, "rule", "add", "block", "poem.example"))
+    eventually(lambda: node.ask("poem.example", line) == "NOERROR 17 rule: poem.example")
+    assert node.ask("worse.example", line) == law
+
+
+def run_ok(node: ProviderNode, *words: str) -> bool:
+    """Run a command for the first household; tell whether it went well."""
+    chosen = {**node.environment, "COPDNS_PROVIDER__HOUSEHOLD": "ada"}
+    return run_here([*map(str, node.home.program.options), *words], chosen).returncode == 0
 
 
 def account(node: ProviderNode, kind: str, line: str, address: str, after: int = 0) -> None:

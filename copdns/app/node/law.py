@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from copdns.app.node.copies import NodeCopies
 from copdns.provider.law.in_force import anchors_in_force, listed_in_force, next_change
 from copdns.provider.law.keys import KEYS_FOLDER, ProviderKeys
 from copdns.provider.law.register import Register
@@ -15,29 +16,44 @@ from copdns.provider.plane.snapshot import ListedNames
 from copdns.provider.staff.desk import DeskCase, next_closing, open_lists
 from copdns.store.postgres.connection import PostgresPool
 from copdns.store.provider_db.desk_rows import DeskStore
-from copdns.store.provider_db.register_rows import RegisterStore
+from copdns.store.provider_db.register_rows import RegisterStore, read_lines
 
 
 class LawInForce:
-    """The register and the desk of a provider.  data: the folder that has its keys."""
+    """The register and the desk of a provider.  data: the folder that has its keys.
 
-    def __init__(self, pool: PostgresPool, data: Path) -> None:
-        """Make or migrate the tables; raise StoreError."""
-        self._entries = RegisterStore(pool, ProviderKeys(data / KEYS_FOLDER))
-        self._desk = DeskStore(pool)
+    pool: None while PostgreSQL is away; then what was read last, from the copies, is all there is.
+    """
+
+    def __init__(self, pool: PostgresPool | None, data: Path, copies: NodeCopies) -> None:
+        """Make or migrate the tables; raise StoreError, RegisterError or PlaneError."""
+        self._keys = ProviderKeys(data / KEYS_FOLDER)
+        self._copies = copies
         self._read: tuple[int, tuple[int, int]] | None = None
         self._register = Register()
         self._cases: tuple[DeskCase, ...] = ()
+        self._stores: tuple[RegisterStore, DeskStore] | None = None
+        if pool is not None:
+            self._stores = RegisterStore(pool, self._keys), DeskStore(pool)
+        else:
+            lines, cases = copies.read_law()
+            self._register, self._cases = read_lines(lines, self._keys), tuple(cases)
 
     def follow(self) -> bool:
-        """Read what is new; tell whether there was anything.  Raise StoreError, RegisterError.
+        """Read what is new; tell whether there was anything.
 
-        A register that cannot be read is read again at the next call, and the last one stays.
+        Raises StoreError, RegisterError or PlaneError.  A register that cannot be read is read
+        again at the next call, and the last one stays.
         """
-        newest = self._entries.size(), self._desk.newest()
+        if self._stores is None:
+            return False
+        entries, desk = self._stores
+        newest = entries.size(), desk.newest()
         if newest == self._read:
             return False
-        self._register, self._cases = self._entries.load(), self._desk.load()
+        lines, cases = entries.lines(), desk.load()
+        self._register, self._cases = read_lines(lines, self._keys), cases
+        self._copies.write_law(lines, list(cases))
         self._read = newest
         return True
 

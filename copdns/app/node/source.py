@@ -17,10 +17,9 @@ from typing import Final
 import structlog
 
 from copdns import __version__
-from copdns.app.node.law import LawInForce
-from copdns.app.node.lists import NodeLists
-from copdns.app.node.resolver import ResolverFiles
-from copdns.model.errors import CopdnsError, OddRowError, RegisterError, StoreError
+from copdns.app.node.copies import NodeCopies
+from copdns.app.node.lists_now import ListsNow
+from copdns.model.errors import OddRowError, StoreError
 from copdns.model.household import Household
 from copdns.provider.address_blocks import AddressBlock, AddressError, read_block
 from copdns.provider.plane.keeper import PlaneKeeper
@@ -36,8 +35,6 @@ from copdns.store.postgres.lines import LineReader, LineRow
 from copdns.store.postgres.outbox import OutboxReader
 
 LOOK_EVERY: Final = 0.05  # seconds, so that a change is in force well within one
-LISTS_EVERY: Final = 40  # looks between two at the lists
-LAW_EVERY: Final = 5  # and between two at the register
 PUT_AT_ONCE: Final = 1_000  # households that are written down together
 MOST_ALONE: Final = 20  # one household of so many is read alone, more are read all together
 MADE_BY: Final = f"{__version__} 1"  # what is taken from a household may be another in the next
@@ -56,28 +53,20 @@ class StoreSource:
     def __init__(
         self,
         pool: PostgresPool,
-        lists: NodeLists,
-        law: LawInForce,
-        resolver: ResolverFiles,
+        lists: ListsNow,
+        copies: NodeCopies,
         now: Callable[[], float],
     ) -> None:
-        """Read which lists there are, and what the register says; raise CopdnsError."""
         self._pool = pool
         self._lists = lists
-        self._law = law
-        self._resolver = resolver
+        self._copies = copies
+        self._kept_shapes = -1  # the newest group whose shape is kept
         self._now = now
-        self._lists_key = lists.key()
-        self._files, slugs = lists.read()  # lists as they are in files
-        law.follow()
-        self._use_law()
-        self._keeper = PlaneKeeper(slugs, now())
+        self._keeper = PlaneKeeper(lists.slugs, now())
         self._outbox: OutboxReader | None = None
         self._lines = LineReader(pool)
         self._must_read_all = True
         self._is_away = False
-        self._is_law_odd = False
-        self._looks = 0
         self._shares = ShareStore(pool, MADE_BY)
         self._unwritten: list[tuple[int, ShareRow]] = []
         self._wanted: dict[str, None] = {}  # households to read, in their order
@@ -88,8 +77,10 @@ class StoreSource:
         """Return everything; read it first where this has not been done.  Raises StoreError."""
         if self._must_read_all:
             self._read_all()
-        self._resolver.settle()
-        return self._keeper.snapshot(self._revision, self._listed)
+        self._copies.forget_shapes()  # until the tables have the new numbers: at the next look
+        self._kept_shapes = -1
+        self._lists.tell_resolver()
+        return self._keeper.snapshot(self._revision, self._lists.listed)
 
     def changes_after(self, revision: int) -> Iterable[PlaneChange] | None:
         """Return what changed since the last call; None where all has to be compared anew."""
@@ -98,11 +89,12 @@ class StoreSource:
         self._follow_time()
         self._follow_store()
         listed = self._follow_lists()
+        self._keep_shapes()
         change = self._keeper.take_change(self._revision)
         if listed and change is None:
             change = PlaneChange(self._revision, classes=dict(self._keeper.classes))
         if listed and change is not None:
-            change = change.with_lists(self._listed, self._keeper.classes)
+            change = change.with_lists(self._lists.listed, self._keeper.classes)
         return [] if change is None else [change]
 
     async def wait(self) -> None:
@@ -256,51 +248,18 @@ class StoreSource:
         self._wanted.update(dict.fromkeys(due))  # read at the next look, or when it is back
 
     def _follow_lists(self) -> bool:
-        """Read again what changed, and do what is due; tell whether other lists hold."""
-        self._looks += 1
-        has_moved = self._law_moved()
-        has_moved = self._files_moved() or has_moved
-        if has_moved:
-            self._use_law()
-        self._resolver.settle()
+        """Tell whether other lists hold than at the last look."""
+        slugs, has_moved = self._lists.slugs, self._lists.follow()
+        if self._lists.slugs is not slugs:
+            self._keeper.use_lists(self._lists.slugs, self._now())
         return has_moved
 
-    def _law_moved(self) -> bool:
-        is_due = self._law_due is not None and self._now() >= self._law_due
-        if self._looks % LAW_EVERY:
-            return is_due
-        try:
-            has_moved = self._law.follow()
-        except (StoreError, RegisterError) as error:
-            if not self._is_law_odd:
-                log.error("the register stays as it was read last", error=str(error))
-            self._is_law_odd = True
-            return is_due
-        self._is_law_odd = False
-        return has_moved or is_due
-
-    def _use_law(self) -> None:
-        """Work out which lists hold at this second, and write down what unbound has to know."""
-        now = int(self._now())
-        self._listed = self._law.apply(self._files, now)
-        self._law_due = self._law.next_change(now)
-        self._resolver.put(self._listed, self._law.anchors(now))
-
-    def _files_moved(self) -> bool:
-        """Read lists again where they changed; tell whether they did."""
-        if self._looks % LISTS_EVERY:
-            return False
-        try:
-            key = self._lists.key()
-            if key == self._lists_key:
-                return False
-            self._files, slugs = self._lists.read()
-        except CopdnsError as error:
-            log.warning("lists cannot be read; the previous ones stay", error=str(error))
-            return False
-        self._lists_key = key
-        self._keeper.use_lists(slugs, self._now())
-        return True
+    def _keep_shapes(self) -> None:
+        """Keep what new groups are made from, before the tables name them."""
+        newest = max(self._keeper.shapes)
+        if newest != self._kept_shapes:
+            self._copies.write_shapes(self._keeper.shapes)
+            self._kept_shapes = newest
 
 
 @contextmanager

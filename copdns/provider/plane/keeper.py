@@ -101,6 +101,20 @@ class PlaneKeeper:
             heappush(self._due_homes, (share.until, household))
         self._has_moved = True
 
+    def restore_group(self, number: int, share: LineShare, now: float) -> None:
+        """Take in a group that the tables have, of households that are not known here."""
+        if number == STRANGERS:
+            return
+        self._shapes[number] = share.shape, share.asks_copdns
+        self._keys[number] = share.key, share.asks_copdns
+        self._members[number] = 1
+        self._settle(number, now)
+
+    @property
+    def shapes(self) -> Mapping[int, tuple[Household, bool]]:
+        """What each group is made from, and whether copdns decides about all."""
+        return self._shapes
+
     def drop_household(self, household: str) -> None:
         """Take in that there is no such household any more: its lines are strangers'."""
         home = self._homes.get(household)

@@ -110,13 +110,15 @@ def snapshot_rows(snapshot: PlaneSnapshot) -> tuple[PlaneRows, PlaneState]:
     )
     new: dict[PlaneTable, Iterable[Row]] = {
         PlaneTable.VERDICTS: state.verdicts,
-        PlaneTable.EXCEPTIONS: exception_rows(snapshot.exceptions),
         PlaneTable.GROUPS: group_rows(state.groups, state.classes),
-        **_subscriber_rows(snapshot.subscribers),
         PlaneTable.NAMES: names.items(),
         PlaneTable.STATE: _state_rows(snapshot.revision),
     }
-    return PlaneRows(new, whole=frozenset(PlaneTable)), state
+    if snapshot.exceptions is not None:
+        new[PlaneTable.EXCEPTIONS] = exception_rows(snapshot.exceptions)
+    if snapshot.subscribers is not None:
+        new.update(_subscriber_rows(snapshot.subscribers))
+    return PlaneRows(new, whole=frozenset(new)), state
 
 
 def change_rows(change: PlaneChange, before: PlaneState) -> tuple[PlaneRows, PlaneState]:

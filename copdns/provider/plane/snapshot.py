@@ -125,15 +125,15 @@ class PlaneSnapshot:
 
     subscribers: read once, in any order; a million need not be in memory.  exceptions: names that
     some household has a rule about, each with all below it; dnsdist asks copdns about these, for
-    households with rules of their own.
+    households with rules of their own.  None for either: the tables keep what they have.
     """
 
     revision: int
-    subscribers: Iterable[Subscriber] = ()
+    subscribers: Iterable[Subscriber] | None = ()
     groups: Mapping[int, Group] = field(default_factory=dict)
     classes: Mapping[int, PolicyClass] = field(default_factory=lambda: {NO_CLASS: PolicyClass()})
     listed: ListedNames = field(default_factory=ListedNames)
-    exceptions: Iterable[str] = ()
+    exceptions: Iterable[str] | None = ()
 
     def __post_init__(self) -> None:
         check_classes(self.classes)

@@ -6,7 +6,7 @@ whether there are new ones.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Protocol
 
@@ -61,6 +61,11 @@ class RegisterStore:
             ).fetchall()
             return int(size)
 
+    def lines(self) -> list[StoredEntry]:
+        """Return all lines as they are stored, what is confidential sealed (`read_lines`)."""
+        with self.pool.connection() as connection:
+            return _lines(connection)
+
     def load(self) -> Register:
         """Return the register; raise RegisterError where a line was changed after it was written.
 
@@ -113,9 +118,7 @@ class RegisterStore:
             return entry
 
     def _read(self, lines: list[StoredEntry]) -> Register:
-        check_chain(lines)
-        entries = (from_stored(each) for each in lines)
-        return read_register(replace(each, event=self._unseal(each.event)) for each in entries)
+        return read_lines(lines, self._sealer)
 
     def _seal(self, event: RegisterEvent, register: Register) -> RegisterEvent:
         """Return an event as it may be stored: without the names of a confidential order."""
@@ -128,18 +131,27 @@ class RegisterStore:
                 return replace(event, name="", sealed=self._sealer.seal(event.name))
         return event
 
-    def _unseal(self, event: RegisterEvent) -> RegisterEvent:
-        match event:
-            case OrderEntered(sealed=sealed) if sealed:
-                return replace(event, names=self._names(sealed), sealed="")
-            case OrderConfirmed(sealed=sealed) if sealed:
-                return replace(event, held=self._names(sealed), sealed="")
-            case HoldDecided(sealed=sealed) if sealed:
-                return replace(event, name=self._sealer.unseal(sealed), sealed="")
-        return event
 
-    def _names(self, sealed: str) -> tuple[str, ...]:
-        return tuple(filter(None, self._sealer.unseal(sealed).split("\n")))
+def read_lines(lines: Sequence[StoredEntry], sealer: Sealer) -> Register:
+    """Return the register that lines add up to; raise RegisterError as `RegisterStore.load`."""
+    check_chain(lines)
+    entries = (from_stored(each) for each in lines)
+    return read_register(replace(each, event=_unseal(each.event, sealer)) for each in entries)
+
+
+def _unseal(event: RegisterEvent, sealer: Sealer) -> RegisterEvent:
+    match event:
+        case OrderEntered(sealed=sealed) if sealed:
+            return replace(event, names=_names(sealed, sealer), sealed="")
+        case OrderConfirmed(sealed=sealed) if sealed:
+            return replace(event, held=_names(sealed, sealer), sealed="")
+        case HoldDecided(sealed=sealed) if sealed:
+            return replace(event, name=sealer.unseal(sealed), sealed="")
+    return event
+
+
+def _names(sealed: str, sealer: Sealer) -> tuple[str, ...]:
+    return tuple(filter(None, sealer.unseal(sealed).split("\n")))
 
 
 def _is_confidential(register: Register, order: int) -> bool:

@@ -9,8 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from copdns.app.node.copies import NodeCopies
 from copdns.app.node.law import LawInForce
 from copdns.app.node.lists import NodeLists
+from copdns.app.node.lists_now import ListsNow
 from copdns.app.node.resolver import ResolverFiles
 from copdns.app.node.source import StoreSource
 from copdns.model.household import Band, Household, Profile, Rule, RuleAction
@@ -36,13 +38,14 @@ def store(postgres: str) -> Iterator[ProviderStore]:
 @contextmanager
 def node(store: ProviderStore, folder: Path, now: float = NOW) -> Iterator[StoreSource]:
     """A node that has read all, and numbered what nobody numbered yet."""
-    source = StoreSource(
-        store.pool,
+    copies = NodeCopies(folder)
+    lists = ListsNow(
         NodeLists(Settings(data=str(folder))),
-        LawInForce(store.pool, folder),
+        LawInForce(store.pool, folder, copies),
         ResolverFiles(folder, ""),
         lambda: now,
     )
+    source = StoreSource(store.pool, lists, copies, lambda: now)
     try:
         source.snapshot()
         list(source.changes_after(source.snapshot().revision) or ())
@@ -58,6 +61,8 @@ def home(number: int, band: Band = Band.TO_9, **fields: object) -> Household:
 
 def told(snapshot: PlaneSnapshot) -> dict[str, object]:
     """Return what a subscriber gets, without numbers, which are each node's own."""
+    assert snapshot.subscribers is not None
+    assert snapshot.exceptions is not None
     found: dict[str, object] = {}
     for address, number, household in snapshot.subscribers:
         group = snapshot.groups[number]
