@@ -108,7 +108,6 @@ ASKED_FOR = {
     "tests/container/": "CONTAINER",
     "tests/package/": "PACKAGES",
     "tests/release/": "RELEASE",
-    "tests/takeover/": "TAKEOVER",
 }
 
 
