@@ -111,6 +111,7 @@ async def test_a_device_is_known_by_its_token_and_by_no_address(pages: PageHouse
     assert (pages.identify(HERE).household, pages.identify(HERE).device) == ("ada", "mia-phone")
     elsewhere = replace(HERE, address="192.0.2.77")
     assert pages.identify(elsewhere).device == "mia-phone"
-    await pages.load("bo")
+    async with pages.hold("bo"):
+        pass
     CHOSEN.set("bo")
     assert pages.identify(HERE).device == LINE, "of another household it is none"
