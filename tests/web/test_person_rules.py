@@ -181,7 +181,7 @@ async def test_why_a_name_is_closed_is_told_step_by_step(client: Client, site: S
 
 async def test_it_is_told_about_the_child_and_not_to_it(client: Client) -> None:
     page = marks_off(await text(client, f"{RULES}?name=toys.example"))
-    assert "A parent or guardian made a rule that blocks toys.example." in page
+    assert "A parent or carer made a rule that blocks toys.example." in page
     assert "A site that nothing blocks is allowed." in page
 
 

@@ -226,7 +226,7 @@ async def _take_devices(wizard_request: WizardRequest, fields: Fields) -> bool:
     visitor = next((each for each in there if each.id == wanted), None)
     if visitor is None:
         raise HouseholdError(
-            "this device is already assigned, or has not been seen for a long time"
+            "this device already belongs to someone, or has not been seen for a long time"
         )
     profile = str(fields.get("profile", ""))
     name = " ".join(str(fields.get("name", "")).split())[:60] or visitor.name or visitor.id
