@@ -33,12 +33,13 @@ async def change_household(
     plan: Proposal | None = None,
     lists: tuple[OwnChange, ...] = (),
     removable: bool = False,
+    said: Sentence | None = None,
 ) -> Household:
     """Store a change; return the household.
 
     what: for the history.  weighed: a dispute between guardians is settled (`Balance`).  person:
-    the id of whom it is about, "" for none; None: who stands in the path.  plan, lists, removable:
-    as of DeskAction.
+    the id of whom it is about, "" for none; None: who stands in the path.  plan, lists, removable,
+    said: as of DeskAction.
     """
     context, befores = context_of(request), list[Household]()
     links = await context.pairings.links(actor.household)
@@ -72,6 +73,7 @@ async def change_household(
         plan=plan,
         lists=lists,
         removable=removable,
+        said=said,
     )
     _tell(request, action)
     return after
