@@ -18,9 +18,10 @@ from copdns.model.verdict import Reason, Verdict
 from copdns.policy.decide import Policy, full_closure
 from copdns.policy.today import BudgetToday, Today, closures_ahead
 from copdns.privacy.retention import CountKey
-from copdns.time.bedtime import Bedtime, bedtime_choices, tonights_bedtime
+from copdns.time.bedtime import Bedtime, bedtime_choices, is_bedtime, tonights_bedtime
 from copdns.time.days import local_time, zone_of
 from copdns.time.own_timers import OWN
+from copdns.time.plan import in_scope
 from copdns.web.more_time import MoreTime, more_time, time_mark
 
 HOURS = 24
@@ -85,7 +86,7 @@ class PersonCard:
     where the mode or the reader's role does not let that be shown.  mode: what is recorded now.
     has_use: the mode records which device was used.  requests: that wait.  more: what 15 more
     minutes mean.  mark: of the form that gives them.  bedtime: tonight's.  choices: when it can
-    begin instead.
+    begin instead.  has_bedtime: there is a bedtime on some night.
     """
 
     profile: Profile
@@ -102,6 +103,7 @@ class PersonCard:
     pause: PauseSpan | None
     bedtime: Bedtime | None
     choices: tuple[int, ...]
+    has_bedtime: bool
 
     @property
     def has_use(self) -> bool:
@@ -144,6 +146,7 @@ def person_card(
         running_pause(household, profile.id, now),
         bedtime,
         bedtime_choices(bedtime, now) if bedtime is not None else (),
+        any(map(is_bedtime, in_scope(household.schedules, profile))),
     )
 
 
