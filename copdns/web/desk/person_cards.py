@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from copdns.as_json.household import running_pause
 from copdns.model.household import Device, Household, PrivacyMode, Profile
-from copdns.model.times import PauseSpan
+from copdns.model.times import Grant, PauseSpan
 from copdns.model.verdict import Reason, Verdict
 from copdns.policy.decide import Policy, full_closure
 from copdns.policy.today import BudgetToday, Today, closures_ahead
@@ -25,6 +25,7 @@ from copdns.time.plan import in_scope
 from copdns.web.more_time import MoreTime, more_time, time_mark
 
 HOURS = 24
+GRANTS_SHOWN = 3
 EXTRA_MINUTES = 15  # what one tap gives
 # Figures by hour are shown of those of whom names are recorded too: of anybody else the hours at
 # which they looked something up would tell more than the mode promises (docs/privacy.md).
@@ -87,6 +88,7 @@ class PersonCard:
     has_use: the mode records which device was used.  requests: that wait.  more: what 15 more
     minutes mean.  mark: of the form that gives them.  bedtime: tonight's.  choices: when it can
     begin instead.  has_bedtime: there is a bedtime on some night.
+    grants: what is allowed for a while now, the first that ends first.
     """
 
     profile: Profile
@@ -104,6 +106,7 @@ class PersonCard:
     bedtime: Bedtime | None
     choices: tuple[int, ...]
     has_bedtime: bool
+    grants: tuple[Grant, ...]
 
     @property
     def has_use(self) -> bool:
@@ -147,7 +150,13 @@ def person_card(
         bedtime,
         bedtime_choices(bedtime, now) if bedtime is not None else (),
         any(map(is_bedtime, in_scope(household.schedules, profile))),
+        _grants(household, profile, now),
     )
+
+
+def _grants(household: Household, profile: Profile, now: float) -> tuple[Grant, ...]:
+    found = (e for e in household.grants if e.profile == profile.id and e.start <= now < e.end)
+    return tuple(sorted(found, key=lambda each: each.end)[:GRANTS_SHOWN])
 
 
 def standing_of(closed: Verdict | None) -> Standing:
