@@ -128,9 +128,11 @@ def proof_of_pairing(
     None for anybody else.
     """
     claims = tuple(claims)
-    # Where one more was let in, somebody may have had one here that was removed.
-    is_first = not any((e.device, e.kind) == (device, ClaimKind.OPENING) for e in claims)
-    if is_first and first_day is not None and 0 <= now - first_day < FIRST_DAY:
+    # Where one more was let in, somebody may have had one here that was removed; and who adds their
+    # own address to a device that is in use would read what was blocked there.
+    given = {each.kind for each in claims if each.device == device}
+    is_new = given.isdisjoint(_OPENS - {ClaimKind.DEVICE})
+    if is_new and first_day is not None and 0 <= now - first_day < FIRST_DAY:
         return now
     return now + ANNOUNCED_FOR if is_watched(claims, device, now) else now
 
