@@ -15,7 +15,7 @@ PREFIX ?= /opt/copdns
 DESTDIR ?=
 
 .PHONY: provider run test test-compiled compiled oracle lanes flood conformance faults soak fuzz screenshots
-.PHONY: test-takeover attack testssl damage bench lint words lock install deb test-deb test-container
+.PHONY: attack testssl damage bench lint words lock install deb test-deb test-container
 .PHONY: release test-release site clean
 
 run: $(VENV)/.installed
@@ -189,10 +189,6 @@ release: $(VENV)-release/.installed
 test-release: $(VENV)-release/.installed $(VENV)/.installed
 	RELEASE=$(abspath $(VENV)-release)/bin/python scripts/in-memory \
 	    $(VENV)/bin/pytest $(or $(ARGS),tests/release)
-
-# The address of two boxes moves to the other one, by keepalived, within two seconds.  Needs root.
-test-takeover: $(VENV)/.installed
-	TAKEOVER=1 $(VENV)/bin/pytest $(or $(ARGS),tests/takeover)
 
 # The container is built, on a Debian of its own, looked into and run.  Needs root, buildah and
 # debootstrap, and some minutes.

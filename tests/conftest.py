@@ -108,7 +108,6 @@ ASKED_FOR = {
     "tests/container/": "CONTAINER",
     "tests/package/": "PACKAGES",
     "tests/release/": "RELEASE",
-    "tests/takeover/": "TAKEOVER",
 }
 
 
@@ -160,6 +159,7 @@ MEASURING = (
     "tests/unit/cli/test_restore_speed.py",
     "tests/e2e/test_node.py",
     "tests/e2e/test_restart.py",
+    "tests/e2e/test_takeover_netns.py",
 )
 
 

@@ -311,10 +311,11 @@ class Home:
             return None
         lane.check_clock(moment)
         client = self.resolver.snapshot.identify(by)
-        entry = lane.replies_for(client.policy).get(wire[2:])
+        replies = lane.replies_for(client.policy)
+        entry = replies.find(wire[2:])
         if entry is None or moment.mono >= entry.check_at:
             return None
-        entry.tally.add()
+        replies.tally_of(entry).add()
         if entry.cache_entry is not None:
             entry.cache_entry.recently_used = True
         return wire[:2] + entry.body

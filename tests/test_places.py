@@ -50,7 +50,7 @@ TEMPLATES = ROOT / "web-ui" / "templates"
 # --- categories -----------------------------------------------------------------------------------
 
 # Their usual names are simple enough for children up to 12.
-SIMPLE_ALREADY = {"phishing", "drugs", "chat", "social", "games", "ads", BYPASS}
+SIMPLE_ALREADY = {"phishing", "drugs", "social", "games", "ads", BYPASS}
 # A child may be led to ask for them.
 FOR_CHILDREN_TOO = {*SECURITY, "chat", "social", "games", "ads", BYPASS}
 

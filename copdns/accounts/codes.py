@@ -8,13 +8,10 @@ from __future__ import annotations
 import secrets
 from hashlib import pbkdf2_hmac, sha256
 
+from copdns.accounts.code_text import LETTERS, plain_code
 from copdns.model.device_tokens import TOKEN_OCTETS, token_text
 
-# Crockford's base 32: no letter that looks like a digit, and no U.
-_LETTERS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _ROUNDS = 20_000
-# Letters that no code has become those that they look like; separators go.
-_MEANT = str.maketrans("OIL", "011", " \t-_.\N{EN DASH}\N{EM DASH}\N{NON-BREAKING HYPHEN}")
 
 ACCOUNT_CODE = "account"  # the kind of one-time codes, for `code_digest`
 
@@ -37,6 +34,16 @@ def make_ticket_code() -> str:
     return _code()
 
 
+def make_other_home_code() -> str:
+    """Return a new code for the file of a child in two homes, such as "5M2R-9KTD": 40 bits."""
+    return _code()
+
+
+def make_other_home_secret(octets: int) -> bytes:
+    """Return random octets for that file."""
+    return secrets.token_bytes(octets)
+
+
 def make_one_time_code() -> str:
     """Return a new code that opens an account once, such as "9T3K-7M2Q": 40 random bits."""
     return _code()
@@ -57,7 +64,7 @@ def make_family_code() -> str:
 
 def family_code_key(code: str) -> str:
     """Return a household's code as it is stored, however it was typed; "" for what is none."""
-    meant = code.upper().translate(_MEANT)
+    meant = plain_code(code).decode(errors="replace")
     is_code = len(meant) == 12 and meant.isascii() and meant.isalnum()
     return "-".join(meant[at : at + 4] for at in (0, 4, 8)) if is_code else ""
 
@@ -72,6 +79,14 @@ def make_pairing_secret() -> bytes:
     return secrets.token_bytes(40)
 
 
+def make_bundle_step() -> int:
+    """Return by how much the number of the next bundle is larger: 1 to 2^20, drawn at random.
+
+    So a database of an earlier time does not come to a number that was given before.
+    """
+    return 1 + secrets.randbelow(1 << 20)
+
+
 def ticket_digest(code: str) -> str:
     """Return the digest of a ticket's code, however it was typed."""
     return code_digest(code, "ticket")
@@ -84,10 +99,7 @@ def code_digest(code: str, kind: str) -> str:
     since a code is found by its digest.  Codes are random, so a dictionary does not help, and at
     some 10 ms a guess nobody tries all 40 bits against a copy of the database.
     """
-    meant = code.upper().translate(_MEANT)
-    # "replace": half a surrogate pair is just a wrong code.
-    octets = meant.encode(errors="replace")
-    return pbkdf2_hmac("sha256", octets, f"copdns {kind}".encode(), _ROUNDS).hex()
+    return pbkdf2_hmac("sha256", plain_code(code), f"copdns {kind}".encode(), _ROUNDS).hex()
 
 
 def make_secret() -> str:
@@ -113,9 +125,9 @@ def make_device_token() -> str:
 
 def make_short_id() -> str:
     """Return a new id that says nothing and need not be secret: 10 characters, 50 random bits."""
-    return "".join(secrets.choice(_LETTERS) for _ in range(10)).lower()
+    return "".join(secrets.choice(LETTERS) for _ in range(10)).lower()
 
 
 def _code() -> str:
-    letters = "".join(secrets.choice(_LETTERS) for _ in range(8))
+    letters = "".join(secrets.choice(LETTERS) for _ in range(8))
     return f"{letters[:4]}-{letters[4:]}"

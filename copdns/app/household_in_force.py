@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 from copdns.app.account_chores import AccountChores
 from copdns.app.household_source import HouseholdOrigin
 from copdns.app.snapshot_builder import SnapshotBuilder
 from copdns.events.bus import EventBus
+from copdns.household.time_edits import end_future_break, filter_break_end_line
 from copdns.privacy.recent_blocks import RecentBlocks, owned_devices
 from copdns.server.answer import Resolver
 
+MAX_AHEAD = 2.0  # seconds from now at which what another process began may begin
 SET_BACK = 60.0  # seconds that a clock is set back before another day is worked out
 
 
@@ -48,6 +51,7 @@ class HouseholdInForce:
         if self._is_behind or due or now < snapshot.built_at - SET_BACK:
             await self.apply()
             await self._tell()
+        await self._end_future_breaks(now)
 
     async def apply(self) -> None:
         """Build a snapshot of what is stored, and answer by it."""
@@ -78,6 +82,18 @@ class HouseholdInForce:
     async def _tell(self) -> None:
         if self._source.does_chores:
             await self._account_chores.tell(self._events)
+
+    async def _end_future_breaks(self, now: float) -> None:
+        if not self._source.does_chores:
+            return
+        for home in [*self._resolver.snapshot.households.values()]:
+            for one in home.filter_breaks:
+                if one.start > now + MAX_AHEAD:
+                    edit = partial(end_future_break, device_id=one.device, now=now)
+                    what = filter_break_end_line(one.device)
+                    await self._source.store.change(
+                        home.id, edit, author="copdns", what=what, now=int(now)
+                    )
 
     async def _concerns_answers(self) -> bool:
         """Tell whether a change may affect answers: a login, for example, does not."""

@@ -12,6 +12,7 @@ from copdns.app.backup_chores import BackupChores
 from copdns.app.device_chores import DeviceChores
 from copdns.app.household_source import HouseholdOrigin
 from copdns.app.lists_in_force import ListsInForce
+from copdns.app.mqtt_chores import MqttChores
 from copdns.app.second_box.followed_source import FollowedSource
 from copdns.dns.upstream import UpstreamClient
 from copdns.events.targets import Targets
@@ -99,6 +100,7 @@ def build_gauges(
     targets: Targets,
     facts: FactsUpdater,
     backups: BackupChores,
+    mqtt: MqttChores,
 ) -> dict[str, Callable[[], float]]:
     """Return the function that reads each metric, by name; `server/metrics.py` explains them."""
     return {
@@ -117,5 +119,6 @@ def build_gauges(
         "copdns_facts_age_seconds": lambda: facts.age,
         "copdns_backup_age_seconds": lambda: backups.age,
         "copdns_backup_failures": lambda: backups.failures,
+        "copdns_mqtt_connected": lambda: mqtt.is_connected,
         "copdns_facts_held": lambda: len(facts.state.waiting),
     }

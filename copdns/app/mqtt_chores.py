@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 
 from copdns.app.background import run_logged
 from copdns.app.languages import speak_to_guardians
-from copdns.app.mqtt_state import Shown, is_paused, people_shown
+from copdns.app.mqtt_state import is_paused, people_shown
+from copdns.app.switch_pace import SwitchPace
 from copdns.app.time_chores import TimeChores
 from copdns.events.mqtt_messages import EVERYONE, SwitchMessage, Topics, home_topics
 from copdns.household.time_edits import pause, unpause_all
@@ -51,9 +52,16 @@ class MqttChores:
         self._store = store
         self._clock = clock
         self._link: MqttLink | None = None
-        self._shown: Shown = {}
         self._switched: dict[str, SwitchMessage] = {}
+        # By child: minutes of the pause that was wanted last, as of a SwitchMessage.
+        self._waiting: dict[str, int | None] = {}
+        self._pace = SwitchPace()
         self._has_switches = asyncio.Event()
+
+    @property
+    def is_connected(self) -> bool:
+        """Tell whether a broker listens now; False where the settings name none."""
+        return self._link is not None and self._link.is_connected
 
     @property
     def warning(self) -> str:
@@ -83,9 +91,8 @@ class MqttChores:
                         await asyncio.wait([running])
                     self._link = await asyncio.to_thread(self._new_link, chosen)
                     running = tasks.create_task(self._link.run()) if self._link else None
-                if self._switched:
+                if self._switched or self._waiting:
                     await run_logged(self._apply)
-                    # However often somebody switches: each time is a line of the history.
                     await asyncio.sleep(FOLLOW)
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(self._has_switches.wait(), FOLLOW)
@@ -103,8 +110,12 @@ class MqttChores:
         home = _only_home(snapshot)
         if home is None:
             return {}
-        people, self._shown = people_shown(
-            home, self._times.snapshot_for_others(now), self._times.policy_inputs, self._shown, now
+        people = people_shown(
+            home,
+            self._times.snapshot_for_others(now),
+            self._times.policy_inputs,
+            partial(self._times.used_until, home.id),
+            now,
         )
         speaks = await asyncio.to_thread(speak_to_guardians, snapshot.households, home.id)
         return home_topics(people, chosen, speaks)
@@ -124,11 +135,15 @@ class MqttChores:
         home = _only_home(self._snapshot())
         if home is None:
             return
-        children = [each for each in home.profiles if each.band.is_child]
+        children = frozenset(each.id for each in home.profiles if each.band.is_child)
         for one in wanted.values():
-            for child in children:
-                if one.person in (EVERYONE, child.id):
-                    await self._switch(home, child.id, one.minutes)
+            chosen = children if one.person == EVERYONE else children & {one.person}
+            self._waiting |= dict.fromkeys(sorted(chosen), one.minutes)
+        self._waiting = {each: self._waiting[each] for each in self._waiting if each in children}
+        self._pace.keep_only(children)
+        for child in [*self._waiting]:
+            if self._pace.take(child, self._clock().mono):
+                await self._switch(home, child, self._waiting.pop(child))
 
     async def _switch(self, home: Household, person: str, minutes: int | None) -> None:
         now = int(self._clock().wall)
@@ -146,6 +161,16 @@ class MqttChores:
             return pause(household, person, now, end, author=AUTHOR)
 
         await self._store.change(home.id, edit, author=AUTHOR, what=what, now=now)
+
+
+async def try_broker(chosen: MqttSettings) -> str:
+    """Log in at the broker as copdns does; return why that fails, for people, "" where it works."""
+    from copdns.events.mqtt_link import MqttLink
+
+    async def tell_nothing() -> Topics:
+        return {}
+
+    return await MqttLink(chosen, tell_nothing, lambda _switch: None).try_login()
 
 
 def _only_home(snapshot: Snapshot) -> Household | None:

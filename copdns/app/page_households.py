@@ -7,7 +7,9 @@ it.  What moved is read again at once, since whoever changed something waits for
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from functools import partial
 from ipaddress import ip_address
@@ -30,7 +32,7 @@ from copdns.store.postgres.outbox import Moved
 from copdns.time.plan import PolicyInputs
 from copdns.web.many_households.family_door import CHOSEN, DEVICE
 
-MOST: Final = 500  # households whose pages are open; who was not asked for longest goes first
+MOST: Final = 500  # households that are kept; of those that no request is about, the oldest go
 LINE: Final = "line"  # the device that a browser is of which only the code is known
 
 
@@ -52,6 +54,7 @@ class PageHouseholds:
         self._policy_inputs = policy_inputs
         self._now = now
         self._here: dict[str, Snapshot] = {}  # in the order of their last use
+        self._held: Counter[str] = Counter()  # requests that run about one
         self._until: dict[str, float] = {}  # when one has to be read again
         self._reading: set[asyncio.Task[None]] = set()
 
@@ -63,8 +66,20 @@ class PageHouseholds:
         """Return whose device has a token; "" for nobody's.  Raises StoreError."""
         return await self._codes.find_device(digest)
 
-    async def load(self, household: str) -> bool:
-        """Have a household ready; False where there is none.  Raises StoreError."""
+    @asynccontextmanager
+    async def hold(self, household: str) -> AsyncIterator[bool]:
+        """Have a household ready for as long as a request runs, however many others are asked for;
+        give False where there is none.  Raises StoreError."""
+        self._held[household] += 1
+        try:
+            yield await self._load(household)
+        finally:
+            self._held[household] -= 1
+            if not self._held[household]:
+                del self._held[household]
+            self._drop_oldest()
+
+    async def _load(self, household: str) -> bool:
         there, now, base = self._here.get(household), self._now(), self._base()
         is_good = there is not None and there.library is base.library and not there.is_due(now)
         if not is_good or self._until.get(household, 0.0) <= now:
@@ -127,10 +142,13 @@ class PageHouseholds:
             base, base.library, base.defaults, [admitted], self._now(), self._policy_inputs()
         )
         self._until[household] = until
-        while len(self._here) > MOST:
-            oldest = next(iter(self._here))
-            del self._here[oldest]
-            self._until.pop(oldest, None)
+        self._drop_oldest()
+
+    def _drop_oldest(self) -> None:
+        idle = [each for each in self._here if each not in self._held]
+        for each in idle[: max(len(self._here) - MOST, 0)]:
+            del self._here[each]
+            self._until.pop(each, None)
 
 
 def _load(household: str, connection: SqlConnection) -> Household | None:

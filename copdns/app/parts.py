@@ -433,7 +433,7 @@ class Parts:
             str(kind): count for kind, count in self._appeal_chores.kinds.items()
         }
         self._counters.gauges = build_gauges(
-            self._resolver, self._log, self._targets, self._facts, self._backup_chores
+            self._resolver, self._log, self._targets, self._facts, self._backup_chores, self._mqtt
         )
 
     # --- what is in force ---

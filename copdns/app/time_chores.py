@@ -36,7 +36,16 @@ from copdns.time.clock import Clock, LastSeen, continues_when_wrong
 from copdns.time.closing_soon import WarningState, due_warnings
 from copdns.time.days import DAY_SECONDS, BudgetDay, budget_day, zone_of
 from copdns.time.ledger import BudgetKey, UsageLedger
-from copdns.time.minutes import MINUTE, NARROW, WIDE, DayStart, Minutes, Usage, UseCriteria
+from copdns.time.minutes import (
+    MINUTE,
+    NARROW,
+    WIDE,
+    DayStart,
+    Minutes,
+    Usage,
+    UseCriteria,
+    estimate,
+)
 from copdns.time.own_timers import OwnTimers
 from copdns.time.plan import NO_INPUTS, PolicyInputs, carried_budgets
 
@@ -204,6 +213,14 @@ class TimeChores:
         )
         self._for_others = snapshot, shown, hidden
         return hidden
+
+    def used_until(self, household: str, profile: str, budget: str, moment: float) -> int:
+        """Return the minutes of a budget of today that were used until a moment; none where it is
+        before today's start."""
+        who = household, profile
+        day = self._day_of(*who, self._clock().wall)
+        marks = self.ledger.marks(*who, budget, day).before(int(moment - day.start) // MINUTE)
+        return estimate(marks, self._criteria_of(*who, budget)).likely
 
     def _is_own(self, household: str, profile: str, budget: str, now: float) -> bool:
         """Tell whether the minutes of a budget are the person's alone to see."""

@@ -286,7 +286,7 @@ def clean_text(text: str, most: int = MOST_WORDS, *, name: str = "") -> str:
     short = " ".join(seen.split())
     if len(short) > most:
         raise AppealError(
-            "this message is too long. Please make it shorter: %(most)s letters at most",
+            "this message is too long. Please make it shorter. You can use up to %(most)s letters",
             name=name,
             most=most,
         )

@@ -14,7 +14,7 @@ from pathlib import Path
 import click
 
 from copdns import __version__
-from copdns.app.memory_use import import_structlog
+from copdns.app.memory_use import import_structlog, leave_out_plugins
 from copdns.cli.base import Options
 from copdns.cli.group import ErrorReportingGroup, LazyCommands
 from copdns.model.build import core_text
@@ -58,6 +58,7 @@ COMMANDS = (
     "dhcp",
     "follow",
     "follower",
+    "homes",
     "backup",
     "restore",
     "rollback",
@@ -74,11 +75,13 @@ _MODULES: dict[str, str] = {
     "node": "provider.node",
     "follow": "commands.second_box.follow",
     "follower": "commands.second_box.follower",
+    "homes": "two_homes",
 }
 
 
 def _load(name: str) -> click.Command:
     import_structlog()
+    leave_out_plugins()
     module = _MODULES.get(name, f"commands.{name}")
     command = getattr(import_module(f"copdns.cli.{module}"), name)
     assert isinstance(command, click.Command)

@@ -17,7 +17,7 @@ from __future__ import annotations
 from heapq import heappop, heappush
 from itertools import islice
 from struct import Struct
-from typing import Final, NamedTuple
+from typing import Final
 
 from copdns.dns.message import NOERROR, UpstreamResponse
 from copdns.dns.query import CacheKey
@@ -40,6 +40,7 @@ _SHORTEST_LEAD: Final = 2.0
 _LONGEST_LEAD: Final = 30.0
 _EDE_STALE: Final = Ede(STALE_ANSWER, "no upstream answered; this is an earlier answer")
 _EDE_STALE_NXDOMAIN: Final = Ede(STALE_NXDOMAIN, "no upstream answered; this is an earlier answer")
+_LOOKED: Final = -1  # no second
 _ANY_TYPE: Final = -1  # NXDOMAIN holds for every type of a name (RFC 2308 section 5); none has this
 
 
@@ -48,6 +49,7 @@ def given_ttl(ttl: int) -> int:
     return min(ttl // 2, MAX_GIVEN_TTL)
 
 
+_NO_KEY: Final = CacheKey("", _ANY_TYPE, False, False)
 TtlPlaces = tuple[tuple[int, int], ...]  # as in UpstreamResponse
 _MAX_SHARED: Final = 1_024
 _shared_places: Final[dict[TtlPlaces, TtlPlaces]] = {}
@@ -67,7 +69,10 @@ class CacheEntry:
     answer: the response, its records and `ttl_places` with the TTLs that they are given with.
     longest_ttl: the longest of these, in seconds; 0 where there are no records.
     ede: what is said with it, once it is stale or a failure that is repeated; None before.
-    is_queued: it is going to be looked at again before it expires (`Cache.take_due`).
+    key: that it was stored for; of one that is in no cache, no name's.
+    look_at: the monotonic second in which it is looked at before it expires (`Cache.take_due`);
+        0: it was not asked for again yet; _LOOKED: no more.
+    is_last_look: it is about to expire then; else this is half of the time before.
     recently_used: the reference bit of second-chance eviction.
     harmless_for: the policy and the verdict under which `judge_response` found nothing last.  Both
     are compared by identity: an equal verdict of another policy proves nothing.
@@ -80,8 +85,10 @@ class CacheEntry:
         "ede",
         "expires",
         "harmless_for",
-        "is_queued",
+        "is_last_look",
+        "key",
         "longest_ttl",
+        "look_at",
         "recently_used",
     )
 
@@ -103,7 +110,9 @@ class CacheEntry:
         self.longest_ttl = longest
         self.expires = expires
         self.ede: Ede | None = None
-        self.is_queued = False
+        self.key = _NO_KEY
+        self.look_at = 0
+        self.is_last_look = False
         self.recently_used = False
         self.harmless_for: tuple[object, object] = (None, None)
         self._capped_to = -1  # the cap ...
@@ -128,18 +137,6 @@ class CacheEntry:
                 _TTL(body, at, min(ttl, cap))
             self._capped_to, self._capped_rrs = cap, bytes(body)
         return self._capped_rrs
-
-
-class QueuedLook(NamedTuple):
-    """A response that is to be looked at.
-
-    key: as it was asked for.  expires: of the entry, to know it by; monotonic seconds.
-    is_last: it is about to expire; else this is half of the time before.
-    """
-
-    key: CacheKey
-    expires: float
-    is_last: bool
 
 
 class Cache:
@@ -173,7 +170,8 @@ class Cache:
         self._max_negative_ttl = max_negative_ttl
         self._max_stale = max_stale
         self._refreshes = refreshes
-        self._looks: dict[int, list[QueuedLook]] = {}  # by the second in which they are due
+        # What is to be looked at, by the second in which that is due, as it was stored.
+        self._looks: dict[int, list[CacheKey]] = {}
         self._looks_count = 0
         self._seconds: list[int] = []  # those in which some are due, as a heap
         self._unchecked: list[CacheKey] = []  # keys that `forget_old` has not looked at yet
@@ -196,7 +194,7 @@ class Cache:
         if entry is None:
             return None
         if mono < entry.expires:
-            if not entry.is_queued and self._refreshes:
+            if not entry.look_at and self._refreshes:
                 self._queue_look(key, entry, mono)
         elif mono >= entry.expires + self._max_stale:
             return None
@@ -214,6 +212,7 @@ class Cache:
             if of_record < ttl:  # of the authority or the additional section
                 ttl = of_record
         entry = CacheEntry(answer, mono + ttl - given_ttl(ttl))
+        entry.key = key
         if ttl <= 0:
             if answer.rcode == NOERROR or answer.rcode == NXDOMAIN:
                 # The upstream says that neither is so any longer: what was stored of this type, and
@@ -278,54 +277,65 @@ class Cache:
         """
         due: list[CacheKey] = []
         while self._seconds and self._seconds[0] <= mono:
-            looks = self._looks[self._seconds[0]]
+            second = self._seconds[0]
+            looks = self._looks[second]
             while looks:
                 if len(due) >= limit:
                     return due
-                look = looks.pop()
+                key = looks.pop()
                 self._looks_count -= 1
-                entry = self._entry_at(look.key, look.expires)
-                if entry is None or not entry.recently_used or mono >= entry.expires:
+                entry = self._entry_at(key, second)
+                if entry is None:
                     continue
-                if look.is_last:
-                    due.append(look.key)
+                entry.look_at = _LOOKED
+                if not entry.recently_used or mono >= entry.expires:
+                    continue
+                if entry.is_last_look:
+                    due.append(key)
                 else:
                     entry.recently_used = False
-                    self._add_last_look(look.key, entry.expires, (entry.expires - mono) / 5)
+                    self._add_last_look(key, entry, (entry.expires - mono) / 5)
             del self._looks[heappop(self._seconds)]
         return due
 
-    def _entry_at(self, key: CacheKey, expires: float) -> CacheEntry | None:
-        """Return the entry of a key, if it is still the one that expires then."""
+    def _entry_at(self, key: CacheKey, second: int) -> CacheEntry | None:
+        """Return the entry of a key, if it is still the one to be looked at in that second."""
         for each in (key, _any_type(key)):
             entry = self._entries.get(each)
-            if entry is not None and entry.expires == expires:
+            if entry is not None and entry.look_at == second:
                 return entry
         return None
 
     def _queue_look(self, key: CacheKey, entry: CacheEntry, mono: float) -> None:
-        """See to it that an entry that is asked for again is looked at before it expires."""
-        entry.is_queued = True
-        left, expires = entry.expires - mono, entry.expires
+        """See to it that an entry that is asked for again is looked at before it expires.
+
+        key: as it was asked for now.
+        """
+        entry.look_at = _LOOKED
+        left = entry.expires - mono
+        if entry.key == key:
+            key = entry.key  # so that there is one
         if left < _LEAST_TO_REFRESH or self._looks_count >= self._max_entries:
             return
         if left < _LEAST_TO_LOOK_TWICE:
-            self._add_last_look(key, expires, left / 10)
+            self._add_last_look(key, entry, left / 10)
         else:
-            self._add_look(expires - left / 2, QueuedLook(key, expires, is_last=False))
+            self._add_look(key, entry, entry.expires - left / 2)
 
-    def _add_last_look(self, key: CacheKey, expires: float, lead: float) -> None:
+    def _add_last_look(self, key: CacheKey, entry: CacheEntry, lead: float) -> None:
         """lead: seconds before the end, as far as that is neither too late nor too early."""
         lead = min(max(lead, _SHORTEST_LEAD), _LONGEST_LEAD)
-        self._add_look(expires - lead, QueuedLook(key, expires, is_last=True))
+        entry.is_last_look = True
+        self._add_look(key, entry, entry.expires - lead)
 
-    def _add_look(self, at: float, look: QueuedLook) -> None:
+    def _add_look(self, key: CacheKey, entry: CacheEntry, at: float) -> None:
         second = int(at)
         looks = self._looks.get(second)
         if looks is None:
             looks = self._looks[second] = []
             heappush(self._seconds, second)
-        looks.append(look)
+        looks.append(key)  # not the entry, which may be evicted long before
+        entry.look_at = second
         self._looks_count += 1
 
     # --- within the bound ---

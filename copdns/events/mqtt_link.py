@@ -92,13 +92,22 @@ class MqttLink:
         self._times = times
         self._events: deque[tuple[str, str]] = deque(maxlen=MAX_WAITING)
         self._told: dict[str, str] = {}  # retained messages that the broker has, as far as known
-        self._is_connected = False
-        self.trouble = ""
+        self.is_connected = False
+        self.trouble = ""  # why nobody is connected, for people; it names no person and no topic
+
+    async def try_login(self) -> str:
+        """Log in once, and leave; return why that fails, for people, "" where it works."""
+        try:
+            await self._reach(self._settings)
+            async with await self._client(self._settings, will=None):
+                return ""
+        except (MqttError, OSError, CopdnsError) as error:
+            return _describe(error)
 
     def on_event(self, event: Event) -> None:
         """Take an event from the bus; while nobody is connected it is not kept."""
         message = request_message(event, self._settings)
-        if message is not None and self._is_connected:
+        if message is not None and self.is_connected:
             self._events.append(message)
 
     async def run(self) -> None:
@@ -119,14 +128,15 @@ class MqttLink:
         """Serve one connection to its end; raise MqttError, OSError and CopdnsError."""
         chosen = self._settings
         await self._reach(chosen)
-        async with await self._client(chosen) as client:
+        will = Will(status_topic(chosen), OFFLINE, AT_LEAST_ONCE, retain=True)
+        async with await self._client(chosen, will) as client:
             self._note("")
             self._told.clear()
             try:
-                self._is_connected = True
+                self.is_connected = True
                 await self._serve(client)
             finally:
-                self._is_connected = False
+                self.is_connected = False
                 self._events.clear()
                 await self._say_farewell(client)
 
@@ -136,7 +146,7 @@ class MqttLink:
         _, writer = await asyncio.wait_for(opening, self._times.answer)
         writer.close()
 
-    async def _client(self, chosen: MqttSettings) -> Client:
+    async def _client(self, chosen: MqttSettings, will: Will | None) -> Client:
         password = await asyncio.to_thread(_read_password, chosen.password_file)
         certificates = None
         if chosen.tls:
@@ -156,7 +166,7 @@ class MqttLink:
             logger=_silent(),
             protocol=ProtocolVersion.V5,
             properties=properties,
-            will=Will(status_topic(chosen), OFFLINE, AT_LEAST_ONCE, retain=True),
+            will=will,
             timeout=self._times.answer,
             keepalive=30,
             max_queued_incoming_messages=MAX_INCOMING,

@@ -246,6 +246,13 @@ def end_filter_break(household: Household, device_id: str) -> Household:
     return replace(household, filter_breaks=left)
 
 
+def end_future_break(household: Household, device_id: str, now: float) -> Household:
+    """End the break of a device if it begins later than now: the clock was set back since it
+    began, and it would open everything once more when the clock comes there again."""
+    is_over = any(each.device == device_id and each.start > now for each in household.filter_breaks)
+    return end_filter_break(household, device_id) if is_over else household
+
+
 def move_bedtime(
     household: Household, profile_id: str, at: int, *, now: int, author: str = ""
 ) -> Household:

@@ -58,7 +58,13 @@ _CODES: Final = {
 @lru_cache(maxsize=4096)
 def ede_of(verdict: Verdict) -> Ede:
     """Return the extended DNS error of a block, a refusal or a rewrite."""
-    return Ede(_CODES.get(verdict.reason, FILTERED), truncate_text(text_of(verdict)))
+    return _ede(_CODES.get(verdict.reason, FILTERED), truncate_text(text_of(verdict)))
+
+
+@lru_cache(maxsize=1024)
+def _ede(code: int, text: str) -> Ede:
+    """Return an error that verdicts with the same code and text have in common."""
+    return Ede(code, text)
 
 
 def text_of(verdict: Verdict) -> str:

@@ -206,6 +206,10 @@ _BY_NAME = tuple(
             rf"{_PERSON}: objected to a linked browser or PIN",
         ),
         (
+            ChangeTopic.HOUSE,
+            rf"two homes for {_PERSON}: .+",
+        ),
+        (
             ChangeTopic.TIMES,
             rf"{_PERSON} paused .+",
             rf"pause of {_PERSON} ended",

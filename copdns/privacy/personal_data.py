@@ -78,14 +78,24 @@ class Blocked(NamedTuple):
     reason: Reason
 
 
+class SaidOfOtherHome(NamedTuple):
+    """What is stored of a person's other home, without its secret.  brought: the other home's file
+    came here; else this one made it.  Moments are epoch seconds."""
+
+    since: int
+    author: str
+    brought: bool
+    agreed: int | None
+
+
 @dataclass(frozen=True, slots=True)
 class PersonalData:
     """What the databases hold about a person.  changes: all audit lines of the household.
 
     The fields after `bypass_signs` are only for the person themselves: how their devices ask,
     browsers paired with these, devices that are theirs for a while, accounts, the last blocks of
-    the device that they use, whether they have a PIN, and the question and the proposal that wait
-    for them.
+    the device that they use, whether they have a PIN, the question and the proposal that wait
+    for them, and what is stored of another home.
     """
 
     rows: tuple[LogRow, ...] = ()
@@ -104,6 +114,7 @@ class PersonalData:
     pin: bool = False
     question: Question | None = None
     proposal: NamedTuple | None = None
+    other_home: SaidOfOtherHome | None = None
 
 
 def export_data(
@@ -192,6 +203,7 @@ def _own_records(kept: PersonalData) -> dict[str, Any]:
         "pin": kept.pin,
         "question": plain(kept.question),
         "proposal": plain(kept.proposal),
+        "other_home": plain(kept.other_home),
     }
 
 
@@ -222,7 +234,7 @@ def _minutes_of(usage: Usage) -> Minutes:
 
 
 _MOMENTS = re.compile(
-    r"at|start|end|given|made|used|expires|redeemed|asked|since|seen|until|closed|refused"
+    r"at|start|end|given|agreed|made|used|expires|redeemed|asked|since|seen|until|closed|refused"
 )
 
 

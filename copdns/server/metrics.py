@@ -111,6 +111,10 @@ METRICS: Final = {
     "copdns_lists_oldest_seconds": ("gauge", "The age of the oldest copy."),
     "copdns_backup_age_seconds": ("gauge", "Age of the newest backup; 0 where none is made."),
     "copdns_backup_failures": ("counter", "Backups that could not be made."),
+    "copdns_mqtt_connected": (
+        "gauge",
+        "1 while home automation is told; 0 where it is not, or no broker is set.",
+    ),
     "copdns_facts_number": ("gauge", "The number of the newest facts here."),
     "copdns_facts_age_seconds": ("gauge", "Time since the newest facts here were made."),
     "copdns_facts_held": ("gauge", "Changes of the facts that wait for a guardian."),

@@ -7,7 +7,8 @@ this cache everything is the same but for the speed.
 What a reply depends on, and what keeps it true:
 
     question, flags and EDNS of the query   the key: the whole message but for its ID
-    policy, and whose address it is         a reply belongs to a policy object
+    policy, and whose address it is         a reply belongs to policy objects, each of which had it
+                                            made here; equal ones are stored once
     end of the verdict                      `expires`, before a TTL would reach past it
     end of the response                     `expires`; until then its TTLs stay the same
     minutes of use                          `check_at`: the end of the minute, where they count;
@@ -21,17 +22,23 @@ up and counts in its own loop.
 
 from __future__ import annotations
 
-from typing import Final, Protocol
+from typing import Final
 
 from copdns.dns.cache import CacheEntry
 from copdns.dns.query import Query
-from copdns.model.build import mypyc_attr
 from copdns.model.household import BlockMode
 from copdns.model.verdict import Action, Reason, Requestor, Verdict
 from copdns.policy.decide import Policy
 from copdns.policy.snapshot import Snapshot
+from copdns.server.cached_reply import (
+    CachedReply,
+    LoggedName,
+    PolicyReplies,
+    Replies,
+    Tally,
+    next_minute,
+)
 from copdns.server.lazy_free import LazyFreeQueue
-from copdns.server.tally import Tally
 from copdns.time.clock import Moment
 from copdns.time.minutes import UsedName
 
@@ -40,125 +47,52 @@ _ROUND: Final = 256  # replies that are stored, and dropped, at a time
 MAX_QUERY_SIZE: Final = 512  # octets; longer queries are rare
 MAX_CLOCK_DRIFT: Final = 1.0  # seconds between both clocks; more is a jump of the wall clock
 _FOREVER: Final = float("inf")
+_BITS: Final = 60  # policies of a room: as many as a small integer has bits
+_MAX_OTHERS: Final = 8  # replies to one query under other policies
+_MAX_KINDS: Final = 4_096
 
 
-@mypyc_attr(acyclic=True)
-class LoggedName:
-    """What `Recorder.log_name` needs of a reply."""
+class _Room:
+    """Replies of policies that may share them, the longest stored first.
 
-    __slots__ = ("qname", "qtype", "verdict")
-
-    def __init__(self, qname: str, qtype: int, verdict: Verdict) -> None:
-        self.qname = qname
-        self.qtype = qtype
-        self.verdict = verdict
-
-    def equals(self, other: LoggedName) -> bool:
-        return (
-            self.qname == other.qname
-            and self.qtype == other.qtype
-            and (self.verdict is other.verdict or self.verdict == other.verdict)
-        )
-
-
-class NotesUsage(Protocol):
-    """Whoever notes minutes of use; `Recorder` does."""
-
-    def note_usage(self, usage: UsedName, now: float, /) -> None: ...
-
-
-@mypyc_attr(acyclic=True)
-class CachedReply:
-    """A reply that can be sent again.
-
-    query: what it answers, the message without its ID.
-    body: the reply without its ID.
-    cache_entry: the response that it was made of.
-    check_at: when `refresh` must be called before it is sent; expires: when it is another reply.
-        Both in monotonic seconds.
-    to_log: for `Recorder.log_again`, each time; None: the name is not logged.
-    round: that of `PacketCache` in which it was stored.
-    noted_in: the number of the rows of five minutes that have its row already, as
-        `Recorder.log_again` counts them; 0: none.
-    usage: for `Recorder.note_usage`, once a minute; None: it shows no use.
+    bits: in use; left: those of them whose policies are outdated.
     """
 
-    __slots__ = (
-        "body",
-        "cache_entry",
-        "check_at",
-        "expires",
-        "noted_in",
-        "query",
-        "round",
-        "tally",
-        "to_log",
-        "usage",
-    )
+    __slots__ = ("bits", "left", "replies")
 
-    def __init__(
-        self,
-        query: bytes,
-        body: bytes,
-        check_at: float,
-        expires: float,
-        tally: Tally,
-        cache_entry: CacheEntry | None,
-        to_log: LoggedName | None,
-        usage: UsedName | None,
-    ) -> None:
-        self.query = query
-        self.body = body
-        self.check_at = check_at
-        self.expires = expires
-        self.tally = tally
-        self.cache_entry = cache_entry
-        self.to_log = to_log
-        self.noted_in = 0
-        self.round = 0
-        self.usage = usage
+    def __init__(self) -> None:
+        self.replies: Replies = {}
+        self.bits = 0
+        self.left = 0
 
-    def refresh(self, moment: Moment, recorder: NotesUsage) -> bool:
-        """Note this minute's use.  False: the reply has expired; answer anew."""
-        if moment.mono >= self.expires:
-            return False
-        check_at = self.expires
-        if self.usage is not None:
-            recorder.note_usage(self.usage, moment.wall)
-            check_at = min(check_at, _next_minute(moment))
-        self.check_at = check_at
-        return True
-
-    def share_values(self, other: CachedReply) -> None:
-        """Share values with another policy's reply to the same query where they are equal: it saves
-        most memory."""
-        self.query = other.query
-        if self.body == other.body:
-            self.body = other.body
-        if self.check_at == other.check_at:
-            self.check_at = other.check_at
-        if self.expires == other.expires:
-            self.expires = other.expires
-        mine, theirs = self.to_log, other.to_log
-        if mine is not None and theirs is not None:
-            if mine.equals(theirs):
-                self.to_log = theirs
-            else:
-                mine.qname = theirs.qname
+    def take_bit(self) -> int:
+        """Return a bit that no policy has here; 0 where all are in use."""
+        for place in range(_BITS):
+            if not self.bits >> place & 1:
+                self.bits |= 1 << place
+                return 1 << place
+        return 0
 
 
-Replies = dict[bytes, CachedReply]
+# What is counted of a reply, as in `Recorder`, but for policy and transport.
+_Kind = tuple[Action, Reason, str, bool, int, str]
 
 
 class PacketCache:
-    """Replies by policy, and by query: the message without its ID."""
+    """Replies by query, the message without its ID, and by policy.
+
+    A reply that several policies without times have in common is there once.  A policy with times
+    has its own: they end with its verdicts, and show its use.
+    """
 
     def __init__(self, lazy_free: LazyFreeQueue) -> None:
         """lazy_free: takes what is dropped all at once."""
         self._lazy_free = lazy_free
-        self._replies: dict[Policy, Replies] = {}  # the longest stored first in each
-        # The reply stored last for each query, under whatever policy, to share values with.
+        self._rooms: list[_Room] = []  # of policies without times
+        self._of_policy: dict[Policy, PolicyReplies] = {}
+        # The reply stored last for each query under a policy with times, to share values with.
         self._last: Replies = {}
+        self._kinds: dict[_Kind, int] = {}
         self._count = 0
         self._stored = 0
         self._round = 0  # of _ROUND replies each
@@ -169,12 +103,23 @@ class PacketCache:
     def __len__(self) -> int:
         return self._count
 
-    def replies_for(self, policy: Policy) -> Replies:
-        """Return the replies for a policy by query: a dict that always has those there are."""
-        replies = self._replies.get(policy)
-        if replies is None:
-            replies = self._replies[policy] = {}
-        return replies
+    def replies_for(self, policy: Policy) -> PolicyReplies:
+        """Return the replies for a policy, also those that are stored from now on."""
+        found = self._of_policy.get(policy)
+        if found is None:
+            found = self._of_policy[policy] = self._new_place(policy)
+        return found
+
+    def _new_place(self, policy: Policy) -> PolicyReplies:
+        if policy.time_rules is not None:
+            return PolicyReplies({}, 1)
+        for room in self._rooms:
+            bit = room.take_bit()
+            if bit:
+                return PolicyReplies(room.replies, bit)
+        room = _Room()
+        self._rooms.append(room)
+        return PolicyReplies(room.replies, room.take_bit())
 
     def store(
         self,
@@ -208,32 +153,83 @@ class PacketCache:
         if entry is not None:
             expires = min(expires, entry.expires)
         if to_log and policy.time_rules is not None and policy.time_rules.ends_move(moment.wall):
-            expires = min(expires, _next_minute(moment))  # the log tells the verdict's end too
+            expires = min(expires, next_minute(moment))  # the log tells the verdict's end too
         if expires <= moment.mono:
             return
         check_at = expires
         if usage is not None:
-            check_at = min(check_at, _next_minute(moment))
+            check_at = min(check_at, next_minute(moment))
         logged = LoggedName(query.qname, query.qtype, verdict) if to_log else None
-        body = reply[2:]
-        cached = CachedReply(message[2:], body, check_at, expires, tally, entry, logged, usage)
-        self._put(policy, cached)
+        body, place = reply[2:], self.replies_for(policy)
+        kind = self._note_tally(place, tally)
+        cached = CachedReply(message[2:], body, check_at, expires, kind, entry, logged, usage)
+        self._put(place, cached, shares=policy.time_rules is None)
 
-    def _put(self, policy: Policy, cached: CachedReply) -> None:
-        """Put a reply in; where there is no room, those that were stored longest ago go."""
-        last = self._last.pop(cached.query, None)  # so that it is the newest
-        if last is not None:
-            cached.share_values(last)
-        query = cached.query
-        self._last[query] = cached
-        replies = self.replies_for(policy)
-        before = replies.pop(query, None)
-        if before is not None:
-            self._subtract(before)
-        replies[query] = cached
-        now = cached.round = self._round
+    def _note_tally(self, place: PolicyReplies, tally: Tally) -> int:
+        """Return the kind of a tally, which counts replies of that kind for its policy from now
+        on."""
+        told = tally.verdict
+        key = (
+            told.action,
+            told.reason,
+            told.category,
+            tally.own,
+            tally.rcode,
+            told.list or told.log_only,
+        )
+        kind = self._kinds.get(key)
+        if kind is None:
+            if len(self._kinds) >= _MAX_KINDS:
+                self.clear()
+            kind = self._kinds[key] = len(self._kinds)
+        tallies = place.tallies
+        while len(tallies) <= kind:
+            tallies.append(tally)
+        tallies[kind] = tally
+        return kind
+
+    def _put(self, place: PolicyReplies, new: CachedReply, *, shares: bool) -> None:
+        """Put a reply in, or let another policy's be given that is equal.
+
+        Where there is no room, those that were stored longest ago go.
+        """
+        replies, query, bit = place.replies, new.query, place.bit
+        head = replies.pop(query, None)  # so that it is the newest
+        chosen: CachedReply | None = None
+        others: CachedReply | None = None
+        count = 0
+        each = head
+        while each is not None:
+            following = each.other
+            if each.policies & bit:
+                each.policies -= bit
+            if chosen is None and shares and each.equals(new):
+                chosen = each
+            elif each.policies and count < _MAX_OTHERS:
+                each.other, others = others, each
+                count += 1
+            else:
+                self._subtract(each)
+            each = following
+        if chosen is None:
+            chosen = new
+            like = head
+            if not shares:
+                like = self._last.pop(query, None)
+                if like is None and self._rooms:
+                    like = self._rooms[0].replies.get(query)
+            if like is not None:
+                new.share_values(like)
+            if not shares:
+                self._last[new.query] = new
+            self._count += 1
+        else:
+            self._leave_round(chosen)
+        chosen.policies |= bit
+        chosen.other = others
+        replies[chosen.query] = chosen
+        now = chosen.round = self._round
         self._in_round[now] = self._in_round.get(now, 0) + 1
-        self._count += 1
         self._stored += 1
         if not self._stored % _ROUND:
             self._round = self._stored // _ROUND
@@ -253,18 +249,37 @@ class PacketCache:
             free += in_it
             if free >= _ROUND:
                 break
-        for replies in self._replies.values():
+        for replies in self._every_dict():
             for each in _drop_first(replies, last):
-                self._subtract(each)
+                self._subtract_all(each)
         _drop_first(self._last, last)
+
+    def _every_dict(self) -> list[Replies]:
+        found = [room.replies for room in self._rooms]
+        found += [
+            each.replies
+            for policy, each in self._of_policy.items()
+            if policy.time_rules is not None
+        ]
+        return found
+
+    def _subtract_all(self, gone: CachedReply) -> None:
+        """Subtract a reply and the others to its query."""
+        each: CachedReply | None = gone
+        while each is not None:
+            self._subtract(each)
+            each = each.other
 
     def _subtract(self, gone: CachedReply) -> None:
         self._count -= 1
-        left = self._in_round[gone.round] - 1
+        self._leave_round(gone)
+
+    def _leave_round(self, cached: CachedReply) -> None:
+        left = self._in_round[cached.round] - 1
         if left:
-            self._in_round[gone.round] = left
+            self._in_round[cached.round] = left
         else:
-            del self._in_round[gone.round]
+            del self._in_round[cached.round]
 
     def check_clock(self, moment: Moment) -> None:
         """Drop everything when the wall clock has jumped since the last call."""
@@ -276,21 +291,67 @@ class PacketCache:
     def drop_outdated(self, snapshot: Snapshot) -> None:
         """Drop the replies of policies that the snapshot no longer has."""
         in_force = {policy for _, policy in snapshot.policies.values()}
-        outdated = [policy for policy in self._replies if policy not in in_force]
+        outdated = [policy for policy in self._of_policy if policy not in in_force]
         for policy in outdated:
-            self._empty(self._replies.pop(policy))
+            place = self._of_policy.pop(policy)
+            if policy.time_rules is not None:
+                self._empty(place.replies)
+                continue
+            for room in self._rooms:
+                if room.replies is place.replies:
+                    room.left |= place.bit
+        for room in self._rooms:
+            if room.left:
+                self._tidy(room)
         if outdated:
+            self._rooms = [room for room in self._rooms if room.bits]
             self._forget_last()
+
+    def _tidy(self, room: _Room) -> None:
+        """Drop the replies of policies that left a room; their bits are free again.
+
+        Into another dict: a server that still holds the old one must find nothing there, since a
+        bit may soon be another policy's.
+        """
+        before = room.replies
+        after: Replies = {}
+        bits = room.bits - room.left
+        gone: list[CachedReply] = []
+        for query, head in before.items():
+            each: CachedReply | None = head
+            staying: CachedReply | None = None
+            while each is not None:
+                following = each.other
+                each.policies &= bits
+                each.noted_for &= bits
+                each.other = None
+                if each.policies:
+                    each.other, staying = staying, each
+                else:
+                    self._subtract(each)
+                    gone.append(each)
+                each = following
+            if staying is not None:
+                after[query] = staying
+        before.clear()
+        self._lazy_free.add(gone)
+        room.replies, room.bits, room.left = after, bits, 0
+        for place in self._of_policy.values():
+            if place.replies is before:
+                place.replies = after
 
     def clear(self) -> None:
         """Drop all replies; their memory is freed a slice at a time."""
-        for replies in self._replies.values():
+        for replies in self._every_dict():
             self._empty(replies)
         self._forget_last()
+        self._kinds.clear()
+        for each in self._of_policy.values():
+            each.tallies.clear()
 
     def _empty(self, replies: Replies) -> None:
         for each in replies.values():
-            self._subtract(each)
+            self._subtract_all(each)
         self._lazy_free.add([*replies.values()])
         replies.clear()  # the same object, which the servers hold
 
@@ -301,17 +362,12 @@ class PacketCache:
 
 def _drop_first(replies: Replies, last: int) -> list[CachedReply]:
     """Drop the replies of rounds up to this one, which come first, and return them."""
-    bodies: list[bytes] = []
-    for body, cached in replies.items():
+    queries: list[bytes] = []
+    for query, cached in replies.items():
         if cached.round > last:
             break
-        bodies.append(body)
-    return [replies.pop(body) for body in bodies]
-
-
-def _next_minute(moment: Moment) -> float:
-    """Return when the next minute begins, in monotonic seconds."""
-    return moment.mono + 60 - moment.wall % 60
+        queries.append(query)
+    return [replies.pop(query) for query in queries]
 
 
 def _lasts(policy: Policy, verdict: Verdict, entry: CacheEntry | None, now: float) -> float:

@@ -21,14 +21,14 @@ from copdns.privacy.list_counts import ListCountKind, ListCounts
 from copdns.privacy.own_numbers import COUNTS_ONLY, coarse_verdict, is_own_verdict
 from copdns.privacy.recent_blocks import RecentBlocks
 from copdns.privacy.retention import ROUND_TO, CountKey, LogRow, count_key, log_row, may_log_name
+from copdns.server.cached_reply import CachedReply, LoggedName, Tally
 from copdns.server.limits import Bound
 from copdns.server.metrics import Counters
-from copdns.server.packet_cache import CachedReply, LoggedName
-from copdns.server.tally import Tally
 from copdns.time.ledger import UsageLedger
 from copdns.time.minutes import UsedName
 
 MAX_RECENT_ROWS: Final = 20_000  # rows of these five minutes that are remembered
+_ROW_BITS: Final = (1 << 60) - 1  # what a number of two digits of Python's has
 MAX_TALLIES: Final = 16_384  # of all policies, each with its count
 
 # What is counted of a reply: policy, action, reason, category, whether something of the household's
@@ -273,20 +273,27 @@ class Recorder:
             self._log.add(row)
 
     def log_again(
-        self, client: Client, cached: CachedReply, logged: LoggedName, now: float
+        self, client: Client, cached: CachedReply, logged: LoggedName, bit: int, now: float
     ) -> None:
         """Do as `log_name` for a reply that the packet cache has, and that is sent again.
 
-        logged: of that reply.  Where these five minutes have its row already there is only the ring
-        to be brought up to date.
+        logged: of that reply.  bit: of the policy (`CachedReply.policies`).
+        Where these five minutes have its row already there is only the ring to be brought up to
+        date.
         """
         policy = client.policy
         if logged.verdict.reason is Reason.BYPASS and client.heard is not OTHERS_HEARD:
             self._note_way(client, logged.qname, proven=False)
-        is_noted = cached.noted_in == self._rows_number and int(now) // ROUND_TO == self._window
+        is_noted = (
+            cached.noted_in == self._rows_number
+            and cached.noted_for & bit
+            and int(now) // ROUND_TO == self._window
+        )
         if not is_noted or policy.full_log is not None or policy.privacy is PrivacyMode.FULL:
             self.log_name(client, logged.qname, logged.qtype, logged.verdict, now)
-            cached.noted_in = self._rows_number  # not the rows: a reply may stay for days
+            if cached.noted_in != self._rows_number:
+                cached.noted_in, cached.noted_for = self._rows_number, 0
+            cached.noted_for |= bit  # not the rows: a reply may stay for days
         elif logged.verdict.blocks and policy.is_child and client.device:
             owned = client.household, policy.profile, client.device
             self._recent.add(owned, logged.qname, logged.verdict, now)
@@ -307,9 +314,10 @@ class Recorder:
         than anybody needs.
         """
         window = int(now) // ROUND_TO
-        # By its hash, 64 bits: a third of the memory, and no name stays here.  That one of 20,000
-        # rows has the hash of another, and is left out, happens once in some 10^11 windows.
+        # By 60 bits of its hash: a fifth of the memory, and no name stays here.  That one of 20,000
+        # rows has the hash of another, and is left out, happens once in some 10^9 windows.
         row = hash((policy.household, policy.profile, qname, qtype, verdict.rule + verdict.via))
+        row &= _ROW_BITS
         if window == self._window and row in self._rows_in_window:
             return False
         if window != self._window or len(self._rows_in_window) >= MAX_RECENT_ROWS:

@@ -28,9 +28,9 @@ from copdns.model.errors import ListenError
 from copdns.model.verdict import Requestor
 from copdns.policy.snapshot import Client, Snapshot
 from copdns.server.answer import Resolver
+from copdns.server.cached_reply import PolicyReplies, Replies, Tally, no_replies
 from copdns.server.forwarded import NO_FORWARDERS, Forwarders, unwrap
 from copdns.server.limits import Bound, ClientLimits
-from copdns.server.packet_cache import Replies
 from copdns.server.pending import SendReply
 from copdns.time.clock import Moment
 
@@ -46,27 +46,38 @@ _RECEIVE_BUFFER: Final = 1 << 20
 class CachedClient:
     """The client of a peer's address, as one snapshot identified it.
 
-    replies: those of the packet cache for its policy; none for one whose device is uncertain, and
-    is identified anew each time.
+    bit, replies, tallies: those of `PolicyReplies` for its policy; without replies for one whose
+    device is uncertain, and is identified anew each time.
     limits: how much it may ask; None: without bound.
     heard: that of the client.
     """
 
-    __slots__ = ("client", "heard", "limits", "replies", "requestor", "snapshot")
+    __slots__ = (
+        "bit",
+        "client",
+        "heard",
+        "limits",
+        "replies",
+        "requestor",
+        "snapshot",
+        "tallies",
+    )
 
     def __init__(
         self,
         requestor: Requestor,
         snapshot: Snapshot,
         client: Client,
-        replies: Replies,
+        found: PolicyReplies,
         limits: ClientLimits | None,
     ) -> None:
         self.requestor = requestor
         self.snapshot = snapshot
         self.client = client
         self.heard: Heard = client.heard
-        self.replies = replies
+        self.replies: Replies = found.replies
+        self.bit = found.bit
+        self.tallies: list[Tally] = found.tallies
         self.limits = limits
 
 
@@ -140,11 +151,13 @@ class UdpServer:
                         self._answer_excess(raw, message, known.requestor, limits, bound, moment)
                         continue
                 cached = known.replies.get(raw[message_at:])
+                if cached is not None and not cached.policies & known.bit:
+                    cached = cached.of_policy(known.bit)
                 if cached is not None and (
                     mono < cached.check_at or cached.refresh(moment, recorder)
                 ):
                     known.heard.lately = True
-                    tally = cached.tally
+                    tally = known.tallies[cached.kind]
                     if tally.count:
                         tally.count += 1
                     else:
@@ -153,7 +166,7 @@ class UdpServer:
                         cached.cache_entry.recently_used = True
                         hits += 1
                     if cached.to_log is not None:
-                        recorder.log_again(known.client, cached, cached.to_log, wall)
+                        recorder.log_again(known.client, cached, cached.to_log, known.bit, wall)
                     outbox.add(raw[:message_at] + cached.body)
                     continue
             self._answer(raw, known, snapshot, moment)
@@ -223,7 +236,7 @@ class UdpServer:
 
     def _new_client(self, peer: Requestor, snapshot: Snapshot, moment: Moment) -> CachedClient:
         client, packet_cache = snapshot.identify(peer), self._resolver.packet_cache
-        replies: Replies = {}
+        replies = no_replies()
         if packet_cache is not None and client.is_certain:
             replies = packet_cache.replies_for(client.policy)
         limits = self._resolver.limits_of(peer, moment)

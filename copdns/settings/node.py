@@ -74,6 +74,11 @@ class NodeSection(Section):
     resolvers: tuple[Endpoint, ...] = Field(
         default=("127.0.0.1:5301",), description="Where the unbound of this node answers."
     )
+    unbound_control: str = Field(
+        default="/run/copdns/unbound.sock",
+        description="The Unix socket on which unbound is told what the law forbids now; empty: it "
+        "reads that when it starts.",
+    )
     safe_source: PlainAddress = Field(
         default="127.0.0.2",
         description="The address from which dnsdist asks unbound where safe search is on.",

@@ -66,6 +66,7 @@ _STAYING_TABLES = (
     *("pairing", "pairing_open", "pin", "guest", "guest_request", "ticket_attempt"),
     "push_subscription",  # it goes with its session or pairing
     *("follower", "follower_key"),
+    "other_home",  # what was ended since must not come back
     *("pause", "grant", "bonus", "ticket", "moved_bedtime", "full_log_question"),
     "filter_break",
 )
@@ -73,7 +74,7 @@ _STAYING_TABLES = (
 _JOINED_TABLES = ("full_log_history", "list_error", "person_made")
 _TABLES_OF_PEOPLE = (
     *("appeal", "pause", "grant", "bonus", "ticket", "moved_bedtime", "filter_break"),
-    *("pairing", "pin", "guest"),
+    *("pairing", "pin", "guest", "other_home"),
     *("full_log_question", "claim", "former_browser"),  # what was moved stays nobody's
 )
 

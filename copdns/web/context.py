@@ -41,6 +41,7 @@ from copdns.store.household_db.digests import Digests
 from copdns.store.household_db.guests import Guests
 from copdns.store.household_db.household import HouseholdStore
 from copdns.store.household_db.looks import Looks, Notices
+from copdns.store.household_db.other_homes import OtherHomes
 from copdns.store.household_db.pairings import Pairings
 from copdns.store.household_db.pins import Pins
 from copdns.store.household_db.proposals import Proposals
@@ -214,6 +215,10 @@ class AppContext:
     @property
     def claims(self) -> Claims:
         return Claims(self.thread)
+
+    @property
+    def other_homes(self) -> OtherHomes:
+        return OtherHomes(self.thread)
 
     @property
     def pins(self) -> Pins:

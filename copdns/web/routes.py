@@ -50,6 +50,7 @@ from copdns.web.desk.household import (
     dns_servers,
     facts,
     guest_rules,
+    homes,
     lists,
     move_in,
     names,
@@ -106,6 +107,7 @@ RULES = Page("/guardian/people/{person}/rules", person_rules.rules)
 OPEN = Page("/guardian/people/{person}/open", always_allowed.always_allowed)
 KEPT = Page("/guardian/people/{person}/kept", person_privacy.privacy)
 NAMES = Page("/guardian/names", names.names)
+HOMES = Page("/guardian/homes", homes.homes)
 BOXES = Page("/guardian/boxes", boxes.boxes)
 MOVE_IN = Page("/guardian/move-in", move_in.move_in)
 MOVED = Page("/guardian/move-in/{code}", move_in.preview)
@@ -308,6 +310,12 @@ ROUTES = (
     web.get("/guardian/guests", guest_rules.guest_rules),
     form("/guardian/guests", guest_rules.choose, GUESTS),
     form("/guardian/pins/{profile}", devices.set_pin, DEVICES),
+    web.get(*HOMES),
+    form("/guardian/homes", homes.make, HOMES),
+    form("/guardian/homes/look", homes.look, HOMES),
+    form("/guardian/homes/agree", homes.agree, HOMES),
+    form("/guardian/homes/code", homes.take_code, HOMES),
+    web.post("/guardian/homes/{person}/end", homes.end),
     web.get(*BOXES),
     form("/guardian/boxes", boxes.pair, BOXES),
     web.post("/guardian/boxes/{box}/end", boxes.end),
@@ -340,6 +348,7 @@ ROUTES = (
     web.get("/me", my_data.me),
     web.get("/me/data.json", my_data.data),
     web.post("/me/erase", my_data.erase),
+    web.post("/me/homes/end", my_data.end_other_home),
     web.get("/consent", consent.consent),
     web.post("/consent/yes", consent.agree),
     web.post("/consent/no", consent.refuse),

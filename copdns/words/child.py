@@ -18,7 +18,7 @@ from copdns.words.levels import Level
 from copdns.words.phrases import Phrase, Phrases
 
 STARTER = sentences.sentence("starter list (%(what)s)")  # a list that ships, and what it is about
-SERVICES = sentences.sentence("apps and services (%(what)s)")  # those of a category, as a list
+SERVICES = sentences.sentence("app list (%(what)s)")  # those of a category, as a list
 
 
 class Said(NamedTuple):
@@ -237,7 +237,7 @@ CATEGORIES: Mapping[str, tuple[Phrase, Phrase]] = {
         ),
     ),
     "adult": (
-        Phrase("category", "For adults only"),
+        Phrase("category", "Adult sites (18+)"),
         Phrase("about a category", "Pictures, films and stories about sex, made for adults."),
     ),
     "gambling": (
@@ -266,7 +266,7 @@ CATEGORIES: Mapping[str, tuple[Phrase, Phrase]] = {
         Phrase("about a category", "Sites where adults look for a partner."),
     ),
     "chat": (
-        Phrase("category", "Chat with strangers"),
+        Phrase("category", "Chat with people you don't know"),
         Phrase("about a category", "Sites where you talk with people you do not know."),
     ),
     "social": (
@@ -301,6 +301,7 @@ SIMPLE_NAMES: Mapping[str, Phrase] = {
     "violence": Phrase("category for children", "Cruel or hateful sites"),
     "self_harm": Phrase("category for children", "Sites that make sad people feel even sadder"),
     "dating": Phrase("category for children", "Dating for grown-ups"),
+    "chat": Phrase("category for children", "Chat with strangers"),
     "piracy": Phrase("category for children", "Stolen films and games"),
 }
 

@@ -209,7 +209,7 @@ _ALWAYS: Mapping[Reason, Three] = {
     Reason.SERVICE: Three(
         Phrase("pictures", "A grown-up blocked this: %(service)s."),
         Phrase("plain", "A grown-up at home blocked this: %(service)s."),
-        Phrase("full", "The rules at home block %(service)s."),
+        Phrase("full", "%(service)s is blocked by the rules at home."),
     ),
     Reason.CATEGORY: Three(
         Phrase("pictures", "This site is blocked. The reason: %(category)s."),

@@ -36,6 +36,67 @@ NOW: Mapping[str, str] = {
     ),
     "Before school days, eight hours of sleep make a difference. The rest of your time is up to "
     "you.": SLEEP,
+    "When you search, you find pictures that are made for children too.": (
+        "When you search, you find pictures that are fine for children."
+    ),
+    "Some search sites cannot leave out things for grown-ups, so you use the others.": (
+        "Some search sites cannot hide things for grown-ups, so you use the others."
+    ),
+    "If your tablet seems to get past the rules, you and your grown-ups are told. Nobody is "
+    "cross.": (
+        "If your tablet seems to get past the rules, we tell you and your grown-ups. Nobody is "
+        "cross."
+    ),
+    "Only blocked sites are recorded, so that your grown-ups can allow what you need.": (
+        "We only write down blocked sites, so that your grown-ups can allow what you need."
+    ),
+    "Some sites can put bad programs on your tablet or phone. Others trick people to get "
+    "their passwords.": (
+        "Some sites can put bad programs on your tablet or phone. Others trick you into telling "
+        "them your password."
+    ),
+    "Social media and chat rooms are made for people who are older than you.": (
+        "Social media and chats with strangers are for people who are older than you."
+    ),
+    "When you search, most pictures for grown-ups are left out.": (
+        "When you search, most pictures for grown-ups are hidden."
+    ),
+    "YouTube leaves out many videos that are not for children.": (
+        "YouTube hides many videos that are not for children."
+    ),
+    "If your tablet seems to get past the rules, you and a grown-up are told. Nobody is cross.": (
+        "If your tablet seems to get past the rules, we tell you and a grown-up. Nobody is cross."
+    ),
+    "Only blocked sites are recorded, so that you and your grown-ups can talk about them.": (
+        "We only write down blocked sites, so that you and your grown-ups can talk about them."
+    ),
+    "YouTube leaves out many videos that are not for your age. Do you need one for school? Ask.": (
+        "YouTube hides many videos that are not for your age. Do you need one for school? Ask."
+    ),
+    "If a tablet or phone seems to get past the rules, you and a grown-up are told. Nothing "
+    "else happens.": (
+        "If a tablet or phone seems to get past the rules, we tell you and a grown-up. Nothing "
+        "else happens."
+    ),
+    "Only blocked sites are recorded, so that you can disagree and someone can check.": (
+        "We only write down blocked sites, so that you can say if one is wrong."
+    ),
+    "Porn sites are 18+.": ("Porn and other sites about sex, made for adults."),
+    "Gambling sites are 18+.": ("Gambling is for adults only."),
+    "Sites that talk people into hurting themselves. Help sites always work.": (
+        "Sites that encourage self-harm. Sites that give help always work."
+    ),
+    "YouTube is in restricted mode, which can hide too much.": (
+        "YouTube is in Restricted Mode, which sometimes hides harmless videos too."
+    ),
+    "If a device seems to get past the rules, you are told first, your parents or guardians "
+    "a day later.": (
+        "If a device seems to get past the rules, we tell you first, and your parents or "
+        "guardians a day later."
+    ),
+    "Which sites you use is private. Only how many sites and what type is recorded, not which.": (
+        "The sites you use are private. We only record how many, and what kind."
+    ),
     # Of answers to requests.
     "Open until somebody answers your question.": "Allowed until someone answers your request.",
     "Opened after a question.": "Allowed after a request.",

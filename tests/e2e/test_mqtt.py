@@ -186,6 +186,11 @@ def test_home_automation_finds_the_home_and_pauses(tmp_path: Path, broker: Broke
         eventually(lambda: heard["copdns/everyone/pause"] == "ON")
         assert len(_history(home)) - before <= 8  # the last is one line a child
 
+        assert home.metrics()["copdns_mqtt_connected"] == 1
+        assert "ok    home automation: the broker at 127.0.0.1" in _doctor(home)
+        (tmp_path / "password").write_text("wrong")
+        assert "fail  home automation: the broker at 127.0.0.1" in _doctor(home)
+
         # A person who is removed is gone from the broker too.
         home.command("profile", "remove", "lia")
         eventually(lambda: not any("lia" in topic for topic in heard))
@@ -215,6 +220,10 @@ def test_a_broker_that_dies_or_floods_costs_no_answer(tmp_path: Path, broker: Br
             # What was pressed once, and kept by the broker, is not pressed again.
             eventually(lambda: heard.get("copdns/people/mia/pause") == "OFF")
             assert home.ask("open.example").data
+
+
+def _doctor(home: House) -> str:
+    return home.program.command("doctor").stdout
 
 
 def _history(home: House) -> list[tuple[str, str]]:

@@ -11,7 +11,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from ipaddress import ip_address
 from pathlib import Path
 from urllib.error import HTTPError
@@ -23,10 +23,23 @@ import psycopg
 import pytest
 from pyrad.packet import AccountingRequest, AcctPacket
 
+from copdns.appeals.review import DecisionReason
 from copdns.model.household import Band, Household, Profile
 from copdns.provider.bindings import DOUBT
+from copdns.provider.law.edits import add_name, confirm_name, confirm_order, enter_order
+from copdns.provider.law.events import HandLayer, NameAdded
+from copdns.provider.law.keys import KEYS_FOLDER, ProviderKeys
 from copdns.provider.radius_accounting import Attribute
+from copdns.provider.staff.desk import (
+    CaseOrigin,
+    CaseReason,
+    DeskCase,
+    DeskDecision,
+)
 from copdns.store.household_db.provider import open_provider
+from copdns.store.postgres.connection import PostgresPool
+from copdns.store.provider_db.desk_rows import DeskStore
+from copdns.store.provider_db.register_rows import RegisterStore
 from tests.conftest import find_tool
 from tests.e2e.house import POINTS_HOME, House, eventually, house
 from tests.e2e.plane import SAFE_SOURCE, told
@@ -34,6 +47,9 @@ from tests.e2e.started import started
 from tests.e2e.test_provider import postgres, server  # noqa: F401 - fixtures
 from tests.e2e.visitor import PASSWORD, Visitor
 from tests.postgres_server import PostgresServer
+from tests.provider_staff import ADA as ADMIN
+from tests.provider_staff import BO as OTHER
+from tests.provider_staff import SPECIAL, STAFF, order, staff_added
 from tests.running import COPDNS, PATIENCE, free_port, run_here
 
 pytestmark = pytest.mark.tools
@@ -54,22 +70,38 @@ def family(household: str) -> Household:
 
 @dataclass
 class ProviderNode:
-    """The programs of a node.  home: the copdns that answers.  port: of dnsdist."""
+    """The programs of a node.  home: the copdns that answers.  port: of dnsdist.  resolver: of
+    unbound."""
 
     home: House
     port: int
     bindings: int
+    resolver: int
     environment: Mapping[str, str]
     programs: dict[str, subprocess.Popen[str]]
-    start: Callable[[str], None]
+    start: Callable[..., None]
 
     @property
     def radius(self) -> int:
         return int(self.environment["COPDNS_NODE__RADIUS_LISTEN"].rpartition(":")[2])
 
-    def ask(self, name: str, source: str) -> str:
+    def ask(self, name: str, source: str, source_port: int = 0) -> str:
         query = dns.message.make_query(name, "A", use_edns=0)
-        return told(dns.query.udp(query, "127.0.0.1", PATIENCE, self.port, source=source))
+        reply = dns.query.udp(
+            query, "127.0.0.1", PATIENCE, self.port, source=source, source_port=source_port
+        )
+        return told(reply)
+
+    def ask_resolver(self, name: str) -> str:
+        query = dns.message.make_query(name, "A", use_edns=0)
+        return told(dns.query.udp(query, "127.0.0.1", PATIENCE, self.resolver))
+
+    def insecure(self) -> str:
+        """Return the domains that unbound does not validate."""
+        with socket.socket(socket.AF_UNIX) as sock:
+            sock.connect(self.environment["COPDNS_NODE__UNBOUND_CONTROL"])
+            sock.sendall(b"UBCT1 list_insecure\n")
+            return sock.makefile().read()
 
     def tell(self, path: str, entries: object, token: str = TOKEN) -> int:
         method = "PUT" if path == "/v1/lines" else "POST"
@@ -90,6 +122,9 @@ class ProviderNode:
 def provider_node(folder: Path, postgres: PostgresServer) -> Iterator[ProviderNode]:  # noqa: F811
     """Run PostgreSQL's copdns, both programs of the node, unbound and dnsdist."""
     port, bindings, unbound = free_port(), free_port(), free_port()
+    data = folder / "copdns"
+    data.mkdir()
+    ProviderKeys(data / KEYS_FOLDER).make()
     settings = {
         **POINTS_HOME,
         "COPDNS_PROVIDER__DATABASE": postgres.conninfo,
@@ -100,14 +135,13 @@ def provider_node(folder: Path, postgres: PostgresServer) -> Iterator[ProviderNo
         "COPDNS_NODE__LISTEN": f'["127.0.0.1:{port}"]',
         "COPDNS_NODE__RESOLVERS": f'["127.0.0.1:{unbound}"]',
         "COPDNS_NODE__SAFE_SOURCE": SAFE_SOURCE,
+        "COPDNS_NODE__UNBOUND_CONTROL": str(folder / "unbound.sock"),
         "COPDNS_NODE__BINDINGS_LISTEN": f"127.0.0.1:{bindings}",
         "COPDNS_NODE__BINDINGS_TOKEN": TOKEN,
         "COPDNS_NODE__RADIUS_LISTEN": f"127.0.0.1:{free_port()}",
         "COPDNS_NODE__RADIUS": json.dumps([{"address": MACHINE, "secret": SECRET}]),
     }
     with ExitStack() as stack:
-        data = folder / "copdns"
-        data.mkdir()
         home = stack.enter_context(house(data, environment=settings))
         environment = {
             **os.environ,
@@ -117,8 +151,8 @@ def provider_node(folder: Path, postgres: PostgresServer) -> Iterator[ProviderNo
         words = [*COPDNS, *map(str, home.program.options), "node"]
         programs: dict[str, subprocess.Popen[str]] = {}
 
-        def start(name: str) -> None:
-            ready = {"run": "up to date", "bindings": "taken in"}[name]
+        def start(name: str, ready: str = "") -> None:
+            ready = ready or {"run": "up to date", "bindings": "taken in"}[name]
             begun = started([*words, name], ready, folder, environment)
             programs[name] = stack.enter_context(begun)
 
@@ -130,7 +164,7 @@ def provider_node(folder: Path, postgres: PostgresServer) -> Iterator[ProviderNo
         )
         command = [find_tool("dnsdist"), "--supervised", "--disable-syslog"]
         stack.enter_context(started([*command, "-C", written["dnsdist"]], "as 'up'", folder))
-        yield ProviderNode(home, port, bindings, environment, programs, start)
+        yield ProviderNode(home, port, bindings, unbound, environment, programs, start)
 
 
 def _written(folder: Path, home: House, environment: Mapping[str, str]) -> dict[str, Path]:
@@ -241,14 +275,122 @@ def test_an_address_that_goes_to_another_family_brings_none_of_its_rules(
         node.tell("/v1/sessions", [], "another token")
 
 
-def test_two_families_behind_one_address_are_strangers_there(node: ProviderNode) -> None:
-    """dnsdist does not look at ports, so nobody gets the rules of the other one."""
+def test_an_order_begins_and_ends_at_its_second_and_reviewers_open_and_close(
+    node: ProviderNode,
+    server: PostgresServer,  # noqa: F811
+) -> None:
+    """Nobody does anything at these seconds.  unbound knows it, too, for what CNAMEs lead to."""
+    law = "NXDOMAIN 16 legal"
+    with closing(PostgresPool(server.conninfo, most=1)) as pool:
+        register = RegisterStore(pool, ProviderKeys(node.home.data / KEYS_FOLDER))
+        for who in STAFF:
+            register.write("console", int(time.time()), lambda _, who=who: staff_added(who))  # type: ignore[misc]
+        assert node.ask("bad.example", STRANGER) == OPEN
+        now = int(time.time())
+        new = order("bad.example", begins=now + 2, ends=now + 6)
+        entry = register.write("ada", now, lambda found: enter_order(found, new, ADMIN, now))
+        assert entry is not None
+        number = entry.number
+        register.write("bo", now, lambda found: confirm_order(found, number, SPECIAL, OTHER, now))
+        eventually(lambda: node.ask("bad.example", STRANGER) == law)
+        assert time.time() >= now + 2
+        eventually(lambda: node.ask_resolver("bad.example") == "NXDOMAIN")
+        eventually(lambda: node.ask("bad.example", STRANGER) == OPEN)
+        assert time.time() >= now + 6
+        eventually(lambda: node.ask_resolver("bad.example") == OPEN)
+
+        broken = NameAdded(HandLayer.ANCHOR, "broken.example", "Its keys are over.", now + 60)
+        entry = register.write("ada", now, lambda _: add_name(broken, ADMIN, SPECIAL, now))
+        assert entry is not None
+        anchor = entry.number
+        register.write("bo", now, lambda found: confirm_name(found, anchor, OTHER, now))
+        eventually(lambda: "broken.example" in node.insecure())
+
+        desk = DeskStore(pool)
+        kind = CaseOrigin.STAFF, DATING, "starter-dating", DATING, CaseReason.CHANGED
+        case = desk.add(DeskCase(0, "", *kind, now, now, ("rev", "ada")))
+        error = DecisionReason.LIST_ERROR
+        decided = tuple(DeskDecision(each, now, error) for each in ("rev", "ada"))
+        line = "127.0.0.29"
+        assert node.tell("/v1/lines", [{"line": "l9", "household": "ada"}]) == 204
+        assert node.tell("/v1/sessions", [session("l9", line)]) == 204
+        eventually(lambda: node.ask(DATING, line) == BLOCKED)
+        desk.change(case.number, lambda found: replace(found, decisions=decided))
+        eventually(lambda: node.ask(DATING, line) == OPEN)
+        desk.change(case.number, lambda found: replace(found, decisions=()))
+        eventually(lambda: node.ask(DATING, line) == BLOCKED)
+
+
+def test_two_families_behind_one_address_have_their_own_rules(node: ProviderNode) -> None:
+    """By the ports that each has of it, also for what copdns decides; all others are strangers."""
     shared = "127.0.0.41"
-    told = [session("l1", f"{shared}:1024-2047"), session("l2", f"{shared}:2048-4095")]
+    ours, theirs, nobodys = 2100, 4200, 9000  # one port of each
+    lines = [{"line": "l7", "household": "ada"}, {"line": "l8", "household": "bo"}]
+    assert node.tell("/v1/lines", lines) == 204
+    told = [session("l7", f"{shared}:2048-4095"), session("l8", f"{shared}:4096-8191")]
     assert node.tell("/v1/sessions", told) == 204
-    assert node.tell("/v1/sessions", [session("l3", ADA)]) == 204  # the line of nobody known
-    eventually(lambda: node.ask(DATING, ADA) == OPEN)
-    assert node.ask(DATING, shared) == OPEN
+    node.command("bo", "rule", "add", "block", "novel.example")
+    node.command("bo", "profile", "set", "mia", "--no-category", "dating")
+    rule = "NOERROR 17 rule: novel.example"
+    eventually(lambda: node.ask(DATING, shared, ours) == BLOCKED)
+    eventually(lambda: node.ask("novel.example", shared, theirs) == rule)
+    assert node.ask(DATING, shared, theirs) == OPEN  # this family lets it be
+    assert node.ask("novel.example", shared, ours) == OPEN
+    for port in (2047, nobodys, 1):
+        assert node.ask(DATING, shared, port) == OPEN
+        assert node.ask("novel.example", shared, port) == OPEN
+    assert node.ask(DATING, shared, 2048) == node.ask(DATING, shared, 4095) == BLOCKED
+
+    # The same ports go to the other family, of which the first line was told first.
+    moved = [session("l8", f"{shared}:2048-4095", after=DOUBT)]
+    assert node.tell("/v1/sessions", moved) == 204
+    eventually(lambda: node.ask("novel.example", shared, ours) == rule)
+    assert node.ask(DATING, shared, ours) == OPEN
+    assert node.ask("novel.example", shared, theirs) == OPEN  # a stranger's by now
+
+
+def test_a_node_that_starts_without_postgresql_goes_on_and_so_does_time(
+    node: ProviderNode,
+    server: PostgresServer,  # noqa: F811
+) -> None:
+    line, law = "127.0.0.28", "NXDOMAIN 16 legal"
+    assert node.tell("/v1/lines", [{"line": "l6", "household": "ada"}]) == 204
+    assert node.tell("/v1/sessions", [session("l6", line)]) == 204
+    eventually(lambda: node.ask(DATING, line) == BLOCKED)
+    with closing(PostgresPool(server.conninfo, most=1)) as pool:
+        register = RegisterStore(pool, ProviderKeys(node.home.data / KEYS_FOLDER))
+        for who in STAFF:
+            register.write("console", int(time.time()), lambda _, who=who: staff_added(who))  # type: ignore[misc]
+        now = int(time.time())
+        new = order("worse.example", begins=now + 3, ends=now + 600)
+        entry = register.write("ada", now, lambda found: enter_order(found, new, ADMIN, now))
+        assert entry is not None
+        number = entry.number
+        register.write("bo", now, lambda found: confirm_order(found, number, SPECIAL, OTHER, now))
+    kept = Path(node.environment["COPDNS_NODE__FOLDER"]) / "law.json"
+    eventually(
+        lambda: "worse.example" in kept.read_text() and "order confirmed" in kept.read_text()
+    )
+    server.kill()
+    node.programs["run"].kill()
+    node.programs["run"].wait(PATIENCE)
+    assert node.ask(DATING, line) == BLOCKED
+    node.start("run", "the tables stay, and time goes on")
+    eventually(lambda: node.ask("worse.example", line) == law)
+    assert time.time() >= now + 3
+    assert node.ask(DATING, line) == BLOCKED
+    assert node.ask("open.example", line) == OPEN
+    assert node.ask(DATING, STRANGER) == OPEN
+    server.start()
+    eventually(lambda: run_ok(node, "rule", "add", "block", "poem.example"))
+    eventually(lambda: node.ask("poem.example", line) == "NOERROR 17 rule: poem.example")
+    assert node.ask("worse.example", line) == law
+
+
+def run_ok(node: ProviderNode, *words: str) -> bool:
+    """Run a command for the first household; tell whether it went well."""
+    chosen = {**node.environment, "COPDNS_PROVIDER__HOUSEHOLD": "ada"}
+    return run_here([*map(str, node.home.program.options), *words], chosen).returncode == 0
 
 
 def account(node: ProviderNode, kind: str, line: str, address: str, after: int = 0) -> None:
@@ -259,7 +401,8 @@ def account(node: ProviderNode, kind: str, line: str, address: str, after: int =
         Attribute.USER_NAME: line.encode(),
         Attribute.SESSION_ID: f"{line} {address}".encode(),
         Attribute.NAS_IDENTIFIER: b"bng",
-        Attribute.EVENT_TIMESTAMP: (int(time.time()) + after).to_bytes(4),
+        # In whole seconds, so the next one: else it is before what was just told over HTTP.
+        Attribute.EVENT_TIMESTAMP: (int(time.time()) + 1 + after).to_bytes(4),
         Attribute.FRAMED_IP_ADDRESS: ip_address(address).packed,
     }
     for key, value in told.items():

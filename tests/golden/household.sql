@@ -665,3 +665,18 @@ CREATE TABLE filter_break (
     primary key (household, device),
     foreign key (household, profile) references profile deferrable initially deferred
 ) without rowid;
+
+CREATE TABLE other_home (
+    household text not null references household on delete cascade,
+    profile text not null,
+    secret text not null,
+    made integer not null,
+    author text not null,
+    brought integer not null,
+    agreed integer,
+    primary key (household, profile)
+) without rowid;
+
+CREATE TRIGGER profile_gone_other_home after delete on profile begin
+    delete from other_home where household = old.household and profile = old.id;
+end;

@@ -54,7 +54,7 @@ PAIRED = frozenset(
     {
         *("GET /why/{code}", "GET /ask/{appeal}"),
         *("POST /ask/{appeal}/withdraw", "POST /ask/{appeal}/disagree"),
-        *("GET /me/data.json", "POST /me/erase"),
+        *("GET /me/data.json", "POST /me/erase", "POST /me/homes/end"),
         *("POST /consent/yes", "POST /consent/no", "POST /consent/end"),
         *("POST /device/move", "POST /age/right"),
         *("GET /timer", "POST /timer", "POST /timer/end"),

@@ -143,6 +143,7 @@ PAGES: tuple[Page, ...] = (
     Page("/guardian/devices/{device}/away", GUARDIAN, "/guardian/devices/mia-tablet/away"),
     Page("/guardian/encrypted", GUARDIAN),
     Page("/guardian/boxes", GUARDIAN),
+    Page("/guardian/homes", GUARDIAN),
     Page("/guardian/names", GUARDIAN),
     Page("/guardian/guests", GUARDIAN),
     Page("/guardian/cards", GUARDIAN),

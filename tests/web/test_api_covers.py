@@ -31,6 +31,7 @@ A_BOX = Why("a [second box](second-box.md) is paired, and ended, by a person at 
 A_REVIEW = Why(
     "a person asks a [provider's reviewers](staff.md#the-reviewers-desk) whether a list is right"
 )
+TWO_HOMES = Why("people of [two homes](two-homes.md) agree, on the dashboard or by a command")
 NOTHING_KEPT = Why("a plan is kept for no program, so there is nothing to drop")
 A_PERSON = Why("a person decides what becomes of a damaged file, on the dashboard or by a command")
 
@@ -130,6 +131,11 @@ BY_THE_API: dict[str, Why | tuple[str, ...]] = {
     "names/rewrites": ("names.rewrite",),
     "names/rewrites/{name}": ("names.rewrite",),
     "names/rewrites/{name}/remove": ("names.end_rewrite",),
+    "homes": TWO_HOMES,
+    "homes/look": TWO_HOMES,
+    "homes/agree": TWO_HOMES,
+    "homes/code": TWO_HOMES,
+    "homes/{person}/end": TWO_HOMES,
     "boxes": A_BOX,
     "boxes/{box}/end": A_BOX,
     "names/servers": ("names.set_usual",),

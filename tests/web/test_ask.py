@@ -156,7 +156,10 @@ async def test_a_message_that_is_too_long_is_marked_where_it_stands(client: Clie
     field = page.partition('name="words"')[2].partition("</textarea>")[0]
     assert 'aria-describedby="words-error words-hint" aria-invalid="true"' in field
     assert "a" * 300 in field, "what was typed stays"
-    assert "Please make it shorter: 280 letters at most" in page.partition('id="words-error"')[2]
+    assert (
+        "Please make it shorter. You can use up to 280 letters"
+        in page.partition('id="words-error"')[2]
+    )
 
 
 async def test_a_teenager_reads_when_guardians_are_reminded(client: Client, site: Site) -> None:

@@ -171,7 +171,7 @@ async def test_without_names_of_devices_in_the_certificate_a_token_stands_in_no_
 ) -> None:
     put_certificate(ready, tmp_path, names=(NAME,))
     page = await read(client, AWAY_PAGE)
-    assert "a certificate that is for the names of devices too" in page
+    assert "a certificate that covers the devices' names too" in page
     page = await read(client, await make(client, ready))
     assert DOH.search(page)
     assert not DOT.search(page)
@@ -193,9 +193,9 @@ async def test_apple_devices_get_nothing_where_only_they_refuse_the_certificate(
 @pytest.mark.parametrize(
     ("leads", "says"),
     [
-        ({}, f"Nothing here says where {NAME} leads in your Wi-Fi."),
-        ({NAME: OWN}, f"In your Wi-Fi, {NAME} leads to copdns, also with a token before it."),
-        ({NAME: "192.0.2.77"}, f"{NAME} leads to 192.0.2.77, which copdns does not have."),
+        ({}, f"copdns does not know where {NAME} leads on your Wi-Fi."),
+        ({NAME: OWN}, f"On your Wi-Fi, {NAME} leads to copdns, with a token in front of it too."),
+        ({NAME: "192.0.2.77"}, f"{NAME} leads to 192.0.2.77, which is not copdns."),
         ({NAME: OWN, f"*.{NAME}": "192.0.2.77"}, f"{NAME} leads to 192.0.2.77, which"),
     ],
 )
@@ -242,7 +242,7 @@ async def test_a_token_is_shown_with_all_that_is_entered_and_how_it_is_removed(
     assert netsh_end == f"netsh dns delete encryption server={OWN}"
     assert f"resolver_url='https://{NAME}:8443/dns-query/{token}'" in router
     assert "https-dns-proxy" in router_end
-    assert "without copdns they find no sites, and no helplines either" in page
+    assert "Without copdns they find no sites, and no helplines either" in page
     for file in sorted(set(re.findall(rf'href="({where}/[^"]*)"', page))):
         reply = await client.get(file)
         octets = await reply.read()
@@ -414,7 +414,7 @@ async def test_the_test_shows_whose_rules_a_question_from_away_got(
     away = replace(asker("203.0.113.9", "tls"), token=token_digest(token))
     assert ready.home.send(wire, away)
     page = await read(client, f"{where}?code={found[1]}")
-    assert "This device uses copdns, as Mia's." in page
+    assert "This device uses copdns, with Mia's rules." in page
     assert "It is encrypted: DNS over TLS." in page
     assert "203.0.113.9" not in page
 
@@ -483,7 +483,7 @@ async def test_the_device_itself_opens_what_was_made_for_it_and_no_other_does(
     where = await make(client, ready)
     code = where.rpartition("/")[2]
     page = await read(client, f"/device/away/{code}")
-    assert "helplines, are never recorded" in page or "sites that help children" in page
+    assert "sites that help are never recorded" in page or "sites that help children" in page
     assert 'href="/help#call"' in page
     assert 'href="/device/test"' in page
     (token,) = set(DOT.findall(page)) | set(DOH.findall(page))
@@ -508,7 +508,7 @@ async def test_the_device_itself_opens_what_was_made_for_it_and_no_other_does(
     [
         (Band.TO_9, "Your rules work away from home too."),
         (Band.TO_12, "You can still phone."),
-        (Band.TO_15, "Nobody is told where you are, not even your parents or guardians."),
+        (Band.TO_15, "We don't tell anyone where you are, not even your parents or guardians."),
     ],
 )
 async def test_a_person_reads_what_it_changes_on_their_own_page(

@@ -375,7 +375,7 @@ async def test_the_dashboard_offers_android_what_takes_no_name(client: Client, r
     changed(ready, name="")
     page = await read(client, DESK)
     assert "Set “encrypted.name”" in page
-    assert "Only Android and Linux can do without what is missing" in page
+    assert "Android and Linux do not need what is missing" in page
     assert "Choose “Automatic”." in page
     assert "See the result" in page
     for absent in (
@@ -429,10 +429,10 @@ async def test_the_dashboard_says_who_came_by_which_way(client: Client, ready: S
     assert "Nothing has come from this device yet" in await read(client, f"{DESK}?code={code}")
     come(ready, "mia", code, "tls")
     page = await read(client, f"{DESK}?code={code}")
-    assert "This device uses copdns, as Mia's." in page
+    assert "This device uses copdns, with Mia's rules." in page
     assert "It is encrypted: DNS over TLS." in page
     other = await read(client, f"/guardian/devices/tom-phone/setup?code={code}")
-    assert "This is another device: it uses copdns, as Mia's." in other
+    assert "This is another device. It uses copdns, with Mia's rules." in other
 
 
 @pytest.mark.logged_in

@@ -57,7 +57,7 @@ def words(page: str) -> str:
 async def test_a_well_known_one_is_chosen_tried_and_undone(
     client: Client, site: Site, network: Network
 ) -> None:
-    assert "Those that the network gave this computer." in words(await text(client, NAMES))
+    assert "The ones that this computer got from the network." in words(await text(client, NAMES))
     page = await send(client, HERE, resolver="quad9-unfiltered", scheme="tls")
     assert await chosen(site) == QUAD9
     assert sorted(network.asked) == sorted(QUAD9)
@@ -78,7 +78,7 @@ async def test_ones_own_are_chosen_and_given_back(
     for _ in range(2):
         page = await send(client, f"{HERE}/remove")
     assert await chosen(site) == ()
-    assert "Those that the network gave this computer." in words(page)
+    assert "The ones that this computer got from the network." in words(page)
 
 
 async def test_nothing_is_saved_that_does_not_answer_unless_one_says_so(

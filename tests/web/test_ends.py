@@ -20,7 +20,7 @@ from tests.web.site import Client, Site, send, text
 GOES_ON = {
     Band.TO_9: "If a film, game or call has already started, it might carry on for a bit.",
     Band.TO_12: "If a film, a game or a call has already started, it might carry on for a while.",
-    Band.TO_15: "A block stops your device finding a site.",
+    Band.TO_15: "A block stops new sites from opening.",
 }
 NIGHT = Schedule("night", "mia", parse_slots("daily 00:00-24:00"))
 LIMIT = Budget("screen", "mia", (("daily", 30),))

@@ -147,7 +147,7 @@ def test_a_phone_is_set_up_from_the_dashboard_in_minutes_and_stopped_by_one_butt
         with pytest.raises(Error, match="ERR_CONNECTION_REFUSED"):  # there is no page
             phone.goto(shown_in(ada, "test"))
         ada.tap("See the result")  # where it was pressed before
-        ada.reads("This device uses copdns, as Mia's.")
+        ada.reads("This device uses copdns, with Mia's rules.")
         ada.reads("It is encrypted: DNS over HTTPS.")
         assert time.monotonic() - began < MINUTES * 60
         with pytest.raises(Error, match="ERR_NAME_NOT_RESOLVED"):

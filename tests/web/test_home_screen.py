@@ -304,7 +304,7 @@ async def test_with_push_turned_off_in_the_settings_the_app_stays(
     site.settings = Settings().model_copy(update={"push": push, "web": site.settings.web})
     page = await text(trusted, "/guardian/app")
     assert "app.js" in page
-    assert "Notices in browsers are turned off in the settings" in page
+    assert "Notifications in browsers are turned off in the settings" in page
     assert "data-push" not in page
     await post(trusted, "/guardian/app/notices", 403, kind="answers", **asks())
 

@@ -62,7 +62,7 @@ async def test_what_ends_a_yes_first_is_told_before_and_after(client: Client, si
     await site.store.change("home", partial(replace, schedules=(soon,)), author="", what="", now=0)
     await site.follow()
     assert "Until the set times turn it off: 16:10" in await plain(client, page)
-    told = "Even after a yes, your set times turn it off: 16:10."
+    told = "Even if the answer is yes, your set times turn it off: 16:10."
     assert told in await plain(client, f"/ask/{appeal}")
     await send(client, f"{page}/decide", state="granted", lasts="1h", reason="fair_enough")
     await site.follow()

@@ -42,7 +42,7 @@ async def test_each_list_tells_what_it_is_and_what_it_caught(client: Client, sit
     keep(site, row("a.games.example"), row("b.games.example"), row("open.example", action="allow"))
     page = await text(client, HERE)
     assert "games-list" in page
-    assert "<dt>Matches</dt><dd>2<span" in page
+    assert "<dt>How often it blocked something</dt><dd>2</dd>" in page
     assert "<dt>Sites</dt><dd>2</dd>" in page
     assert "copdns lists audit --keep" in page
     # Of a list that came with the program, an age would tell nothing.

@@ -134,7 +134,7 @@ async def test_it_says_of_whom_no_site_is_recorded(client: Client, site: Site) -
     page = await text(client, LOG)
     nameless = page.partition("People whose sites are not listed")[2]
     assert "Tom" in nameless
-    assert "never which sites" in nameless
+    assert "never which ones" in nameless
     assert "Mia" not in nameless.partition("</section>")[0]
 
 

@@ -101,7 +101,7 @@ async def test_each_line_is_told_and_nothing_is_stored_before_a_yes(
     assert "Switch from another filter" in await text(client, "/guardian/house")
     shown = words(await upload(client, ADGUARD))
     assert "What will be copied from AdGuard Home" in shown
-    assert re.search(r"site.example##.banner line \d+ stays behind", shown)
+    assert re.search(r"site.example##.banner line \d+ will not be copied", shown)
     assert "It is about how a page looks; DNS knows only whole sites." in shown
     code = code_in(await upload(client, ADGUARD))
     taken = words(await text(client, f"{HERE}/{code}?show=taken"))

@@ -100,7 +100,7 @@ async def test_hours_and_devices_are_told_as_far_as_the_mode_lets(
     client: Client, used: Site
 ) -> None:
     page = await text(client, HERE)
-    assert "12 sites visited or tried today, most of them around 13:00." in card(page, "mia")
+    assert "12 sites opened or blocked today, most of them around 13:00." in card(page, "mia")
     assert "For Mia, we do not record which devices were used." in card(page, "mia")
     assert "last used" not in card(page, "mia")
     html = await (await client.get(HERE)).text()
@@ -129,7 +129,7 @@ async def test_of_others_the_page_says_what_is_not_shown(
     await used.follow()
     mia = card(await text(client, HERE), "mia")
     assert said in mia
-    assert "visited or tried" not in mia
+    assert "opened or blocked" not in mia
     assert "About 48 minutes" in mia, "a limit's minutes are kept in every mode"
 
 
@@ -154,7 +154,7 @@ async def test_an_auditor_sees_people_and_nothing_of_their_day(client: Client, u
     page = await text(client, HERE)
     assert "Internet on" in card(page, "mia")
     for never in (
-        "visited or tried",
+        "opened or blocked",
         "minutes left",
         "No daily limit",
         "last used",
@@ -237,7 +237,7 @@ async def test_new_devices_are_told_with_when_they_were_seen(client: Client, sit
         ],
     )
     page = await text(client, HERE)
-    assert "changes its address, so its maker is not known" in page
+    assert "changes its address, so we cannot tell who made it" in page
     assert "28:6f:b9:00:00:01" in page
     assert "last seen" in page
     await send(client, "/guardian/unknown/u1/ignore")

@@ -72,7 +72,7 @@ async def test_each_age_is_one_sentence_and_the_rest_folds(client: Client) -> No
     assert len(choices) == len(Band)
     for each in choices:
         shown, _, folded = each.partition("<details>")
-        assert "We count sites" not in shown
+        assert "We record how many sites" not in shown
         assert "Film and game ratings" not in shown
         assert "What that means" in folded
 

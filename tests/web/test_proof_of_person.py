@@ -353,7 +353,7 @@ async def test_mia_reads_it_in_her_own_words(ada: Browser, site: Site, client: C
     known = f"{ADDRESSES['mia']} {ADAS}"
     await ada.sends("/guardian/devices/mia-phone/change", known=known)
     page = await mia.opens("/")
-    assert "Ada said that one more device is yours." in page
+    assert "Ada said that another device is yours." in page
     assert "address" not in re.sub(r"<[^>]*>", "", page)
 
 

@@ -62,7 +62,7 @@ async def test_no_list_tells_them_how_much_it_caught(
     await become(client, site, role)
     shown = await text(client, "/guardian/lists")
     assert "games-list" in shown
-    assert "<dt>Matches" not in shown
+    assert "<dt>How often it blocked" not in shown
 
 
 @pytest.mark.parametrize(

@@ -123,10 +123,10 @@ async def test_rules_are_told_in_words(band: Band) -> None:
         Band.TO_9: (
             "library.example: blocked",
             "ads.example: blocked",
-            "A group of sites: blocked",
+            "Some more sites: blocked",
         ),
         Band.TO_15: (
-            "All sites whose names end in .library.example: blocked",
+            "All sites ending in .library.example: blocked",
             "ads.example: blocked",
             "This does not block sites such as shop.ads.example.",
             "Sites at these IP addresses (198.51.100.0/24): blocked",

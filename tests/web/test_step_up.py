@@ -50,6 +50,7 @@ GRAVE: dict[str, tuple[str, dict[str, str]]] = {
     "sends all names home again": ("/guardian/names/servers/remove", {}),
     "tries who answers": ("/guardian/names/servers/try", {}),
     "tries who answers for a domain": ("/guardian/names/splits/there.example/try", {}),
+    "makes a file for the other home": ("/guardian/homes", {"profile": "mia"}),
     "pairs a second box": ("/guardian/boxes", {"name": "Upstairs"}),
     "adds a list": ("/guardian/lists/own", {"title": "Boards", "text": "chess.example"}),
     "changes a list": (

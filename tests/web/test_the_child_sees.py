@@ -47,6 +47,7 @@ LINES = {
         "device mia-phone: everything but viruses and scam sites allowed until 20:00"
     ),
     "markline-unbreak": "device mia-phone: the test of the filter ended",
+    "markline-homes": "two homes for mia: agreed",
     "markline-mac": "device mia-phone has a new MAC address",
     "markline-while": "a device is mia for a while",
     "markline-browser": "mia-phone: another browser can be linked",

@@ -294,7 +294,7 @@ async def test_a_limit_that_turns_nothing_off_is_refused_and_one_that_is_there_h
     used = {("home", "mia"): {"mia-club": Minutes(10, 20, 45)}}
     site.readings = replace(NO_INPUTS, used=used)
     page = await text(client, TIME)
-    assert "This has no effect: the minutes are a whole day." in page
+    assert "This has no effect: the limit is a whole day." in page
     assert "20 minutes used" not in page
     await send(client, f"{TIME}/budgets/mia-club/remove")
     assert await stored(site) == replace(before, revision=(await stored(site)).revision)

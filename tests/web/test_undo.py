@@ -274,6 +274,11 @@ ACTIONS: dict[str, Undone | Asked | Kept] = {
     "guests/{guest}/end": Asked({}),
     "pins/{profile}": Asked({"remove": "1"}),
     "guests": Undone({"rules": "mia"}),
+    "homes": Kept("a file is made; ending it takes it back: test_homes.py"),
+    "homes/look": Kept("it stores nothing: test_homes.py"),
+    "homes/agree": Kept("a preview asks first, and it can be ended: test_homes.py"),
+    "homes/code": Kept("the other home decided that: test_homes.py"),
+    "homes/{person}/end": Kept("it asks first: test_homes.py"),
     "boxes": Kept("a key is made; ending the box takes it back: test_second_box.py"),
     "boxes/{box}/end": Kept("it asks first: test_second_box.py"),
     "names/local": Undone(_LOCAL),
@@ -792,7 +797,7 @@ async def test_settings_of_ones_own_stay_with_those_of_another_age(
     client: Client, site: Site
 ) -> None:
     page = await text(client, f"{PEOPLE}/preset?band=16-17")
-    assert "Stays, because you set it yourselves" in page
+    assert "Stays, because someone at home set it" in page
     await act(client, "people/mia/preset", {"band": "16-17"})
     house = await stored(site)
     (mia,) = [each for each in house.profiles if each.id == "mia"]

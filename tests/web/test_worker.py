@@ -183,7 +183,7 @@ def test_a_request_reaches_adas_screen_and_logging_out_empties_her_browser(
     page.fill("#again", PASSWORD)
     page.click("main form button")
     page.goto(f"{house.url}/guardian/app")
-    page.get_by_role("button", name="Turn on notices").click()
+    page.get_by_role("button", name="Turn on notifications").click()
     page.get_by_text("this browser", exact=True).wait_for()
     assert_accessible(Device(page, house.way))
 
@@ -251,7 +251,7 @@ def test_without_a_connection_a_child_reads_what_held_and_only_while_it_may(
     wait_for_kept(page, "/", "/offline", "/offline/empty")
 
     page.goto(f"{house.url}/")
-    page.get_by_role("link", name="Home screen and notifications").click()
+    page.get_by_role("link", name="Messages from copdns").click()
     page.get_by_text("Notifications are for the browser of your own device").or_(
         page.get_by_text("On your home screen")
     ).first.wait_for()
@@ -263,7 +263,7 @@ def test_without_a_connection_a_child_reads_what_held_and_only_while_it_may(
     reply = page.goto(f"{house.url}/rules")
     assert reply is not None
     assert reply.status == 503
-    assert "How it was on" in page.inner_text("main")
+    assert "Last update:" in page.inner_text("main")
     assert_accessible(Device(page, house.way))
     assert "Mia" not in page.inner_text("body")
     assert page.evaluate("getComputedStyle(document.querySelector('.card')).borderRadius") != "0px"
@@ -277,6 +277,6 @@ def test_without_a_connection_a_child_reads_what_held_and_only_while_it_may(
            }"""
     )
     page.goto(f"{house.url}/")
-    assert "No connection to copdns" in page.inner_text("main")
-    assert "How it was on" not in page.inner_text("main")
+    assert "copdns is not answering" in page.inner_text("main")
+    assert "Last update:" not in page.inner_text("main")
     page.close()

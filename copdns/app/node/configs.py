@@ -8,7 +8,12 @@ from copdns.model.errors import ConfigError
 from copdns.provider.plane.dnsdist import NodeSettings, Tenant, dnsdist_config
 from copdns.provider.plane.keeper import STRANGERS
 from copdns.provider.plane.special_names import bundled_names, safe_targets
-from copdns.provider.plane.unbound import ResolverSettings, unbound_config
+from copdns.provider.plane.unbound import (
+    ANCHORS_FILE,
+    RULES_FILE,
+    ResolverSettings,
+    unbound_config,
+)
 from copdns.settings.config import Settings
 
 
@@ -60,6 +65,9 @@ def unbound_text(settings: Settings) -> str:
             safe_client=f"{node.safe_source}/{128 if ':' in node.safe_source else 32}",
             targets=safe_targets(found),
             forward_to=upstreams,
+            rules=f"{node.folder}/{RULES_FILE}",
+            anchors=f"{node.folder}/{ANCHORS_FILE}",
+            control=node.unbound_control,
         ),
         bundled_names(found),
     )

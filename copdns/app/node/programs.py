@@ -7,16 +7,21 @@ import signal
 from collections.abc import Callable, Coroutine
 from contextlib import AsyncExitStack
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import structlog
 from aiohttp import web
 
 from copdns.app.node.api import bindings_api
+from copdns.app.node.away import AwaySource
 from copdns.app.node.collector import BindingCollector
+from copdns.app.node.copies import NodeCopies
+from copdns.app.node.law import LawInForce
 from copdns.app.node.lists import NodeLists
+from copdns.app.node.lists_now import ListsNow
+from copdns.app.node.resolver import ResolverFiles
 from copdns.app.node.source import StoreSource
-from copdns.model.errors import ConfigError, ListenError
+from copdns.model.errors import ConfigError, ListenError, StoreAwayError, StoreError
 from copdns.provider.plane.agent import NodeAgent
 from copdns.provider.plane.files import PlaneFiles
 from copdns.provider.radius_accounting import Attribute
@@ -26,8 +31,11 @@ from copdns.store.household_db.provider import ProviderStore
 from copdns.store.postgres.connection import PostgresPool
 
 Now = Callable[[], float]
+Result = TypeVar("Result")
 CONNECTIONS = 2
 READY = "the tables are up to date"
+AWAY = "PostgreSQL cannot be reached; the tables stay, and time goes on"
+TRY_EVERY = 1.0  # seconds
 
 log = structlog.get_logger("copdns.node")
 
@@ -43,11 +51,27 @@ def _open_pool(settings: Settings) -> PostgresPool:
 async def keep_tables(settings: Settings, now: Now) -> None:
     """Keep the tables of dnsdist up to date until SIGTERM or SIGINT; raise CopdnsError.
 
-    now: seconds since 1970.
+    Where PostgreSQL is away at the start, they stay as they are until it is there, but for what
+    time and lists change.  now: seconds since 1970.
     """
-    pool = await asyncio.to_thread(_open_pool, settings)
-    source = await asyncio.to_thread(StoreSource, pool, NodeLists(settings), now)
-    files = PlaneFiles(Path(settings.node.folder))
+    folder = Path(settings.node.folder)
+    files = PlaneFiles(folder)
+    try:
+        pool = await asyncio.to_thread(_open_pool_or_none, settings)
+        if pool is None:
+            pool = await _until_stopped(_wait_for_postgres(settings, files, now))
+        if pool is not None:
+            await _follow_postgres(pool, settings, files, now)
+    finally:
+        files.close()
+
+
+async def _follow_postgres(
+    pool: PostgresPool, settings: Settings, files: PlaneFiles, now: Now
+) -> None:
+    copies = NodeCopies(Path(settings.node.folder))
+    lists = await asyncio.to_thread(_lists_in_force, pool, settings, copies, now)
+    source = StoreSource(pool, lists, copies, now)
     agent = NodeAgent(files, source)
     try:
         revision = await asyncio.to_thread(agent.catch_up)
@@ -55,8 +79,49 @@ async def keep_tables(settings: Settings, now: Now) -> None:
         await _until_stopped(agent.run())
     finally:
         source.close()
-        files.close()
         await asyncio.to_thread(pool.close)
+
+
+async def _wait_for_postgres(settings: Settings, files: PlaneFiles, now: Now) -> PostgresPool:
+    """Keep tables by what was kept beside them until PostgreSQL is there.
+
+    Raises CopdnsError where nothing was kept: there is no node yet that could answer.
+    """
+    copies = NodeCopies(Path(settings.node.folder))
+    revision = files.read_revision()
+    if revision is None:
+        raise StoreError("PostgreSQL cannot be reached, and there are no tables to go on with")
+    lists = await asyncio.to_thread(_lists_in_force, None, settings, copies, now)
+    source = await asyncio.to_thread(AwaySource, copies, lists, revision, now)
+    agent = NodeAgent(files, source)
+    await asyncio.to_thread(agent.catch_up)
+    log.warning(AWAY, revision=revision)
+    running = asyncio.create_task(agent.run())
+    try:
+        while True:
+            pool = await asyncio.to_thread(_open_pool_or_none, settings)
+            if pool is not None:
+                return pool
+            await asyncio.sleep(TRY_EVERY)
+    finally:
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+
+
+def _open_pool_or_none(settings: Settings) -> PostgresPool | None:
+    """Return None while PostgreSQL is away; raise CopdnsError for all else."""
+    try:
+        return _open_pool(settings)
+    except StoreAwayError:
+        return None
+
+
+def _lists_in_force(
+    pool: PostgresPool | None, settings: Settings, copies: NodeCopies, now: Now
+) -> ListsNow:
+    law = LawInForce(pool, Path(settings.data), copies)
+    resolver = ResolverFiles(Path(settings.node.folder), settings.node.unbound_control)
+    return ListsNow(NodeLists(settings), law, resolver, now)
 
 
 async def collect_bindings(settings: Settings, now: Now) -> None:
@@ -97,7 +162,8 @@ async def collect_bindings(settings: Settings, now: Now) -> None:
         await _until_stopped(collector.run())
 
 
-async def _until_stopped(work: Coroutine[Any, Any, None]) -> None:
+async def _until_stopped(work: Coroutine[Any, Any, Result]) -> Result | None:
+    """Return what some work gives; None where the program is told to stop before."""
     loop, stop = asyncio.get_running_loop(), asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
@@ -108,9 +174,10 @@ async def _until_stopped(work: Coroutine[Any, Any, None]) -> None:
         each.cancel()
     await asyncio.gather(stopping, return_exceptions=True)
     try:
-        await running
+        return await running
     except asyncio.CancelledError:
         log.info("stopped")
+        return None
 
 
 def _host_and_port(endpoint: str) -> tuple[str, int]:

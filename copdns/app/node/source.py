@@ -1,4 +1,5 @@
-"""Where the tables of a node come from: households, lines and addresses in PostgreSQL, and lists.
+"""Where the tables of a node come from: households, lines, addresses and law in PostgreSQL, and
+lists in files.
 
 While PostgreSQL is away, what time changes goes on; what moved meanwhile is read when it is back.
 """
@@ -6,27 +7,37 @@ While PostgreSQL is away, what time changes goes on; what moved meanwhile is rea
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from ipaddress import IPv4Address, IPv6Address
+from socket import AF_INET, inet_pton
 from typing import Final
 
 import structlog
 
-from copdns.app.node.lists import NodeLists
-from copdns.model.errors import CopdnsError, OddRowError, StoreError
+from copdns import __version__
+from copdns.app.node.copies import NodeCopies
+from copdns.app.node.lists_now import ListsNow
+from copdns.model.errors import OddRowError, StoreError
 from copdns.model.household import Household
 from copdns.provider.address_blocks import AddressBlock, AddressError, read_block
 from copdns.provider.plane.keeper import PlaneKeeper
-from copdns.provider.plane.line_shares import share_of
+from copdns.provider.plane.line_shares import LineShare, outlasts_time, share_of
 from copdns.provider.plane.snapshot import IPV6_PREFIX, PlaneChange, PlaneSnapshot
-from copdns.store.household_db.provider import read_household, read_households
+from copdns.store.household_db.provider import Numbered, read_all_numbered, read_numbered
 from copdns.store.postgres.connection import PostgresPool
+from copdns.store.postgres.line_shares import (
+    ShareRow,
+    ShareStore,
+)
 from copdns.store.postgres.lines import LineReader, LineRow
 from copdns.store.postgres.outbox import OutboxReader
 
 LOOK_EVERY: Final = 0.05  # seconds, so that a change is in force well within one
-LISTS_EVERY: Final = 40  # looks between two at the lists
-AT_ONCE: Final = 1_000  # households that are read together
+PUT_AT_ONCE: Final = 1_000  # households that are written down together
+MOST_ALONE: Final = 20  # one household of so many is read alone, more are read all together
+MADE_BY: Final = f"{__version__} 1"  # what is taken from a household may be another in the next
 MOST_PREFIXES: Final = 256  # of 56 bits, within a shorter one
 _PART: Final = "\0"  # begins what stands for the line of a part: no line begins so
 
@@ -39,19 +50,25 @@ class StoreSource:
     now: seconds since the epoch.
     """
 
-    def __init__(self, pool: PostgresPool, lists: NodeLists, now: Callable[[], float]) -> None:
-        """Read which lists there are; raise CopdnsError."""
+    def __init__(
+        self,
+        pool: PostgresPool,
+        lists: ListsNow,
+        copies: NodeCopies,
+        now: Callable[[], float],
+    ) -> None:
         self._pool = pool
         self._lists = lists
+        self._copies = copies
+        self._kept_shapes = -1  # the newest group whose shape is kept
         self._now = now
-        self._lists_key = lists.key()
-        self._listed, slugs = lists.read()
-        self._keeper = PlaneKeeper(slugs, now())
+        self._keeper = PlaneKeeper(lists.slugs, now())
         self._outbox: OutboxReader | None = None
         self._lines = LineReader(pool)
         self._must_read_all = True
         self._is_away = False
-        self._looks = 0
+        self._shares = ShareStore(pool, MADE_BY)
+        self._unwritten: list[tuple[int, ShareRow]] = []
         self._wanted: dict[str, None] = {}  # households to read, in their order
 
     # --- as `PlaneSource` ---
@@ -60,7 +77,10 @@ class StoreSource:
         """Return everything; read it first where this has not been done.  Raises StoreError."""
         if self._must_read_all:
             self._read_all()
-        return self._keeper.snapshot(self._revision, self._listed)
+        self._copies.forget_shapes()  # until the tables have the new numbers: at the next look
+        self._kept_shapes = -1
+        self._lists.tell_resolver()
+        return self._keeper.snapshot(self._revision, self._lists.listed)
 
     def changes_after(self, revision: int) -> Iterable[PlaneChange] | None:
         """Return what changed since the last call; None where all has to be compared anew."""
@@ -69,11 +89,12 @@ class StoreSource:
         self._follow_time()
         self._follow_store()
         listed = self._follow_lists()
+        self._keep_shapes()
         change = self._keeper.take_change(self._revision)
         if listed and change is None:
             change = PlaneChange(self._revision, classes=dict(self._keeper.classes))
         if listed and change is not None:
-            change = change.with_lists(self._listed, self._keeper.classes)
+            change = change.with_lists(self._lists.listed, self._keeper.classes)
         return [] if change is None else [change]
 
     async def wait(self) -> None:
@@ -94,10 +115,9 @@ class StoreSource:
     def _read_all(self) -> None:
         # First: what moves while the rest is read is told by it.
         self._outbox = self._outbox or OutboxReader(self._pool)
-        now = self._now()
-        for found in read_households(self._pool, AT_ONCE):
-            self._put(found, now)
-        self._take_lines()
+        with _without_collector():
+            self._read_households(self._now())
+            self._take_lines()
         self._must_read_all = False
 
     def _follow_store(self) -> None:
@@ -107,6 +127,7 @@ class StoreSource:
             for each in list(self._wanted):  # one that cannot be read now stays wanted
                 self._read(each)
                 del self._wanted[each]
+            self._write_shares()
             self._take_lines()
         except StoreError as error:
             if not self._is_away:
@@ -117,23 +138,72 @@ class StoreSource:
                 log.info("PostgreSQL can be reached again")
             self._is_away = False
 
+    def _read_households(self, now: float) -> None:
+        """Take in all households: those that a node has read before as it wrote them down."""
+        shapes: dict[str, LineShare] = {}
+        for key, example in self._shares.examples(now).items():
+            found = self._load(example)
+            if found is not None and (share := share_of(found, now)).key == key:
+                shapes[key] = share
+        others = []
+        many = 0
+        for row in self._shares.rows(now):
+            many += 1
+            if isinstance(row, str):
+                others.append(row)
+            elif (like := shapes.get(row.shape)) is None:
+                others.append(row.household)
+            else:
+                names = frozenset(row.names.split())
+                known = LineShare(like.shape, names, row.asks_copdns, row.until, row.shape)
+                self._keeper.put_household(row.household, known, now)
+        if len(others) * MOST_ALONE > many:  # nobody wrote them down; together it is quicker
+            wanted = set(others)
+            for each in read_all_numbered(self._pool):
+                if isinstance(each.found, OddRowError) or each.found.id in wanted:
+                    self._put(each, now)
+        else:
+            for household in others:
+                self._read(household)
+        self._write_shares()
+
+    def _load(self, household: str) -> Household | None:
+        try:
+            found = read_numbered(self._pool, household)
+        except OddRowError:
+            return None
+        return found.found if found and isinstance(found.found, Household) else None
+
     def _read(self, household: str) -> None:
         try:
-            found = read_household(self._pool, household)
+            found = read_numbered(self._pool, household)
         except OddRowError as error:
-            self._put(error, self._now())
+            found = Numbered(error, None)
+        if found is None:
+            self._keeper.drop_household(household)
         else:
-            if found is None:
-                self._keeper.drop_household(household)
-            else:
-                self._put(found, self._now())
+            self._put(found, self._now())
 
-    def _put(self, found: Household | OddRowError, now: float) -> None:
+    def _put(self, numbered: Numbered, now: float) -> None:
+        found, number = numbered
         if isinstance(found, OddRowError):
             # Its tables stay as they were: no other family's rules, and none at all, are worse.
             log.error("a household cannot be read", error=str(found))
             return
-        self._keeper.put_household(found.id, share_of(found, now), now)
+        share = share_of(found, now)
+        self._keeper.put_household(found.id, share, now)
+        if number is not None and outlasts_time(share):
+            names = " ".join(sorted(share.names))
+            row = ShareRow(found.id, share.key, share.asks_copdns, share.until, names)
+            self._unwritten.append((number, row))
+            if len(self._unwritten) >= PUT_AT_ONCE:
+                self._write_shares()
+
+    def _write_shares(self) -> None:
+        """Write down what was taken, for nodes that start; what is lost is read there."""
+        rows, self._unwritten = self._unwritten, []
+        if rows:
+            self._shares.put(rows)
 
     def _take_lines(self) -> None:
         lines, bindings = self._lines.take()
@@ -143,6 +213,12 @@ class StoreSource:
 
     def _bind(self, text: str, line: str) -> None:
         try:
+            self._keeper.bind(inet_pton(AF_INET, text), line)  # as nearly all are
+        except OSError:
+            self._bind_block(text, line)
+
+    def _bind_block(self, text: str, line: str) -> None:
+        try:
             block = read_block(text)
         except AddressError:
             log.error("an address cannot be read")  # which one tells who was where
@@ -151,7 +227,10 @@ class StoreSource:
             self._keeper.bind(IPv4Address(block.network).packed, line)
         elif block.length == IPV6_PREFIX:
             self._keeper.bind(IPv6Address(block.network).packed, line)
-        elif not block.length or block.length > IPV6_PREFIX:
+        elif not block.length:
+            ports = block.first_port, block.last_port
+            self._keeper.bind_ports(IPv4Address(block.network).packed, *ports, line)
+        elif block.length > IPV6_PREFIX:
             # A part of an address of the tables: who asks from there may be of any line.
             self._keeper.bind_other(_key_around(block), text, f"{_PART}{text}" if line else "")
         else:
@@ -169,26 +248,33 @@ class StoreSource:
         self._wanted.update(dict.fromkeys(due))  # read at the next look, or when it is back
 
     def _follow_lists(self) -> bool:
-        """Read lists again where they changed; tell whether they did."""
-        self._looks += 1
-        if self._looks % LISTS_EVERY:
-            return False
-        try:
-            key = self._lists.key()
-            if key == self._lists_key:
-                return False
-            self._listed, slugs = self._lists.read()
-        except CopdnsError as error:
-            log.warning("lists cannot be read; the previous ones stay", error=str(error))
-            return False
-        self._lists_key = key
-        self._keeper.use_lists(slugs, self._now())
-        return True
+        """Tell whether other lists hold than at the last look."""
+        slugs, has_moved = self._lists.slugs, self._lists.follow()
+        if self._lists.slugs is not slugs:
+            self._keeper.use_lists(self._lists.slugs, self._now())
+        return has_moved
+
+    def _keep_shapes(self) -> None:
+        """Keep what new groups are made from, before the tables name them."""
+        newest = max(self._keeper.shapes)
+        if newest != self._kept_shapes:
+            self._copies.write_shapes(self._keeper.shapes)
+            self._kept_shapes = newest
+
+
+@contextmanager
+def _without_collector() -> Iterator[None]:
+    """Let the collector of garbage not go through millions of objects that all stay, again and
+    again: that took half of the time."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 def _key_around(block: AddressBlock) -> bytes:
-    if not block.length:
-        return IPv4Address(block.network).packed
     step = 1 << (128 - IPV6_PREFIX)
     return IPv6Address(block.network // step * step).packed
 

@@ -24,9 +24,10 @@ def doctor(home: Home, network: bool, as_json: bool) -> None:
 
     Each finding says what it means and what to do. Checked are the ports, the certificate of
     encrypted DNS, the upstreams (also whether they block protected domains), the clock, the
-    databases and their disk, backups, second boxes, the lists and facts, the household, and whether
-    devices can be told apart. Nothing is sent except to your upstreams and to this machine, unless
-    you give --network. The exit code is 1 if something does not work.
+    databases and their disk, backups, second boxes, the broker of home automation, the lists and
+    facts, the household, and whether devices can be told apart. Nothing is sent except to your
+    upstreams, to that broker and to this machine, unless you give --network. The exit code is 1 if
+    something does not work.
 
     \b
     Example:  copdns doctor
@@ -62,6 +63,7 @@ def _load_checks(network: bool) -> tuple[tuple[str, Check], ...]:
         backups,
         certificate,
         devices,
+        home_automation,
         household,
         machine,
         second_box,
@@ -78,6 +80,7 @@ def _load_checks(network: bool) -> tuple[tuple[str, Check], ...]:
         ("databases", machine.check_databases),
         ("backups", backups.check_backups),
         ("second box", second_box.check_second_box),
+        ("home automation", home_automation.check_broker),
         ("lists", household.check_lists),
         ("facts", household.check_facts),
         ("household", household.check_references),

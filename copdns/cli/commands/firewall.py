@@ -248,14 +248,19 @@ def _fixed_elements(home: Home, plan: FirewallPlan) -> Elements:
 
     Whose time is over now is none of it: the file may be read again at another hour.
     """
-    from copdns.cli.firewall.addresses import help_networks, home_resolvers
+    from copdns.cli.firewall.addresses import (
+        find_nat64,
+        help_networks,
+        home_resolvers,
+        with_translated,
+    )
 
     box = [*(ip_network(each) for each in plan.box), *home_resolvers(home)]
     snapshot = home.make_snapshot()
     return {
         **address_elements("box", box),
         **address_elements("doh", resolver_networks()),
-        **address_elements("help", help_networks(home.folder)),
+        **address_elements("help", with_translated(help_networks(home.folder), find_nat64(home))),
         **_device_sets(snapshot.households[home.household.id]),
     }
 
@@ -270,17 +275,19 @@ def _device_sets(household: Household) -> Elements:
 
 def _live_elements(home: Home, seen: SeenAddresses) -> tuple[Elements, list[str]]:
     """Return the live sets now, and what of what is open cannot be spared; see new addresses."""
-    from copdns.cli.firewall.addresses import help_networks
+    from copdns.cli.firewall.addresses import find_nat64, help_networks, with_translated
 
+    nat64 = find_nat64(home)
     snapshot = home.make_snapshot()
     household = snapshot.households[home.household.id]
     seen.see(HELP, help_networks(home.folder), home.now)
     closed, unknown = _closed_people(home, snapshot, household, seen)
+    closed = [replace(each, open_to=with_translated(each.open_to, nat64)) for each in closed]
     ids = {each.profile for each in closed}
     devices = _ruled_devices(household, home.now)
     known = {each: find_known_by(devices, partial(eq, each)) for each in ids}
     return {
-        **address_elements("help", seen.of(HELP, home.now)),
+        **address_elements("help", with_translated(seen.of(HELP, home.now), nat64)),
         **_device_sets(household),
         **device_elements("closed", find_known_by(devices, ids.__contains__)),
         **pair_elements(closed, known),

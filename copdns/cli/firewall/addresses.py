@@ -10,15 +10,16 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_network
 from pathlib import Path
 from typing import NamedTuple
 
 from copdns.app.help_chores import FILE
+from copdns.app.nat64_chores import NAME as ZONE
 from copdns.app.upstreams_in_force import UpstreamsInForce, chosen_by
 from copdns.cli.firewall.memory import SeenAddresses, read_seen
 from copdns.cli.home import Home
-from copdns.dns.connections import HostLookup
+from copdns.dns.connections import NAT64_ZONE, HostLookup
 from copdns.dns.help_answers import help_keys, unpack
 from copdns.dns.message import UpstreamResponse, read_response
 from copdns.dns.query import CacheKey
@@ -28,12 +29,14 @@ from copdns.dns.upstream import UpstreamClient
 from copdns.model.addresses import Network
 from copdns.model.encrypted_addresses import server_address
 from copdns.model.errors import FirewallError, HelpAnswersError
+from copdns.model.household import Household
 from copdns.model.matchers import Matcher
+from copdns.model.nat64 import Nat64, learned_prefixes
 from copdns.model.verdict import Action
 from copdns.network.machine import listen_addresses, system_resolvers
 from copdns.policy.decide import Policy, decide_query
 from copdns.policy.response_key import response_key
-from copdns.settings.config import SYSTEM
+from copdns.settings.config import AUTO, SYSTEM, defaults_of
 
 _AT_ONCE = 20  # queries on their way
 _PATIENCE = 20.0  # seconds for all of them
@@ -64,6 +67,28 @@ def help_networks(folder: Path) -> tuple[Network, ...]:
         for address in read_response(each.message).facts.addresses
     }
     return tuple(ip_network(each) for each in packed)
+
+
+def find_nat64(home: Home) -> Nat64 | None:
+    """Return how the network translates, as the settings say; None where it does not, or where it
+    is to be asked for (`dns64.prefix: auto`) and nobody answers."""
+    chosen = home.settings.dns64
+    learned: tuple[IPv6Network, ...] = ()
+    if chosen.prefix == AUTO:
+        lookup = NameQuestion(ZONE, CacheKey(ZONE, AAAA, do=False, cd=False, zone=NAT64_ZONE))
+        found = fetch(home, [lookup]).get(ZONE, ())
+        learned = learned_prefixes(each.network_address.packed for each in found)
+    return defaults_of(home.settings, "", learned).nat64
+
+
+def with_translated(networks: Iterable[Network], nat64: Nat64 | None) -> tuple[Network, ...]:
+    """Return networks, and for each single IPv4 address also those that stand for it."""
+    found = dict.fromkeys(networks)
+    for each in [*found] if nat64 is not None else ():
+        if nat64 is not None and each.version == 4 and each.prefixlen == 32:
+            mapped = nat64.addresses_for(each.network_address.packed)
+            found |= dict.fromkeys(ip_network(ipv6) for ipv6 in mapped)
+    return tuple(found)
 
 
 def home_resolvers(home: Home) -> Iterator[Network]:
@@ -109,10 +134,13 @@ def lookups_of(policy: Policy, matchers: Iterable[Matcher], now: float) -> Itera
 
 def fetch(home: Home, lookups: Sequence[NameQuestion]) -> dict[str, tuple[Network, ...]]:
     """Return the addresses of each name that was answered; nobody is waited for long."""
-    return asyncio.run(_fetch(home, lookups)) if lookups else {}
+    household = home.household  # which is read in a loop of its own
+    return asyncio.run(_fetch(home, household, lookups)) if lookups else {}
 
 
-async def _fetch(home: Home, lookups: Sequence[NameQuestion]) -> dict[str, tuple[Network, ...]]:
+async def _fetch(
+    home: Home, household: Household, lookups: Sequence[NameQuestion]
+) -> dict[str, tuple[Network, ...]]:
     loop = asyncio.get_running_loop()
     upstreams = UpstreamClient(loop)
     found: dict[str, tuple[Network, ...]] = {}
@@ -134,7 +162,7 @@ async def _fetch(home: Home, lookups: Sequence[NameQuestion]) -> dict[str, tuple
             found[lookup.name] = (*found.get(lookup.name, ()), *addresses)
 
     try:
-        await UpstreamsInForce(upstreams, lambda: home.settings).apply([home.household])
+        await UpstreamsInForce(upstreams, lambda: home.settings).apply([household])
         async with asyncio.timeout(_PATIENCE), asyncio.TaskGroup() as tasks:
             for each in lookups:
                 tasks.create_task(ask(each))

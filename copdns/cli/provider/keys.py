@@ -9,7 +9,8 @@ import click
 from copdns.cli.base import json_option
 from copdns.cli.home import Home, pass_home
 from copdns.cli.output import print_json
-from copdns.cli.provider.open_register import KEYS, keys_of
+from copdns.cli.provider.open_register import keys_of
+from copdns.provider.law.keys import KEYS_FOLDER
 
 
 @click.command()
@@ -29,6 +30,6 @@ def keys(home: Home, as_json: bool) -> None:
     found.make()
     public = b64encode(found.public_key()).decode()
     if as_json:
-        print_json({"folder": str(home.folder / KEYS), "public_key": public})
+        print_json({"folder": str(home.folder / KEYS_FOLDER), "public_key": public})
     else:
         click.echo(public)

@@ -18,7 +18,7 @@ from copdns.list_files.load import files_of
 from copdns.model.errors import ConfigError, RegisterError
 from copdns.provider.law.edits import CONSOLE, require_staff
 from copdns.provider.law.events import RegisterEvent
-from copdns.provider.law.keys import ProviderKeys
+from copdns.provider.law.keys import KEYS_FOLDER, ProviderKeys
 from copdns.provider.law.register import Register
 from copdns.provider.plane.snapshot import SpecialNames
 from copdns.provider.plane.special_names import bundled_names
@@ -30,12 +30,10 @@ if TYPE_CHECKING:
 
 AnyCommand = TypeVar("AnyCommand", bound=Callable[..., Any])
 
-KEYS = "provider-keys"  # the folder in that of the databases
-
 
 def keys_of(home: Home) -> ProviderKeys:
     """Return the keys of this machine."""
-    return ProviderKeys(home.folder / KEYS)
+    return ProviderKeys(home.folder / KEYS_FOLDER)
 
 
 @contextmanager

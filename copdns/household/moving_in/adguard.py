@@ -59,7 +59,7 @@ _CLIENT_ID: Final = re.compile(r"[a-z0-9-]{1,63}", re.IGNORECASE)
 _NO_CLIENT_ID: Final = sentence(
     "it is known by an id that it sends itself; make a token for the device instead"
 )
-_OTHER_SERVERS: Final = sentence("which servers all names are asked of is chosen here already")
+_OTHER_SERVERS: Final = sentence("the DNS servers are already chosen here")
 _NOT_FILTERED: Final = sentence(
     "nothing was filtered there; here rules for everyone and security apply to all"
 )

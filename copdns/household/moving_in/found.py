@@ -217,5 +217,5 @@ def show(value: object) -> str:
 
 WRONG_SHAPE: Final = sentence("this is not written as that program writes it")
 TURNED_OFF: Final = sentence("it was turned off there")
-NOT_THE_FAMILY: Final = sentence("it is about that program, not about the family")
-NO_COUNTERPART: Final = sentence("there is no such thing here")
+NOT_THE_FAMILY: Final = sentence("this is about that program, not about your family")
+NO_COUNTERPART: Final = sentence("there is nothing like this in copdns")

@@ -75,7 +75,7 @@ _NAME_FORMS: Final = (  # how regular expressions stand for a name, and what the
 )
 _QUERY_TYPE: Final = re.compile(r";querytype=(!?)([a-z0-9,]+)", re.IGNORECASE)
 _HARDWARE: Final = re.compile(r"(?:[0-9a-f]{2}[:-]){5}[0-9a-f]{2}", re.IGNORECASE)
-_OTHER_SERVERS: Final = sentence("which servers all names are asked of is chosen here already")
+_OTHER_SERVERS: Final = sentence("the DNS servers are already chosen here")
 
 
 class Table(NamedTuple):

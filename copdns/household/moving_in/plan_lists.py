@@ -62,7 +62,7 @@ def _tell_own(draft: PlanDraft, entry: FileEntry, wish: ListWish) -> bool:
     if trouble := bad_url(wish.url):
         draft.tell(entry, Result.LEFT, literal(trouble))
         return False
-    said = sentence("not known here: add the lines below to the settings to subscribe to it")
+    said = sentence("this list is new to copdns: to use it, add the lines below to the settings")
     draft.tell(entry, Result.PARTLY, said)
     return True
 

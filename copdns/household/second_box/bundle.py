@@ -22,6 +22,7 @@ from copdns.model.errors import FollowingError
 
 MAX_BUNDLE: Final = 8 << 20  # octets as they travel
 MAX_WAIT: Final = 10.0  # seconds for which a request may wait for a newer bundle
+MAX_KNOWN_NUMBER: Final = 1 << 53  # beyond, a follower is not believed that it has such a bundle
 MAX_OPENED: Final = 64 << 20  # octets of the JSON
 _MARK: Final = b"copdns-bundle 1"
 _MAX_LINE: Final = 200  # octets

@@ -21,6 +21,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from copdns.model.errors import RegisterError
 from copdns.provider.law.chain import RegisterHead
 
+KEYS_FOLDER: Final = "provider-keys"  # in that of the databases
 SEAL_FILE: Final = "seal.key"
 SIGN_FILE: Final = "sign.key"
 HEAD_FILE: Final = "register.head"

@@ -13,7 +13,7 @@ from typing import Final
 
 from copdns.model.addresses import Network
 from copdns.provider.plane.name_sets import HELP, UNTRACED
-from copdns.provider.plane.rows import ASKS, PERSONAL, SOON, PlaneTable, table_file
+from copdns.provider.plane.rows import ASKS, BY_PORT, PERSONAL, SOON, PlaneTable, table_file
 from copdns.provider.plane.snapshot import IPV6_PREFIX, NO_CLASS, Layer
 from copdns.provider.plane.verdicts import SAFE_SEARCH
 
@@ -130,6 +130,8 @@ def _tables(node: NodeSettings) -> Iterator[str]:
     yield f"local by_name = KeyValueLookupKeySuffix({FEWEST_LABELS}, true)"
     yield "-- A subscriber has an IPv4 address, or an IPv6 prefix."
     yield f"local by_address = KeyValueLookupKeySourceIP(32, {IPV6_PREFIX})"
+    yield "-- Behind carrier-grade NAT it has some ports of an address."
+    yield "local by_port = KeyValueLookupKeySourceIP(32, 128, true)"
 
 
 def _road(node: NodeSettings) -> Iterator[str]:
@@ -137,6 +139,8 @@ def _road(node: NodeSettings) -> Iterator[str]:
     yield _look_up(PlaneTable.NAMES, "by_name", "set")
     yield "-- 2. Whose address is it?"
     yield _look_up(PlaneTable.SUBSCRIBERS, "by_address", "group")
+    yield "-- Lines may share it, behind carrier-grade NAT: then its ports tell."
+    yield from _look_up_ports(PlaneTable.PORTS, "group", BY_PORT.decode())
     yield "-- An address that no binding names gets what its tenant chose, never a family's policy."
     for tenant in node.tenants:
         networks = _list([str(each) for each in tenant.networks])
@@ -160,6 +164,7 @@ def _road(node: NodeSettings) -> Iterator[str]:
     yield f'    OrRule{{TagRule("asks", "1"), {exceptions}}},'
     yield '    PoolAvailableRule("copdns"),'
     yield f'}}, KeyValueStoreLookupAction({PlaneTable.PERSONAL}, by_address, "household"))'
+    yield from _look_up_ports(PlaneTable.PERSONAL_PORTS, "household", "")
     yield "-- 8. The law comes first, then the household, then the class; the EDE says which."
     yield f"addAction(AllRule(), LuaFFIPerThreadAction([[{_DECIDE}]]))"
     yield "-- 9. A block by law says that there is no such name, the others that it has no address."
@@ -262,6 +267,42 @@ _DECIDE: Final = f"""
 
 def _look_up(table: PlaneTable, key: str, tag: str) -> str:
     return f'addAction(AllRule(), KeyValueStoreLookupAction({table}, {key}, "{tag}"))'
+
+
+def _look_up_ports(table: PlaneTable, tag: str, told: str) -> Iterator[str]:
+    """Yield what looks up who has the port that a query came from, where a tag says `told`.
+
+    dnsdist finds the first range that does not end before the port, also one that begins after it
+    or that is of another address.  So what it finds, which begins with the key of the first port,
+    is compared.
+    """
+    found = f'KeyValueStoreRangeLookupAction({table}, by_port, "{table}")'
+    yield f'addAction(TagRule("{tag}", "{told}"), {found})'
+    rest = _REST.replace("FROM", table).replace("TO", tag)
+    yield f'addAction(TagRule("{tag}", "{told}"), LuaFFIPerThreadAction([[{rest}]]))'
+
+
+_REST: Final = """
+  local ffi = require("ffi")
+  local dq_ = ffi.C
+  local found, most = ffi.new("char[512]"), 512
+  local from, octets = ffi.new("const void*[1]"), ffi.new("size_t[1]")
+  return function(dq)
+    local size = tonumber(dq_.dnsdist_ffi_dnsquestion_get_tag_raw(dq, "FROM", found, most))
+    local rest = ""
+    if size > 6 then
+      dq_.dnsdist_ffi_dnsquestion_get_remoteaddr(dq, from, octets)
+      local begins = ffi.string(found, 6)
+      local first = begins:byte(5) * 256 + begins:byte(6)
+      local port = tonumber(dq_.dnsdist_ffi_dnsquestion_get_remote_port(dq))
+      if octets[0] == 4 and ffi.string(from[0], 4) == begins:sub(1, 4) and first <= port then
+        rest = ffi.string(found + 6, size - 6)
+      end
+    end
+    dq_.dnsdist_ffi_dnsquestion_set_tag(dq, "TO", rest)
+    return DNSAction.None
+  end
+"""
 
 
 def _block(layer: Layer, *, nxdomain: bool, ttl: int) -> str:

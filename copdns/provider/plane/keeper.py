@@ -8,26 +8,29 @@ other may be of before and after a change.  Pure; moments are seconds since the 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from heapq import heappop, heappush
 from math import inf
 from typing import Final
 
 from copdns.model.household import Household
-from copdns.provider.plane.line_shares import LineShare, group_at
+from copdns.provider.plane.line_shares import LineShare, group_at, share_of
 from copdns.provider.plane.list_slugs import ListSlugs
 from copdns.provider.plane.snapshot import (
     NO_CLASS,
+    SHARED,
     Group,
     ListedNames,
     PlaneChange,
     PlaneSnapshot,
     PolicyClass,
     Subscriber,
+    ports_key,
 )
 
 STRANGERS: Final = 0  # the group of an address that no binding names
 _Shape = tuple[Household, bool]  # and whether copdns decides about all
+_Key = tuple[str, bool]  # of the shape (`LineShare.key`)
 
 
 class _Home:
@@ -54,9 +57,13 @@ class PlaneKeeper:
         self._addresses: dict[str, set[bytes]] = {}  # by line
         # What has more than such an address, or a part of one: lines, by address and block.
         self._others: dict[bytes, dict[str, str]] = {}
+        # What has some ports of an address: lines, by address and ports.
+        self._ports: dict[bytes, dict[tuple[int, int], str]] = {}
+        self._shown_ports: dict[bytes, dict[int, bytes]] = {}  # in the tables: by the last port
         self._next_number = STRANGERS
-        self._numbers: dict[_Shape, int] = {}
+        self._numbers: dict[_Key, int] = {}
         self._shapes: dict[int, _Shape] = {}
+        self._keys: dict[int, _Key] = {}
         self._members: dict[int, int] = {}  # how many households a group has
         self._groups: dict[int, Group] = {}
         self._classes: dict[int, PolicyClass] = {}
@@ -71,7 +78,7 @@ class PlaneKeeper:
         self._has_new_classes = False
         self._has_new_classes = False
         self._has_moved = False
-        self._give_number((Household("", ""), False), now)  # STRANGERS
+        self._give_number(share_of(Household("", ""), now), now)  # STRANGERS
 
     def __len__(self) -> int:
         """How many households are known."""
@@ -82,7 +89,7 @@ class PlaneKeeper:
     def put_household(self, household: str, share: LineShare, now: float) -> None:
         """Take in what a household wants."""
         home = self._homes.setdefault(household, _Home())
-        group = self._give_number((share.shape, share.asks_copdns), now)
+        group = self._give_number(share, now)
         self._members[group] = self._members.get(group, 0) + 1
         if home.group >= 0:
             self._leave(home.group)
@@ -93,6 +100,20 @@ class PlaneKeeper:
         if share.until < inf:
             heappush(self._due_homes, (share.until, household))
         self._has_moved = True
+
+    def restore_group(self, number: int, share: LineShare, now: float) -> None:
+        """Take in a group that the tables have, of households that are not known here."""
+        if number == STRANGERS:
+            return
+        self._shapes[number] = share.shape, share.asks_copdns
+        self._keys[number] = share.key, share.asks_copdns
+        self._members[number] = 1
+        self._settle(number, now)
+
+    @property
+    def shapes(self) -> Mapping[int, tuple[Household, bool]]:
+        """What each group is made from, and whether copdns decides about all."""
+        return self._shapes
 
     def drop_household(self, household: str) -> None:
         """Take in that there is no such household any more: its lines are strangers'."""
@@ -131,6 +152,16 @@ class PlaneKeeper:
             del self._others[address]
         self._note_line(address, before, line)
 
+    def bind_ports(self, address: bytes, first: int, last: int, line: str) -> None:
+        """Take in which line has some ports of an IPv4 address, both included; "": none."""
+        there = self._ports.setdefault(address, {})
+        before = there.pop((first, last), "")
+        if line:
+            there[first, last] = line
+        if not there:
+            del self._ports[address]
+        self._note_line(address, before, line)
+
     def bind(self, address: bytes, line: str) -> None:
         """Take in which line has an address; "": none."""
         before = self._owners.pop(address, "")
@@ -151,7 +182,11 @@ class PlaneKeeper:
         self._has_moved = True
 
     def _lines_at(self, address: bytes) -> set[str]:
-        return {self._owners.get(address, ""), *self._others.get(address, {}).values()}
+        return {
+            self._owners.get(address, ""),
+            *self._others.get(address, {}).values(),
+            *self._ports.get(address, {}).values(),
+        }
 
     def use_lists(self, slugs: ListSlugs, now: float) -> None:
         """Decide by other lists from now on."""
@@ -182,16 +217,19 @@ class PlaneKeeper:
         if not (self._has_moved or self._moved_groups or revision != self.revision):
             return None
         gone_groups = self._forget_groups()
-        subscribers = [self._subscriber(each) for each in self._moved]
+        subscribers: list[Subscriber] = []
+        gone: list[bytes] = []
+        for address in self._moved:
+            found = self._subscribers_at(address)
+            subscribers += found
+            if not found:
+                gone.append(address)
+            gone += self._note_ports(address, found)
         names = self._moved_names
         change = PlaneChange(
             revision,
-            subscribers=[each for each in subscribers if each is not None],
-            gone_addresses=[
-                address
-                for address, each in zip(self._moved, subscribers, strict=True)
-                if each is None
-            ],
+            subscribers=subscribers,
+            gone_addresses=gone,
             groups={
                 each: self._groups[each] for each in self._moved_groups if each in self._groups
             },
@@ -222,10 +260,12 @@ class PlaneKeeper:
         return self._classes
 
     def _subscribers(self) -> Iterator[Subscriber]:
-        for address in (*self._owners, *(self._others.keys() - self._owners.keys())):
-            found = self._subscriber(address)
-            if found is not None:
-                yield found
+        self._shown_ports = {}
+        others = (self._others.keys() | self._ports.keys()) - self._owners.keys()
+        for address in (*self._owners, *others):
+            found = self._subscribers_at(address)
+            self._note_ports(address, found)
+            yield from found
 
     def _owner(self, address: bytes) -> str:
         line = self._owners.get(address, "")
@@ -235,8 +275,35 @@ class PlaneKeeper:
         lines = set(others.values()) | ({line} if line else set())
         return lines.pop() if len(lines) == 1 else ""
 
-    def _subscriber(self, address: bytes) -> Subscriber | None:
-        household = self._line_homes.get(self._owner(address), "")
+    def _subscribers_at(self, address: bytes) -> list[Subscriber]:
+        """Return who is behind an address: nobody, one, or SHARED and one for each of its ports."""
+        ports = self._ports.get(address)
+        if ports is None:
+            found = self._subscriber(address, self._owner(address))
+            return [] if found is None else [found]
+        if address in self._owners or address in self._others:
+            return []  # of one of them it is not true
+        by_port = [
+            each
+            for (first, last), line in ports.items()
+            if not _overlaps_any((first, last), ports)
+            and (each := self._subscriber(ports_key(address, first, last), line)) is not None
+        ]
+        return [Subscriber(address, SHARED), *by_port] if by_port else []
+
+    def _note_ports(self, address: bytes, found: list[Subscriber]) -> list[bytes]:
+        """Remember what the tables have of an address' ports; return what they no longer have.
+
+        A row is found by its last port: where that is another block's by now, it stays.
+        """
+        before = self._shown_ports.pop(address, {})
+        now = {int.from_bytes(each.address[-2:]): each.address for each in found[1:]}
+        if now:
+            self._shown_ports[address] = now
+        return [octets for last, octets in before.items() if last not in now]
+
+    def _subscriber(self, address: bytes, line: str) -> Subscriber | None:
+        household = self._line_homes.get(line, "")
         home = self._homes.get(household)
         if home is None or home.group < 0:
             return None
@@ -249,12 +316,13 @@ class PlaneKeeper:
 
     # --- groups and classes ---
 
-    def _give_number(self, shape: _Shape, now: float) -> int:
-        number = self._numbers.get(shape)
+    def _give_number(self, share: LineShare, now: float) -> int:
+        key = share.key, share.asks_copdns
+        number = self._numbers.get(key)
         if number is None:
-            number = self._numbers[shape] = self._next_number
+            number = self._numbers[key] = self._next_number
             self._next_number += 1
-            self._shapes[number] = shape
+            self._shapes[number], self._keys[number] = (share.shape, share.asks_copdns), key
             self._settle(number, now)
         return number
 
@@ -291,7 +359,7 @@ class PlaneKeeper:
             if each != STRANGERS and not self._members.get(each) and each in self._shapes
         ]
         for each in gone:
-            del self._numbers[self._shapes.pop(each)], self._groups[each]
+            del self._numbers[self._keys.pop(each)], self._shapes[each], self._groups[each]
             self._members.pop(each, None)
         return gone
 
@@ -307,3 +375,7 @@ class PlaneKeeper:
     def _note_addresses(self, home: _Home) -> None:
         for line in home.lines:
             self._moved |= self._addresses.get(line, set())
+
+
+def _overlaps_any(ports: tuple[int, int], others: Collection[tuple[int, int]]) -> bool:
+    return any(each != ports and each[0] <= ports[1] and ports[0] <= each[1] for each in others)

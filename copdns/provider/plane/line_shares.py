@@ -10,7 +10,10 @@ seconds since the epoch.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
+from dataclasses import fields, is_dataclass, replace
+from enum import Enum
+from functools import lru_cache
+from hashlib import sha256
 from math import inf
 from typing import Final, NamedTuple
 
@@ -34,13 +37,14 @@ class LineShare(NamedTuple):
 
     shape: what its group is made from.  names: those about which copdns decides, each with all
     below it.  asks_copdns: copdns decides about every name.  until: when this is another, though
-    nobody changes the household; `inf` for never.
+    nobody changes the household; `inf` for never.  key: of the shape, the same on every machine.
     """
 
     shape: Household
     names: frozenset[str]
     asks_copdns: bool
     until: float
+    key: str
 
     @property
     def is_personal(self) -> bool:
@@ -61,7 +65,32 @@ def share_of(household: Household, now: float) -> LineShare:
     names |= {each.about.name for each in grants if isinstance(each.about, Matcher)}
     names |= set(_names_of(household, profile))
     until = min((each.end for each in grants), default=inf)
-    return LineShare(shape, frozenset(names - {""}), asks, until)
+    return LineShare(shape, frozenset(names - {""}), asks, until, _shape_key(shape))
+
+
+def outlasts_time(share: LineShare) -> bool:
+    """Tell whether a share is the same until `until`, whenever it is worked out."""
+    return unknown_profile(share.shape).band_change is None
+
+
+@lru_cache(maxsize=10_000)
+def _shape_key(shape: Household) -> str:
+    return sha256(_canonical(shape).encode()).hexdigest()[:32]
+
+
+def _canonical(value: object) -> str:
+    """Return a text that equal values have on every machine; that of a set has an order here."""
+    match value:
+        case Enum():
+            return f"{type(value).__name__}.{value.name}"
+        case frozenset():
+            return f"{{{' '.join(sorted(map(_canonical, value)))}}}"
+        case tuple():
+            return f"({' '.join(map(_canonical, value))})"
+    if is_dataclass(value):
+        parts = (_canonical(getattr(value, each.name)) for each in fields(value))
+        return f"{type(value).__name__}({' '.join(parts)})"
+    return repr(value)
 
 
 def _shape_of(household: Household, profile: Profile) -> Household:

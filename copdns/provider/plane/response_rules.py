@@ -23,8 +23,10 @@ _PASS: Final = "CNAME rpz-passthru."  # noqa: S105 - no secret
 
 def response_zone(listed: ListedNames, layers: frozenset[Layer] = frozenset({Layer.LAW})) -> str:
     """Return the zone: names on lists of these layers do not exist, what is protected passes."""
-    slugs = frozenset(each.slug for each in listed.lists if each.layer in layers)
-    return "\n".join([_HEAD, *_rules(listed, slugs)]) + "\n"
+    lists = tuple(each for each in listed.lists if each.layer in layers)
+    slugs = frozenset(each.slug for each in lists)
+    # Others have no say in it, and a million of their names would take seconds.
+    return "\n".join([_HEAD, *_rules(ListedNames(lists, listed.special), slugs)]) + "\n"
 
 
 def _rules(listed: ListedNames, slugs: frozenset[str]) -> Iterator[str]:

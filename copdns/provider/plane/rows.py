@@ -16,12 +16,14 @@ from typing import Final
 from copdns.provider.plane.name_sets import NameSet, compile_names, sets_of, suffix_key
 from copdns.provider.plane.snapshot import (
     NO_CLASS,
+    SHARED,
     Group,
     Layer,
     ListedNames,
     PlaneChange,
     PlaneSnapshot,
     PolicyClass,
+    Subscriber,
 )
 from copdns.provider.plane.verdicts import verdict_rows
 
@@ -29,6 +31,9 @@ PERSONAL: Final = "p"  # behind a group's number, and before a class's
 CLOSED: Final = "x"  # before the number of a class that blocks names on no list
 SOON: Final = "t"  # before the number of a class that ends soon
 ASKS: Final = "a"  # before the number of a class of a group about which copdns decides
+
+BY_PORT: Final = b"port"  # in place of a group
+_OF_PORTS: Final = 8  # octets
 
 Row = tuple[bytes, bytes]
 
@@ -43,7 +48,9 @@ class PlaneTable(StrEnum):
     VERDICTS = "verdicts"  # class and set: what happens
     EXCEPTIONS = "exceptions"  # name: copdns decides, for whom rules of their own hold
     PERSONAL = "personal"  # address: the id of a household with rules of its own
+    PERSONAL_PORTS = "personal_ports"  # the same by ports of a shared address
     GROUPS = "groups"  # group: its class at this moment
+    PORTS = "ports"  # address and last port: address and first port, then the group
     SUBSCRIBERS = "subscribers"  # address: group
     NAMES = "names"  # name: the lists that it is on, or what protects it
     STATE = "state"  # the revision
@@ -101,22 +108,17 @@ def snapshot_rows(snapshot: PlaneSnapshot) -> tuple[PlaneRows, PlaneState]:
         frozenset(sets_of(names.values())),
         _reasons(snapshot.listed),
     )
-    subscribers: list[Row] = []
-    personal: list[Row] = []
-    for address, group, household in snapshot.subscribers:
-        subscribers.append((address, _group_keys(group)[bool(household)]))
-        if household:
-            personal.append((address, household.encode()))
     new: dict[PlaneTable, Iterable[Row]] = {
         PlaneTable.VERDICTS: state.verdicts,
-        PlaneTable.EXCEPTIONS: exception_rows(snapshot.exceptions),
-        PlaneTable.PERSONAL: personal,
         PlaneTable.GROUPS: group_rows(state.groups, state.classes),
-        PlaneTable.SUBSCRIBERS: subscribers,
         PlaneTable.NAMES: names.items(),
         PlaneTable.STATE: _state_rows(snapshot.revision),
     }
-    return PlaneRows(new, whole=frozenset(PlaneTable)), state
+    if snapshot.exceptions is not None:
+        new[PlaneTable.EXCEPTIONS] = exception_rows(snapshot.exceptions)
+    if snapshot.subscribers is not None:
+        new.update(_subscriber_rows(snapshot.subscribers))
+    return PlaneRows(new, whole=frozenset(new)), state
 
 
 def change_rows(change: PlaneChange, before: PlaneState) -> tuple[PlaneRows, PlaneState]:
@@ -136,13 +138,8 @@ def change_rows(change: PlaneChange, before: PlaneState) -> tuple[PlaneRows, Pla
     changed = change.groups if change.classes is None else after.groups
     new: dict[PlaneTable, Iterable[Row]] = {
         PlaneTable.EXCEPTIONS: exception_rows(change.new_exceptions),
-        PlaneTable.PERSONAL: [
-            (each.address, each.household.encode()) for each in subscribers if each.household
-        ],
         PlaneTable.GROUPS: group_rows(changed, after.classes),
-        PlaneTable.SUBSCRIBERS: [
-            (each.address, _group_keys(each.group)[bool(each.household)]) for each in subscribers
-        ],
+        **_subscriber_rows(subscribers),
         PlaneTable.STATE: _state_rows(change.revision),
     }
     whole = set()
@@ -159,15 +156,63 @@ def change_rows(change: PlaneChange, before: PlaneState) -> tuple[PlaneRows, Pla
         whole.add(PlaneTable.VERDICTS)
     elif change.classes is not None:
         new[PlaneTable.VERDICTS], gone_verdicts = _changed_verdicts(before, after)
-    plain = (each.address for each in subscribers if not each.household)
+    plain = [each.address for each in subscribers if not each.household]
+    addresses, ports = _split([*plain, *gone])
+    gone, gone_ports = _split(gone)
     old: dict[PlaneTable, Iterable[bytes]] = {
         PlaneTable.VERDICTS: gone_verdicts,
         PlaneTable.EXCEPTIONS: map(suffix_key, change.gone_exceptions),
-        PlaneTable.PERSONAL: [*plain, *gone],
+        PlaneTable.PERSONAL: addresses,
+        PlaneTable.PERSONAL_PORTS: ports,
+        PlaneTable.PORTS: gone_ports,
         PlaneTable.GROUPS: [key for each in gone_groups for key in _group_keys(each)],
         PlaneTable.SUBSCRIBERS: gone,
     }
     return PlaneRows(new, old, frozenset(whole)), after
+
+
+def _subscriber_rows(subscribers: Iterable[Subscriber]) -> dict[PlaneTable, Iterable[Row]]:
+    """Return the rows that tell who is behind an address, and of which household that is."""
+    found: dict[PlaneTable, list[Row]] = {
+        each: []
+        for each in (
+            *(PlaneTable.PERSONAL, PlaneTable.PERSONAL_PORTS),
+            *(PlaneTable.SUBSCRIBERS, PlaneTable.PORTS),
+        )
+    }
+    plain, personal = found[PlaneTable.SUBSCRIBERS], found[PlaneTable.PERSONAL]
+    for address, group, household in subscribers:
+        if group == SHARED:
+            plain.append((address, BY_PORT))
+        elif len(address) == _OF_PORTS:
+            key, first = _port_row(address)
+            found[PlaneTable.PORTS].append((key, first + _group_keys(group)[bool(household)]))
+            if household:
+                found[PlaneTable.PERSONAL_PORTS].append((key, first + household.encode()))
+        else:
+            plain.append((address, _group_keys(group)[bool(household)]))
+            if household:
+                personal.append((address, household.encode()))
+    return dict(found)
+
+
+def _split(addresses: Iterable[bytes]) -> tuple[list[bytes], list[bytes]]:
+    """Return the keys of addresses, and those of ports."""
+    plain: list[bytes] = []
+    ports: list[bytes] = []
+    for each in addresses:
+        if len(each) == _OF_PORTS:
+            ports.append(_port_row(each)[0])
+        else:
+            plain.append(each)
+    return plain, ports
+
+
+def _port_row(octets: bytes) -> tuple[bytes, bytes]:
+    """Return the key of some ports, and what their value begins with: dnsdist looks for the first
+    key that is not below what it has, and then at that beginning."""
+    address, first, last = octets[:4], octets[4:6], octets[6:]
+    return address + last, address + first
 
 
 def _changed_verdicts(before: PlaneState, after: PlaneState) -> tuple[list[Row], list[bytes]]:

@@ -18,6 +18,7 @@ from copdns.model.matchers import Matcher
 from copdns.model.verdict import Reason
 
 IPV6_PREFIX: Final = 56  # bits that a subscriber has to itself
+SHARED: Final = -1  # in place of a group: its ports tell who is behind an address
 NO_CLASS: Final = 0  # the class of a group that is not known; every snapshot has it
 CLOSING: Final = frozenset({Reason.PAUSED, Reason.SCHEDULE, Reason.BUDGET, Reason.NOT_ON_ALLOWLIST})
 
@@ -33,7 +34,8 @@ class Layer(StrEnum):
 class Subscriber(NamedTuple):
     """Who is behind an address.
 
-    address: octets, as `address_key` gives them.  group: a number from 0.  household: the id of one
+    address: octets, as `address_key` gives them; of some ports of an IPv4 address eight, as
+        `ports_key` does.  group: a number from 0, or SHARED.  household: the id of one
     that has rules of its own; "" for one that its group says all about.
     """
 
@@ -123,15 +125,15 @@ class PlaneSnapshot:
 
     subscribers: read once, in any order; a million need not be in memory.  exceptions: names that
     some household has a rule about, each with all below it; dnsdist asks copdns about these, for
-    households with rules of their own.
+    households with rules of their own.  None for either: the tables keep what they have.
     """
 
     revision: int
-    subscribers: Iterable[Subscriber] = ()
+    subscribers: Iterable[Subscriber] | None = ()
     groups: Mapping[int, Group] = field(default_factory=dict)
     classes: Mapping[int, PolicyClass] = field(default_factory=lambda: {NO_CLASS: PolicyClass()})
     listed: ListedNames = field(default_factory=ListedNames)
-    exceptions: Iterable[str] = ()
+    exceptions: Iterable[str] | None = ()
 
     def __post_init__(self) -> None:
         check_classes(self.classes)
@@ -168,6 +170,11 @@ def check_classes(classes: Mapping[int, PolicyClass]) -> None:
     """Raise ValueError where there is no class for a group that is not known."""
     if NO_CLASS not in classes:
         raise ValueError(f"class {NO_CLASS}, that of groups that are not known, is missing")
+
+
+def ports_key(address: bytes, first: int, last: int) -> bytes:
+    """Return the octets of some ports of an IPv4 address, both included."""
+    return address + first.to_bytes(2) + last.to_bytes(2)
 
 
 def address_key(text: str) -> bytes:

@@ -13,6 +13,8 @@ from typing import Final
 from copdns.provider.plane.snapshot import SpecialNames
 
 RULES: Final = "rules.invalid"  # the zone of rules about responses
+RULES_FILE: Final = "rules.zone"  # in the folder of the tables, as the other one
+ANCHORS_FILE: Final = "anchors.conf"
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +25,8 @@ class ResolverSettings:
     that it asks from for safe search.
     targets: by the id of an engine, the host whose data is given.  forward_to: `ADDRESS@PORT` of
     resolvers that it asks in place of the authorities.  rules: the file of `response_zone`.
+    anchors: that of domains that are not validated for now.  control: the socket on which it is
+    told of new ones.
     """
 
     listen: str
@@ -32,6 +36,8 @@ class ResolverSettings:
     forward_to: tuple[str, ...] = ()
     rules: str = ""
     extra: tuple[str, ...] = ()  # lines of the server clause
+    anchors: str = ""
+    control: str = ""
 
 
 def unbound_config(resolver: ResolverSettings, special: SpecialNames) -> str:
@@ -40,6 +46,9 @@ def unbound_config(resolver: ResolverSettings, special: SpecialNames) -> str:
     lines += ["view:", *(f"  {line}" for line in _safe_view(resolver, special))]
     if resolver.rules:
         lines += ["rpz:", f"  name: {RULES}", f'  zonefile: "{resolver.rules}"']
+    if resolver.control:
+        lines += ["remote-control:", "  control-enable: yes", "  control-use-cert: no"]
+        lines += [f'  control-interface: "{resolver.control}"']
     if resolver.forward_to:
         lines += ["forward-zone:", '  name: "."']
         lines += [f"  forward-addr: {each}" for each in resolver.forward_to]
@@ -80,6 +89,9 @@ def _server(resolver: ResolverSettings) -> Iterator[str]:
     if resolver.rules:
         yield "# Rules about responses are asked before and after the cache."
         yield 'module-config: "respip validator iterator"'
+    if resolver.anchors:
+        yield "# Broken domains that two people let pass without validation, if there are any."
+        yield f'include: "{resolver.anchors}*"'
     yield from resolver.extra
 
 

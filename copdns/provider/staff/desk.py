@@ -247,6 +247,13 @@ def open_lists(
     )
 
 
+def next_closing(cases: Iterable[DeskCase], now: int) -> int | None:
+    """Return the next second at which a line is blocked again; None where none is open."""
+    return min(
+        (each.opened_until for each in cases if each.state(now) is CaseState.OPENED), default=None
+    )
+
+
 def maintainer_text(case: DeskCase) -> str:
     """Return what to send to a list's maintainer; nothing in it says who asked."""
     last = case.decisions[-1].reason if case.decisions else "not decided yet"

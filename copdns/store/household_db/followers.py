@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any, Final, NamedTuple
 
 from copdns.accounts.account import GuardianNotice, NoticeKind
-from copdns.accounts.codes import make_pairing_secret
+from copdns.accounts.codes import make_bundle_step, make_pairing_secret
 from copdns.accounts.roles import Actor
 from copdns.household.second_box.bundle import Rows, make_signing_key, public_key
 from copdns.household.second_box.pairing_key import ID_OCTETS, PairingKey
@@ -177,19 +177,20 @@ class Followers:
         key = await self._thread.read(lambda connection: _read_key(connection, household))
         return b"" if key is None else key.private
 
-    async def number(self, household: str, digest: str, now: int) -> SigningKey:
+    async def number(self, household: str, digest: str, have: int) -> SigningKey:
         """Return the key, and the number of the bundle with this digest: the last one's where that
         has the same, else a larger one.
 
-        Numbers are milliseconds since the epoch at least: a database from a backup gives larger
-        ones than it gave before.
+        have: the number of the bundle that a follower has, which it comes after.  No clock is in
+        it: one that was ahead once would hold all numbers after it back.
         """
+        step = make_bundle_step()
 
         def work(connection: SqlConnection) -> SigningKey:
             key = _ensure_key(connection, household)
-            if key.digest == digest:
+            if key.digest == digest and key.number >= have:
                 return key
-            new = key._replace(number=max(key.number + 1, now * 1000), digest=digest)
+            new = key._replace(number=max(key.number, have) + step, digest=digest)
             connection.execute(
                 "update follower_key set number = ?, digest = ? where household = ?",
                 (new.number, digest, household),
@@ -197,7 +198,7 @@ class Followers:
             return new
 
         there = await self._thread.read(lambda connection: _read_key(connection, household))
-        if there is not None and there.digest == digest:
+        if there is not None and there.digest == digest and there.number >= have:
             return there
         return await self._thread.write(work, household)
 

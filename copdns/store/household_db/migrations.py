@@ -219,3 +219,24 @@ def filter_break(db: Connection) -> None:
             primary key (household, device),
             foreign key (household, profile) references profile deferrable initially deferred
         ) without rowid""")
+
+
+@HOUSEHOLD(name="0050_other_home")
+def other_home(db: Connection) -> None:
+    """Children who live in another home too, as both homes agreed; the secret is of these two
+    alone, and makes the codes by which one tells the other that it agreed, or that it is over."""
+    db.execute("""
+        create table other_home (
+            household text not null references household on delete cascade,
+            profile text not null,
+            secret text not null,
+            made integer not null,
+            author text not null,
+            brought integer not null,
+            agreed integer,
+            primary key (household, profile)
+        ) without rowid""")
+    db.execute("""
+        create trigger profile_gone_other_home after delete on profile begin
+            delete from other_home where household = old.household and profile = old.id;
+        end""")

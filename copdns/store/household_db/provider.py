@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Self, TypeVar
+from typing import Final, NamedTuple, Self, TypeVar
 
 from copdns.model.errors import OddRowError, StoreAwayError, StoreError
 from copdns.model.household import Household
@@ -25,6 +25,9 @@ from copdns.store.postgres.outbox import OUTBOX
 from copdns.store.postgres.schema import apply_own_steps, migrate
 
 T = TypeVar("T")
+
+
+READ_AT_ONCE: Final = 1_000  # households
 
 
 class ProviderStore(HouseholdStore):
@@ -90,13 +93,24 @@ class ProviderStore(HouseholdStore):
         raise StoreError("the households are in PostgreSQL, not in a file")
 
 
-def read_household(pool: PostgresPool, household: str) -> Household | None:
-    """Return a household as of one moment; None where there is none; blocks.  StoreError."""
+class Numbered(NamedTuple):
+    """A household as of one moment.  number: in the outbox; None where it is just moving."""
+
+    found: Household | OddRowError
+    number: int | None
+
+
+def read_numbered(pool: PostgresPool, household: str) -> Numbered | None:
+    """Return a household with its number; None where there is none; blocks.
+
+    Raises StoreError, and OddRowError for one that cannot be read.
+    """
     with pool.connection() as connection, read_transaction(connection):
-        return load(connection, household)
+        found = load(connection, household)
+        return None if found is None else Numbered(found, _numbers(connection, found.id)[found.id])
 
 
-def read_households(pool: PostgresPool, at_once: int) -> Iterator[Household | OddRowError]:
+def read_all_numbered(pool: PostgresPool) -> Iterator[Numbered]:
     """Yield all households in the order of their ids; blocks.  StoreError.
 
     In place of one that cannot be read stands why.  Some of them are as of one moment; those that
@@ -105,10 +119,21 @@ def read_households(pool: PostgresPool, at_once: int) -> Iterator[Household | Od
     after = ""
     while True:
         with pool.connection() as connection, read_transaction(connection):
-            found, after = load_some(connection, after, at_once)
-        if not found:
+            some, last = load_some(connection, after, READ_AT_ONCE)
+            numbers = _numbers(connection, after, last) if some else {}
+        if not some:
             return
-        yield from found
+        after = last
+        for each in some:
+            yield Numbered(each, numbers.get(each.id) if isinstance(each, Household) else None)
+
+
+def _numbers(connection: SqlConnection, first: str, last: str = "") -> dict[str, int | None]:
+    rows = connection.execute(
+        "select household, number from outbox where household >= ? and household <= ?",
+        (first, last or first),
+    )
+    return {str(household): number for household, number in rows}
 
 
 def open_provider(conninfo: str) -> ProviderStore:

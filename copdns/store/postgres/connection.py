@@ -72,6 +72,19 @@ class PostgresConnection:
                 return rows
             return self._connection.execute(translate(sql).encode(), parameters)
 
+    def stream(
+        self, sql: str, parameters: Sequence[Any], at_once: int
+    ) -> Iterator[tuple[Any, ...]]:
+        """Run one statement, and yield its rows as they come, some at once; in a transaction."""
+        with (
+            raise_for_people(),
+            self._connection.transaction(),
+            self._connection.cursor(name="stream") as cursor,
+        ):
+            cursor.execute(translate(sql).encode(), parameters)
+            while rows := cursor.fetchmany(at_once):
+                yield from rows
+
     def executemany(self, sql: str, rows: Iterable[Sequence[Any]], /) -> Rows:
         """Run one statement for each row of parameters."""
         with raise_for_people():

@@ -20,7 +20,7 @@ from copdns.store.postgres.connection import PostgresConnection, PostgresPool, r
 from copdns.store.schema_steps import SchemaSteps
 
 LINES = SchemaSteps("lines")
-MOST_READ: Final = 5_000  # rows by one statement
+AT_ONCE: Final = 10_000  # rows that are taken from the server together
 
 
 class LineRow(NamedTuple):
@@ -152,22 +152,19 @@ class LineReader:
 
     def take(self) -> tuple[list[LineRow], list[BindingRow]]:
         """Return what changed since the last call."""
-        lines: dict[str, LineRow] = {}
-        bindings: dict[str, BindingRow] = {}
+        lines: list[LineRow] = []
+        bindings: list[BindingRow] = []
         with self._pool.connection() as connection:
             newest, position = self._newest(connection), self.position
             if newest < position:  # the database is an older one, from a backup
                 position = 0
-            while position < newest:
-                rows = connection.execute(_READ, (position, position, MOST_READ))
-                for is_line, key, value, number in rows:
-                    if is_line:
-                        lines[key] = LineRow(key, value)
-                    else:
-                        bindings[key] = BindingRow(key, value)
-                    position = number
-        self.position = position  # only now: what is lost on the way must be read again
-        return list(lines.values()), list(bindings.values())
+            if position < newest:
+                # What moves meanwhile has a number above the newest, and comes with the next call.
+                span = (position, newest)
+                lines += map(LineRow._make, connection.stream(_READ_LINES, span, AT_ONCE))
+                bindings += map(BindingRow._make, connection.stream(_READ_BINDINGS, span, AT_ONCE))
+        self.position = newest  # only now: what is lost on the way must be read again
+        return lines, bindings
 
     def _newest(self, connection: PostgresConnection) -> int:
         (row,) = connection.execute(_NEWEST).fetchall()
@@ -178,12 +175,8 @@ _NEWEST = """
     select greatest(
         (select coalesce(max(number), 0) from line),
         (select coalesce(max(number), 0) from line_address))"""
-_READ = """
-    select is_line, key, value, number from (
-        select 1 as is_line, line as key, household as value, number from line where number > ?
-        union all
-        select 0, block, line, number from line_address where number > ?
-    ) as moved order by number limit ?"""
+_READ_LINES = "select line, household from line where number > ? and number <= ?"
+_READ_BINDINGS = "select block, line from line_address where number > ? and number <= ?"
 
 
 def lead_bindings(pool: PostgresPool) -> psycopg.Connection[Any] | None:
@@ -237,3 +230,20 @@ _TABLES = (
         primary key (machine, session)
     )""",
 )
+
+
+@LINES(name="0002_line_shares")
+def line_shares(db: PostgresConnection) -> None:
+    """What nodes took from each household (`line_shares.py`)."""
+    db.run_here(
+        """
+        create table line_share (
+            household text collate "C" primary key references household on delete cascade,
+            number bigint not null,
+            made_by text collate "C" not null,
+            shape text collate "C" not null,
+            asks smallint not null,
+            until double precision not null,
+            names text collate "C" not null
+        )"""
+    )

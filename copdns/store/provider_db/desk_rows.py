@@ -35,6 +35,14 @@ class DeskStore:
         with self._pool.connection() as connection:
             return _load(connection, "true", ())
 
+    def newest(self) -> tuple[int, int]:
+        """Return what is another pair whenever a case was decided: how many, and the last when."""
+        with self._pool.connection() as connection:
+            ((many, at),) = connection.execute(
+                "select count(*), coalesce(max(at), 0) from desk_decision"
+            ).fetchall()
+            return int(many), int(at)
+
     def find(self, number: int) -> DeskCase:
         """Return a case; raise RegisterError where there is none of this number."""
         with self._pool.connection() as connection:

@@ -7,7 +7,7 @@ whether there are new ones.
 from __future__ import annotations
 
 from base64 import b64decode, b64encode
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Protocol
 
@@ -198,8 +198,7 @@ class RegisterStore:
             check_head(lines, seen, "this machine")
 
     def _read(self, lines: list[StoredEntry]) -> Register:
-        entries = (from_stored(each) for each in lines)
-        return read_register(replace(each, event=self._unseal(each.event)) for each in entries)
+        return read_lines(lines, self._keys)
 
     def _seal(self, event: RegisterEvent, register: Register) -> RegisterEvent:
         """Return an event as it may be stored: without the names of a confidential order."""
@@ -212,18 +211,27 @@ class RegisterStore:
                 return replace(event, name="", sealed=self._keys.seal(event.name))
         return event
 
-    def _unseal(self, event: RegisterEvent) -> RegisterEvent:
-        match event:
-            case OrderEntered(sealed=sealed) if sealed:
-                return replace(event, names=self._names(sealed), sealed="")
-            case OrderConfirmed(sealed=sealed) if sealed:
-                return replace(event, held=self._names(sealed), sealed="")
-            case HoldDecided(sealed=sealed) if sealed:
-                return replace(event, name=self._keys.unseal(sealed), sealed="")
-        return event
 
-    def _names(self, sealed: str) -> tuple[str, ...]:
-        return tuple(filter(None, self._keys.unseal(sealed).split("\n")))
+def read_lines(lines: Sequence[StoredEntry], keys: RegisterKeys) -> Register:
+    """Return the register that lines add up to; raise RegisterError as `RegisterStore.load`."""
+    check_chain(lines)
+    entries = (from_stored(each) for each in lines)
+    return read_register(replace(each, event=_unseal(each.event, keys)) for each in entries)
+
+
+def _unseal(event: RegisterEvent, keys: RegisterKeys) -> RegisterEvent:
+    match event:
+        case OrderEntered(sealed=sealed) if sealed:
+            return replace(event, names=_names(sealed, keys), sealed="")
+        case OrderConfirmed(sealed=sealed) if sealed:
+            return replace(event, held=_names(sealed, keys), sealed="")
+        case HoldDecided(sealed=sealed) if sealed:
+            return replace(event, name=keys.unseal(sealed), sealed="")
+    return event
+
+
+def _names(sealed: str, keys: RegisterKeys) -> tuple[str, ...]:
+    return tuple(filter(None, keys.unseal(sealed).split("\n")))
 
 
 def _is_confidential(register: Register, order: int) -> bool:

@@ -25,12 +25,14 @@ from copdns.model.scoped_names import EVERY_NAME
 from copdns.privacy.personal_data import (
     Blocked,
     PersonalData,
+    SaidOfOtherHome,
     by_category,
     counts_by_day,
     export_data,
 )
 from copdns.settings.config import SYSTEM, Settings
 from copdns.store.household_db.followers import Follower
+from copdns.store.household_db.other_homes import OtherHome
 from copdns.time.plan import in_scope
 from copdns.web.child.device_setup import has_token
 from copdns.web.child.page import child_page, note_pin, require_proof
@@ -44,6 +46,7 @@ from copdns.web.received import fields_of
 
 NAMES_SHOWN = 16  # the file has all of them
 LOOKS_SHOWN = 10
+ENDS_ALONE_FROM = 13  # years
 
 
 class Resolvers(NamedTuple):
@@ -92,6 +95,7 @@ async def me(request: web.Request) -> web.Response:
         silent=await quiet_devices_of(request, person),
         resolvers=resolvers(person.household, person.profile, context.settings()),
         boxes=await _boxes_of(request, home),
+        other_home=await context.other_homes.find(home.id, person.profile.id),
         encrypted=person.is_known and (has_token(person) or not offer_of(context).missing),
         now=context.now(),
     )
@@ -158,6 +162,19 @@ async def erase(request: web.Request) -> web.Response:
     raise web.HTTPSeeOther("/me")
 
 
+async def end_other_home(request: web.Request) -> web.Response:
+    """End that there is another home: from 13 on alone, and whatever guardians say."""
+    person, context = await _require_proven(request), context_of(request)
+    home, profile = person.household.id, person.profile
+    if profile.band_at(context.now()).age < ENDS_ALONE_FROM:
+        raise web.HTTPForbidden(reason="Ask a grown-up to end this")
+    if "sure" not in await fields_of(request):  # browsers require the tick box
+        raise HouseholdError("Tick the box to confirm", name="sure")
+    await context.other_homes.end(home, profile.id, profile.name, int(context.now()))
+    await note_pin(request, person)
+    raise web.HTTPSeeOther("/me")
+
+
 def _may_erase(person: Person, now: float) -> bool:
     return person.profile.privacy_at(now) is not PrivacyMode.FULL
 
@@ -180,9 +197,16 @@ async def _read_own_data(
         accounts=_of_profile(profile, await context.accounts.all(home.id)),
         question=await context.consents.of(home.id, profile.id),
         proposal=await context.proposals.of(home.id, profile.id),
+        other_home=_other_home(await context.other_homes.find(home.id, profile.id)),
         blocks=tuple(Blocked(each.name, each.at, each.verdict.reason) for each in blocks),
         pin=profile.id in await context.pins.people(home.id),
     )
+
+
+def _other_home(found: OtherHome | None) -> SaidOfOtherHome | None:
+    if found is None:
+        return None
+    return SaidOfOtherHome(found.made, found.author, found.brought, found.agreed)
 
 
 class _OfSomebody(Protocol):

@@ -41,12 +41,14 @@ async def choose_household(request: web.Request, handler: Handler) -> web.Stream
             DEVICE.set(digest)
     if not household and (code := request.cookies.get(FAMILY, "")):
         household = await door.families.find(code)
-    if household and await door.families.load(household):
-        CHOSEN.set(household)
-        look = await door.look(household) if door.look is not None else None
-        if look is not None:
-            request[TENANT] = look
-        return await handler(request)
+    if household:
+        async with door.families.hold(household) as is_there:
+            if is_there:
+                CHOSEN.set(household)
+                look = await door.look(household) if door.look is not None else None
+                if look is not None:
+                    request[TENANT] = look
+                return await handler(request)
     if request.path.startswith(_OF_NOBODY):
         return await handler(request)
     if request.method == "GET" and wants_html(request) and not is_for_programs(request):

@@ -8,6 +8,7 @@ once; a cookie keeps it.  At home there is no door: there is one household.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
 from contextvars import ContextVar
 from typing import Final, NamedTuple, Protocol
 
@@ -29,8 +30,8 @@ class Families(Protocol):
     async def find_device(self, digest: str) -> str:
         """Return whose device has a token, by its digest; "" for nobody's."""
 
-    async def load(self, household: str) -> bool:
-        """Have a household ready for pages; False where there is none."""
+    def hold(self, household: str) -> AbstractAsyncContextManager[bool]:
+        """Have a household ready while a request runs; False where there is none."""
 
 
 class DoorEntry(NamedTuple):

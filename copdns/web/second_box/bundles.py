@@ -15,7 +15,13 @@ from typing import Final
 
 from copdns import __version__
 from copdns.accounts.codes import make_nonce
-from copdns.household.second_box.bundle import MAX_WAIT, Bundle, FileNote, sign_bundle
+from copdns.household.second_box.bundle import (
+    MAX_KNOWN_NUMBER,
+    MAX_WAIT,
+    Bundle,
+    FileNote,
+    sign_bundle,
+)
 from copdns.household.second_box.taken_requests import TakenRequests
 from copdns.list_files.followed_files import FollowedFiles
 from copdns.store.household_db.followers import Follower, Followers
@@ -54,13 +60,18 @@ class FirstBox:
         self._making = asyncio.Lock()
         self._here: dict[str, float] = {}  # when each follower was here last, monotonic
 
-    async def bundle(self, household: str) -> tuple[int, bytes]:
-        """Return the number of the bundle that holds now, and the bundle."""
+    async def bundle(self, household: str, have: int = 0) -> tuple[int, bytes]:
+        """Return the number of the bundle that holds now, and the bundle.
+
+        have: the number of the one that a follower has.  A later one gets a new number, since this
+        database does not know of it: it is a copy of an earlier time.
+        """
+        have = have if have <= MAX_KNOWN_NUMBER else 0  # else one box could use up all numbers
         async with self._making:
             mark = await self.followers.mark(household), await self._file_notes()
             made = self._made.get(household)
-            if made is None or made[0] != mark:
-                made = mark, *await self._make(household, mark[1])
+            if made is None or made[0] != mark or made[1] < have:
+                made = mark, *await self._make(household, mark[1], have)
                 self._made[household] = made
             return made[1], made[2]
 
@@ -71,10 +82,12 @@ class FirstBox:
             self._noted_at = mono
         return self._notes
 
-    async def _make(self, household: str, files: tuple[FileNote, ...]) -> tuple[int, bytes]:
+    async def _make(
+        self, household: str, files: tuple[FileNote, ...], have: int
+    ) -> tuple[int, bytes]:
         rows, now = await self.followers.rows(household), int(self._now())
         text = json.dumps([rows, files, __version__], sort_keys=True).encode()
-        key = await self.followers.number(household, hashlib.sha256(text).hexdigest(), now)
+        key = await self.followers.number(household, hashlib.sha256(text).hexdigest(), have)
         new = Bundle(key.number, now, household, __version__, rows, files)
         return key.number, await asyncio.to_thread(sign_bundle, new, key.private)
 
@@ -87,7 +100,7 @@ class FirstBox:
             there = await self.followers.find(follower.id)
             if there is None or there.ended is not None:
                 return ""
-            number, octets = await self.bundle(follower.household)
+            number, octets = await self.bundle(follower.household, have)
             if number > have:
                 return base64.b64encode(octets).decode()
             if loop.time() >= until:

@@ -33,6 +33,19 @@ def test_what_only_colours_tracebacks_is_not_there_and_can_still_be_imported() -
     assert said("import rich; print(rich.__name__)") == "rich"
 
 
+def test_pydantic_looks_for_no_plugins_and_has_types_without_fields() -> None:
+    code = """
+from typing import TypedDict
+from pydantic_core import core_schema
+import copdns.app.app
+print("importlib.metadata" in sys.modules, len(core_schema.ModelSchema.__annotations__))
+class Bag(TypedDict):
+    apples: int
+print(sorted(Bag.__annotations__), Bag(apples=2))
+"""
+    assert said(code).splitlines() == ["False 0", "['apples'] {'apples': 2}"]
+
+
 def test_a_client_without_certificates_of_its_own_trusts_nobody() -> None:
     code = "from aiohttp import connector; print(connector._SSL_CONTEXT_VERIFIED.get_ca_certs())"
     assert said(code) == "[]"

@@ -8,7 +8,7 @@ from gettext import NullTranslations
 import pytest
 from pydantic import ValidationError
 
-from copdns.app.mqtt_state import ShownUse, people_shown
+from copdns.app.mqtt_state import people_shown
 from copdns.events.mqtt_messages import (
     EVERYONE,
     ChildShown,
@@ -27,19 +27,24 @@ from copdns.time.plan import PolicyInputs
 from tests.household import ADA, MIA, NOW, TOM, family, live
 
 GAMES = Budget("games", "", (("daily", 60),), (Topic(TopicKind.CATEGORY, "games"),))
-HOUR = int(NOW // 3600)
 
 
-def shown_of(mode: PrivacyMode, used: int, before: ShownUse | None, now: float) -> ChildShown:
-    """Return what is told of Mia, who used so many minutes of her games."""
+def shown_of(mode: PrivacyMode, used: int, at_hour: int) -> ChildShown:
+    """Return what is told of Mia, who used so many minutes of her games, so many of them until the
+    last full hour."""
     span = FullLogSpan(int(NOW) - 10, int(NOW) + 7200) if mode is PrivacyMode.FULL else None
     mode = PrivacyMode.COUNTS if mode is PrivacyMode.FULL else mode
     mia = replace(MIA, privacy=mode, full_log=span)
     house = replace(family(mia, TOM, ADA), budgets=(GAMES,))
     inputs = PolicyInputs(used={("home", "mia"): {"games": Minutes(used, used, used)}})
-    shown = {("mia", "games"): before} if before else {}
-    snapshot = live(house, now=now, readings=inputs)
-    people, _ = people_shown(house, snapshot, inputs, shown, now)
+    snapshot, now = live(house, now=NOW + 1500, readings=inputs), NOW + 1500
+
+    def used_until(person: str, limit: str, moment: float) -> int:
+        assert (person, limit) in {("mia", "games"), ("tom", "games")}
+        assert moment == now // 3600 * 3600
+        return at_hour
+
+    people = people_shown(house, snapshot, inputs, used_until, now)
     assert [each.id for each in people] == ["mia", "tom"]  # no adult
     return people[0]
 
@@ -47,17 +52,13 @@ def shown_of(mode: PrivacyMode, used: int, before: ShownUse | None, now: float) 
 @pytest.mark.parametrize("mode", [PrivacyMode.COUNTS, PrivacyMode.BLOCKED])
 def test_minutes_are_told_as_of_the_last_hour(mode: PrivacyMode) -> None:
     """Told each minute, they would say when somebody played."""
-    before = ShownUse(HOUR, 10)
-    assert shown_of(mode, 25, before, NOW + 1500).limits == (LimitShown("games", 10, 50),)
-    assert shown_of(mode, 25, before, NOW + 3600).limits == (LimitShown("games", 25, 35),)
-    assert shown_of(mode, 0, before, NOW + 60).limits == (LimitShown("games", 0, 60),)  # next day
+    assert shown_of(mode, 25, 10).limits == (LimitShown("games", 10, 50),)
+    assert shown_of(mode, 8, 10).limits == (LimitShown("games", 8, 52),)  # given back since
 
 
 def test_minutes_are_told_at_once_in_a_full_log_and_never_without_a_record() -> None:
-    before = ShownUse(HOUR, 10)
-    full = shown_of(PrivacyMode.FULL, 25, before, NOW + 1500)
-    assert full.limits == (LimitShown("games", 25, 35),)
-    none = shown_of(PrivacyMode.OFF, 25, before, NOW + 1500)
+    assert shown_of(PrivacyMode.FULL, 25, 10).limits == (LimitShown("games", 25, 35),)
+    none = shown_of(PrivacyMode.OFF, 25, 10)
     assert none == ChildShown("mia", "Mia", is_paused=False)
 
 

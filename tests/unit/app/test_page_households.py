@@ -45,9 +45,9 @@ async def pages(postgres: str) -> AsyncIterator[PageHouseholds]:  # noqa: F811
 async def test_a_request_sees_the_household_that_was_chosen_and_no_other(
     pages: PageHouseholds,
 ) -> None:
-    assert await pages.load("ada")
-    assert await pages.load("bo")
-    assert not await pages.load("nobodys")
+    for household in ("ada", "bo", "nobodys"):
+        async with pages.hold(household) as is_there:
+            assert is_there == (household != "nobodys")
     CHOSEN.set("")
     assert pages.snapshot().households == {}
     assert pages.identify(HERE).household == NOBODYS
@@ -62,12 +62,16 @@ async def test_few_are_kept_and_one_that_moved_is_read_again(
 ) -> None:
     monkeypatch.setattr(page_households, "MOST", 1)
     CHOSEN.set("ada")
-    await pages.load("ada")
-    before = pages.snapshot()
-    pages.forget([Moved("ada", 9)])
-    await pages.load("ada")
-    assert pages.snapshot() is not before
-    await pages.load("bo")
+    async with pages.hold("ada"):
+        before = pages.snapshot()
+        pages.forget([Moved("ada", 9)])
+        async with pages.hold("ada"):
+            assert pages.snapshot() is not before
+        async with pages.hold("bo"):
+            pass
+        assert list(pages.snapshot().households) == ["ada"]  # its request still runs
+    async with pages.hold("bo"):
+        pass
     assert pages.snapshot().households == {}  # ada is not here any more
 
 

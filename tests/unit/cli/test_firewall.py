@@ -11,10 +11,14 @@ import socket
 import subprocess
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from functools import partial
 from ipaddress import ip_address, ip_network
 from pathlib import Path
 
+import dns.message
+import dns.rrset
 import pytest
 
 from copdns.app.help_chores import FILE
@@ -295,6 +299,47 @@ def test_help_addresses_are_all_that_were_fetched_and_stay_for_a_while(home: Hom
     assert live(home, "--remember", remembered)["help4"] == ["192.0.2.7", "192.0.2.9"]
     assert live(home)["help4"] == ["192.0.2.9"]
     assert Path(remembered).stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize("prefix", ["64:ff9b::/96", "auto"])
+def test_addresses_that_stand_for_ipv4_ones_stay_open_too(
+    home: Home, monkeypatch: pytest.MonkeyPatch, prefix: str
+) -> None:
+    monkeypatch.setenv("COPDNS_DNS64__PREFIX", prefix)
+    home.data.mkdir(mode=0o700)
+    (home.data / FILE).write_bytes(help_file("192.0.2.7"))
+    home.ok("device", "add", "mia-phone", "--mac", MAC, "--profile", "mia")
+    home.ok("pause", "mia", "--for", "1h")
+    with translator() as port:
+        monkeypatch.setenv("COPDNS_DNS64__ASK", json.dumps([f"127.0.0.1:{port}"]))
+        found = live(home)
+    assert found["help4"] == ["192.0.2.7"]
+    assert found["help6"] == ["64:ff9b::c000:207"]
+    assert found["open_mac4"] == [f"{MAC} . 192.0.2.1"]
+    assert found["open_mac6"] == [f"{MAC} . 64:ff9b::c000:201"]
+
+
+@contextmanager
+def translator() -> Iterator[int]:
+    """Answer one question as the DNS server of a network with NAT64 does; yield its port."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        sock.bind(("127.0.0.1", 0))
+
+        def answer() -> None:
+            wire, peer = sock.recvfrom(4096)
+            if wire:
+                query = dns.message.from_wire(wire)
+                reply = dns.message.make_response(query, recursion_available=True)
+                name, mapped = query.question[0].name, "64:ff9b::c000:aa"
+                reply.answer.append(dns.rrset.from_text(name, 300, "IN", "AAAA", mapped))
+                sock.sendto(reply.to_wire(), peer)
+
+        with ThreadPoolExecutor(1) as thread:
+            thread.submit(answer)
+            try:
+                yield int(sock.getsockname()[1])
+            finally:
+                sock.sendto(b"", sock.getsockname())  # it was not asked
 
 
 def test_what_nobody_can_list_is_told(home: Home) -> None:

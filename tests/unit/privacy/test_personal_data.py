@@ -89,7 +89,7 @@ def test_a_guardians_file_hides_what_tells_too_much_and_what_only_the_device_sho
     assert [each["qname"] for each in theirs["look_ups"]] == ["other"]
     assert mine.keys() - theirs.keys() == {
         *("browsers", "devices_for_a_while", "accounts", "last_blocks", "pin"),
-        *("question", "proposal", "device_weeks"),
+        *("question", "proposal", "device_weeks", "other_home"),
     }
     assert "toys.example" not in json.dumps(theirs)
 

@@ -26,13 +26,14 @@ from copdns.model.household import (
 from copdns.model.matchers import Matcher
 from copdns.model.times import Budget, parse_subject
 from copdns.model.verdict import Action, Reason, Requestor, Verdict
+from copdns.policy.decide import Policy
 from copdns.policy.judge import RebindingGuard
 from copdns.policy.snapshot import Client, Snapshot
 from copdns.privacy.recent_blocks import OwnedDevice
+from copdns.server.cached_reply import CachedReply, Tally
 from copdns.server.forwarded import Forwarder, Forwarders
 from copdns.server.lazy_free import LazyFreeQueue
 from copdns.server.packet_cache import MAX_CLOCK_DRIFT, MAX_QUERY_SIZE, MAX_REPLIES, PacketCache
-from copdns.server.tally import Tally
 from copdns.time.budget import PLENTY
 from copdns.time.clock import Moment
 from copdns.time.minutes import DayStart
@@ -70,10 +71,11 @@ def make(clock: FakeClock) -> Iterator[Make]:
             mia: Profile = MIA,
             script: Script | None = None,
             timing: TimePlan | None = None,
+            tom: Profile = TOM,
             **fields: Any,
         ) -> Twin:
             fields.setdefault("rules", (block(GAMES, "mia"),))
-            house = family(mia, TOM, devices=DEVICES, **fields)
+            house = family(mia, tom, devices=DEVICES, **fields)
             lists = library(
                 protected={"child_helpline": [HELP], "targets": ["safe.example"]},
                 engines={"search": (["search.example"], {"strict": "safe.example"})},
@@ -550,7 +552,9 @@ def test_a_help_name_is_in_no_count_and_in_no_row(make: Make, name: str) -> None
     assert (home.log.rows, home.log.counts, home.counters.queries["udp"]) == ([], {}, 0)
 
 
-# --- the bound ----------------------------------------------------------------------------------
+# --- the bound, and what policies share ---------------------------------------------------------
+
+LATER = pause(9_000, 9_001)
 
 
 def kept(lane: PacketCache, number: int, of: Any, verdict: Verdict, *, noted: bool = False) -> None:
@@ -560,53 +564,124 @@ def kept(lane: PacketCache, number: int, of: Any, verdict: Verdict, *, noted: bo
     lane.store(wire, read, asker("mia"), of, verdict, wire, tally, None, moment, to_log=noted)
 
 
-def size(lane: PacketCache, *policies: Any) -> int:
-    found = sum(len(lane.replies_for(each)) for each in policies)
-    assert found == len(lane)
-    return found
+def found(lane: PacketCache, number: int, of: Policy) -> CachedReply | None:
+    return lane.replies_for(of).find(query(f"n{number}.example")[2:])
+
+
+def number_of(lane: PacketCache, *policies: Policy) -> int:
+    """Return how many replies these policies have, each with its own."""
+    count = sum(len(lane.replies_for(each)) for each in policies)
+    assert count == len(lane)
+    return count
 
 
 def test_the_lane_never_holds_more_than_so_many_replies() -> None:
     lane, verdict = PacketCache(LazyFreeQueue()), Verdict(Action.BLOCK, Reason.RULE, 10)
-    one, other = policy(), policy()
+    one, other = policy(timing=LATER), policy(timing=LATER)
     for number in range(MAX_REPLIES // 2):
         kept(lane, 0, one, verdict)  # again: it takes no more room
         kept(lane, number, one, verdict)
         kept(lane, number, other, verdict)
-    assert size(lane, one, other) == MAX_REPLIES
+    assert number_of(lane, one, other) == MAX_REPLIES
     kept(lane, MAX_REPLIES, one, verdict)
-    assert MAX_REPLIES * 0.9 < size(lane, one, other) <= MAX_REPLIES
-    for there in (lane.replies_for(one), lane.replies_for(other)):
-        assert query("n1.example")[2:] not in there  # it came first
-        assert query(f"n{MAX_REPLIES // 2 - 1}.example")[2:] in there
-    assert query("n0.example")[2:] in lane.replies_for(one)  # the last of them was a moment ago
-    assert query("n0.example")[2:] not in lane.replies_for(other)
+    assert MAX_REPLIES * 0.9 < number_of(lane, one, other) <= MAX_REPLIES
+    for each in (one, other):
+        assert not found(lane, 1, each)  # it came first
+        assert found(lane, MAX_REPLIES // 2 - 1, each)
+    assert found(lane, 0, one)  # the last of them was a moment ago
+    assert not found(lane, 0, other)
 
 
 def test_what_others_were_asked_long_ago_makes_room_for_whoever_asks_now() -> None:
     lane, verdict = PacketCache(LazyFreeQueue()), Verdict(Action.BLOCK, Reason.RULE, 10)
-    others, now, asked = [policy() for _ in range(5)], policy(), 10_000
+    others, now = [policy(timing=LATER) for _ in range(5)], policy()
     for number in range(MAX_REPLIES):
         kept(lane, number, others[number % 5], verdict)
-    for number in range(asked):  # more than any of the others has
+    for number in range(MAX_REPLIES // 3):  # more than any of the others has
         kept(lane, number, now, verdict)
-    assert len(lane.replies_for(now)) == asked
-    assert MAX_REPLIES * 0.9 < size(lane, now, *others) <= MAX_REPLIES
+    assert len(lane.replies_for(now)) == MAX_REPLIES // 3
+    assert MAX_REPLIES * 0.9 < number_of(lane, now, *others) <= MAX_REPLIES
 
 
-def test_policies_with_the_same_reply_hold_it_once() -> None:
+def test_policies_without_times_have_an_equal_reply_once() -> None:
+    lane = PacketCache(LazyFreeQueue())
+    verdict, same = (Verdict(Action.BLOCK, Reason.RULE, 10) for _ in range(2))
+    one, other, third, fourth = (policy() for _ in range(4))
+    for number in range(MAX_REPLIES):
+        kept(lane, number, one, verdict, noted=True)
+        kept(lane, number, other, same, noted=True)
+    assert len(lane) == len(lane.replies_for(one)) == len(lane.replies_for(other)) == MAX_REPLIES
+    kept(lane, 1, third, Verdict(Action.BLOCK, Reason.CATEGORY, 13, category="games"), noted=True)
+    first, second, last = (found(lane, 1, each) for each in (one, other, third))
+    assert first is not None
+    assert last is not None
+    assert second is first
+    assert (found(lane, 1, fourth), last is first, last.body is first.body) == (None, False, True)
+    kept(lane, 1, one, Verdict(Action.BLOCK, Reason.CATEGORY, 13, category="games"), noted=True)
+    assert found(lane, 1, one) is last
+    assert found(lane, 1, other) is first
+    assert MAX_REPLIES * 0.9 < len(lane) <= MAX_REPLIES
+
+
+def test_each_policy_counts_and_notes_a_reply_that_it_shares(make: Make, clock: FakeClock) -> None:
+    mia, tom = (replace(each, privacy=PrivacyMode.BLOCKED) for each in (MIA, TOM))
+    home = make(mia, tom=tom, rules=(block(GAMES),))
+    for source in (PHONE, TOMS):
+        warm(home, query(GAMES), source)
+    assert home.resolver.packet_cache is not None
+    assert len(home.resolver.packet_cache) == 1
+    clock.wait(300)
+    for source in (TOMS, PHONE, TOMS):
+        assert is_fast(home, query(GAMES), source)
+    assert [(row.profile, int(row.at - NOW)) for row in home.log.rows] == [
+        ("mia", 0),
+        ("tom", 0),
+        ("tom", 300),
+        ("mia", 300),
+    ]
+    home.pass_on()
+    assert {key.profile: count for key, count in home.log.counts.items()} == {"mia": 4, "tom": 5}
+
+
+def test_a_policy_that_ends_takes_only_its_own_replies_along() -> None:
+    lane, verdict = PacketCache(LazyFreeQueue()), Verdict(Action.BLOCK, Reason.RULE, 10)
+    house = family(MIA)
+    old, stays, fresh = (policy(house=house) for _ in range(3))
+    for each in (old, stays):
+        kept(lane, 1, each, verdict)
+    kept(lane, 2, old, verdict)
+    at_the_server = lane.replies_for(old)
+    lane.drop_outdated(_in_force(stays, fresh))
+    assert lane.replies_for(fresh).bit == at_the_server.bit  # which is free again
+    kept(lane, 3, fresh, verdict)
+    assert [number for number in (1, 2, 3) if found(lane, number, stays)] == [1]
+    assert [number for number in (1, 2, 3) if found(lane, number, fresh)] == [3]
+    assert (len(at_the_server), len(lane)) == (0, 2)
+
+
+def test_more_policies_than_a_number_has_bits_have_replies() -> None:
+    lane, verdict = PacketCache(LazyFreeQueue()), Verdict(Action.BLOCK, Reason.RULE, 10)
+    many = [policy() for _ in range(130)]
+    for each in many[1:]:
+        kept(lane, 1, each, verdict)
+    assert [bool(found(lane, 1, each)) for each in many] == [False] + 129 * [True]
+    assert len(lane) == 3
+
+
+def test_policies_with_times_share_what_is_equal_in_their_replies() -> None:
     lane, ended = (
         PacketCache(LazyFreeQueue()),
         Verdict(Action.BLOCK, Reason.RULE, 10, valid_until=NOW + 100.5),
     )
     verdict, same = (Verdict(Action.BLOCK, Reason.RULE, 10) for _ in range(2))
-    one, other, third = policy(), policy(), policy()
+    one, other, third = (policy(timing=LATER) for _ in range(3))
     kept(lane, 1, one, verdict, noted=True)
     kept(lane, 1, other, same, noted=True)
     kept(lane, 1, third, ended)
-    first, second, last = (
-        lane.replies_for(each)[query("n1.example")[2:]] for each in (one, other, third)
-    )
+    first, second, last = (found(lane, 1, each) for each in (one, other, third))
+    assert first is not None
+    assert second is not None
+    assert last is not None
     assert first.body is second.body is last.body
     assert first.to_log is second.to_log
     assert (last.to_log, last.check_at) == (None, 99.5)
@@ -621,7 +696,7 @@ def test_what_is_forgotten_makes_room() -> None:
     lane.drop_outdated(_in_force(fresh))
     for number in range(MAX_REPLIES):
         kept(lane, number, fresh, verdict)
-    assert (len(lane.replies_for(old)), size(lane, fresh)) == (0, MAX_REPLIES)
+    assert (len(lane.replies_for(old)), number_of(lane, fresh)) == (0, MAX_REPLIES)
 
 
 def _in_force(*policies: Any) -> Snapshot:
@@ -637,4 +712,4 @@ def _in_force(*policies: Any) -> Snapshot:
 def test_a_verdict_that_has_just_ended_is_not_kept() -> None:
     lane, of = PacketCache(LazyFreeQueue()), policy()
     kept(lane, 1, of, Verdict(Action.BLOCK, Reason.PAUSED, 7, valid_until=NOW))
-    assert not size(lane, of)
+    assert not number_of(lane, of)

@@ -26,6 +26,7 @@ from copdns.provider.staff.desk import (
     ask_again,
     decide_case,
     maintainer_text,
+    next_closing,
     open_case,
     open_lists,
 )
@@ -77,6 +78,8 @@ def test_two_by_lot_open_a_line_for_all_and_it_ends() -> None:
     assert (family.names, law) == ((Matcher("bad.example"),), lists[1])
     assert open_lists(lists, [case], NOW + OPENS_FOR) == lists
     assert case.state(NOW + OPENS_FOR) is CaseState.OVER
+    assert next_closing([case], NOW) == NOW + OPENS_FOR
+    assert next_closing([case], NOW + OPENS_FOR) is None
 
 
 def test_a_no_can_be_asked_again_once_of_two_others() -> None:

@@ -42,19 +42,21 @@ async def end(request: web.Request) -> web.Response:
     box = next((each for each in found if each.id == wanted), None)
     if box is not None:
         question = sentence(
-            "end “%(name)s”? Within seconds it answers by the guest rules for everyone, until it "
-            "is paired again",
+            "end the pairing with “%(name)s”? Within seconds it has only the guest rules, for "
+            "everyone, until you pair it again",
             name=box.name,
         )
         await require_sure(request, question)
         await first.followers.end(home.household.id, box.id, home.actor, home.now)
-        say_done(request, home.actor, sentence("“%(name)s” follows no longer", name=box.name))
+        say_done(request, home.actor, sentence("“%(name)s” is no longer paired", name=box.name))
     raise web.HTTPSeeOther(HERE)
 
 
 def _require_first_box(home: HouseRequest) -> FirstBox:
     if home.context.first_box is None:
-        raise HouseholdError("no box can follow this one: its household is not in a file here")
+        raise HouseholdError(
+            "no second box can be paired: the household of this one is not in a file here"
+        )
     return home.context.first_box
 
 

@@ -88,11 +88,12 @@ HIDDEN = frozenset(
 
 EFFECTS: Mapping[str, Phrase] = {
     "backup.folder": Phrase(
-        "setting", "Backups lie there: what is recorded here is on that disk too."
+        "setting", "Backups are stored there: what is recorded here is on that disk too."
     ),
-    "backup.every_hours": Phrase("setting", "After a damage, what is newer than this is gone."),
+    "backup.every_hours": Phrase("setting", "After damage, anything newer than this is lost."),
     "backup.keep": Phrase(
-        "setting", "What someone deletes stays in backups until so many newer ones were made."
+        "setting",
+        "What someone deletes stays in backups until this many newer ones have been made.",
     ),
     "backup.recipients": Phrase("setting", "Only owners of these keys can read the backups."),
     "dns.listen": Phrase("setting", "A device that cannot reach these addresses is not filtered."),
@@ -208,7 +209,7 @@ EFFECTS: Mapping[str, Phrase] = {
         "setting", "A site that is new on the internet may be found only after this time."
     ),
     "cache.max_stale": Phrase(
-        "setting", "Sites that were open lately still open when the DNS servers do not answer."
+        "setting", "Sites that were opened recently still open when the DNS servers do not answer."
     ),
     "cache.failure_ttl": Phrase(
         "setting", "A site that could not be found is looked up again after this time."
@@ -257,7 +258,7 @@ EFFECTS: Mapping[str, Phrase] = {
     ),
     "facts.every": Phrase("setting", "How soon a new helpline is known here."),
     "facts.keys": Phrase("setting", "Only someone with one of these keys can add such sites."),
-    "facts.max_age": Phrase("setting", "How soon you are told that nothing newer came."),
+    "facts.max_age": Phrase("setting", "How soon you are told that there is nothing newer."),
     "identity.neighbours": Phrase(
         "setting", "If off, a device that changes its address loses its rules and its minutes."
     ),
@@ -302,7 +303,7 @@ EFFECTS: Mapping[str, Phrase] = {
     ),
     "push.hosts": Phrase(
         "setting",
-        "These learn that and when a browser is told something, but not what, nor whose it is.",
+        "These learn when a browser is told something, but not what, or whose browser it is.",
     ),
     "push.private_addresses": Phrase("setting", "None that anyone would notice."),
     "push.contact": Phrase("setting", "None that anyone would notice."),

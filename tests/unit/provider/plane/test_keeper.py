@@ -12,7 +12,14 @@ from copdns.model.verdict import Reason
 from copdns.provider.plane.keeper import STRANGERS, PlaneKeeper
 from copdns.provider.plane.line_shares import SOON, share_of
 from copdns.provider.plane.list_slugs import ListSlugs
-from copdns.provider.plane.snapshot import ListedNames, PlaneChange, Subscriber, address_key
+from copdns.provider.plane.rows import PlaneTable, change_rows, snapshot_rows
+from copdns.provider.plane.snapshot import (
+    ListedNames,
+    PlaneChange,
+    Subscriber,
+    address_key,
+    ports_key,
+)
 from tests.household import NOW, block
 
 SLUGS = ListSlugs({Topic(TopicKind.CATEGORY, "games"): frozenset({"starter-games"})})
@@ -136,3 +143,31 @@ def test_a_part_of_an_address_or_what_two_have_is_nobodys(keeper: PlaneKeeper) -
 def test_who_is_not_known_has_the_group_of_strangers(keeper: PlaneKeeper) -> None:
     whole = keeper.snapshot(2, ListedNames())
     assert whole.classes[whole.groups[STRANGERS].policy_class].has_security
+
+
+def test_lines_that_share_an_address_have_each_their_ports(keeper: PlaneKeeper) -> None:
+    """A row is found by its last port, so what ends where another begins must not take it away."""
+    shared = address_key("192.0.2.9")
+    put(keeper, replace(HOME, id="bo", rules=(block("films.example"),)))
+    keeper.bind_ports(shared, 1024, 2047, "l1")
+    keeper.bind_ports(shared, 2048, 4095, "l2")
+    rows, state = snapshot_rows(keeper.snapshot(2, ListedNames()))
+    by_table = {table: dict(found) for table, found in rows.new.items()}
+    assert by_table[PlaneTable.SUBSCRIBERS][shared] == b"port"
+    assert by_table[PlaneTable.PORTS] == {
+        shared + b"\x07\xff": shared + b"\x04\x00001-",
+        shared + b"\x0f\xff": shared + b"\x08\x00001p",
+    }
+    assert by_table[PlaneTable.PERSONAL_PORTS] == {shared + b"\x0f\xff": shared + b"\x08\x00bo"}
+
+    keeper.bind_ports(shared, 3072, 4095, "l1")  # overlaps: nobody has either of them
+    change = changed(keeper)
+    assert list(change.gone_addresses) == [ports_key(shared, 2048, 4095)]
+    keeper.bind_ports(shared, 2048, 4095, "")
+    rows, _ = change_rows(changed(keeper), state)
+    assert (shared + b"\x0f\xff", shared + b"\x0c\x00001-") in list(rows.new[PlaneTable.PORTS])
+    assert not list(rows.gone[PlaneTable.PORTS])
+    assert shared + b"\x0f\xff" in list(rows.gone[PlaneTable.PERSONAL_PORTS])
+
+    keeper.bind(shared, "l2")  # the whole of it, and some ports: not both can be true
+    assert shared in changed(keeper).gone_addresses

@@ -1,0 +1,63 @@
+"""What a node has to do that starts while PostgreSQL is away: the tables stay, and time goes on.
+
+Who is behind an address, and what copdns decides, is left as the tables say it.  Bedtimes begin and
+end, lists change, and orders begin and end, by what was kept beside the tables.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable
+from math import inf
+
+from copdns.app.node.copies import NodeCopies
+from copdns.app.node.lists_now import ListsNow
+from copdns.app.node.source import LOOK_EVERY
+from copdns.provider.plane.keeper import PlaneKeeper
+from copdns.provider.plane.line_shares import LineShare
+from copdns.provider.plane.snapshot import PlaneChange, PlaneSnapshot
+
+
+class AwaySource:
+    """A `PlaneSource` without PostgreSQL.  Used by one thread at a time.
+
+    revision: of the tables.  now: seconds since the epoch.
+    """
+
+    def __init__(
+        self, copies: NodeCopies, lists: ListsNow, revision: int, now: Callable[[], float]
+    ) -> None:
+        """Read what was kept; raise PlaneError where there is nothing."""
+        self._lists = lists
+        self._revision = revision
+        self._now = now
+        self._keeper = PlaneKeeper(lists.slugs, now())
+        for number, (shape, asks) in copies.read_shapes().items():
+            self._keeper.restore_group(number, LineShare(shape, frozenset(), asks, inf, ""), now())
+
+    def snapshot(self) -> PlaneSnapshot:
+        """Return all but who is behind which address, and what copdns decides."""
+        whole = self._keeper.snapshot(self._revision, self._lists.listed)
+        self._lists.tell_resolver()
+        return PlaneSnapshot(
+            self._revision, None, whole.groups, whole.classes, whole.listed, exceptions=None
+        )
+
+    def changes_after(self, revision: int) -> Iterable[PlaneChange] | None:
+        """Return what time and lists changed since the last call."""
+        if revision != self._revision:
+            return None
+        self._keeper.take_due(self._now())
+        slugs, has_lists = self._lists.slugs, self._lists.follow()
+        if self._lists.slugs is not slugs:
+            self._keeper.use_lists(self._lists.slugs, self._now())
+        change = self._keeper.take_change(self._revision)
+        if has_lists:
+            change = (change or PlaneChange(self._revision)).with_lists(
+                self._lists.listed, self._keeper.classes
+            )
+        return [] if change is None else [change]
+
+    async def wait(self) -> None:
+        """Return after a moment."""
+        await asyncio.sleep(LOOK_EVERY)

@@ -1,0 +1,72 @@
+"""What the register of law and the desk of the reviewers say of a node's lists, followed.
+
+Each moment is worked out from what was read last, so an order also begins and ends at its second
+while PostgreSQL is away.  Used by one thread at a time.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from copdns.app.node.copies import NodeCopies
+from copdns.provider.law.in_force import anchors_in_force, listed_in_force, next_change
+from copdns.provider.law.keys import KEYS_FOLDER, ProviderKeys
+from copdns.provider.law.register import Register
+from copdns.provider.plane.snapshot import ListedNames
+from copdns.provider.staff.desk import DeskCase, next_closing, open_lists
+from copdns.store.postgres.connection import PostgresPool
+from copdns.store.provider_db.desk_rows import DeskStore
+from copdns.store.provider_db.register_rows import RegisterStore, read_lines
+
+
+class LawInForce:
+    """The register and the desk of a provider.  data: the folder that has its keys.
+
+    pool: None while PostgreSQL is away; then what was read last, from the copies, is all there is.
+    """
+
+    def __init__(self, pool: PostgresPool | None, data: Path, copies: NodeCopies) -> None:
+        """Make or migrate the tables; raise StoreError, RegisterError or PlaneError."""
+        self._keys = ProviderKeys(data / KEYS_FOLDER)
+        self._copies = copies
+        self._read: tuple[int, tuple[int, int]] | None = None
+        self._register = Register()
+        self._cases: tuple[DeskCase, ...] = ()
+        self._stores: tuple[RegisterStore, DeskStore] | None = None
+        if pool is not None:
+            self._stores = RegisterStore(pool, self._keys), DeskStore(pool)
+        else:
+            lines, cases = copies.read_law()
+            self._register, self._cases = read_lines(lines, self._keys), tuple(cases)
+
+    def follow(self) -> bool:
+        """Read what is new; tell whether there was anything.
+
+        Raises StoreError, RegisterError or PlaneError.  A register that cannot be read is read
+        again at the next call, and the last one stays.
+        """
+        if self._stores is None:
+            return False
+        entries, desk = self._stores
+        newest = entries.size(), desk.newest()
+        if newest == self._read:
+            return False
+        lines, cases = entries.lines(), desk.load()
+        self._register, self._cases = read_lines(lines, self._keys), cases
+        self._copies.write_law(lines, list(cases))
+        self._read = newest
+        return True
+
+    def apply(self, listed: ListedNames, now: int) -> ListedNames:
+        """Return lists without what reviewers took out, and with those of the register."""
+        lists = open_lists(listed.lists, self._cases, now)
+        return listed_in_force(ListedNames(lists, listed.special), self._register, now)
+
+    def anchors(self, now: int) -> tuple[str, ...]:
+        """Return the domains that are answered without validation."""
+        return anchors_in_force(self._register, now)
+
+    def next_change(self, now: int) -> int | None:
+        """Return the next second at which something else holds; None: never."""
+        found = next_change(self._register, now), next_closing(self._cases, now)
+        return min((each for each in found if each is not None), default=None)

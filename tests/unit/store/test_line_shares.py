@@ -1,0 +1,152 @@
+"""A node that starts reads of most households what another node took, and gets the same tables."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from copdns.app.node.copies import NodeCopies
+from copdns.app.node.law import LawInForce
+from copdns.app.node.lists import NodeLists
+from copdns.app.node.lists_now import ListsNow
+from copdns.app.node.resolver import ResolverFiles
+from copdns.app.node.source import StoreSource
+from copdns.model.household import Band, Household, Profile, Rule, RuleAction
+from copdns.model.matchers import Matcher
+from copdns.model.times import Grant
+from copdns.provider.plane.snapshot import PlaneSnapshot
+from copdns.settings.config import Settings
+from copdns.store.household_db import tables
+from copdns.store.household_db.provider import ProviderStore
+from copdns.store.postgres.connection import PostgresPool
+from copdns.store.postgres.lines import BindingRow, BindingStore, LineRow
+from tests.unit.account_values import NOW
+
+BLOCK = Rule("r1", RuleAction.BLOCK, Matcher("film.example"))
+
+
+@pytest.fixture
+def store(postgres: str) -> Iterator[ProviderStore]:
+    with ProviderStore.connect(PostgresPool(postgres)) as store:
+        yield store
+
+
+@contextmanager
+def node(store: ProviderStore, folder: Path, now: float = NOW) -> Iterator[StoreSource]:
+    """A node that has read all, and numbered what nobody numbered yet."""
+    copies = NodeCopies(folder)
+    lists = ListsNow(
+        NodeLists(Settings(data=str(folder))),
+        LawInForce(store.pool, folder, copies),
+        ResolverFiles(folder, ""),
+        lambda: now,
+    )
+    source = StoreSource(store.pool, lists, copies, lambda: now)
+    try:
+        source.snapshot()
+        list(source.changes_after(source.snapshot().revision) or ())
+        yield source
+    finally:
+        source.close()
+
+
+def home(number: int, band: Band = Band.TO_9, **fields: object) -> Household:
+    profile = Profile("mia", "Mia", band, categories=frozenset({"dating"}))
+    return Household(f"h{number}", "Home", profiles=(profile,), guest="mia", **fields)  # type: ignore[arg-type]
+
+
+def told(snapshot: PlaneSnapshot) -> dict[str, object]:
+    """Return what a subscriber gets, without numbers, which are each node's own."""
+    assert snapshot.subscribers is not None
+    assert snapshot.exceptions is not None
+    found: dict[str, object] = {}
+    for address, number, household in snapshot.subscribers:
+        group = snapshot.groups[number]
+        policy = snapshot.classes[group.policy_class]
+        found[".".join(map(str, address))] = (policy, group.asks_copdns, household)
+    return found | {"names": sorted(snapshot.exceptions)}
+
+
+@pytest.fixture
+async def homes(store: ProviderStore) -> tuple[Household, ...]:
+    grant = Grant(Matcher("chess.example"), NOW, NOW + 600, NOW, id="g1", profile="mia")
+    found = (
+        *(home(each) for each in range(6)),
+        home(6, Band.TO_15),
+        home(7, rules=(BLOCK,)),
+        home(8, grants=(grant,)),
+    )
+    for each in found:
+        await store.create(each, "ada", NOW)
+    BindingStore(store.pool).put(
+        lines=[LineRow(f"l{each}", f"h{each}") for each in range(len(found))],
+        bindings=[BindingRow(f"192.0.2.{each}", f"l{each}") for each in range(len(found))],
+    )
+    return found
+
+
+@pytest.fixture
+def counted(monkeypatch: pytest.MonkeyPatch) -> Callable[[], list[str]]:
+    """Tell which households were read since the last call."""
+    read: list[str] = []
+    load, load_some = tables.load, tables.load_some
+
+    def note(connection: object, household: str) -> object:
+        read.append(household)
+        return load(connection, household)  # type: ignore[arg-type]
+
+    def note_some(connection: object, after: str, most: int) -> object:
+        read.append("all")
+        return load_some(connection, after, most)  # type: ignore[arg-type]
+
+    monkeypatch.setattr("copdns.store.household_db.provider.load", note)
+    monkeypatch.setattr("copdns.store.household_db.provider.load_some", note_some)
+
+    def take() -> list[str]:
+        found, read[:] = sorted(set(read)), []
+        return found
+
+    return take
+
+
+async def test_a_new_node_gets_the_same_without_reading_what_another_has_read(
+    store: ProviderStore,
+    homes: tuple[Household, ...],
+    tmp_path: Path,
+    counted: Callable[[], list[str]],
+) -> None:
+    with node(store, tmp_path) as first:
+        wanted = told(first.snapshot())
+    assert "all" in counted()
+    with node(store, tmp_path) as second:
+        assert told(second.snapshot()) == wanted
+    assert counted() == ["h0", "h6"]  # one of each shape
+    assert wanted["names"] == ["chess.example", "film.example"]
+    assert wanted["192.0.2.7"] != wanted["192.0.2.0"] == wanted["192.0.2.5"]
+
+
+async def test_what_is_out_of_date_does_not_count(
+    store: ProviderStore,
+    homes: tuple[Household, ...],
+    tmp_path: Path,
+) -> None:
+    with node(store, tmp_path):
+        pass
+    # While no node runs: a household changes, one is another by the same id, and a grant is over.
+    await store.change(
+        "h3", lambda found: replace(found, rules=(BLOCK,)), author="ada", what="", now=NOW
+    )
+    await store.run(lambda c: c.execute("delete from household where household = 'h4'"))
+    await store.create(replace(home(4), rules=(BLOCK,)), "ada", NOW)
+    await store.run(lambda c: c.execute("delete from household where household = 'h5'"))
+    with node(store, tmp_path, NOW + 600) as later:
+        found = told(later.snapshot())
+    own = {each for each, got in found.items() if isinstance(got, tuple) and got[2]}
+    assert own == {"192.0.2.3", "192.0.2.4", "192.0.2.7"}
+    assert "192.0.2.5" not in found
+    assert found["192.0.2.8"] == found["192.0.2.0"]
+    assert found["names"] == ["film.example"]
