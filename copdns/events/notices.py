@@ -54,7 +54,7 @@ _MORE = _t("See more on the guardian dashboard: %(desk)s")
 _TEXTS: dict[EventKind, tuple[str, str]] = {
     EventKind.UNKNOWN_DEVICE: (
         _t("New device on your network"),
-        _t("Guest rules apply until you assign it to someone."),
+        _t("Guest rules apply until you say whose it is."),
     ),
     EventKind.UNKNOWN_MAC: (
         _t("A device has a new hardware address"),
@@ -161,7 +161,7 @@ _TEXTS: dict[EventKind, tuple[str, str]] = {
     ),
     EventKind.FULL_LOG_ANNOUNCED: (
         _t("A full log was set up"),
-        _t("For a few days, every site that %(who)s looks up is recorded. %(who)s is told too."),
+        _t("For a few days, every site that %(who)s opens is recorded. %(who)s is told too."),
     ),
     EventKind.GUARDIANS_DISAGREE: (
         _t("Two guardians chose different settings"),

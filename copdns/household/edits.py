@@ -190,8 +190,8 @@ def remove_profile(household: Household, profile_id: str) -> Household:
     devices = [each.id for each in household.devices if each.profile == profile_id]
     if devices:
         raise HouseholdError(
-            "%(devices)s would belong to nobody; assign or remove each device before you remove "
-            "%(profile_id)s",
+            "%(devices)s would belong to nobody; give each device to someone else, or remove "
+            "it, before you remove %(profile_id)s",
             devices=", ".join(devices),
             profile_id=profile_id,
         )
@@ -323,8 +323,8 @@ def _refuse_key(name: str, known: KnownIds) -> None:
     """Raise HouseholdError for a name that no household can protect (`lists/keys.py`)."""
     if "." not in name or is_broad(name):
         raise HouseholdError(
-            "sites of other people end in %(domain)s, so one household cannot protect them all; "
-            "write one site, such as school.%(domain)s",
+            "this would be for every site that ends in .%(domain)s, which is too many; write "
+            "one site, such as school.%(domain)s",
             name="protected",
             domain=name,
         )

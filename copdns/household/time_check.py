@@ -92,8 +92,8 @@ def _schedule_faults(schedule: Schedule) -> Iterator[Violation]:
         yield Violation("schedules", schedule.id, "", what)
     if schedule.learning and (schedule.about or schedule.opens):
         what = sentence(
-            "learning sites can stay on only while everything else is off; remove `about` and use "
-            "`closed`"
+            "homework sites can stay on only while everything else is off; remove `about` and "
+            "use `closed`"
         )
         yield Violation("schedules", schedule.id, "learning", what)
     for slot in schedule.slots:

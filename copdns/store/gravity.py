@@ -88,7 +88,7 @@ def _rows(connection: sqlite3.Connection, table: str) -> list[Row]:
     rows: list[Row] = [dict(zip(names, row, strict=True)) for row in found]
     if len(rows) > MAX_ROWS:
         raise MoveInError(
-            "this database has more than %(most)s rows in one table, so it is none of a family",
+            "this database has more than %(most)s rows in one table, so it is not from a family",
             name="file",
             most=MAX_ROWS,
         )

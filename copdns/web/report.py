@@ -141,7 +141,7 @@ def _lines(sums: DigestSums, phrases: Phrases) -> list[str]:
         counted = [phrases.gettext("Nothing is recorded of your children, so nothing is counted.")]
     else:
         counted = [
-            line(phrases.gettext("Sites opened or blocked"), sums.lookups),
+            line(phrases.gettext("Visits to sites (allowed and blocked)"), sums.lookups),
             line(phrases.pgettext("sum of a week", "Blocked"), sums.blocks),
         ]
     return [

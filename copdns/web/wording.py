@@ -257,9 +257,13 @@ class Wording:
         return self.phrases.pgettext(*said) % {"day": self.phrases.short_day(day)}
 
     def _slot(self, slot: Slot) -> str:
-        days = [self._day(each) for each in child.DAYS if each in slot.days]
-        clock = f"{ISOLATE}{_clock(slot.start)}–{_clock(slot.start + slot.length)}{END_ISOLATE}"
-        return f"{self.phrases.join_list(days)} {clock}"
+        days = self.phrases.join_list([self._day(each) for each in child.DAYS if each in slot.days])
+        if (slot.start, slot.length) == (0, _WHOLE_DAY):
+            return self.phrases.pgettext(*child.ALL_DAY) % {"days": days}
+        return self._hours(_clock(slot.start), _clock(slot.start + slot.length), days)
+
+    def _hours(self, start: str, end: str, days: str) -> str:
+        return f"{days} {ISOLATE}{start}–{end}{END_ISOLATE}"
 
     def minutes(self, budget: Budget) -> str:
         """Return the minutes of a budget by day; neighbours with as many are told together."""
@@ -368,11 +372,8 @@ class DeskWording(Wording):
     def _category_note(self, slug: str) -> Phrase | None:
         return desk.about_category(slug)
 
-    def _slot(self, slot: Slot) -> str:
-        days = [self._day(each) for each in child.DAYS if each in slot.days]
-        start, end = _clock(slot.start), _clock(slot.start + slot.length)
-        values = {"start": start, "end": end, "days": self.phrases.join_list(days)}
-        return self.phrases.pgettext(*desk.SLOT) % values
+    def _hours(self, start: str, end: str, days: str) -> str:
+        return self.phrases.pgettext(*desk.SLOT) % {"start": start, "end": end, "days": days}
 
     def _which_weeks(self, weeks: Weeks) -> str:
         if isinstance(weeks, WeekParity):
@@ -447,6 +448,9 @@ def _full_verdict(verdict: Verdict | ContestedVerdict, contact: str = "") -> Ver
 def with_small_letter(words: str) -> str:
     """Return words as within a sentence, "social media" for "Social media"; "VPNs" stays."""
     return words[:1].lower() + words[1:] if words[1:2].islower() else words
+
+
+_WHOLE_DAY = 24 * 60  # minutes
 
 
 def _clock(minute: int) -> str:

@@ -19,7 +19,7 @@ CODES = "%(num)d code for extra time (%(minutes)s) created for %(who)s"
 _ONE_MORE = "a browser may be added on %(device)s"
 _HERE, _ADDED = "a browser was added on this device", "a browser was added on %(device)s"
 _SIGNED_OUT = "a browser was removed on %(device)s"
-_ASKED = "%(who)s was asked to agree to a full log for %(num)d day"
+_ASKED = "%(who)s was asked to agree that every site is recorded for %(num)d day"
 _TIMES = "suggested bedtime and limits turned on for %(who)s (%(band)s)"
 
 # Lines that are stored in other words than are shown: those of the version before, and those that
@@ -28,7 +28,8 @@ _FORMER = {
     "calendar: holidays from a file": "calendar: holidays imported from a file",
     "device %(device)s changed: now %(who)s's": "device %(device)s changed: now belongs to %(who)s",
     "device %(device)s is known by another MAC address": "device %(device)s has a new MAC address",
-    "a device is %(who)s for a while": "a device assigned to %(who)s for a while",
+    "a device is %(who)s for a while": "a device given to %(who)s for a while",
+    "a device assigned to %(who)s for a while": "a device given to %(who)s for a while",
     "a device was not let in": "a device was refused access",
     "a guest's time was ended": "a guest's access was ended",
     "browser paired with this device": _HERE,
@@ -43,7 +44,8 @@ _FORMER = {
     "set-up: zone, language and country": "setup: time zone, language and country",
     "set-up: names that stay open": "setup: sites that are never blocked",
     "set-up: %(who)s added, %(band)s": "setup: %(who)s added, %(band)s",
-    "set-up: device %(device)s is %(who)s's": "setup: device %(device)s assigned to %(who)s",
+    "set-up: device %(device)s is %(who)s's": "setup: device %(device)s belongs to %(who)s",
+    "setup: device %(device)s assigned to %(who)s": "setup: device %(device)s belongs to %(who)s",
     "set-up: %(num)s helplines vouched for": "setup: %(num)d helpline confirmed",
     "set-up: %(step)s %(state)s": "setup: %(step)s %(state)s",
     "set-up code made": "setup code created",
@@ -135,7 +137,7 @@ _FORMS = Forms(
     sentence("two homes for %(who)s: the other home agreed"),
     sentence("two homes for %(who)s: ended"),
     sentence("a device added for %(who)s"),
-    sentence("a device assigned to %(who)s for a while"),
+    sentence("a device given to %(who)s for a while"),
     sentence("a device was refused access"),
     sentence("a guest's access was ended"),
     sentence("unknown device %(device)s ignored"),
@@ -152,7 +154,7 @@ _FORMS = Forms(
     sentence("setup: time zone, language and country"),
     sentence("setup: sites that are never blocked"),
     sentence("setup: %(who)s added, %(band)s"),
-    sentence("setup: device %(device)s assigned to %(who)s"),
+    sentence("setup: device %(device)s belongs to %(who)s"),
     plural_sentence("setup: %(num)d helpline confirmed", "setup: %(num)d helplines confirmed", 1),
     sentence("setup: %(step)s %(state)s"),
     sentence("setup code created"),
@@ -169,8 +171,8 @@ _FORMS = Forms(
     sentence("full log for %(who)s ended"),
     sentence("household created"),
     plural_sentence(
-        "%(who)s was asked to agree to a full log for %(num)d day",
-        "%(who)s was asked to agree to a full log for %(num)d days",
+        "%(who)s was asked to agree that every site is recorded for %(num)d day",
+        "%(who)s was asked to agree that every site is recorded for %(num)d days",
         1,
     ),
     sentence("full log declined by %(who)s"),

@@ -175,8 +175,7 @@ _ASK = Three(
     Phrase("plain", "If you need it, ask here. If nobody answers, we will remind the grown-ups."),
     Phrase(
         "full",
-        "You can ask to unblock it here. If nobody answers, we'll remind your parents or "
-        "guardians.",
+        "You can ask to unblock it here. If nobody answers, we'll remind your parents or carers.",
     ),
 )
 _MORE_TIME = Three(
@@ -266,7 +265,7 @@ CATEGORIES: Mapping[str, tuple[Phrase, Phrase]] = {
         Phrase("about a category", "Sites where adults look for a partner."),
     ),
     "chat": (
-        Phrase("category", "Chat with people you don't know"),
+        Phrase("category", "Open chat rooms"),
         Phrase("about a category", "Sites where you talk with people you do not know."),
     ),
     "social": (
@@ -301,7 +300,7 @@ SIMPLE_NAMES: Mapping[str, Phrase] = {
     "violence": Phrase("category for children", "Cruel or hateful sites"),
     "self_harm": Phrase("category for children", "Sites that make sad people feel even sadder"),
     "dating": Phrase("category for children", "Dating for grown-ups"),
-    "chat": Phrase("category for children", "Chat with strangers"),
+    "chat": Phrase("category for children", "Chat rooms"),
     "piracy": Phrase("category for children", "Stolen films and games"),
 }
 
@@ -329,8 +328,8 @@ STEPS: Mapping[StepNumber, Phrase] = {
 DAYS: Mapping[str, Phrase] = {
     "daily": Phrase("on days", "every day"),
     "school": Phrase("on days", "on school days"),
-    "school_night": Phrase("on days", "on the evening before school"),
-    "free_night": Phrase("on days", "on evenings with no school the next day"),
+    "school_night": Phrase("on days", "on school nights"),
+    "free_night": Phrase("on days", "on nights with no school the next day"),
     "weekend": Phrase("on days", "at weekends"),
     "holiday": Phrase("on days", "in the holidays"),
     "mon": Phrase("on days", "on Mondays"),
@@ -341,6 +340,8 @@ DAYS: Mapping[str, Phrase] = {
     "sat": Phrase("on days", "on Saturdays"),
     "sun": Phrase("on days", "on Sundays"),
 }
+
+ALL_DAY = Phrase("schedule", "all day %(days)s")
 
 # In which weeks a schedule holds that does not hold in each, and which week this is.
 EVERY_SECOND_WEEK = Phrase("weeks", "every second week")

@@ -82,7 +82,7 @@ _NO_MINUTES = Three(
     Phrase("full", "Your daily limit gives you no minutes for this today."),
 )
 _RULE_BLOCKS = Three(
-    Phrase("pictures", "A grown-up blocked %(name)s, so this site is blocked."),
+    Phrase("pictures", "A grown-up blocked this site: %(name)s."),
     Phrase("plain", "A grown-up at home blocked this site: %(name)s."),
     Phrase("full", "Someone at home set a rule that blocks it: %(name)s."),
 )
@@ -100,9 +100,9 @@ _PHISHING = Three(
     ),
 )
 _BUILT_IN = Three(
-    Phrase("pictures", "This site is blocked. The reason: %(category)s."),
-    Phrase("plain", "This site is blocked. The reason: %(category)s."),
-    Phrase("full", "Blocked: %(category)s. It's on the filter's own list."),
+    Phrase("pictures", "This kind of site is blocked: %(category)s."),
+    Phrase("plain", "This kind of site is blocked: %(category)s."),
+    Phrase("full", "Blocked: %(category)s. It's on a list that comes with the filter."),
 )
 _CONTACT = {
     "strangers": Three(
@@ -209,11 +209,11 @@ _ALWAYS: Mapping[Reason, Three] = {
     Reason.SERVICE: Three(
         Phrase("pictures", "A grown-up blocked this: %(service)s."),
         Phrase("plain", "A grown-up at home blocked this: %(service)s."),
-        Phrase("full", "%(service)s is blocked by the rules at home."),
+        Phrase("full", "Someone at home blocked this: %(service)s."),
     ),
     Reason.CATEGORY: Three(
-        Phrase("pictures", "This site is blocked. The reason: %(category)s."),
-        Phrase("plain", "This site is blocked. The reason: %(category)s."),
+        Phrase("pictures", "This kind of site is blocked: %(category)s."),
+        Phrase("plain", "This kind of site is blocked: %(category)s."),
         Phrase("full", "Blocked: %(category)s. It's on this list: %(list)s."),
     ),
     Reason.SAFE_SEARCH: Three(

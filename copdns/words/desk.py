@@ -64,9 +64,7 @@ REASONS: Mapping[Key, Phrase] = {
     (Reason.BUDGET, "category"): Phrase("desk", "The daily limit has been reached: %(category)s."),
     (Reason.BUDGET, "service"): Phrase("desk", "The daily limit has been reached: %(service)s."),
     (Reason.BUDGET, "name"): Phrase("desk", "The daily limit has been reached: %(name)s."),
-    (Reason.RULE, "blocks"): Phrase(
-        "desk", "A parent or guardian made a rule that blocks %(name)s."
-    ),
+    (Reason.RULE, "blocks"): Phrase("desk", "A parent or carer made a rule that blocks %(name)s."),
     (Reason.RULE, "allows"): Phrase("desk", "The site rule for %(name)s allows it."),
     (Reason.SERVICE, ""): Phrase("desk", "This app is blocked: %(service)s."),
     (Reason.CONTACT, "strangers"): Phrase(
@@ -131,8 +129,8 @@ CAUSES: Mapping[Key, Phrase] = {
     (Reason.BYPASS, ""): Phrase("cause", "ways to get around the filter"),
     (Reason.CANARY, ""): Phrase("cause", "ways to get around the filter"),
     (Reason.SERVICE, ""): Phrase("cause", "its own switch"),
-    (Reason.CONTACT, "strangers"): Phrase("cause", "the switch for messages from strangers"),
-    (Reason.CONTACT, "known"): Phrase("cause", "the switch for messages from people they know"),
+    (Reason.CONTACT, "strangers"): Phrase("cause", "your choice of who can send messages"),
+    (Reason.CONTACT, "known"): Phrase("cause", "your choice of who can send messages"),
     (Reason.CATEGORY, ""): Phrase("cause", "the category %(category)s"),
     (Reason.CATEGORY, "built-in"): Phrase("cause", "the category %(category)s"),
     (Reason.NO_SAFE_SEARCH, ""): Phrase("cause", "no safe search"),
@@ -148,7 +146,7 @@ STATES: Mapping[str, tuple[Phrase, Phrase]] = {
     "blocked": (Phrase("app", "Blocked"), Phrase("app", "Blocked by: %(why)s")),
 }
 UNTIL, UNTIL_A_DAY = Phrase("time", "until %(when)s"), Phrase("day", "until %(when)s")
-THEN = Phrase("app", "then: %(why)s")
+THEN = Phrase("app", "after that: %(why)s")
 
 
 def cause(verdict: Verdict, *, is_bedtime: bool = False) -> Said | None:

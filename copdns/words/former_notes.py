@@ -9,8 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-GAMES = "Games are designed to be hard to put down. A limit leaves time for other things."
-MATCH = "Games are designed to be hard to put down. If a match needs longer, ask."
+GAMES = "Games are made so that you want to keep playing. A stop time leaves time for other things."
+MATCH = "Games are made so that you want to keep playing. If a match needs longer, ask."
+TEN_HOURS = "You need about ten hours of sleep on school nights. Screens keep people awake."
+SIGNS = (
+    "If a device seems to get past the rules, we tell you first, and your parents or carers a day "
+    "later."
+)
+SOCIAL = "Social media and chat rooms are for people who are older than you."
 SLEEP = (
     "On school nights, eight hours' sleep makes a difference. The rest of your time is up to you."
 )
@@ -26,11 +32,14 @@ NOW: Mapping[str, str] = {
     "Games are made so that it is hard to stop. So there is time for other things too.": GAMES,
     "Games are made so that it is hard to stop. A limit leaves time for other things.": GAMES,
     "Games are made to be hard to stop. A limit leaves time for other things.": GAMES,
+    "Games are designed to be hard to put down. A limit leaves time for other things.": GAMES,
     "Games are made so that it is hard to stop. If a match needs longer, ask.": MATCH,
     "Games are made to be hard to stop. If a match needs longer, ask.": MATCH,
+    "Games are designed to be hard to put down. If a match needs longer, ask.": MATCH,
     "Before school days you need about ten hours of sleep, and screens keep people awake.": (
-        "On school nights you need about ten hours' sleep, and screens keep people awake."
+        TEN_HOURS
     ),
+    "On school nights you need about ten hours' sleep, and screens keep people awake.": TEN_HOURS,
     "Before school days eight hours of sleep make a difference. What you use when is up to you.": (
         SLEEP
     ),
@@ -55,9 +64,8 @@ NOW: Mapping[str, str] = {
         "Some sites can put bad programs on your tablet or phone. Others trick you into telling "
         "them your password."
     ),
-    "Social media and chat rooms are made for people who are older than you.": (
-        "Social media and chats with strangers are for people who are older than you."
-    ),
+    "Social media and chat rooms are made for people who are older than you.": SOCIAL,
+    "Social media and chats with strangers are for people who are older than you.": SOCIAL,
     "When you search, most pictures for grown-ups are left out.": (
         "When you search, most pictures for grown-ups are hidden."
     ),
@@ -90,10 +98,9 @@ NOW: Mapping[str, str] = {
         "YouTube is in Restricted Mode, which sometimes hides harmless videos too."
     ),
     "If a device seems to get past the rules, you are told first, your parents or guardians "
-    "a day later.": (
-        "If a device seems to get past the rules, we tell you first, and your parents or "
-        "guardians a day later."
-    ),
+    "a day later.": SIGNS,
+    "If a device seems to get past the rules, we tell you first, and your parents or guardians "
+    "a day later.": SIGNS,
     "Which sites you use is private. Only how many sites and what type is recorded, not which.": (
         "The sites you use are private. We only record how many, and what kind."
     ),

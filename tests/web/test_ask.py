@@ -169,7 +169,7 @@ async def test_a_teenager_reads_when_guardians_are_reminded(client: Client, site
     await send(client, "/device")
     await send(client, "/ask", name="toys.example")
     page = await text(client, f"/ask/{await the_only(site)}")
-    assert "ll remind your parents or guardians." in page
+    assert "ll remind your parents or carers." in page
 
 
 async def test_a_small_child_is_not_led_to_ask_for_what_is_for_adults(

@@ -99,7 +99,7 @@ async def test_a_teenager_has_a_day_before_the_guardians(client: Client, site: S
         "notices": [],
     }
     site.home.set_clock(AT + DAY + 60)
-    assert "Your parents or guardians can see this too." in plain(await text(client, "/"))
+    assert "Your parents or carers can see this too." in plain(await text(client, "/"))
     assert "A device of Tom may not" in plain(await text(client, "/guardian/"))
     (notice,) = (await ada("GET", "/profiles/tom/bypass-signs"))["notices"]
     assert notice == {

@@ -33,7 +33,7 @@ async def client(site: Site) -> AsyncIterator[Client]:
 async def test_a_tap_tries_a_device_and_its_person_reads_of_it(client: Client, site: Site) -> None:
     told = "A grown-up is checking if we block something by mistake"
     assert told not in await text(client, "/")
-    assert "the copdns box is not working" in await text(client, "/guardian/cards")
+    assert "the copdns computer is not working" in await text(client, "/guardian/cards")
     await send(client, "/guardian/devices/mia-phone/try")
     found = await site.store.household("home")
     assert found is not None
@@ -73,6 +73,6 @@ async def test_an_auditor_has_the_cards_without_the_test(client: Client, site: S
     await set_up(site, "Lia", Role.AUDITOR)
     await log_in(client, "Lia")
     page = await text(client, "/guardian/cards")
-    assert "the copdns box is not working" in page
+    assert "the copdns computer is not working" in page
     assert "No device belongs to anyone yet" not in page
     await send(client, "/guardian/devices/mia-phone/try", status=403)

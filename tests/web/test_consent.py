@@ -70,7 +70,7 @@ async def test_the_desk_asks_and_only_a_yes_begins_it(client: Client, site: Site
 @pytest.mark.parametrize(
     ("band", "who"),
     [
-        (Band.TO_17, "your parents or guardians can read it"),
+        (Band.TO_17, "your parents or carers can read it"),
         (Band.ADULT, "nobody else can read it"),
     ],
 )
@@ -81,7 +81,7 @@ async def test_who_could_read_it_is_told_before_a_yes(
     await site.context.consents.ask(Question("home", "tom", 2, "Tom", site.now))
     told = html.unescape(await text(client, "/consent"))
     assert who in told
-    assert ("your parents or guardians can read it" in told) is (band is not Band.ADULT)
+    assert ("your parents or carers can read it" in told) is (band is not Band.ADULT)
 
 
 async def test_it_is_taken_back_with_one_tap_at_once(client: Client, site: Site) -> None:

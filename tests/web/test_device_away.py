@@ -137,7 +137,7 @@ async def test_it_says_before_anything_is_made_that_a_phone_may_find_no_sites(
     client: Client, ready: Site
 ) -> None:
     page = await read(client, AWAY_PAGE)
-    assert "a phone may find no sites, and no helplines either" in page
+    assert "a phone may open no sites, not even helplines" in page
     assert "Calls and text messages work." in page
     (box,) = re.findall('<input[^>]*name="read"[^>]*>', page)
     assert " required" in box
@@ -209,7 +209,7 @@ async def test_it_says_where_the_name_leads_at_home(
     await ready.follow()
     page = await read(client, AWAY_PAGE)
     assert says in page
-    assert ("a phone finds no sites at home" in page) is (leads != {NAME: OWN})
+    assert ("a phone opens no sites at home" in page) is (leads != {NAME: OWN})
     assert f'action="{AWAY_PAGE}"' in page  # the router may lead it back in
 
 
@@ -242,7 +242,7 @@ async def test_a_token_is_shown_with_all_that_is_entered_and_how_it_is_removed(
     assert netsh_end == f"netsh dns delete encryption server={OWN}"
     assert f"resolver_url='https://{NAME}:8443/dns-query/{token}'" in router
     assert "https-dns-proxy" in router_end
-    assert "Without copdns they find no sites, and no helplines either" in page
+    assert "Without copdns they open no sites, not even helplines" in page
     for file in sorted(set(re.findall(rf'href="({where}/[^"]*)"', page))):
         reply = await client.get(file)
         octets = await reply.read()
@@ -508,7 +508,7 @@ async def test_the_device_itself_opens_what_was_made_for_it_and_no_other_does(
     [
         (Band.TO_9, "Your rules work away from home too."),
         (Band.TO_12, "You can still phone."),
-        (Band.TO_15, "We don't tell anyone where you are, not even your parents or guardians."),
+        (Band.TO_15, "We don't tell anyone where you are, not even your parents or carers."),
     ],
 )
 async def test_a_person_reads_what_it_changes_on_their_own_page(

@@ -336,7 +336,7 @@ async def test_computers_ask_copdns_alone_where_a_family_chooses_so(
         "DNSOverTLS": "yes",
         "Domains": "~.",
     }
-    assert "away from home it finds no sites, and no helplines either" in page
+    assert "away from home it opens no sites, not even helplines" in page
     assert "Leave “Fallback to plaintext” off" in page
 
 

@@ -21,7 +21,7 @@ from tests.household import MIA, NOW, TOM, block, family, library
 from tests.web.guardians import set_up
 from tests.web.site import Client, Site, send, text
 
-BY_RULE = "A grown-up blocked \u2068toys.example\u2069, so this site is blocked."
+BY_RULE = "A grown-up blocked this site: \u2068toys.example\u2069."
 
 
 @pytest.fixture
@@ -247,7 +247,7 @@ async def test_a_change_of_rules_is_told_for_a_week_to_whom_it_concerns(
             "home", lambda _: site.home.house, author="Ada", what=what, now=site.now
         )
     await site.follow()
-    assert "Something in your rules changed on 29 March 2026." in await text(client, "/")
+    assert "One of your rules changed on 29 March 2026." in await text(client, "/")
     page = await text(client, "/rules")
     assert page.count("a rule for a site") == 1
     site.home.wait(7 * 86_400)
@@ -369,7 +369,7 @@ async def test_what_was_closed_then_has_the_reason_that_holds_now(
     for path in ("/", f"/why/{code}", f"/ask?code={code}"):
         page = await text(client, path)
         assert "off right now" not in page
-        assert "This site is blocked. The reason:" in page
+        assert "This kind of site is blocked:" in page
     await send(client, "/ask", code=code)
     (asked,) = await site.appeals.appeals("home")
     assert (asked.ask.to.reason, asked.ask.to.period) == (Reason.CATEGORY, "")
@@ -407,7 +407,7 @@ async def test_in_homework_time_nobody_reads_of_a_pause(
     assert "Homework time" in await text(client, "/")
     for page in await where_it_is_told(client, "www.example"):
         assert "It's homework time." in page
-        assert "Sites for learning still work." in page
+        assert "Homework sites still work." in page
         for word in ("paused the internet", "stopped the internet"):
             assert word not in page
 

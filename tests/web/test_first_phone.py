@@ -80,7 +80,7 @@ def make_address(ada: Device) -> str:
     ada.open(f"{DOOR}guardian/devices")
     ada.page.get_by_role("heading", name=re.compile("mia-phone")).click()
     ada.tap("Away from home too")
-    ada.reads("a phone may find no sites, and no helplines either")
+    ada.reads("a phone may open no sites, not even helplines")
     ada.choose("I have read what happens when copdns cannot be reached")
     ada.tap("Create a token")
     assert_accessible(ada)

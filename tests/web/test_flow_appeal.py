@@ -75,7 +75,7 @@ def sees(child: Device, words: str | re.Pattern[str]) -> None:
     """Read something on the page that the child has before them, which comes by itself or by a
     press of the button for that."""
     if not child.scripts:
-        child.tap("See if there is an answer")
+        child.tap("Check for an answer")
     child.reads(words, SHOWN_WITHIN)
 
 

@@ -140,7 +140,7 @@ async def test_no_secret_of_the_settings_is_shown(client: Client, site: Site) ->
 async def test_the_agreement_has_the_live_rules_in_the_childs_words(client: Client) -> None:
     page = await text(client, "/guardian/agreement/mia")
     for words in (
-        "on the evening before school",
+        "on school nights",
         "20:00–07:00",
         "Sleep well.",
         "60 minutes on school days",

@@ -109,7 +109,7 @@ async def test_what_closed_it_is_told_about_the_child_and_once(client: Client, s
     await log_in(client)
     (asked,) = (e for e in await site.appeals.appeals("home") if e.ask.name == "www.toys.example")
     page = await text(client, f"/guardian/appeals/{asked.id}")
-    said = "A parent or guardian made a rule that blocks \u2068toys.example\u2069.<span"
+    said = "A parent or carer made a rule that blocks \u2068toys.example\u2069.<span"
     assert said in page
 
 
@@ -231,8 +231,8 @@ async def test_where_nobody_else_may_answer_it_is_to_be_talked_about(
 async def test_the_page_says_what_the_child_will_read(client: Client, site: Site) -> None:
     await log_in(client)
     page = await text(client, f"/guardian/appeals/{await the_only(site)}")
-    assert "Mia will read: “You need it for school, so you can use it.”" in page
-    assert "Mia will read: “I'd rather talk about this. Let's sit down together.”" in page
+    assert "Mia will see: “You need it for school, so you can use it.”" in page
+    assert "Mia will see: “I'd rather talk about this. Let's sit down together.”" in page
 
 
 async def test_no_reason_is_chosen_beforehand_for_a_no(client: Client, site: Site) -> None:

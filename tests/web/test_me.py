@@ -101,7 +101,7 @@ async def test_a_child_sees_who_looked_and_at_what(client: Client, site: Site) -
     ada = await set_up(site)
     await site.looks.note(Actor("home", ada.id, "Ada", Role.OWNER), "mia", ViewedPart.LOG, site.now)
     page = await text(client, "/me")
-    assert "Ada: the list of sites" in page
+    assert "Ada looked at: the list of recorded sites" in page
     assert "No grown-up has looked" not in page
 
 
@@ -180,7 +180,7 @@ async def test_who_may_see_it_is_told_as_it_is_permitted(
     site.home.change(family(mia, TOM))
     page = await text(client, "/me")
     ada = Actor("home", "a1", "Ada", Role.GUARDIAN, "ada")
-    seen = ("What your parents or guardians can see", "grown-ups</span> at home can see")
+    seen = ("What your parents or carers can see", "grown-ups</span> at home can see")
     assert any(each in page for each in seen) is may(ada, Permission.SEE_LOG, mia)
     assert ("You are an adult, so nobody else can see" in page) is (band is Band.ADULT)
     assert ('id="only"' in page) is (band is not Band.ADULT), "no adult has that list"
@@ -189,7 +189,7 @@ async def test_who_may_see_it_is_told_as_it_is_permitted(
         "The grown-ups at home can see these sites too",
     )
     assert any(each in page for each in read) is (band is not Band.ADULT)
-    deleted = "Your parents or guardians will see that you deleted"
+    deleted = "Your parents or carers will see that you deleted"
     assert (deleted in page) is (13 <= band.age < 18)
 
 

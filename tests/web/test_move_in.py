@@ -102,7 +102,7 @@ async def test_each_line_is_told_and_nothing_is_stored_before_a_yes(
     shown = words(await upload(client, ADGUARD))
     assert "What will be copied from AdGuard Home" in shown
     assert re.search(r"site.example##.banner line \d+ will not be copied", shown)
-    assert "It is about how a page looks; DNS knows only whole sites." in shown
+    assert "This hides part of a page, and copdns can only block whole sites." in shown
     code = code_in(await upload(client, ADGUARD))
     taken = words(await text(client, f"{HERE}/{code}?show=taken"))
     assert re.search(r"\|\|games.example\^ line \d+ will be copied: A rule that blocks", taken)
@@ -113,7 +113,7 @@ async def test_each_line_is_told_and_nothing_is_stored_before_a_yes(
 async def test_hours_are_told_in_the_readers_language(client: Client) -> None:
     code = code_in(await upload(client, ADGUARD))
     told = {
-        "en": "from 15:00 to 17:30 on Mondays and from 00:00 to 00:00 on Saturdays",
+        "en": "from 15:00 to 17:30 on Mondays and all day on Saturdays",
         "es": "los lunes",
     }
     for language, hours in told.items():
@@ -227,7 +227,7 @@ async def test_a_list_that_somebody_changed_since_is_not_undone(client: Client, 
     ("content", "told"),
     [
         (b"", "Choose a file first"),
-        (b"nonsense", "none that can be read"),
+        (b"nonsense", "cannot read this file"),
         (b"\xff\xfe\x00", "no text that can be read"),
         (b"\x1f\x8bnonsense", "damaged"),
         (b"PK\x03\x04nonsense", "damaged"),

@@ -210,7 +210,7 @@ async def test_the_list_of_changes_and_the_childs_page_say_so(client: Client, si
         "service club-chat removed",
     } <= said
     await send(client, "/device")
-    assert "something for the whole household" in await text(client, "/rules")
+    assert "something for everyone at home" in await text(client, "/rules")
 
 
 async def test_what_somebody_wrote_is_shown_harmlessly(client: Client) -> None:
@@ -249,4 +249,4 @@ async def test_what_an_older_house_has_of_these_is_shown_as_without_effect(site:
     site.home.change(replace(site.home.house, split_upstreams=(everybody,)))
     async with guardian_client(site) as client:
         page = await text(client, NAMES)
-    assert "This has no effect: other people's sites end in com." in page.replace("&#39;", "'")
+    assert "This has no effect: too many sites end in com." in page.replace("&#39;", "'")

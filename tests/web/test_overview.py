@@ -100,7 +100,7 @@ async def test_hours_and_devices_are_told_as_far_as_the_mode_lets(
     client: Client, used: Site
 ) -> None:
     page = await text(client, HERE)
-    assert "12 sites opened or blocked today, most of them around 13:00." in card(page, "mia")
+    assert "Opened or tried to open 12 sites today, most of them around 13:00." in card(page, "mia")
     assert "For Mia, we do not record which devices were used." in card(page, "mia")
     assert "last used" not in card(page, "mia")
     html = await (await client.get(HERE)).text()

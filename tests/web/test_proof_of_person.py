@@ -215,7 +215,7 @@ async def test_nor_on_a_device_that_she_invents_for_him(
     await own.sends("/device")
     asked = await asked_to_consent(ada, site)
     await own.sends("/consent/yes", 403, question=asked)
-    assert "assigned a device to you: " in await tom.opens("/")
+    assert "said that this device is yours: " in await tom.opens("/")
 
 
 async def test_nor_does_she_withdraw_or_dispute_what_he_asked(
@@ -263,14 +263,19 @@ async def test_what_is_older_folds_away(ada: Browser, tom: Browser, site: Site) 
         """Return the notices that are in sight, and those that are folded, in short."""
         card = page.partition('id="known-by"')[2].partition("</section>")[0]
         shown, _, folded = card.partition("<summary>")
-        found = ("assigned a device", "set a PIN", "set up another browser", "added an address")
+        found = (
+            "said that this device is yours",
+            "set a PIN",
+            "linked another browser",
+            "added an address",
+        )
         return [[each for each in found if f"Ada {each}" in part] for part in (shown, folded)]
 
     start, other = await tom.opens("/"), await tom.opens("/rules")
     assert [len(each) for each in told(start)] == [1, 2]
     assert [len(each) for each in told(other)] == [0, 3]
     assert start.index('id="now"') < start.index('id="known-by"'), "what applies now comes first"
-    assert start.count("Ada set up another browser") == 1, "twice the same is one sentence"
+    assert start.count("Ada linked another browser") == 1, "twice the same is one sentence"
     site.home.leap(7 * DAY)
     assert TOLD not in await tom.opens("/")
 

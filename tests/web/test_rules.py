@@ -82,7 +82,7 @@ async def test_times_and_minutes_are_told() -> None:
         budgets=(Budget("play", "mia", (("school", 30), ("weekend", 60)), GAMES[:1]),),
     )
     page = await rules(Site(Home(house)))
-    assert "Everything online: off on the evening before school 20:00–06:30" in page
+    assert "Everything online: off on school nights 20:00–06:30" in page
     assert "Games and chat with strangers: off" in page
     assert "Games: 30 minutes on school days and 60 minutes at weekends" in page
 
@@ -128,9 +128,9 @@ async def test_rules_are_told_in_words(band: Band) -> None:
         Band.TO_15: (
             "All sites ending in .library.example: blocked",
             "ads.example: blocked",
-            "This does not block sites such as shop.ads.example.",
-            "Sites at these IP addresses (198.51.100.0/24): blocked",
-            "You can ask your parents or guardians what this is for.",
+            "Only this exact address is blocked, not sites such as shop.ads.example.",
+            "All sites on one group of servers (198.51.100.0/24): blocked",
+            "You can ask your parents or carers what this is for.",
         ),
     }
     assert not [each for each in wanted[band] if each not in page]

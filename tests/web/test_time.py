@@ -137,11 +137,11 @@ async def test_a_bedtime_can_leave_learning_sites_on(
     fields = {"way": "bedtime", "school_start": "15:00", "school_end": "07:00", "off": "learning"}
     await send(client, f"{TIME}/schedules/mia-bedtime", **fields)
     assert (await schedule(site, "mia-bedtime")).learning
-    assert "Only learning sites" in await text(client, TIME)
+    assert "Only homework sites" in await text(client, TIME)
     await site.follow()
     assert home.ask("mia", "play.example").verdict.reason == "schedule"
-    assert "Sites for learning still work." in await text(client, "/")
-    assert "Everything but learning sites: off" in await text(client, "/rules")
+    assert "Homework sites still work." in await text(client, "/")
+    assert "Everything except homework sites: off" in await text(client, "/rules")
     wrong = {"start0": "15:00", "end0": "16:00", "how": "learning", "what": "category:games"}
     await send(client, f"{TIME}/schedules", 400, **wrong)
 

@@ -57,9 +57,9 @@ _DURATION: Final = re.compile(r"(?:(\d{1,2})h)?(?:(\d{1,4})m)?(?:\d+(?:\.\d+)?m?
 _SPLIT: Final = re.compile(r"\[/([^\]]*)/\]\s*(.*)")
 _CLIENT_ID: Final = re.compile(r"[a-z0-9-]{1,63}", re.IGNORECASE)
 _NO_CLIENT_ID: Final = sentence(
-    "it is known by an id that it sends itself; make a token for the device instead"
+    "copdns cannot recognise a device in this way; add it again under Devices"
 )
-_OTHER_SERVERS: Final = sentence("the DNS servers are already chosen here")
+_OTHER_SERVERS: Final = sentence("copdns already has its own setting for this")
 _NOT_FILTERED: Final = sentence(
     "nothing was filtered there; here rules for everyone and security apply to all"
 )

@@ -217,5 +217,7 @@ def show(value: object) -> str:
 
 WRONG_SHAPE: Final = sentence("this is not written as that program writes it")
 TURNED_OFF: Final = sentence("it was turned off there")
-NOT_THE_FAMILY: Final = sentence("this is about that program, not about your family")
-NO_COUNTERPART: Final = sentence("there is nothing like this in copdns")
+NOT_THE_FAMILY: Final = sentence(
+    "this setting is only for the other program, so you do not need it here"
+)
+NO_COUNTERPART: Final = sentence("copdns has nothing that matches this")

@@ -33,8 +33,8 @@ def read_hosts(text: str) -> FoundSettings:
     """Return what a hosts file says; raise MoveInError for another text."""
     if not is_hosts(text):
         raise MoveInError(
-            "this file is none that can be read: choose AdGuardHome.yaml, an archive or gravity.db "
-            "of Pi-hole, a profile of NextDNS as JSON, or a hosts file",
+            "copdns cannot read this file; choose AdGuardHome.yaml, an archive or gravity.db of "
+            "Pi-hole, a profile of NextDNS as JSON, or a hosts file",
             name="file",
         )
     out = EntryCollector()

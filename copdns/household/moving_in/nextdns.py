@@ -62,7 +62,7 @@ def read_nextdns(value: object) -> FoundSettings:
     found = _data(value)
     if not isinstance(found, dict) or not is_nextdns(found):
         raise MoveInError(
-            "this JSON is no profile of NextDNS; choose what its API gives for one profile",
+            "this file is not a NextDNS profile; choose what its API gives for one profile",
             name="file",
         )
     return _Reader(found).read()

@@ -75,7 +75,7 @@ _NAME_FORMS: Final = (  # how regular expressions stand for a name, and what the
 )
 _QUERY_TYPE: Final = re.compile(r";querytype=(!?)([a-z0-9,]+)", re.IGNORECASE)
 _HARDWARE: Final = re.compile(r"(?:[0-9a-f]{2}[:-]){5}[0-9a-f]{2}", re.IGNORECASE)
-_OTHER_SERVERS: Final = sentence("the DNS servers are already chosen here")
+_OTHER_SERVERS: Final = sentence("copdns already has its own setting for this")
 
 
 class Table(NamedTuple):
@@ -378,7 +378,9 @@ def _device(person: str, name: str, address: str) -> DeviceWish | NoWish:
     """Return a client as a device; Pi-hole also knows them by host name and interface."""
     if _HARDWARE.fullmatch(address) or is_address(address.partition("/")[0]):
         return DeviceWish(person, name, (address,))
-    return NoWish(sentence("it is known by a name; give the device an address instead"))
+    return NoWish(
+        sentence("copdns cannot recognise a device by this name; add it again under Devices")
+    )
 
 
 def _domain_wish(
@@ -400,7 +402,7 @@ def _pattern_wish(regex: str, allow: bool, scopes: tuple[str, ...]) -> Wish:
     types = _QUERY_TYPE.search(regex)
     plain = _QUERY_TYPE.sub("", regex)
     if ";" in plain:
-        return NoWish(sentence("it has a condition that is not known here"))
+        return NoWish(sentence("it has a condition that copdns does not have"))
     line = f"{'@@' * allow}/{plain}/"
     if types:
         signed = "|".join(f"{'~' * bool(types[1])}{each}" for each in types[2].upper().split(","))

@@ -62,7 +62,9 @@ def _tell_own(draft: PlanDraft, entry: FileEntry, wish: ListWish) -> bool:
     if trouble := bad_url(wish.url):
         draft.tell(entry, Result.LEFT, literal(trouble))
         return False
-    said = sentence("this list is new to copdns: to use it, add the lines below to the settings")
+    said = sentence(
+        "copdns does not have this list; to use it, have the lines below added to the settings file"
+    )
     draft.tell(entry, Result.PARTLY, said)
     return True
 

@@ -104,7 +104,7 @@ class _Rules:
             return None
         if about is None or wish.action is RuleAction.ALLOW or about.match is MatchKind.BELOW:
             said = sentence(
-                "more than %(most)s rules would come over; write the rest by hand", most=MOST_RULES
+                "more than %(most)s rules would be copied; write the rest by hand", most=MOST_RULES
             )
             self.draft.tell(entry, Result.LEFT, said)
             return None

@@ -116,7 +116,7 @@ def _read_archive(octets: bytes, read_gravity: ReadGravity) -> FoundSettings:
     files = {name: _decode(each, name) for name, each in found.items()}
     if not tables and not any(each.endswith((".json", ".toml")) for each in files):
         raise MoveInError(
-            "this archive is none of Pi-hole; export one under Settings, Teleporter", name="file"
+            "this archive is not from Pi-hole; export one under Settings, Teleporter", name="file"
         )
     return read_pi_hole(PiHoleParts(tables, files), read_json)
 

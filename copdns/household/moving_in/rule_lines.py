@@ -40,10 +40,12 @@ _WHY: Final[dict[SkipReason, Sentence]] = {
     SkipReason.SUFFIX: sentence("it would cover far too much"),
     SkipReason.ADDRESS: sentence("it is an address, not a site"),
     SkipReason.URL: sentence("it is a web address; write the site alone, such as games.example"),
-    SkipReason.PAGE: sentence("it is about a single page; DNS knows only whole sites"),
+    SkipReason.PAGE: sentence("this is for a single page, and copdns can only block whole sites"),
     SkipReason.PATTERN: sentence("this pattern cannot be read here"),
-    SkipReason.MODIFIER: sentence("it has a condition that is not known here"),
-    SkipReason.COSMETIC: sentence("it is about how a page looks; DNS knows only whole sites"),
+    SkipReason.MODIFIER: sentence("it has a condition that copdns does not have"),
+    SkipReason.COSMETIC: sentence(
+        "this hides part of a page, and copdns can only block whole sites"
+    ),
     SkipReason.ANSWER: sentence("it answers with data that cannot be written here"),
     SkipReason.LONG: sentence("the line is too long"),
     SkipReason.DUPLICATE: sentence("it is there already"),

@@ -95,13 +95,15 @@ async def test_a_device_is_known_by_its_token_and_by_no_address(pages: PageHouse
     edit = partial(replace, devices=(phone,))
     await pages._thread._store.change("ada", edit, author="", what="", now=int(NOW))
     assert await pages.find_device(token_digest(token)) == ""
-    await pages.load("ada")
+    async with pages.hold("ada"):
+        pass
     CHOSEN.set("ada")
     assert pages.identify(HERE).device == LINE, "by its address it is not known"
     edit = partial(add_token, device_id="mia-phone", digest=token_digest(token))
     await pages._thread._store.change("ada", edit, author="", what="", now=int(NOW))
     pages.forget([Moved("ada", 9)])
-    await pages.load("ada")
+    async with pages.hold("ada"):
+        pass
     door = FamilyDoor(pages, lambda: 0.0)
     assert await door.enter(f" {token.upper()} ", "192.0.2.9") == DoorEntry("ada", is_device=True)
     assert await door.enter("a" * 26, "192.0.2.9") == DoorEntry("", is_device=True)
@@ -109,6 +111,7 @@ async def test_a_device_is_known_by_its_token_and_by_no_address(pages: PageHouse
     assert (pages.identify(HERE).household, pages.identify(HERE).device) == ("ada", "mia-phone")
     elsewhere = replace(HERE, address="192.0.2.77")
     assert pages.identify(elsewhere).device == "mia-phone"
-    await pages.load("bo")
+    async with pages.hold("bo"):
+        pass
     CHOSEN.set("bo")
     assert pages.identify(HERE).device == LINE, "of another household it is none"

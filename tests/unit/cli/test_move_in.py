@@ -79,7 +79,7 @@ def test_what_is_no_such_file_is_said(home: Home) -> None:
     path.write_text("Dear Bo\n")
     result = home.call("household", "move-in", str(path))
     assert result.exit_code == 1
-    assert "none that can be read" in result.stderr
+    assert "cannot read this file" in result.stderr
     missing = home.call("household", "move-in", str(home.folder / "gone"))
     assert "No such file" in missing.stderr
 

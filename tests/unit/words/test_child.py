@@ -93,8 +93,10 @@ def test_every_verdict_has_a_sentence_at_every_level_in_every_language(
 
 def test_a_list_is_named_to_those_who_read_everything() -> None:
     verdict = Verdict(Action.BLOCK, Reason.CATEGORY, 13, **FULL)
-    assert said(verdict, Level.PICTURES) == "This site is blocked. The reason: Betting money."
-    assert said(verdict, Level.FULL) == "Blocked: Gambling. It's on the filter's own list."
+    assert said(verdict, Level.PICTURES) == "This kind of site is blocked: Betting money."
+    assert (
+        said(verdict, Level.FULL) == "Blocked: Gambling. It's on a list that comes with the filter."
+    )
     assert said(replace(verdict, list="bets"), Level.FULL) == (
         "Blocked: Gambling. It's on this list: <list bets>."
     )
@@ -139,7 +141,7 @@ def test_a_rule_that_opens_is_told_as_one() -> None:
 
 def test_a_category_of_the_household_goes_by_the_households_title() -> None:
     verdict = replace(BLOCK, category="my-own")
-    assert said(verdict, Level.PICTURES).endswith("The reason: <category my-own>.")
+    assert said(verdict, Level.PICTURES).endswith("blocked: <category my-own>.")
 
 
 def test_the_end_is_told_where_it_is_known() -> None:

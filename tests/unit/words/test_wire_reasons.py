@@ -72,7 +72,7 @@ def test_only_a_language_that_runs_from_right_to_left_has_marks_for_it() -> None
 
 def test_a_list_with_a_name_of_the_households_own_is_not_named() -> None:
     found = verdict(Reason.CATEGORY, category="gambling", list="what-mia-may-not")
-    assert told(found).startswith("This site is blocked. The reason: Gambling.")
+    assert told(found).startswith("This kind of site is blocked: Gambling.")
 
 
 @pytest.mark.parametrize(

@@ -166,8 +166,9 @@ async def revoke(request: web.Request) -> web.Response:
     if token not in map(short_token, found.tokens):
         raise back
     question = sentence(
-        "revoke the token %(token)s of %(device)s? Whatever still uses it finds no sites within a "
-        "second, no helplines either, until it is set up again. A revoked token never comes back",
+        "revoke the token %(token)s of %(device)s? Anything that still uses it opens no sites "
+        "within a second, not even helplines, until it is set up again. A revoked token never "
+        "comes back",
         token=token,
         device=found.name or found.id,
     )

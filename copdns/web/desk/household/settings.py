@@ -22,7 +22,11 @@ async def settings(request: web.Request) -> web.Response:
     """Show the settings in force."""
     actor, context = await require(request, Permission.SEE_AUDIT), context_of(request)
     return context.pages.render(
-        request, "desk/settings.html", actor=actor, sections=tuple(settings_of(context.settings()))
+        request,
+        "desk/settings.html",
+        actor=actor,
+        sections=tuple(settings_of(context.settings())),
+        titles=TITLES,
     )
 
 
@@ -85,6 +89,30 @@ HIDDEN = frozenset(
     }
 )
 
+
+# What each section is about, beside its name, which is a contract.
+TITLES: Mapping[str, Phrase] = {
+    "dns": Phrase("settings", "Answering devices"),
+    "web": Phrase("settings", "These pages"),
+    "encrypted": Phrase("settings", "Keeping site visits private"),
+    "upstreams": Phrase("settings", "Where sites are looked up"),
+    "dns64": Phrase("settings", "Networks with IPv6 only"),
+    "cache": Phrase("settings", "Short-term memory"),
+    "limits": Phrase("settings", "Limits for busy devices"),
+    "reasons": Phrase("settings", "Reasons in the browser"),
+    "rebinding": Phrase("settings", "Protection for devices at home"),
+    "sources": Phrase("settings", "Blocklists"),
+    "facts": Phrase("settings", "Helplines and sites that are never blocked"),
+    "identity": Phrase("settings", "How devices are recognised"),
+    "log": Phrase("settings", "What is recorded"),
+    "events": Phrase("settings", "Alerts for guardians and programs"),
+    "push": Phrase("settings", "Alerts in browsers"),
+    "mqtt": Phrase("settings", "Smart home"),
+    "appeals": Phrase("settings", "Requests"),
+    "backup": Phrase("settings", "Backups"),
+    "provider": Phrase("settings", "If a provider runs copdns"),
+    "node": Phrase("settings", "A provider's machines"),
+}
 
 EFFECTS: Mapping[str, Phrase] = {
     "backup.folder": Phrase(

@@ -261,7 +261,7 @@ async def _give(
 ) -> None:
     if visitor is None:
         raise HouseholdError(
-            "this device is already assigned, or has not been seen for a long time"
+            "this device already belongs to someone, or has not been seen for a long time"
         )
     typed = " ".join(str(fields.get(f"name-{visitor.id}", "")).split())[:60]
     name = typed or visitor.name or visitor.id

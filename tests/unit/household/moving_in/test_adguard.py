@@ -123,12 +123,12 @@ def test_lists_that_copdns_knows_come_by_their_category_and_others_by_the_settin
     ("text", "why"),
     [
         ("||help.example^", "protected"),
-        ("com 192.0.2.6", "sites of other people"),
+        ("com 192.0.2.6", "every site that ends in"),
         ("Whole network", "too many devices"),
-        ("site.example##.banner", "how a page looks"),
+        ("site.example##.banner", "part of a page"),
         ("||shop.example/page", "single page"),
         ("off.home.arpa", "turned off"),
-        ("http", "about that program"),
+        ("http", "only for the other program"),
     ],
 )
 def test_what_stays_behind_has_its_reason(plan: Plan, text: str, why: str) -> None:

@@ -74,7 +74,7 @@ def test_a_damaged_file_is_read_or_refused_and_nothing_else(name: str) -> None:
 @pytest.mark.parametrize(
     ("octets", "said"),
     [
-        (b"", "none that can be read"),
+        (b"", "cannot read this file"),
         (b"\xff\xfe\0", "no text"),
         (b"{", "damaged in line 1"),
         (b"[" * 100_000, "damaged"),
@@ -82,7 +82,7 @@ def test_a_damaged_file_is_read_or_refused_and_nothing_else(name: str) -> None:
         (b"PK\x03\x04", "damaged"),
         (b"SQLite format 3\0" + bytes(200), "damaged"),
         (b"x" * (MAX_FILE + 1), "larger than"),
-        (tar({"a.txt": "x"}), "none of Pi-hole"),
+        (tar({"a.txt": "x"}), "not from Pi-hole"),
         (tar({"group.json": "{"}), "group.json is damaged in line 1"),
         (tar({f"{number}.json": "[]" for number in range(MAX_MEMBERS + 1)}), "too many files"),
         (zipped({"etc/pihole/gravity.db": b"no database"}), "damaged"),
