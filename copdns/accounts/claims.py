@@ -5,6 +5,10 @@ the child.  So what they change is told to that person for a week, as a claim; a
 is linked after such a change, or a PIN that a guardian set, is proof of person only a day after it
 was announced on all pages of the device, unless somebody there objected.  docs/accounts.md explains
 it to people.  Whoever holds an unlocked device speaks for it.
+
+On the first day of a household there is nothing to read of anybody yet, and everything was given by
+a guardian: the first browser of a person is proof at once then, as for the devices that a household
+has from its first file.
 """
 
 from __future__ import annotations
@@ -18,6 +22,7 @@ from copdns.model.household import Device, Household
 
 DAY = 86_400
 WATCHED_FOR = 7 * DAY  # after a guardian's change a new browser is no proof at once
+FIRST_DAY = DAY  # of a household, from its first account on
 ANNOUNCED_FOR = DAY  # between the announcement and the proof
 SHOWN_FOR = 7 * DAY  # on the pages of the person
 IN_SIGHT = 1  # sentences about claims that the start page shows at once; the others fold away
@@ -114,8 +119,21 @@ def is_watched(claims: Iterable[Claim], device: str, now: int) -> bool:
     )
 
 
-def proof_of_pairing(claims: Iterable[Claim], device: str, now: int) -> int:
-    """Return from when on a browser that is linked now proves who uses the device."""
+def proof_of_pairing(
+    claims: Iterable[Claim], device: str, now: int, first_day: int | None = None
+) -> int:
+    """Return from when on a browser that is linked now proves who uses the device.
+
+    first_day: when the household's first account was added, of a person who never had a browser;
+    None for anybody else.
+    """
+    claims = tuple(claims)
+    # Where one more was let in, somebody may have had one here that was removed; and who adds their
+    # own address to a device that is in use would read what was blocked there.
+    given = {each.kind for each in claims if each.device == device}
+    is_new = given.isdisjoint(_OPENS - {ClaimKind.DEVICE})
+    if is_new and first_day is not None and 0 <= now - first_day < FIRST_DAY:
+        return now
     return now + ANNOUNCED_FOR if is_watched(claims, device, now) else now
 
 

@@ -7,6 +7,7 @@ notices, remind of proposals, delete what is over, and log how to make the first
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import Callable, Iterable, Sequence
 from math import inf
 
@@ -200,8 +201,10 @@ async def log_setup_code(
     """
     # Where only this machine is served, its own browser may not use us for DNS: name an address.
     own = await asyncio.to_thread(listen_addresses, web.listen)
-    host = DESK_HOST if any(not is_loopback(each) for each in own) else own[0]
-    page = f"{desk_url(web.port, web.tls_port, host)}setup"
+    is_served = any(not is_loopback(each) for each in own)
+    # On the machine itself the dashboard needs no HTTPS, and its certificate no browser knows yet.
+    host, tls_port = (DESK_HOST, web.tls_port) if is_served else (own[0], None)
+    page = f"{desk_url(web.port, tls_port, host)}setup"
     for household in households:
         code = await logins.setup_code(household, int(now))
         if code:
@@ -210,3 +213,6 @@ async def log_setup_code(
                 page=page,
                 code=code,
             )
+            if sys.stderr.isatty():  # for whoever reads the console, below lines that scroll by
+                sys.stderr.write(f"\n  Open {page}\n  and enter this code within an hour:\n\n")
+                sys.stderr.write(f"      {code}\n\n")

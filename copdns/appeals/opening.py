@@ -26,10 +26,10 @@ from copdns.appeals.life import LENGTHS
 from copdns.appeals.review import DecisionReason
 from copdns.household.check import KnownIds
 from copdns.household.edit_checks import require_profile, validate
-from copdns.household.rule_edits import add_rule, remove_rule
+from copdns.household.rule_edits import set_rules
 from copdns.household.time_edits import add_bonus, end_grant, give_grant
 from copdns.model.errors import AppealError
-from copdns.model.household import Band, Household, Rule, RuleAction
+from copdns.model.household import Band, Household, RuleAction
 from copdns.model.matchers import Matcher, MatchKind
 from copdns.model.sentences import sentence
 from copdns.model.times import DAY_MINUTES, Extra, Grant, Origin, Subject, Topic, TopicKind
@@ -367,33 +367,20 @@ def _for_always(
         raise AppealError(
             "a rule set at home blocks this; change that rule, or allow it for one person"
         )
-    scope, made = "" if yes.everyone else ask.profile, []
-    for each in opens.names:
-        there = _rule_about(household, each, scope)
-        if there is not None and there.action is RuleAction.ALLOW:
-            continue
-        if there is not None:  # a name has one rule for each person, so the yes takes its place
-            household = remove_rule(household, there.id)
-        household = add_rule(
-            household,
-            RuleAction.ALLOW,
-            str(each),
-            known,
-            scope=scope,
-            note=_note(ask, opens),
-            created=now,
-        )
-        made.append(f"rule {household.rules[-1].id}")
-    return ApprovalResult(household, tuple(made), None, AppealState.GRANTED)
+    changed = set_rules(
+        household,
+        RuleAction.ALLOW,
+        opens.names,
+        known,
+        scope="" if yes.everyone else ask.profile,
+        note=_note(ask, opens),
+        created=now,
+    )
+    made = tuple(f"rule {each.id}" for each in changed.rules if each not in household.rules)
+    return ApprovalResult(changed, made, None, AppealState.GRANTED)
 
 
 _AFTER_A_REQUEST = sentence("Allowed after a request.").text
-
-
-def _rule_about(household: Household, about: Matcher, scope: str) -> Rule | None:
-    return next(
-        (each for each in household.rules if each.target == about and each.scope == scope), None
-    )
 
 
 def _note(ask: AppealRequest, opens: Opening) -> str:

@@ -61,6 +61,30 @@ def remove_rule(household: Household, rule_id: str) -> Household:
     return replace(household, rules=remove_one(household.rules, "id", rule_id, "rule"))
 
 
+def set_rules(
+    household: Household,
+    action: RuleAction,
+    names: Iterable[Matcher],
+    known: KnownIds,
+    *,
+    scope: str = "",
+    note: str = "",
+    created: int = 0,
+) -> Household:
+    """Let each of these names be allowed, or blocked, by a rule of its own; a name has one rule in
+    a scope, so the rule takes the place of one that says otherwise."""
+    for each in names:
+        there = next((e for e in household.rules if (e.target, e.scope) == (each, scope)), None)
+        if there is not None and there.action is action:
+            continue
+        if there is not None:
+            household = remove_rule(household, there.id)
+        household = add_rule(
+            household, action, str(each), known, scope=scope, note=note, created=created
+        )
+    return household
+
+
 def note_rule(household: Household, rule_id: str, note: str) -> Household:
     """Give a rule another reason, which the child reads."""
     if all(each.id != rule_id for each in household.rules):

@@ -54,7 +54,10 @@ class Category:
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """A service such as a video site.  affects: by name, what else stops when that is blocked."""
+    """A service such as a video site.
+
+    affects: by name, what else stops when that is blocked.  called: other spellings of its title.
+    """
 
     slug: str
     title: str
@@ -62,6 +65,7 @@ class Service:
     matchers: tuple[Matcher, ...]
     affects: Mapping[str, str]
     group: str
+    called: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,7 +251,9 @@ def _own_categories(found: BundledFiles, sources: Iterable[ListSource]) -> dict[
 
 def _services(file: ServicesShape) -> dict[str, Service]:
     return {
-        slug: Service(slug, each.title, each.contact, each.names, each.affects, each.group)
+        slug: Service(
+            slug, each.title, each.contact, each.names, each.affects, each.group, each.called
+        )
         for slug, each in file.services.items()
     }
 

@@ -230,10 +230,12 @@ class BundledServiceShape(Shape):
     """A service.
 
     contact: with whom a child comes into contact there.  beacons: names that devices ask for on
-    their own.  affects: what else stops with one of its names, in words.
+    their own.  affects: what else stops with one of its names, in words.  called: how else people
+    write its title.
     """
 
     title: Text
+    called: tuple[Text, ...] = ()
     group: Slug
     contact: Contact
     names: Annotated[tuple[Name, ...], Field(min_length=1)]

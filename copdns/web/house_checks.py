@@ -59,6 +59,14 @@ def _probe_results(context: AppContext, home: Household) -> Iterator[tuple[Check
     yield Check.CHILD, SetupState.PASSED if child else SetupState.FAILED, ""
 
 
+async def note_childs_device(context: AppContext, household: str) -> None:
+    """Store that a device of a child is recognised: somebody opened the child's page on it."""
+    progress = await context.setups.progress(household)
+    if not progress.is_done(Check.CHILD):
+        now = int(context.now())
+        await context.setups.save(household, Check.CHILD, SetupState.PASSED, now)
+
+
 def _list_result(context: AppContext) -> tuple[Check, SetupState, str]:
     lists = context.lists()
     good = lists.chosen > 0 and not lists.missing

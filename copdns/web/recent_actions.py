@@ -30,7 +30,8 @@ class DeskAction:
     """What somebody did.
 
     id: "" for what cannot be undone.  account: the id of whose it was.  at: seconds since the
-    epoch.  said: what holds now, of what is no part of the household.  before, after: the
+    epoch.  said: what holds now, of what is no part of the household or
+    takes many lines to say there.  before, after: the
     household of the change; None for none.  what: its line of the history.
     permission, profile, step_up, weighed: what it took (`session.require`), so that undoing takes
     the same.  profile: the id of the person it was about; "" for none.

@@ -4,6 +4,7 @@ types in."""
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Collection, Iterable
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from copdns.household.edit_checks import free_slug, parse_field, require_profile
 from copdns.household.edits import add_device, set_device
 from copdns.model.addresses import KnownBy, known_by
 from copdns.model.errors import HouseholdError
-from copdns.model.household import DeviceKind, Household
+from copdns.model.household import DeviceKind, Household, Profile
 from copdns.model.violations import no_such
 from copdns.network.makers import maker_of
 from copdns.network.unknown_devices import UnknownDevice
@@ -72,6 +73,15 @@ def parse_kind(typed: str) -> DeviceKind:
     if found is None:
         raise HouseholdError("choose one of the answers on the page", name="kind")
     return found
+
+
+def suggest_owner(device_name: str, people: Iterable[Profile]) -> str:
+    """Return the id of the person whose name a device's own name has in it, such as "Mia-iPad"; ""
+    for nobody, or where several fit."""
+    words = set(re.findall(r"\w+", device_name.casefold().replace("_", " ")))
+    words |= {each.removesuffix("s") for each in words}  # "Mias-iPad"
+    found = [each.id for each in people if each.name.casefold() in words]
+    return found[0] if len(found) == 1 else ""
 
 
 def add_typed_device(

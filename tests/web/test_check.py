@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from tests.home import Home
@@ -11,8 +13,12 @@ from tests.web.site import Client, Site, send, text
 
 @pytest.fixture
 def home() -> Home:
-    lists = library(protected={"child_helpline": ["helpline.example"]})
-    return Home(family(MIA, TOM, rules=(block("toys.example", "mia"),)), lists)
+    lists = library(
+        services={"video_site": ["video.example", "cdn.example"]},
+        protected={"child_helpline": ["helpline.example"]},
+    )
+    mia = replace(MIA, services=frozenset({"video_site"}))
+    return Home(family(mia, TOM, rules=(block("toys.example", "mia"),)), lists)
 
 
 @pytest.mark.parametrize(
@@ -45,6 +51,24 @@ async def test_what_is_no_name_is_told_kindly(client: Client, typed: str) -> Non
     page = await (await client.get("/check", params={"name": typed})).text()
     assert "That does not look like a site name." in page
     assert "<script>" not in page
+
+
+@pytest.mark.parametrize("typed", ["video site", "Video-Site", "videosite"])
+async def test_an_app_is_checked_and_asked_for_by_its_name(client: Client, typed: str) -> None:
+    page = await (await client.get("/check", params={"name": typed})).text()
+    assert ": blocked</h2>" in page
+    assert 'href="/ask?name=video.example"' in page
+    page = await (await client.get("/ask", params={"name": typed})).text()
+    assert 'name="name" value="video.example"' in page
+
+
+async def test_a_word_alone_is_never_called_allowed(client: Client) -> None:
+    for path in ("/check", "/ask"):
+        page = await text(client, f"{path}?name=tube")
+        assert "Type the whole name, such as youtube.com." in page
+        assert 'value="tube"' in page  # it stays in the field
+        assert "allowed</h2>" not in page
+        assert "You do not need to ask" not in page
 
 
 async def test_whoever_reads_much_sees_every_step(client: Client, site: Site) -> None:

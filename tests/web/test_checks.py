@@ -7,7 +7,7 @@ import pytest
 from copdns.accounts.roles import Role
 from copdns.network.other_resolvers import Assessment, BlindSpot
 from copdns.network.probes import probe_names
-from copdns.network.setup_steps import Check, SetupState
+from copdns.network.setup_steps import Check, SetupState, SetupStep
 from copdns.web.context import ListsState
 from tests.web.guardians import log_in, set_up
 from tests.web.site import Client, Site, send, text
@@ -46,6 +46,27 @@ async def test_a_grown_ups_device_shows_that_copdns_is_reached_and_no_more(
     asks(site, "ada")
     await look(client)
     assert await open_checks(site) == (Check.CHILD,)
+
+
+async def test_a_child_who_opens_the_page_on_a_device_of_theirs_is_recognised(
+    client: Client, site: Site
+) -> None:
+    assert Check.CHILD in await open_checks(site)
+    await send(client, "/device")
+    assert Check.CHILD not in await open_checks(site)
+    await look(client)  # which asks for a test on the device, and finds none
+    assert Check.CHILD not in await open_checks(site)
+
+
+async def test_the_end_of_the_setup_leads_on(client: Client, site: Site) -> None:
+    assert "The setup is done." not in await text(client, "/guardian/checks")
+    for each in SetupStep:
+        await site.setups.save("home", each, SetupState.DONE, site.now)
+    site.lists = ListsState(0)
+    page = await look(client)
+    assert "The setup is done. What is left here can be done later." in page
+    assert '<a class="button" href="/guardian/">' in page
+    assert "is active" not in page  # but to do, since only the small lists are in use
 
 
 async def test_what_a_device_showed_once_stays(client: Client, site: Site) -> None:

@@ -130,6 +130,25 @@ async def test_a_yes_opens_it(client: Client, site: Site, home: Home) -> None:
     assert home.ask("mia", "toys.example").verdict.reason == "granted"
 
 
+async def test_a_yes_says_what_is_open_until_when_and_can_be_undone(
+    client: Client, site: Site, home: Home
+) -> None:
+    await log_in(client)
+    appeal = await the_only(site)
+    fields = {"state": "granted", "reason": "fair_enough", "lasts": "1h"}
+    page = await send(client, f"/guardian/appeals/{appeal}/decide", **fields)
+    assert re.search(r"this applies now: Temporary access: .*toys\.example.* until ", page)
+    await site.follow()
+    assert re.search(r"toys\.example.*?: until ", await text(client, "/guardian/"))  # Mia's card
+    undo = re.search(r'action="(/guardian/undo/[^"]+)"', page)
+    assert undo
+    await send(client, undo[1])
+    await site.follow()
+    assert home.ask("mia", "toys.example").verdict.blocks
+    site.home.wait(60)
+    assert "Allowed, then taken back" in await text(client, "/guardian/inbox")
+
+
 async def test_an_answer_without_a_reason_is_refused(client: Client, site: Site) -> None:
     await log_in(client)
     appeal = await the_only(site)

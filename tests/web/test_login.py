@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator
+from io import StringIO
 from pathlib import Path
 
 import pytest
 from aiohttp import CookieJar, TCPConnector
 from aiohttp.test_utils import TestClient, TestServer
 
+from copdns.app.account_chores import log_setup_code
 from copdns.settings.config import Settings, WebSettings
 from copdns.web.https import Https
 from tests.household import asker
@@ -163,3 +166,24 @@ async def test_what_was_written_after_the_session_had_ended_is_not_lost(client: 
     assert "We talked about it.\n&lt;/textarea&gt;&lt;script&gt;" in page
     assert "secret" not in page
     assert "What you wrote" not in await send(client, "/guardian/appeals/x/decide", 401, text="")
+
+
+class Terminal(StringIO):
+    """Somebody's console, as the program writes to it."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+async def test_on_a_console_the_page_and_the_code_have_lines_of_their_own(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where only the machine itself is served, by plain HTTP: no browser knows its certificate."""
+    async with site.visited():
+        console = Terminal()
+        monkeypatch.setattr("sys.stderr", console)
+        here = WebSettings(listen=("127.0.0.1",), port=8053, tls_port=8443)
+        await log_setup_code(site.logins, ["home"], here, site.now)
+        lines = [each.strip() for each in console.getvalue().splitlines()]
+        assert "Open http://127.0.0.1:8053/guardian/setup" in lines
+        assert any(re.fullmatch(r"[A-Z0-9]{4}-[A-Z0-9]{4}", each) for each in lines)

@@ -36,9 +36,11 @@ def site() -> Site:
         replace(block("secret.example", "tom"), id="r2"),
     )
     lists = library(
-        categories={"games": ["games.example"]}, protected={"child_helpline": ["help.example"]}
+        categories={"games": ["games.example"]},
+        services={"video_site": ["video.example", "cdn.example"]},
+        protected={"child_helpline": ["help.example"]},
     )
-    mia = replace(MIA, categories=frozenset({"games"}))
+    mia = replace(MIA, categories=frozenset({"games"}), services=frozenset({"video_site"}))
     return Site(Home(family(mia, TOM, rules=rules), lists))
 
 
@@ -177,6 +179,37 @@ async def test_why_a_name_is_closed_is_told_step_by_step(client: Client, site: S
     assert "closed" in page
     assert "open" in await text(client, f"{RULES}?name=other.example")
     assert site.home.traces() == before  # nothing was looked up
+
+
+async def test_an_app_is_allowed_with_all_its_sites_and_taken_back_at_once(
+    client: Client, site: Site
+) -> None:
+    page = await text(client, f"{RULES}?name=video%20site")
+    assert "Allow video_site (all its sites)" in page
+    assert 'name="what" value="service:video_site"' in page  # for an hour
+    await send(client, RULES, action="allow", app="video_site", **{"for": "mia"})
+    await site.follow()
+    assert not any(site.home.ask("mia", e).verdict.blocks for e in ("video.example", "cdn.example"))
+    page = marks_off(await text(client, f"{RULES}?name=cdn.example"))
+    assert "video_site is allowed for Mia, with all its sites" in page
+    assert "Allow video_site" not in page
+    undo = re.search(r'action="(/guardian/undo/[^"]+)"', page)
+    assert undo
+    await send(client, undo[1])
+    await site.follow()
+    assert site.home.ask("mia", "cdn.example").verdict.blocks
+
+
+async def test_a_rule_is_added_by_the_name_of_an_app_and_by_no_other_word(
+    client: Client, site: Site
+) -> None:
+    await send(client, RULES, action="block", target="Video Site", **{"for": "everyone"})
+    await site.follow()
+    assert site.home.ask("tom", "www.cdn.example").verdict.blocks
+    count = len(await rules_of(site))
+    await send(client, RULES, 400, action="block", target="tube", **{"for": "mia"})
+    assert "Type the whole name, such as youtube.com." in await text(client, f"{RULES}?name=tube")
+    assert len(await rules_of(site)) == count
 
 
 async def test_it_is_told_about_the_child_and_not_to_it(client: Client) -> None:

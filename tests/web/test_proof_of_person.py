@@ -122,6 +122,39 @@ async def asked_to_consent(ada: Browser, site: Site) -> str:
     return await consent_question(site)
 
 
+async def test_on_the_first_day_the_first_browser_of_a_child_waits_for_nothing(
+    ada: Browser, site: Site, client: Client
+) -> None:
+    """Mia's tablet is assigned in the setup; a second browser waits, as does one at an address that
+    was added to a device in use."""
+    fields = {"known": SHARED, "profile": "mia", "name": "tablet"}
+    await ada.sends("/guardian/wizard/devices", **fields)
+    mia = Browser(site, client, SHARED)
+    await mia.sends("/device")
+    assert LATER not in await mia.opens("/")
+    await ada.sends("/guardian/devices/tablet/let-in")
+    second = Browser(site, client, SHARED)
+    await second.sends("/device")
+    assert LATER in await second.opens("/")
+    await give_tom_adas_address(ada)
+    added = Browser(site, client, ADAS)
+    await added.sends("/device")
+    assert LATER in await added.opens("/")
+
+
+async def test_after_the_first_day_a_childs_page_says_why_it_waits(
+    ada: Browser, site: Site, client: Client
+) -> None:
+    site.home.leap(DAY)
+    await ada.logs_in()
+    await ada.sends("/guardian/devices/mia-phone/change", known=f"{ADDRESSES['mia']} {SHARED}")
+    mia = Browser(site, client, SHARED)
+    await mia.sends("/device")
+    page = await mia.opens("/")
+    assert LATER in page
+    assert "So nobody else can pass as you. You can ask for things already." in page
+
+
 # --- Ada adds her own telephone to Tom's device ---------------------------------------------------
 
 

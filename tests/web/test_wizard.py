@@ -159,11 +159,47 @@ async def test_a_device_that_was_seen_gets_an_owner(desk: Client, site: Site) ->
     page = await text(desk, "/guardian/wizard/devices")
     assert "02:00:00:00:00:99" in page
     assert "192.0.2.201" not in page
-    await take(desk, SetupStep.DEVICES, visitor="u1", profile="mia", name="Mia's tablet")
+    assert 'name="whose-u1" value="mia"' in page
+    await take(desk, SetupStep.DEVICES, **{"whose-u1": "mia", "name-u1": "Mia's tablet"})
     (device,) = [each for each in (await stored(site)).devices if each.macs]
     assert (device.id, device.name, device.profile) == ("mia-s-tablet", "Mia's tablet", "mia")
-    await take(desk, SetupStep.DEVICES, 400, visitor="u2", profile="mia")
-    await take(desk, SetupStep.DEVICES, 400, visitor="u1", profile="nobody")
+    await take(desk, SetupStep.DEVICES, 400, **{"whose-u2": "mia"})
+    await take(desk, SetupStep.DEVICES, 400, **{"whose-u1": "nobody"})
+
+
+async def test_one_tap_for_each_device_and_one_to_go_on(desk: Client, site: Site) -> None:
+    """Whose a device is is suggested by its own name; who chooses nobody leaves it for later."""
+    at = site.now
+    names = {"u1": "Mias-iPad", "u2": "tablet", "u3": "tv"}
+    seen = [
+        UnknownDevice("home", key, "", "", f"192.0.2.{60 + number}", name, at, at)
+        for number, (key, name) in enumerate(names.items())
+    ]
+    save_unknown_devices(site.folder, seen)
+    page = await text(desk, "/guardian/wizard/devices")
+    assert 'name="whose-u1" value="mia" checked' in page
+    assert 'name="whose-u2" value="" checked' in page
+    page = await take(
+        desk, SetupStep.DEVICES, **{"whose-u1": "mia", "whose-u2": "mia", "whose-u3": ""}
+    )
+    assert "Step 6 of 7" in page
+    assert {"Mias-iPad", "tablet"} <= {each.name for each in (await stored(site)).devices}
+    assert "tv" not in {each.name for each in (await stored(site)).devices}
+
+
+async def test_a_step_that_is_gone_past_says_nothing(desk: Client) -> None:
+    page = await take(desk, SetupStep.SCHOOL, names="")
+    assert "Nothing was changed" not in page
+    page = await take(desk, SetupStep.CHILDREN, add="1", name="Tom", band="13-15", times="1")
+    assert "was added, with the settings of the age group." in page
+    assert page.count("this applies now") == 0  # one line, so that the step stays in sight
+
+
+async def test_helplines_that_nobody_has_to_check_are_no_step(desk: Client, site: Site) -> None:
+    lines = bundled_helplines()
+    known = next(each for each in lines.countries if not lines.to_confirm(each))
+    await take(desk, SetupStep.PLACE, timezone="UTC", country=known)
+    assert "Step 7 of 7" in await take(desk, SetupStep.DEVICES)
 
 
 async def test_a_device_that_was_not_seen_is_written_in(desk: Client, site: Site) -> None:

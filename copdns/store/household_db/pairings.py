@@ -113,7 +113,8 @@ class Pairings:
                 "delete from pairing_open where household = ? and device = ?", (household, device)
             )
             claims = recent_claims(connection, household, device, now)
-            proof = proof_of_pairing(claims, device, now)
+            first_day = _first_day(connection, household, profile)
+            proof = proof_of_pairing(claims, device, now, first_day)
             new = store_pairing(connection, household, device, profile, secret, now, proof)
             if proof > now:
                 kind = ClaimKind.PAIRING
@@ -231,6 +232,22 @@ def store_pairing(
         (secret_digest(secret), household, new, device, profile, now, now, proof),
     )
     return new
+
+
+def _first_day(connection: SqlConnection, household: str, profile: str) -> int | None:
+    """Return when the first account was added, where this person never had a browser; else None."""
+    row = connection.execute(
+        """
+        select min(at) from change
+         where household = :household and what like :added
+           and not exists (select 1 from pairing
+                            where household = :household and profile = :profile)
+           and not exists (select 1 from former_browser
+                            where household = :household and profile = :profile)
+        """,
+        {"household": household, "profile": profile, "added": "account % added"},
+    ).fetchone()
+    return row[0] if row is not None else None
 
 
 def _note_opening(

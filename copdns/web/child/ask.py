@@ -29,10 +29,11 @@ from copdns.appeals.life import HOUR, has_second_opinion, may_disagree, may_with
 from copdns.appeals.list_errors import is_list_error, what_closes
 from copdns.appeals.still_closed import closed_after_all
 from copdns.model.errors import AppealError
-from copdns.model.names import display, name_of
+from copdns.model.names import display
 from copdns.model.verdict import Action, Reason
 from copdns.policy.decide import full_closure
 from copdns.policy.today import build_today
+from copdns.policy.typed_site import TypedSite, apps_of, read_site
 from copdns.time.days import budget_day, zone_of
 from copdns.web.answers import permission_to_grant
 from copdns.web.child.page import (
@@ -172,7 +173,8 @@ def _form(
     error: AppealError | None = None,
 ) -> web.Response:
     to = _contested_verdict(request, person, fields)
-    name = _asked_name(request, person, fields)
+    site = _asked_site(request, person, fields)
+    name = site.name
     return child_page(
         request,
         person,
@@ -181,6 +183,7 @@ def _form(
         error=error,
         fields=fields,
         name=name,
+        is_word=site.is_word,
         shown=display(name),
         to=to,
         of_time=to is not None and to.reason in TIME_RULES,
@@ -190,13 +193,17 @@ def _form(
     )
 
 
-def _asked_name(request: web.Request, person: Person, fields: Fields) -> str:
-    """Return the name that is asked for: that of a recent block, or as typed."""
+def _asked_site(request: web.Request, person: Person, fields: Fields) -> TypedSite:
+    """Return the site that is asked for: that of a recent block, or what was meant by what was
+    typed."""
     code = str(fields.get("code", ""))
     for each in blocks_of(request, person) if code else ():
         if each.code == code:
-            return each.name
-    return name_of(str(fields.get("name", "")))
+            return TypedSite(each.name)
+    context, policy = context_of(request), person.client.policy
+    typed = str(fields.get("name", ""))
+    apps = apps_of(person.household, context.snapshot().library)
+    return read_site(typed, apps, policy, context.now())
 
 
 def _contested_verdict(
@@ -215,7 +222,7 @@ def _contested_verdict(
         if each.code == code:
             verdict = closed_now(person, each, now)
             return None if verdict is None else contest(verdict, revision)
-    name = name_of(str(fields.get("name", "")))
+    name = _asked_site(request, person, fields).name
     return what_closes(policy, name, now, revision) if name else None
 
 
@@ -236,7 +243,7 @@ def _read_request(request: web.Request, person: Person, fields: Fields) -> Appea
         to=to,
         name=""
         if kind in (AppealKind.TIME, AppealKind.MINUTES)
-        else _asked_name(request, person, fields),
+        else _asked_site(request, person, fields).name,
         why=_parse_choice(AppealMotive, fields.get("why"), AppealMotive.OTHER),
         words=str(fields.get("words", "")),
         wanted=_parse_choice(WantedLength, fields.get("wanted"), WantedLength.HOUR),

@@ -10,8 +10,9 @@ from aiohttp import web
 
 from copdns.appeals.appeal import Appeal
 from copdns.dns.records import A
-from copdns.model.names import display, name_of
+from copdns.model.names import display
 from copdns.policy.decide import decide, explain
+from copdns.policy.typed_site import apps_of, read_site
 from copdns.web.child.page import child_page
 from copdns.web.context import context_of
 from copdns.web.person import Person, may_see_appeal, person_of
@@ -25,7 +26,10 @@ async def check(request: web.Request) -> web.Response:
     person, context = await person_of(request), context_of(request)
     typed = request.query.get("name", "").strip()
     level = level_of(person.band)
-    name, policy, now = name_of(typed), person.client.policy, context.now()
+    policy, now = person.client.policy, context.now()
+    apps = apps_of(person.household, context.snapshot().library)
+    site = read_site(typed, apps, policy, now)
+    name = site.name
     verdict = decide(policy, name, A, now) if name else None
     steps = explain(policy, name, A, now) if name and level is Level.FULL else ()
     return child_page(
@@ -33,6 +37,7 @@ async def check(request: web.Request) -> web.Response:
         person,
         "check.html",
         typed=typed,
+        is_word=site.is_word,
         name=name,
         shown=display(name),
         verdict=verdict,

@@ -23,6 +23,7 @@ from copdns.web.child.quiet_devices import quiet_devices_of
 from copdns.web.child.recent_changes import recent_changes_of
 from copdns.web.child.timer import timer_of
 from copdns.web.context import context_of
+from copdns.web.house_checks import note_childs_device
 from copdns.web.person import (
     GUEST_PAIRING,
     PAIRING,
@@ -118,6 +119,8 @@ async def pair(request: web.Request) -> web.Response:
         cookie = await context.pairings.pair(ids[0], person.device, ids[1], now)
     if cookie is None:
         return child_page(request, person, "not_paired.html", status=403)
+    if person.band.is_child and not person.guest:
+        await note_childs_device(context, ids[0])
     if person.guest:
         set_pairing_cookie(request, redirect, GUEST_PAIRING, cookie, GUEST_LASTS)
     else:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from aiohttp import web
 
 from copdns.accounts.codes import make_short_id
-from copdns.accounts.roles import Actor, Permission
+from copdns.accounts.roles import Actor, Permission, may
 from copdns.household.undo import UNDO_FOR
 from copdns.lists.own_lists import OwnChange
 from copdns.model.household import Household
@@ -33,12 +33,13 @@ async def change_household(
     plan: Proposal | None = None,
     lists: tuple[OwnChange, ...] = (),
     removable: bool = False,
+    said: Sentence | None = None,
 ) -> Household:
     """Store a change; return the household.
 
     what: for the history.  weighed: a dispute between guardians is settled (`Balance`).  person:
-    the id of whom it is about, "" for none; None: who stands in the path.  plan, lists, removable:
-    as of DeskAction.
+    the id of whom it is about, "" for none; None: who stands in the path.  plan, lists, removable,
+    said: as of DeskAction.
     """
     context, befores = context_of(request), list[Household]()
     links = await context.pairings.links(actor.household)
@@ -72,6 +73,7 @@ async def change_household(
         plan=plan,
         lists=lists,
         removable=removable,
+        said=said,
     )
     _tell(request, action)
     return after
@@ -80,6 +82,34 @@ async def change_household(
 def say_done(request: web.Request, actor: Actor, said: Sentence) -> None:
     """Tell on the next page what holds now, of what is no part of the household."""
     _tell(request, DeskAction("", actor.household, actor.id, int(context_of(request).now()), said))
+
+
+def say_granted(
+    request: web.Request,
+    actor: Actor,
+    households: tuple[Household, Household],
+    what: str,
+    profile: str,
+    said: Sentence | None = None,
+) -> None:
+    """Tell on the next page what a yes to a request allows, for whom and until when; it can be
+    undone, while the request keeps its answer.
+
+    households: before and after it.  what: its line of the history.  profile: who asked.
+    """
+    action = DeskAction(
+        # Undoing is for who may change settings; a reviewer answers, and no more.
+        make_short_id() if may(actor, Permission.EDIT_PROFILES) else "",
+        actor.household,
+        actor.id,
+        int(context_of(request).now()),
+        said,
+        *households,
+        what=what,
+        permission=request.get(PERMISSION, Permission.EDIT_HOUSEHOLD),
+        profile=profile,
+    )
+    _tell(request, action)
 
 
 def say_list_changed(

@@ -14,6 +14,7 @@ from copdns.appeals.appeal import (
     TIME_RULES,
     WAITING,
     Appeal,
+    AppealKind,
     AppealRequest,
     AppealState,
     ContestedVerdict,
@@ -27,12 +28,15 @@ from copdns.appeals.review import TOLD, DecisionReason
 from copdns.appeals.source import BlockSource, block_source, list_report, rule_behind
 from copdns.appeals.still_closed import closed_after_all, closed_besides, is_taken_back
 from copdns.household.differences import Difference
+from copdns.household.parts import changed_parts
 from copdns.household.presets import Preset
 from copdns.household.safeguards import is_announced
 from copdns.list_files.load import bundled_presets
+from copdns.lists.find_app import app_of
 from copdns.model.errors import AppealError
 from copdns.model.household import Band, Household
-from copdns.model.sentences import sentence
+from copdns.model.sentences import Phrase, Sentence, sentence
+from copdns.policy.typed_site import apps_of
 from copdns.web.answers import (
     answer_appeal,
     decider_of,
@@ -41,8 +45,8 @@ from copdns.web.answers import (
     permission_to_grant,
 )
 from copdns.web.context import context_of
-from copdns.web.desk.change import say_done
-from copdns.web.desk.page import household_in_force, meanwhile_rule
+from copdns.web.desk.change import say_done, say_granted
+from copdns.web.desk.page import household_in_force, meanwhile_rule, stored_household
 from copdns.web.desk.pass_on import list_line
 from copdns.web.desk.person.people import parse_band
 from copdns.web.desk.person.settings import changes_by_reason
@@ -181,10 +185,39 @@ async def decide(request: web.Request) -> web.Response:
         await require(request, Permission.EDIT_PROFILES)
     household = household_in_force(request, actor)
     _require_shown_lines(found.ask, decision, household, str(fields.get(SEEN, "")))
-    await answer_appeal(context, actor, household, found, decision)
-    done = sentence("your answer is saved, and the child can read it now")
-    say_done(request, actor, done)
+    before = await stored_household(request, actor)
+    answered = await answer_appeal(context, actor, household, found, decision)
+    after = await stored_household(request, actor)
+    _say_answered(request, actor, (before, after), answered)
     raise web.HTTPSeeOther("/guardian/inbox")
+
+
+def _say_answered(
+    request: web.Request, actor: Actor, households: tuple[Household, Household], answered: Appeal
+) -> None:
+    """Tell what a yes allows now; of any other answer, that the child can read it."""
+    before, after = households
+    is_alone = after.revision == before.revision + 1  # nobody changed something besides
+    ask = answered.ask
+    if not is_alone or not changed_parts(before, after) or ask.kind is AppealKind.AGE:
+        done = sentence("your answer is saved, and the child can read it now")
+        say_done(request, actor, done)
+        return
+    what = f"request {answered.id} from {ask.profile}: {answered.state}"
+    say_granted(request, actor, households, what, ask.profile, _said_of_app(request, after, before))
+
+
+def _said_of_app(request: web.Request, after: Household, before: Household) -> Sentence | None:
+    """Return one sentence for the rules about all sites of an app; None for fewer rules."""
+    new = [each for each in after.rules if each not in before.rules]
+    names = {each.target for each in new}
+    apps = map(app_of, apps_of(after, context_of(request).snapshot().library))
+    app = next((each for each in apps if len(names) > 1 and set(each.names) <= names), None)
+    if app is None:
+        return None
+    person = after.profile(new[0].scope)
+    whom = Phrase("for", "everyone") if person is None else person.name
+    return sentence("%(app)s is allowed for %(name)s, with all its sites", app=app.title, name=whom)
 
 
 def _require_shown_lines(

@@ -13,17 +13,19 @@ from typing import NamedTuple
 
 from copdns.as_json.household import running_pause
 from copdns.model.household import Device, Household, PrivacyMode, Profile
-from copdns.model.times import PauseSpan
+from copdns.model.times import Grant, PauseSpan
 from copdns.model.verdict import Reason, Verdict
 from copdns.policy.decide import Policy, full_closure
 from copdns.policy.today import BudgetToday, Today, closures_ahead
 from copdns.privacy.retention import CountKey
-from copdns.time.bedtime import Bedtime, bedtime_choices, tonights_bedtime
+from copdns.time.bedtime import Bedtime, bedtime_choices, is_bedtime, tonights_bedtime
 from copdns.time.days import local_time, zone_of
 from copdns.time.own_timers import OWN
+from copdns.time.plan import in_scope
 from copdns.web.more_time import MoreTime, more_time, time_mark
 
 HOURS = 24
+GRANTS_SHOWN = 3
 EXTRA_MINUTES = 15  # what one tap gives
 # Figures by hour are shown of those of whom names are recorded too: of anybody else the hours at
 # which they looked something up would tell more than the mode promises (docs/privacy.md).
@@ -85,7 +87,8 @@ class PersonCard:
     where the mode or the reader's role does not let that be shown.  mode: what is recorded now.
     has_use: the mode records which device was used.  requests: that wait.  more: what 15 more
     minutes mean.  mark: of the form that gives them.  bedtime: tonight's.  choices: when it can
-    begin instead.
+    begin instead.  has_bedtime: there is a bedtime on some night.
+    grants: what is allowed for a while now, the first that ends first.
     """
 
     profile: Profile
@@ -102,6 +105,8 @@ class PersonCard:
     pause: PauseSpan | None
     bedtime: Bedtime | None
     choices: tuple[int, ...]
+    has_bedtime: bool
+    grants: tuple[Grant, ...]
 
     @property
     def has_use(self) -> bool:
@@ -144,7 +149,14 @@ def person_card(
         running_pause(household, profile.id, now),
         bedtime,
         bedtime_choices(bedtime, now) if bedtime is not None else (),
+        any(map(is_bedtime, in_scope(household.schedules, profile))),
+        _grants(household, profile, now),
     )
+
+
+def _grants(household: Household, profile: Profile, now: float) -> tuple[Grant, ...]:
+    found = (e for e in household.grants if e.profile == profile.id and e.start <= now < e.end)
+    return tuple(sorted(found, key=lambda each: each.end)[:GRANTS_SHOWN])
 
 
 def standing_of(closed: Verdict | None) -> Standing:

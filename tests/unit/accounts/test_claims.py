@@ -28,6 +28,17 @@ def claim(kind: ClaimKind = ClaimKind.ADDRESS, at: int = NOW, device: str = PHON
     return Claim("home", "c1", "tom", device, kind, "Ada", at)
 
 
+@pytest.mark.parametrize("kind", OPENS)
+def test_the_first_browser_of_a_person_counts_at_once_on_a_households_first_day(
+    kind: ClaimKind,
+) -> None:
+    given = [claim(kind)]
+    is_new = kind is ClaimKind.DEVICE  # else it may be somebody's, with what was blocked there
+    assert proof_of_pairing(given, PHONE, NOW, NOW) == (NOW if is_new else NOW + DAY)
+    for first_day in (NOW - DAY, NOW + 1, None):  # too late, a wrong clock, and not their first
+        assert proof_of_pairing(given, PHONE, NOW, first_day) == NOW + DAY
+
+
 @pytest.mark.parametrize("kind", ClaimKind)
 def test_a_new_browser_waits_for_a_day_after_what_lets_another_one_in(kind: ClaimKind) -> None:
     wait = DAY if kind in OPENS else 0

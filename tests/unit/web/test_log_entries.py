@@ -7,7 +7,9 @@ from datetime import date
 
 import pytest
 
+from copdns.lists.find_app import KnownApp
 from copdns.model.household import RuleAction
+from copdns.model.matchers import Matcher
 from copdns.privacy.masked_names import OTHER
 from copdns.privacy.retention import LogRow
 from copdns.web.desk.activity.entries import EntryState, EntryStep, build_entries, by_day
@@ -72,6 +74,24 @@ def test_what_a_rule_says_already_is_said() -> None:
     of_tom = replace(HOUSE, rules=(replace(allowed, scope="tom"),))
     (entry,) = build_entries([(1, row())], of_tom, PEOPLE, PEOPLE)
     assert entry.step is EntryStep.ALLOW
+
+
+def test_a_rule_for_a_site_above_says_it_too() -> None:
+    house = replace(HOUSE, rules=(replace(block("a.example", "mia"), action=RuleAction.ALLOW),))
+    (entry,) = build_entries([(1, row()._replace(qname="www.a.example"))], house, PEOPLE, PEOPLE)
+    assert entry.step is EntryStep.IS_ALLOWED
+
+
+def test_a_blocked_site_of_an_app_is_allowed_with_the_app() -> None:
+    app = KnownApp("video", "Video", (Matcher("a.example"), Matcher("cdn.example")), "a.example")
+    for name, reason, expected in (
+        ("www.cdn.example", "service", app),
+        ("other.example", "service", None),
+        ("a.example", "security", None),  # no rule of this kind lifts it
+    ):
+        found = row(reason=reason)._replace(qname=name)
+        (entry,) = build_entries([(1, found)], HOUSE, PEOPLE, PEOPLE, [app])
+        assert entry.app == expected
 
 
 def test_days_are_the_households_and_keep_the_order() -> None:

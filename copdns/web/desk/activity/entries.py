@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from datetime import date
 from enum import StrEnum
 from itertools import groupby
 from typing import Final, NamedTuple
 
+from copdns.lists.find_app import KnownApp
 from copdns.lists.line import is_shared_suffix
 from copdns.model.household import Household, RuleAction
-from copdns.model.names import display
+from copdns.model.matchers import Matcher, MatchKind
+from copdns.model.names import display, suffixes
 from copdns.model.verdict import Action, Reason
 from copdns.privacy.masked_names import OTHER
 from copdns.privacy.retention import LogRow
@@ -53,7 +55,8 @@ class LogEntry(NamedTuple):
     """A row of the log on the page.
 
     name: the person's.  site: the name as people read it.  device: its name; "" where none is
-    recorded.  day, clock: of the household's calendar and clock.
+    recorded.  day, clock: of the household's calendar and clock.  app: what the site belongs to; it
+    works with all its sites alone.
     """
 
     id: int
@@ -65,6 +68,7 @@ class LogEntry(NamedTuple):
     clock: str
     state: EntryState
     step: EntryStep
+    app: KnownApp | None = None
 
 
 def build_entries(
@@ -72,10 +76,12 @@ def build_entries(
     household: Household,
     may_edit: Collection[str],
     may_give: Collection[str],
+    apps: Iterable[KnownApp] = (),
 ) -> tuple[LogEntry, ...]:
     """Return rows, as guardians see them, for the page.
 
     may_edit, may_give: ids of the people for whom the reader may change rules, and give time.
+    apps: that a site can belong to.
     """
     names = {each.id: each.name for each in household.profiles}
     devices = {each.id: each.name or each.id for each in household.devices}
@@ -84,6 +90,7 @@ def build_entries(
         for each in household.rules
         if each.scope in names
     }
+    owners = owners_of(apps)
     usual = zone_of(household.timezone)
     zones = {each.id: zone_of(household.local_to(each).timezone) for each in household.profiles}
     entries = []
@@ -99,7 +106,8 @@ def build_entries(
                 at.date(),
                 f"{at:%H:%M}",
                 state_of(row),
-                _step_of(row, ruled.get((row.profile, row.qname)), may_edit, may_give),
+                _step_of(row, _rule_for(row, ruled), may_edit, may_give),
+                app_of_name(row.qname, owners) if can_allow(row.reason, row.qname) else None,
             )
         )
     return tuple(entries)
@@ -117,6 +125,33 @@ def state_of(row: LogRow) -> EntryState:
     return EntryState.LIMITED if row.reason in TIME_REASONS else EntryState.BLOCKED
 
 
+def owners_of(apps: Iterable[KnownApp]) -> dict[str, KnownApp]:
+    """Return the app that each name belongs to."""
+    return {name.name: each for each in apps for name in each.names}
+
+
+def app_of_name(name: str, owners: Mapping[str, KnownApp]) -> KnownApp | None:
+    """Return the app with the longest name that covers this one; None for none."""
+    found = (owners[each] for each in suffixes(name) if each in owners)
+    return next((each for each in found if any(e.covers(name) for e in each.names)), None)
+
+
+def can_allow(reason: str, name: str) -> bool:
+    """Tell whether a plain rule lifts a block for this reason, and is about a site."""
+    return reason in _LIFTED and not _is_no_site(name)
+
+
+def _rule_for(row: LogRow, ruled: Mapping[tuple[str, str], RuleAction]) -> RuleAction | None:
+    """Return what the longest rule of the person for a name says; None for none."""
+    for each in suffixes(row.qname):
+        kinds = (MatchKind.EXACT, MatchKind.SUBTREE) if each == row.qname else tuple(MatchKind)[1:]
+        for kind in kinds:
+            found = ruled.get((row.profile, str(Matcher(each, kind))))
+            if found is not None:
+                return found
+    return None
+
+
 def _step_of(
     row: LogRow,
     ruled: RuleAction | None,
@@ -128,7 +163,7 @@ def _step_of(
     if row.action in _BLOCKS:
         if row.reason in TIME_REASONS:
             return EntryStep.GIVE_TIME if row.profile in may_give else EntryStep.LOOK
-        if row.reason not in _LIFTED or _is_no_site(row.qname):
+        if not can_allow(row.reason, row.qname):
             return EntryStep.LOOK
         return EntryStep.IS_ALLOWED if ruled is RuleAction.ALLOW else EntryStep.ALLOW
     if row.reason in _UNREACHED or _is_no_site(row.qname):

@@ -21,9 +21,11 @@ from aiohttp import web
 from copdns.accounts.account import ViewedPart
 from copdns.accounts.roles import Permission, may
 from copdns.list_files.load import discreet_names
+from copdns.lists.find_app import app_of
 from copdns.model.household import Device, Household, PrivacyMode
 from copdns.model.verdict import Action
 from copdns.policy.snapshot import Snapshot
+from copdns.policy.typed_site import apps_of
 from copdns.privacy.masked_names import OTHER, build_mask
 from copdns.privacy.retention import LogRow
 from copdns.store.log_db.rows import StoredRow
@@ -217,6 +219,7 @@ def _entries(
         household,
         may_edit={e.id for e in found.people if may(found.actor, Permission.EDIT_PROFILES, e)},
         may_give={e.id for e in found.people if may(found.actor, Permission.GIVE_TIME, e)},
+        apps=map(app_of, apps_of(household, context_of(request).snapshot().library)),
     )
 
 

@@ -19,8 +19,10 @@ from copdns.household.edits import add_profile, set_household
 from copdns.model.errors import HouseholdError, NameTextError
 from copdns.model.household import LANGUAGES, Band, Household, Profile
 from copdns.model.names import host_of
+from copdns.model.sentences import Sentence, sentence
 from copdns.network.machine import machine_timezone
 from copdns.network.setup_steps import SetupProgress, SetupState, SetupStep
+from copdns.network.unknown_devices import UnknownDevice
 from copdns.web.context import context_of
 from copdns.web.desk.page import stored_household
 from copdns.web.desk.person.page import change
@@ -37,6 +39,7 @@ from copdns.web.unknown_devices import (
     end_guests_at,
     end_guests_of,
     parse_known_by,
+    suggest_owner,
     unknown_devices_of,
 )
 from copdns.web.wording import desk_wording
@@ -44,6 +47,7 @@ from copdns.words.helplines import Helplines
 from copdns.words.phrases import zones
 
 Values = Mapping[str, Any]
+_WHOSE = "whose-"  # before the id of an unknown device: the field with its owner
 
 
 class WizardRequest(NamedTuple):
@@ -96,6 +100,11 @@ async def take(request: web.Request) -> web.Response:
         household, this, SetupState.DONE, now, author=wizard_request.actor.name
     )
     after = tuple(SetupStep)[tuple(SetupStep).index(this) + 1 :]
+    if after and after[0] is SetupStep.HELPLINES and _has_no_line_to_check(wizard_request):
+        await context.setups.save(
+            household, after[0], SetupState.DONE, now, author=wizard_request.actor.name
+        )
+        after = after[1:]
     raise web.HTTPSeeOther(f"/guardian/wizard/{after[0]}" if after else "/guardian/checks")
 
 
@@ -125,9 +134,17 @@ def _page(wizard_request: WizardRequest, template: str, **values: Any) -> web.Re
 
 
 async def _change(
-    wizard_request: WizardRequest, edit: Callable[[Household], Household], what: str
+    wizard_request: WizardRequest,
+    edit: Callable[[Household], Household],
+    what: str,
+    said: Sentence | None = None,
 ) -> None:
-    await change(wizard_request.request, wizard_request.actor, edit, what)
+    """Store what a step changes; a step that was only gone past changes and says nothing.
+
+    said: in one line what holds now, so that the next step stays in sight.
+    """
+    if edit(wizard_request.home) != wizard_request.home:
+        await change(wizard_request.request, wizard_request.actor, edit, what, said=said)
 
 
 # --- the steps ------------------------------------------------------------------------------------
@@ -167,7 +184,10 @@ async def _take_place(wizard_request: WizardRequest, fields: Fields) -> bool:
     values: dict[str, Any] = {key: str(fields.get(key, "")).strip() for key in keys}
     values["name"] = values["name"][:60] or wizard_request.home.name
     await _change(
-        wizard_request, partial(set_household, **values), "setup: time zone, language and country"
+        wizard_request,
+        partial(set_household, **values),
+        "setup: time zone, language and country",
+        sentence("the time zone, language and country are saved"),
     )
     return True
 
@@ -207,42 +227,72 @@ async def _take_children(wizard_request: WizardRequest, fields: Fields) -> bool:
         profile = Profile(new, name[:60], band)
         return add_profile(home, profile, known, known.presets[band], times="times" in fields)
 
-    await _change(wizard_request, edit, f"setup: {name} added, {band}")
+    said = sentence("%(name)s was added, with the settings of the age group", name=name)
+    await _change(wizard_request, edit, f"setup: {name} added, {band}", said)
     return "add" not in fields
 
 
 async def _device_values(wizard_request: WizardRequest) -> Values:
-    return {"visitors": await unknown_devices_of(wizard_request.request, wizard_request.home.id)}
+    home = wizard_request.home
+    found = await unknown_devices_of(wizard_request.request, home.id)
+    return {
+        "visitors": found,
+        "suggested": {each.id: suggest_owner(each.name, home.profiles) for each in found},
+    }
 
 
 async def _take_devices(wizard_request: WizardRequest, fields: Fields) -> bool:
-    """Give an unknown device its owner, add one that was typed in, or go on."""
+    """Give each unknown device the owner that was chosen, and go on; or add one that was typed
+    in."""
     if "known" in fields:
         return await _take_typed_device(wizard_request, fields)
-    if "visitor" not in fields:
-        return True
-    there = await unknown_devices_of(wizard_request.request, wizard_request.home.id)
-    wanted = str(fields["visitor"])
-    visitor = next((each for each in there if each.id == wanted), None)
+    there = {
+        e.id: e for e in await unknown_devices_of(wizard_request.request, wizard_request.home.id)
+    }
+    for field, profile in fields.items():
+        wanted, is_owner = field.removeprefix(_WHOSE), field.startswith(_WHOSE)
+        if is_owner and profile:
+            await _give(wizard_request, there.get(wanted), str(profile), fields)
+    return True
+
+
+async def _give(
+    wizard_request: WizardRequest, visitor: UnknownDevice | None, profile: str, fields: Fields
+) -> None:
     if visitor is None:
         raise HouseholdError(
             "this device already belongs to someone, or has not been seen for a long time"
         )
-    profile = str(fields.get("profile", ""))
-    name = " ".join(str(fields.get("name", "")).split())[:60] or visitor.name or visitor.id
+    typed = " ".join(str(fields.get(f"name-{visitor.id}", "")).split())[:60]
+    name = typed or visitor.name or visitor.id
     edit = partial(add_unknown_device, visitor=visitor, profile_id=profile, called=name)
-    await _change(wizard_request, edit, f"setup: device {name} assigned to {profile}")
+    owner = wizard_request.home.profile(profile)
+    said = sentence(
+        "%(device)s belongs to %(name)s now", device=name, name=owner.name if owner else profile
+    )
+    await _change(wizard_request, edit, f"setup: device {name} assigned to {profile}", said)
     await end_guests_of(wizard_request.request, wizard_request.actor, visitor)
-    return False
 
 
 async def _take_typed_device(wizard_request: WizardRequest, fields: Fields) -> bool:
     known, profile = parse_known_by(str(fields["known"])), str(fields.get("profile", ""))
     name = str(fields.get("name", ""))
     edit = partial(add_typed_device, name=name, profile=profile, known=known)
-    await _change(wizard_request, edit, f"setup: a device added for {profile}")
+    owner = wizard_request.home.profile(profile)
+    said = sentence(
+        "%(device)s belongs to %(name)s now",
+        device=" ".join(name.split())[:60] or (known.macs or known.addresses)[0],
+        name=owner.name if owner else profile,
+    )
+    await _change(wizard_request, edit, f"setup: a device added for {profile}", said)
     await end_guests_at(wizard_request.request, wizard_request.actor, *known)
     return False
+
+
+def _has_no_line_to_check(wizard_request: WizardRequest) -> bool:
+    """Tell whether the country's helplines are known well enough to be shown without a look."""
+    country = wizard_request.home.country
+    return bool(country) and not _helplines(wizard_request).to_confirm(country)
 
 
 def _helplines(wizard_request: WizardRequest) -> Helplines:

@@ -12,6 +12,7 @@ from copdns.household.differences import audit_line, differences
 from copdns.household.edits import set_profile
 from copdns.lists.catalogue import Catalogue
 from copdns.model.household import SETTINGS, Household, Profile
+from copdns.model.sentences import Sentence
 from copdns.store.household_db.proposals import Proposal
 from copdns.web.context import context_of
 from copdns.web.desk.change import Edit, change_household
@@ -48,13 +49,18 @@ async def require_person(request: web.Request, permission: Permission) -> Person
 
 
 async def change(
-    request: web.Request, actor: Actor, edit: Edit, what: str, plan: Proposal | None = None
+    request: web.Request,
+    actor: Actor,
+    edit: Edit,
+    what: str,
+    plan: Proposal | None = None,
+    said: Sentence | None = None,
 ) -> Household:
     """Store a change; a dispute between guardians is settled (`Balance`).  Return the household.
 
-    plan: what was planned for the person's age, if the change ends that.
+    plan: what was planned for the person's age, if the change ends that.  said: of `DeskAction`.
     """
-    return await change_household(request, actor, edit, what, weighed=True, plan=plan)
+    return await change_household(request, actor, edit, what, weighed=True, plan=plan, said=said)
 
 
 def with_values(request: web.Request, found: PersonAccess, values: Mapping[str, Any]) -> Profile:

@@ -3,25 +3,29 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
-from typing import Any
+from typing import Any, NoReturn
 
 from aiohttp import web
 
-from copdns.accounts.roles import Permission
+from copdns.accounts.roles import Permission, may
 from copdns.dns.records import A
-from copdns.household.rule_edits import add_rule, note_rule, remove_rule
+from copdns.household.rule_edits import add_rule, note_rule, remove_rule, set_rules
 from copdns.list_files.facts import Facts
 from copdns.list_files.load import find_needed_name
+from copdns.lists.find_app import KnownApp, app_of, find_app
 from copdns.model.broad_networks import is_broad_network
 from copdns.model.errors import HouseholdError, NameTextError
 from copdns.model.household import Household, Rule, RuleAction
 from copdns.model.matchers import Matcher, parse_target
-from copdns.model.names import display, host_of, name_of
+from copdns.model.names import display, host_of
+from copdns.model.sentences import Phrase, sentence
 from copdns.policy.decide import decide, explain
+from copdns.policy.typed_site import apps_of, read_site
 from copdns.time.plan import in_scope
 from copdns.web.context import context_of
+from copdns.web.desk.activity.entries import app_of_name, can_allow, owners_of
 from copdns.web.desk.page import page_to_show
 from copdns.web.desk.person.page import PersonAccess, change, person_page, require_person
 from copdns.web.desk.seen import SEEN, unless_changed
@@ -31,6 +35,8 @@ from copdns.web.wording import desk_wording
 
 MAX_NOTE = 300
 EVERYONE = "everyone"
+
+Fields = Mapping[str, Any]
 
 
 async def rules(request: web.Request) -> web.Response:
@@ -68,15 +74,13 @@ async def add(request: web.Request) -> web.Response:
     """Allow or block a name, for a person or for everyone."""
     found = await require_person(request, Permission.EDIT_PROFILES)
     fields = await fields_of(request)
+    if (app := _named_app(request, found, fields)) is not None:
+        await _add_for_app(request, found, fields, app)
+    action = _parse_action(fields)
     try:
-        action = RuleAction(str(fields.get("action", "")))
         about = parse_target(_host_or_text(str(fields.get("target", "")).strip()[:300]))
     except NameTextError as error:
         raise error.for_field("target") from None
-    except ValueError:
-        raise HouseholdError(
-            "Type a site, such as games.example, and choose allow or block", name="target"
-        ) from None
     scope = _parse_scope(found, str(fields.get("for", "")))
     note = parse_note(str(fields.get("note", "")))
     page = page_to_show(str(fields.get("back", "")), f"{found.address}/rules")
@@ -96,6 +100,50 @@ async def add(request: web.Request) -> web.Response:
     what = f"rule added: {action} {about} for {scope or EVERYONE}"
     await change(request, found.actor, edit, what)
     raise web.HTTPSeeOther(page)
+
+
+def _named_app(request: web.Request, found: PersonAccess, fields: Fields) -> KnownApp | None:
+    """Return the app that a button names by its slug, or somebody by its name; None for a site."""
+    apps = apps_of(found.household, context_of(request).snapshot().library)
+    slug = str(fields.get("app", ""))
+    if slug:
+        return next((app_of(each) for each in apps if each.slug == slug), None)
+    return find_app(str(fields.get("target", ""))[:300], apps)
+
+
+async def _add_for_app(
+    request: web.Request, found: PersonAccess, fields: Fields, app: KnownApp
+) -> NoReturn:
+    """Allow or block all sites of an app: with one of them alone it does not work, or not fully."""
+    action, scope = _parse_action(fields), _parse_scope(found, str(fields.get("for", "")))
+    edit = partial(
+        set_rules,
+        action=action,
+        names=app.names,
+        known=context_of(request).known_ids(),
+        scope=scope,
+        note=parse_note(str(fields.get("note", ""))),
+        created=int(context_of(request).now()),
+    )
+    whom = scope or Phrase("for", "everyone")
+    values = {"app": app.title, "name": found.profile.name if scope == found.profile.id else whom}
+    said = (
+        sentence("%(app)s is allowed for %(name)s, with all its sites", **values)
+        if action is RuleAction.ALLOW
+        else sentence("%(app)s is blocked for %(name)s, with all its sites", **values)
+    )
+    what = f"rule added: {action} {app.title} for {scope or EVERYONE}"
+    await change(request, found.actor, edit, what, said=said)
+    raise web.HTTPSeeOther(page_to_show(str(fields.get("back", "")), f"{found.address}/rules"))
+
+
+def _parse_action(fields: Fields) -> RuleAction:
+    try:
+        return RuleAction(str(fields.get("action", "")))
+    except ValueError:
+        raise HouseholdError(
+            "Type a site, such as games.example, and choose allow or block", name="target"
+        ) from None
 
 
 async def change_note(request: web.Request) -> web.Response:
@@ -128,14 +176,29 @@ async def remove(request: web.Request) -> web.Response:
 def _verdict_values(request: web.Request, found: PersonAccess) -> dict[str, Any]:
     """Return the decision about the name in the query, by the policy in force."""
     typed = request.query.get("name", "").strip()
-    name, context = name_of(typed), context_of(request)
-    values: dict[str, Any] = {"typed": typed, "name": name, "shown": display(name)}
-    if not name:
-        return {**values, "verdict": None, "steps": ()}
+    if not typed:
+        return {"typed": "", "is_word": False, "name": "", "verdict": None, "steps": ()}
+    context = context_of(request)
     view = time_view(context, found.household, found.actor)
     policy, now = view.policy(found.profile.id), view.now
+    apps = apps_of(found.household, context.snapshot().library)
+    site = read_site(typed, apps, policy, now)
+    name = site.name
+    values: dict[str, Any] = {"typed": typed, "is_word": site.is_word, "name": name}
+    if not name:
+        return {**values, "verdict": None, "steps": ()}
     steps = explain(policy, name, A, now)
-    return {**values, "verdict": decide(policy, name, A, now), "steps": steps}
+    verdict = decide(policy, name, A, now)
+    return {
+        **values,
+        "shown": display(name),
+        "verdict": verdict,
+        "steps": steps,
+        "app": app_of_name(name, owners_of(map(app_of, apps))),
+        "can_allow": may(found.actor, Permission.EDIT_PROFILES, found.profile)
+        and verdict.blocks
+        and can_allow(verdict.reason, name),
+    }
 
 
 def _scope_rank(rule: Rule) -> int:

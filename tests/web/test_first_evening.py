@@ -1,0 +1,88 @@
+"""A family's first evening on a phone, from an empty box to a request that is answered, with
+everything that a person taps or types counted."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.running import Program, running
+from tests.web.browsing import PHONE, Browsers, Device
+from tests.web.guardians import PASSWORD
+from tests.web.pages import DOOR
+
+pytestmark = pytest.mark.tools
+
+HOME = "127.0.0.3"  # the guardian's phone
+TABLET = "127.0.0.8"  # Mia's
+MOST_IN_SETUP = 20  # with the account, and a device that has to be typed in
+MOST_IN_ALL = 30
+
+
+def set_up(ada: Device, program: Program) -> None:
+    """Make the account, and go through the setup with one child who has one device."""
+    code = json.loads(program.command("account", "code", "--json").stdout)["code"]
+    ada.open(f"{DOOR}guardian/setup")
+    ada.write("Setup code", code)
+    ada.write("Your name", "Ada")
+    ada.write(re.compile("^Password"), PASSWORD)
+    ada.write("Repeat password", PASSWORD)
+    ada.tap("Continue")
+    ada.tap("Continue")  # from the list of steps to the first one
+    ada.pick("Country", "Spain")
+    ada.tap("Continue")
+    ada.tap("Continue")  # no sites of a school
+    ada.write("Name", "Mia")
+    ada.choose(re.compile("7 to 9"))
+    ada.tap("That's everyone")
+    ada.tap("Done")  # with the router
+    ada.actions += 1
+    ada.page.locator("#add > summary").click()
+    ada.write("Network address (MAC or IP)", TABLET)
+    ada.pick("Belongs to", "Mia")
+    ada.tap("Add device")
+    ada.reads(re.compile("belongs to .*Mia.* now"))
+    assert_in_sight(ada, "Continue")
+    ada.tap("Continue")
+    if "Step 6" in ada.text:  # only where there is a helpline to check
+        ada.tap("Continue")
+    ada.tap("Continue to the protection check")
+    ada.reads("The setup is done.")
+
+
+def assert_in_sight(ada: Device, words: str) -> None:
+    """What leads on is on the screen, and nothing lies over it."""
+    button = ada.page.get_by_role("button", name=words, exact=True)
+    box = button.bounding_box()
+    assert box is not None
+    height = ada.page.viewport_size["height"] if ada.page.viewport_size else 0
+    assert 0 <= box["y"] <= height - box["height"]
+    on_top = "([x, y]) => document.elementFromPoint(x, y).closest('button')?.innerText"
+    middle = [box["x"] + box["width"] / 2, box["y"] + box["height"] / 2]
+    assert ada.page.evaluate(on_top, middle) == words
+
+
+def test_from_an_empty_box_to_an_answered_request(tmp_path: Path, browsers: Browsers) -> None:
+    with running(tmp_path, {}) as program:
+        ada = browsers.guardian(program, HOME, PHONE)
+        set_up(ada, program)
+        in_setup = ada.actions
+        mia = browsers.child(program, TABLET, PHONE)
+        mia.open(DOOR)
+        mia.tap("This is my device: show me")
+        assert "This browser is new here" not in mia.text
+        mia.open(f"{DOOR}ask")
+        mia.write("Which site do you want to use?", "tiktok")
+        mia.tap("Continue")
+        mia.tap("Send")
+        ada.actions += 1
+        ada.page.locator("#main").get_by_role("link", name="Overview").click()
+        ada.tap(re.compile("^Review"))
+        ada.tap("Allow")
+        ada.reads("this applies now")
+        mia.reload()
+        assert in_setup <= MOST_IN_SETUP
+        assert ada.actions + mia.actions <= MOST_IN_ALL
