@@ -100,6 +100,8 @@ class Phrases:
         if sentence.about:
             said = self.label(f"{ISOLATE}{sentence.about}{END_ISOLATE}", said)
         stop = "" if said.endswith(_ENDS) else "。" if self.language == "zh" else "."
+        if said.startswith("copdns"):  # spelled small everywhere
+            return said + stop
         at = 1 if said.startswith(_SPANISH_MARKS) else 0
         return f"{said[:at]}{said[at : at + 1].upper()}{said[at + 1 :]}{stop}"
 

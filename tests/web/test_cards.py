@@ -1,4 +1,4 @@
-"""Two cards for the kitchen: one tap tries a device, and its person reads of it."""
+"""Two help sheets: one tap tries a device, and its person reads of it."""
 
 from __future__ import annotations
 

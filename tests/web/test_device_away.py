@@ -409,7 +409,9 @@ async def test_the_test_shows_whose_rules_a_question_from_away_got(
     (token,) = set(DOT.findall(page))
     found = re.search(r"http://([0-9a-z]{8})-1\.probe\.home\.arpa/", page)
     assert found
-    assert "Nothing has come from this device yet" in await read(client, f"{where}?code={found[1]}")
+    assert "We have not heard from this device yet" in await read(
+        client, f"{where}?code={found[1]}"
+    )
     wire = dns.message.make_query(probe_names(found[1])[0], "A").to_wire()
     away = replace(asker("203.0.113.9", "tls"), token=token_digest(token))
     assert ready.home.send(wire, away)

@@ -426,7 +426,7 @@ async def test_what_a_family_chooses_is_in_the_files(client: Client, ready: Site
 @pytest.mark.logged_in
 async def test_the_dashboard_says_who_came_by_which_way(client: Client, ready: Site) -> None:
     code = _code(await read(client, DESK), "device/test?code=")
-    assert "Nothing has come from this device yet" in await read(client, f"{DESK}?code={code}")
+    assert "We have not heard from this device yet" in await read(client, f"{DESK}?code={code}")
     come(ready, "mia", code, "tls")
     page = await read(client, f"{DESK}?code={code}")
     assert "This device uses copdns, with Mia's rules." in page
@@ -441,7 +441,7 @@ async def test_a_test_of_another_household_is_not_shown(client: Client, ready: S
     client_of_others = replace(mine, household="other")
     (name, *_) = probe_names("k7qf2m9d")
     ready.probes.note_query(name, asker("mia", "tls"), client_of_others, ready.now)
-    assert "Nothing has come" in await read(client, f"{DESK}?code=k7qf2m9d")
+    assert "We have not heard" in await read(client, f"{DESK}?code=k7qf2m9d")
 
 
 @pytest.mark.logged_in

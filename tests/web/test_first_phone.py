@@ -143,7 +143,7 @@ def test_a_phone_is_set_up_from_the_dashboard_in_minutes_and_stopped_by_one_butt
         assert WORDS in phone.content()
         assert ada.actions - actions <= 4
         ada.tap("See the result")
-        ada.reads("Nothing has come from this device yet.")
+        ada.reads("We have not heard from this device yet.")
         with pytest.raises(Error, match="ERR_CONNECTION_REFUSED"):  # there is no page
             phone.goto(shown_in(ada, "test"))
         ada.tap("See the result")  # where it was pressed before

@@ -101,7 +101,7 @@ async def test_a_child_sees_who_looked_and_at_what(client: Client, site: Site) -
     ada = await set_up(site)
     await site.looks.note(Actor("home", ada.id, "Ada", Role.OWNER), "mia", ViewedPart.LOG, site.now)
     page = await text(client, "/me")
-    assert "Ada looked at: the list of recorded sites" in page
+    assert "<bdi>Ada</bdi> looked at: the list of recorded sites" in page
     assert "No grown-up has looked" not in page
 
 
@@ -209,8 +209,8 @@ async def test_what_can_be_deleted_is_what_is_there(
         site.log.count(*count(3, "tom"))
         site.log.flush()
     page = await text(client, "/me")
-    assert ("You can delete the numbers." in page) is (mode is PrivacyMode.COUNTS)
-    assert ("You can delete the site names and numbers." in page) is (mode is PrivacyMode.BLOCKED)
+    assert ("You can delete your stats." in page) is (mode is PrivacyMode.COUNTS)
+    assert ("You can delete the site names and stats." in page) is (mode is PrivacyMode.BLOCKED)
     assert ("Your screen-time minutes cannot be deleted" in page) is limited
 
 

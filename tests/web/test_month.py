@@ -116,7 +116,7 @@ async def test_a_look_at_it_is_kept_and_each_child_sees_it(client: Client, site:
         (who, view) for who in children for view in (ViewedPart.COUNTS, ViewedPart.USAGE)
     }
     await send(client, "/device")
-    assert "Ada looked at: how often sites were opened" in await text(client, "/me")
+    assert "<bdi>Ada</bdi> looked at: how often sites were opened" in await text(client, "/me")
 
 
 async def test_lists_tell_what_they_close_wrongly(client: Client, site: Site) -> None:
@@ -204,7 +204,7 @@ async def test_a_child_reads_of_no_waiting_that_did_not_happen(client: Client, s
     await ask(site, "mia")
     await send(client, "/device")
     page = await text(client, CHILD)
-    assert "<dt>Asked</dt><dd>1</dd>" in page
+    assert "<dt>You asked</dt><dd>1</dd>" in page
     assert "You had to wait too long" not in page
 
 
@@ -283,7 +283,7 @@ async def test_requests_of_all_show_neither_who_asked_nor_what_came_of_it(
     assert await text(client, CHILD) == before
     await send(client, "/device")
     page = await text(client, CHILD)
-    assert "<dt>Asked</dt><dd>5</dd>" in page, "one's own"
+    assert "<dt>You asked</dt><dd>5</dd>" in page, "one's own"
     assert "<dt>Asked</dt><dd>about 20</dd>" in page
 
 

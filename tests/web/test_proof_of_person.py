@@ -27,7 +27,7 @@ TOMS = ADDRESSES["tom"]
 ADAS = "192.0.2.77"  # the address of Ada's own telephone
 SHARED = "192.0.2.200"  # a tablet that is nobody's
 LATER = "it also shows what is only for you."
-TOLD = "What changed on your devices"
+TOLD = 'id="known-by"'
 BLOCKED = "secret.toys.example"
 
 
@@ -400,7 +400,7 @@ async def test_what_is_done_with_a_pin_says_so(
     await there.opens("/me/data.json")
     await text(client, "/ask")
     page = await send(client, "/ask", name="toys.example", why="school", words="Please.")
-    assert "with a PIN that a guardian set" in page
+    assert "with a PIN that a parent or carer set" in page
     (appeal,) = await site.appeals.appeals("home")
     said = await ada.opens(f"/guardian/appeals/{appeal.id}")
     assert "typed the PIN that a guardian set" in said

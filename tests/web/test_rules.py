@@ -83,7 +83,7 @@ async def test_times_and_minutes_are_told() -> None:
     )
     page = await rules(Site(Home(house)))
     assert "Everything online: off on school nights 20:00–06:30" in page
-    assert "Games and chat with strangers: off" in page
+    assert "Games and chat rooms: off" in page
     assert "Games: 30 minutes on school days and 60 minutes at weekends" in page
 
 

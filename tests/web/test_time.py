@@ -229,13 +229,13 @@ async def test_suggestions_of_the_age_are_taken_over_beside_ones_own(
     listed = page[page.index("Suggested for this age group") :].partition("</details>")[0]
     stays, _, unused = listed.partition("Not used, because yours stays")
     assert "Sleep well." in stays[stays.index("Stays, because you wrote it") :]
-    assert "screens keep people awake" in unused
+    assert "Screens keep people awake" in unused
     assert "/suggest" not in listed, "there is nothing to use"
     await send(client, f"{TIME}/suggest")
     assert await stored(site) == before
     await send(client, f"{TIME}/budgets/mia-games/remove")
     page = await text(client, TIME)
-    assert "A limit leaves time" in page[page.index("Would be added") :].partition("</h3>")[2]
+    assert "A stop time leaves time" in page[page.index("Would be added") :].partition("</h3>")[2]
     await send(client, f"{TIME}/suggest")
     house = await stored(site)
     assert [each.id for each in house.budgets] == ["mia-games"]

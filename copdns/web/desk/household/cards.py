@@ -1,4 +1,4 @@
-"""Two cards for the kitchen, to print: "the box is dead" and "is it the filter?".
+"""Two help sheets, to print: "the copdns computer is not working" and "is it the filter?".
 
 The second one has an action: for ten minutes a device opens everything but what is dangerous
 (`policy/filter_break.py`).  Its person is told, and may see how long it lasts.
