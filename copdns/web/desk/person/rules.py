@@ -126,11 +126,13 @@ async def _add_for_app(
         created=int(context_of(request).now()),
     )
     whom = scope or Phrase("for", "everyone")
-    values = {"app": app.title, "name": found.profile.name if scope == found.profile.id else whom}
+    name = found.profile.name if scope == found.profile.id else whom
     said = (
-        sentence("%(app)s is allowed for %(name)s, with all its sites", **values)
+        sentence("%(app)s is allowed for %(name)s, with all its sites", app=app.title, name=name)
         if action is RuleAction.ALLOW
-        else sentence("%(app)s is blocked for %(name)s, with all its sites", **values)
+        else sentence(
+            "%(app)s is blocked for %(name)s, with all its sites", app=app.title, name=name
+        )
     )
     what = f"rule added: {action} {app.title} for {scope or EVERYONE}"
     await change(request, found.actor, edit, what, said=said)
