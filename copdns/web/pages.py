@@ -23,6 +23,7 @@ from copdns.model.hosts import child_page_url
 from copdns.model.household import Profile
 from copdns.model.scripts import may_imitate, shown_name
 from copdns.web.languages import phrases_in
+from copdns.web.many_households.tenant_sign import TenantSign
 from copdns.web.received import fields_of
 from copdns.web.signs import person_signs, service_colour
 from copdns.web.template_words import install_translations
@@ -61,24 +62,6 @@ class DeskStatus(NamedTuple):
     house: str = ""
     people: tuple[Profile, ...] = ()
     requests: int = 0
-
-
-class TenantSign(NamedTuple):
-    """The brand of a provider that a family has copdns from.  light, dark: the colour of actions.
-
-    contact: a URL; "" for none.  texts: a sentence of the brand's, by language.
-    """
-
-    name: str
-    light: str
-    dark: str
-    contact: str = ""
-    texts: Mapping[str, str] = {}
-
-    @property
-    def sheet(self) -> str:
-        """The URL of its colours."""
-        return f"/static/look-{self.light.removeprefix('#')}-{self.dark.removeprefix('#')}.css"
 
 
 DESK = web.RequestKey("desk", DeskStatus)

@@ -20,7 +20,7 @@ from tests.web.site import Client, Site, send, text
 GOES_ON = {
     Band.TO_9: "If a film, game or call has already started, it might carry on for a bit.",
     Band.TO_12: "If a film, a game or a call has already started, it might carry on for a while.",
-    Band.TO_15: "A block stops new sites from opening.",
+    Band.TO_15: "A block only stops new things from opening.",
 }
 NIGHT = Schedule("night", "mia", parse_slots("daily 00:00-24:00"))
 LIMIT = Budget("screen", "mia", (("daily", 30),))
@@ -72,13 +72,15 @@ async def test_beside_each_end_stands_what_may_go_on(
     await log_in(client)
     page = f"/guardian/appeals/{appeal.id}"
     yes = await text(client, page)
-    assert yes.count("What is already running may go on for a while") == 1
-    assert yes.index(">Allow</button>") < yes.index("What is already running"), "in sight"
+    assert yes.count("Anything that is already running may carry on for a while") == 1
+    assert yes.index(">Allow</button>") < yes.index("Anything that is already running"), "in sight"
     await send(client, f"{page}/decide", state="granted", lasts="1h", reason="fair_enough")
     await site.follow()
     assert told in await text(client, f"/ask/{appeal.id}"), "a permission"
     for path in ("/guardian/", "/guardian/time/mia"):
-        assert "What is already running may go on for a while" in await text(client, path)
+        assert "Anything that is already running may carry on for a while" in await text(
+            client, path
+        )
 
 
 async def test_a_device_without_a_browser_is_told_of_on_its_persons_page(

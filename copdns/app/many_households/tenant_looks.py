@@ -6,7 +6,7 @@ import asyncio
 
 from copdns.store.postgres.connection import PostgresPool
 from copdns.store.provider_db.tenants import HouseholdTenants
-from copdns.web.pages import TenantSign
+from copdns.web.many_households.tenant_sign import TenantSign
 
 
 class TenantLooks:

@@ -14,7 +14,7 @@ from typing import Final, NamedTuple, Protocol
 
 from copdns.accounts.lockout import Attempt, FailureLog, add_failure, seconds_to_wait
 from copdns.model.device_tokens import is_token, token_digest
-from copdns.web.pages import TenantSign
+from copdns.web.many_households.tenant_sign import TenantSign
 
 CHOSEN: Final[ContextVar[str]] = ContextVar("household of this request", default="")
 # The digest of the token that this browser's device has; "" where it showed none.

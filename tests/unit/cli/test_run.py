@@ -129,6 +129,7 @@ def test_every_command_explains_itself_with_an_example(path: str, command: click
 CHANGES = {"add", "remove", "set", "import", "erase", "run", "day", "suggest", "end", "passwd"}
 CHANGES |= {"repair", "confirm-age", "accept", "refuse", "rollback", "flush", "log-only", "keep"}
 CHANGES |= {"revoke", "confirm", "withdraw", "decide"}
+CHANGES |= {"look", "assign"}  # of a tenant of a provider
 CHANGES |= {"make", "agree", "code"}  # of a child in two homes
 A_FILE_FOR_OTHERS = {"household export", "config schema", "lists export", "schedule export"}
 A_FILE_FOR_OTHERS |= {"dhcp config", "provider law zone", "provider statement", "provider report"}
