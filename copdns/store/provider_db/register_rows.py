@@ -19,6 +19,7 @@ from copdns.provider.law.chain import (
     StoredEntry,
     check_chain,
     check_head,
+    check_no_more,
     from_stored,
     head_of,
     to_stored,
@@ -108,15 +109,18 @@ class RegisterStore:
 
     def accept_loss(self, now: int) -> RegisterEntry:
         """Go on with a register that has lost lines, and write that into it.  Its lines still have
-        to fit each other; raise RegisterError where they do not, or where nothing is lost."""
+        to fit each other; raise RegisterError where they do not, where nothing is lost, and where
+        there are more than copdns wrote."""
         with self.pool.connection() as connection, transaction(connection, _LOCK):
             lines, kept = _lines(connection), _kept_head(connection)
             check_chain(lines)
             try:
                 self._check(lines, kept)
             except RegisterError:
-                heads = [kept[0] if kept else None, self._keys.read_head()]
-                lost = max((each for each in heads if each), key=lambda each: each.size)
+                signed = kept[0] if kept and self._is_ours(kept) else None
+                known = [each for each in (signed, self._keys.read_head()) if each]
+                lost = max(known, key=lambda each: each.size, default=head_of(lines))
+                check_no_more(lines, lost, "the newest head that this machine knows")
             else:
                 raise RegisterError("no line is missing; there is nothing to accept")
             event = RegisterRestored(lost.size, lost.digest)
@@ -181,21 +185,31 @@ class RegisterStore:
         return entry, head
 
     def _check(self, lines: list[StoredEntry], kept: tuple[RegisterHead, bytes] | None) -> None:
-        """Raise RegisterError for lines that were changed, and where some are missing at the end.
+        """Raise RegisterError for lines that were changed, that are missing at the end, or that
+        something other than copdns wrote there.
 
-        kept: the head of the database with its signature; None in one that an older copdns wrote.
+        kept: the head of the database with its signature, which each line brings anew.
         """
         check_chain(lines)
         if kept is not None:
-            head, signature = kept
-            if not is_signed_by(self._keys.public_key(), signature, head.text().encode()):
+            if not self._is_ours(kept):
                 raise RegisterError(
                     "the head of the register is not signed by the key of this machine; copy the "
                     "keys from another one, or accept it with copdns provider law check --restored"
                 )
-            check_head(lines, head, "its head in the database")
+            check_head(lines, kept[0], "its head in the database")
+            check_no_more(lines, kept[0], "its head in the database")
         if (seen := self._keys.read_head()) is not None:
             check_head(lines, seen, "this machine")
+        if kept is None and lines:
+            raise RegisterError(
+                "the signed head of the register is missing in the database; restore a backup, or "
+                "accept it with copdns provider law check --restored"
+            )
+
+    def _is_ours(self, kept: tuple[RegisterHead, bytes]) -> bool:
+        head, signature = kept
+        return is_signed_by(self._keys.public_key(), signature, head.text().encode())
 
     def _read(self, lines: list[StoredEntry]) -> Register:
         return read_lines(lines, self._keys)

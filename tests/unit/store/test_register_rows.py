@@ -12,8 +12,14 @@ import pytest
 
 from copdns.model.errors import RegisterError, StoreError
 from copdns.provider.law import edits, in_force
-from copdns.provider.law.chain import from_stored
-from copdns.provider.law.events import FeedTaken, HoldDecided, RegisterRestored, StaffAdded
+from copdns.provider.law.chain import RegisterEntry, from_stored, to_stored
+from copdns.provider.law.events import (
+    FeedTaken,
+    HoldDecided,
+    OrderConfirmed,
+    RegisterRestored,
+    StaffAdded,
+)
 from copdns.provider.law.keys import HEAD_FILE, SEAL_FILE, ProviderKeys, is_signed_by
 from copdns.store.household_db.provider import ProviderStore
 from copdns.store.postgres.connection import PostgresPool
@@ -136,7 +142,33 @@ def test_lines_that_are_missing_at_the_end_show_on_each_machine(
             RegisterStore(households.pool, keys).load()
         with pytest.raises(RegisterError, match="this machine says 6"):
             enter(store, "bad.example")
-        RegisterStore(households.pool, other).load()  # nothing was kept apart for it
+        with pytest.raises(RegisterError, match="signed head of the register is missing"):
+            RegisterStore(households.pool, other).load()  # nothing was kept apart for it
+
+
+def test_a_last_line_that_somebody_writes_in_the_database_is_none(
+    store: RegisterStore, postgres: str
+) -> None:
+    number = enter(store, "bad.example")
+    last = store.lines()[-1]
+    event = OrderConfirmed(number, ())
+    forged = to_stored(RegisterEntry(last.number + 1, NOW, "bo", event), last.digest)
+    with psycopg.connect(postgres, autocommit=True) as operator:
+        operator.execute(
+            b"insert into copdns.register_entry values (%s, %s, %s, %s, %s, %s, %s)",
+            (
+                *(forged.number, forged.at, forged.by, forged.kind),
+                *(forged.body, forged.digest, forged.shell),
+            ),
+        )
+        for statement in (b"select 1", b"delete from copdns.register_head"):
+            operator.execute(statement)
+            with pytest.raises(RegisterError, match="register"):
+                store.lines()
+            with pytest.raises(RegisterError, match="register"):
+                enter(store, "other.example")  # would sign it
+            with pytest.raises(RegisterError, match="something other than copdns wrote"):
+                store.accept_loss(NOW)
 
 
 def test_a_head_that_somebody_else_wrote_is_none(store: RegisterStore, postgres: str) -> None:
