@@ -11,6 +11,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Protocol
 
+import structlog
+
 from copdns.model.errors import RegisterError
 from copdns.provider.law.chain import (
     FIRST,
@@ -41,6 +43,8 @@ from copdns.store.postgres.connection import PostgresConnection, PostgresPool
 from copdns.store.postgres.schema import apply_own_steps
 from copdns.store.provider_db.register_schema import PROVIDER
 
+log = structlog.get_logger("copdns")
+
 
 class RegisterKeys(Protocol):
     """What is outside of the database.  Methods raise RegisterError.
@@ -54,7 +58,7 @@ class RegisterKeys(Protocol):
     def sign(self, octets: bytes) -> bytes: ...
     def public_key(self) -> bytes: ...
     def read_head(self) -> RegisterHead | None: ...
-    def note_head(self, head: RegisterHead) -> None: ...
+    def note_head(self, head: RegisterHead, *, anew: bool = False) -> None: ...
 
 
 class RegisterStore:
@@ -118,15 +122,23 @@ class RegisterStore:
                 self._check(lines, kept)
             except RegisterError:
                 signed = kept[0] if kept and self._is_ours(kept) else None
-                known = [each for each in (signed, self._keys.read_head()) if each]
+                known = [each for each in (signed, self._find_seen()) if each]
                 lost = max(known, key=lambda each: each.size, default=head_of(lines))
                 check_no_more(lines, lost, "the newest head that this machine knows")
             else:
                 raise RegisterError("no line is missing; there is nothing to accept")
             event = RegisterRestored(lost.size, lost.digest)
             entry, head = self._append(connection, lines, RegisterEntry(0, now, CONSOLE, event))
-        self._keys.note_head(head)
+        self._keys.note_head(head, anew=True)
         return entry
+
+    def _find_seen(self) -> RegisterHead | None:
+        """Return the head that this machine remembers; None where its file cannot be read."""
+        try:
+            return self._keys.read_head()
+        except RegisterError as error:
+            log.warning("what this machine saw of the register is lost", error=str(error))
+            return None
 
     def write(
         self,
@@ -152,7 +164,11 @@ class RegisterStore:
             if isinstance(event, StaffAdded | StaffRemoved):
                 # Also where somebody is added again, or with another login: who was in, is out.
                 connection.execute("delete from staff_session where staff = ?", (event.staff,))
-        self._keys.note_head(head)
+        try:
+            self._keys.note_head(head)
+        except RegisterError as error:
+            # The line is written: who hears of an error here would enter it a second time.
+            log.error("this machine could not note how far the register goes", error=str(error))
         return replace(entry, event=event)
 
     def _append(

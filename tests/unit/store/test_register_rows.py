@@ -5,6 +5,8 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from errno import ENOSPC
 from pathlib import Path
 
 import psycopg
@@ -20,7 +22,7 @@ from copdns.provider.law.events import (
     RegisterRestored,
     StaffAdded,
 )
-from copdns.provider.law.keys import HEAD_FILE, SEAL_FILE, ProviderKeys, is_signed_by
+from copdns.provider.law.keys import HEAD_FILE, SEAL_FILE, SIGN_FILE, ProviderKeys, is_signed_by
 from copdns.store.household_db.provider import ProviderStore
 from copdns.store.postgres.connection import PostgresPool
 from copdns.store.provider_db.register_rows import RegisterStore
@@ -191,6 +193,33 @@ def test_who_runs_the_machine_accepts_a_restore_and_that_stays_written(
     assert store.check().size == 6
     (line,) = (each for each in store.lines() if each.kind == "register restored")
     assert from_stored(line).event == RegisterRestored(6, lost)
+
+
+def test_what_a_machine_saw_gets_no_shorter_and_can_be_lost(
+    store: RegisterStore, keys: ProviderKeys
+) -> None:
+    newest = store.check()
+    with ThreadPoolExecutor(4) as pool:  # a slow thread notes an older one last
+        heads = [replace(newest, size=size) for size in (3, newest.size, 2, 1)]
+        list(pool.map(keys.note_head, heads))
+    assert keys.read_head() == newest
+    assert {each.name for each in keys.folder.iterdir()} == {HEAD_FILE, SEAL_FILE, SIGN_FILE}
+    (keys.folder / HEAD_FILE).write_text("")  # a power cut
+    with pytest.raises(RegisterError, match="accept that with"):
+        store.load()
+    store.accept_loss(NOW)
+    assert keys.read_head() == store.check()
+
+
+def test_a_line_is_written_though_the_machine_cannot_note_it(
+    store: RegisterStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_path: Path, _text: str) -> None:
+        raise OSError(ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("copdns.provider.law.keys._replace", fail)
+    number = enter(store, "bad.example")
+    assert list(store.load().orders) == [number]
 
 
 def test_who_was_at_the_shell_stands_beside_the_name_that_they_gave(
