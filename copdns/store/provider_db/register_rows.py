@@ -111,7 +111,7 @@ class RegisterStore:
         """Return the checksum of the newest line, and so of all."""
         return head_of(self.lines()).digest
 
-    def accept_loss(self, now: int) -> RegisterEntry:
+    def accept_loss(self, now: int, shell: str) -> RegisterEntry:
         """Go on with a register that has lost lines, and write that into it.  Its lines still have
         to fit each other; raise RegisterError where they do not, where nothing is lost, and where
         there are more than copdns wrote."""
@@ -128,7 +128,8 @@ class RegisterStore:
             else:
                 raise RegisterError("no line is missing; there is nothing to accept")
             event = RegisterRestored(lost.size, lost.digest)
-            entry, head = self._append(connection, lines, RegisterEntry(0, now, CONSOLE, event))
+            new = RegisterEntry(0, now, CONSOLE, event, shell)
+            entry, head = self._append(connection, lines, new)
         self._keys.note_head(head, anew=True)
         return entry
 

@@ -170,7 +170,7 @@ def test_a_last_line_that_somebody_writes_in_the_database_is_none(
             with pytest.raises(RegisterError, match="register"):
                 enter(store, "other.example")  # would sign it
             with pytest.raises(RegisterError, match="something other than copdns wrote"):
-                store.accept_loss(NOW)
+                store.accept_loss(NOW, "root")
 
 
 def test_a_head_that_somebody_else_wrote_is_none(store: RegisterStore, postgres: str) -> None:
@@ -185,14 +185,15 @@ def test_who_runs_the_machine_accepts_a_restore_and_that_stays_written(
     store: RegisterStore, postgres: str
 ) -> None:
     with pytest.raises(RegisterError, match="nothing to accept"):
-        store.accept_loss(NOW)
+        store.accept_loss(NOW, "root")
     enter(store, "bad.example")
     lost = store.checksum()
     cut_off(postgres, 5)
-    store.accept_loss(NOW)
+    store.accept_loss(NOW, "root")
     assert store.check().size == 6
     (line,) = (each for each in store.lines() if each.kind == "register restored")
     assert from_stored(line).event == RegisterRestored(6, lost)
+    assert (line.by, line.shell) == ("console", "root")
 
 
 def test_what_a_machine_saw_gets_no_shorter_and_can_be_lost(
@@ -207,7 +208,7 @@ def test_what_a_machine_saw_gets_no_shorter_and_can_be_lost(
     (keys.folder / HEAD_FILE).write_text("")  # a power cut
     with pytest.raises(RegisterError, match="accept that with"):
         store.load()
-    store.accept_loss(NOW)
+    store.accept_loss(NOW, "root")
     assert keys.read_head() == store.check()
 
 
