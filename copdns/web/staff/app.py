@@ -150,6 +150,7 @@ async def _run(
         site.special,
         site.publisher,
         actor.who,
+        actor.is_fresh,
         int(site.now()),
         _number(request.match_info.get("number", "0")),
         request.match_info.get("text", ""),

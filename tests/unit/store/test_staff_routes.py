@@ -138,6 +138,11 @@ async def test_a_confidential_order_shows_its_names_to_who_keeps_it(site: Site) 
     assert (await rev.get(path))[1]["names"] == []
     assert (await rev.get(f"{path}/names"))[0] == 403
     assert (await ada.get(f"{path}/names"))[1] == ["bad.example", "help.example"]
+    site.later(FRESH + 1)
+    shown, waits = (await rev.get(path))[1]["held"], (await rev.get("/staff/me"))[1]["waits"]
+    assert shown[0]["name"] == waits[0]["about"] == "a protected name"
+    (listed,) = (await rev.get("/staff/orders"))[1]
+    assert "help.example" not in str(listed)
 
 
 async def test_what_is_grave_takes_a_proof_of_the_last_minutes(site: Site) -> None:
