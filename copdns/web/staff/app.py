@@ -31,7 +31,7 @@ from copdns.store.provider_db.register_rows import RegisterStore
 from copdns.store.provider_db.staff_sessions import ATTEMPT_LASTS, StaffSession, StaffSessions
 from copdns.web.languages import phrases_in
 from copdns.web.middlewares import add_headers
-from copdns.web.pages import Pages, wants_html
+from copdns.web.pages import SHOWN_PATH, Pages, wants_html
 from copdns.web.staff.console import (
     HOME,
     PAGES,
@@ -180,6 +180,7 @@ async def _take_form(
         shown = table["GET", path]
         if not shown.is_for(actor.who):
             raise
+        request[SHOWN_PATH] = path.format(**request.match_info)  # links back lead to what has GET
         again = await _run(request, shown, actor)
         return _page(request, shown, actor, again, error=error, form=operation.path)
     path = page_after(operation.path, is_made=True)
