@@ -291,7 +291,8 @@ REGISTER_OPERATIONS: Final = (
     StaffOperation(
         "POST", f"{_REQUEST}/confirm", Duty.KEEP_REGISTER, _confirm_preservation, is_grave=True
     ),
-    StaffOperation("POST", f"{_REQUEST}/end", Duty.KEEP_REGISTER, _end_preservation),
+    # Its keeper may, whatever their role; the register says no to others.
+    StaffOperation("POST", f"{_REQUEST}/end", Duty.SEE_REGISTER, _end_preservation),
     StaffOperation("GET", "/staff/entries", Duty.SEE_REGISTER, _entries),
     StaffOperation("GET", "/staff/statement", Duty.SEE_FIGURES, _statement),
     StaffOperation("GET", "/staff/report/{text}", Duty.SEE_FIGURES, _report),

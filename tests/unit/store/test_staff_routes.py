@@ -37,7 +37,7 @@ MAY = {
     "GET /staff/preservations": READERS,
     "POST /staff/preservations": KEEPERS,
     "POST /staff/preservations/{number}/confirm": KEEPERS,
-    "POST /staff/preservations/{number}/end": KEEPERS,
+    "POST /staff/preservations/{number}/end": READERS,  # its keeper, as the register says
     "GET /staff/entries": READERS,
     "GET /staff/statement": READERS,
     "GET /staff/report/{text}": READERS,
@@ -125,6 +125,17 @@ async def test_two_people_put_an_order_in_force_and_the_decider_decides(site: Si
     site.later(DAY)
     again = await site.logged_in("rev")
     assert (await again.get(path))[1]["state"] == "over"
+
+
+async def test_who_answers_for_a_request_to_preserve_ends_it(site: Site) -> None:
+    ada, rev, auditor = [await site.logged_in(who) for who in ("ada", "rev", "aud")]
+    new = {key: ORDER[key] for key in ("authority", "reference", "country", "document", "ends")}
+    new |= {"records": ["decisions"], "since": NOW - DAY, "through": NOW, "keeper": "aud"}
+    assert (await ada.post("/staff/preservations", {**new, "keeper": "sup"}))[0] == 409
+    _, found = await ada.post("/staff/preservations", new)
+    path = f"/staff/preservations/{found['number']}/end"
+    assert (await rev.post(path, {"why": "Given."}))[0] == 409
+    assert (await auditor.post(path, {"why": "Given."}))[0] == 200
 
 
 async def test_a_confidential_order_shows_its_names_to_who_keeps_it(site: Site) -> None:
