@@ -306,6 +306,28 @@ async def test_a_login_that_was_finished_is_over_also_with_its_cookie(site: Site
     assert (await mine.get(back))[0] == 403, "sealed for something else"
 
 
+async def test_cookies_over_https_are_of_this_host_alone(postgres: str, tmp_path: Path) -> None:
+    public = "https://staff.provider.example"
+    async with running_site(postgres, tmp_path, public_origin=public) as site:
+        site.sign_on.subject = "subject of ada"
+        ask = site.browser().session.get
+        async with ask(f"{site.origin}/staff/login", allow_redirects=False) as begun:
+            sealed = begun.cookies["__Host-copdns_staff_login"]
+        async with ask(begun.headers["Location"], allow_redirects=False) as done:
+            back = done.headers["Location"]
+        headers = {"Cookie": f"__Host-copdns_staff_login={sealed.value}"}
+        async with ask(back, headers=headers) as finished:
+            sent = finished.cookies
+        for each in (sealed, *sent.values()):
+            assert (each["path"], each["secure"], each["domain"]) == ("/", True, "")
+        assert sent["__Host-copdns_staff_login"]["max-age"] == "0"
+        mine = sent["__Host-copdns_staff"].value
+        for name, status in (("__Host-copdns_staff", 200), ("copdns_staff", 401)):
+            headers = {"Cookie": f"{name}={mine}"}
+            async with ask(f"{site.origin}/staff/me", headers=headers) as answer:
+                assert answer.status == status, name
+
+
 async def test_a_thousand_logins_that_a_stranger_begins_push_nobody_out(site: Site) -> None:
     ada, stranger = site.browser(), site.browser()
     site.sign_on.subject = "subject of ada"
