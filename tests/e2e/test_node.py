@@ -124,7 +124,7 @@ def provider_node(folder: Path, postgres: PostgresServer) -> Iterator[ProviderNo
     port, bindings, unbound = free_port(), free_port(), free_port()
     data = folder / "copdns"
     data.mkdir()
-    ProviderKeys(data / KEYS_FOLDER).make()
+    ProviderKeys(data / "data" / KEYS_FOLDER).make()  # where `house` has its databases
     settings = {
         **POINTS_HOME,
         "COPDNS_PROVIDER__DATABASE": postgres.conninfo,

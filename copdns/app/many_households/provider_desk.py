@@ -14,8 +14,8 @@ from copdns.provider.staff.desk import (
     case_for,
     with_target,
 )
-from copdns.store.postgres.connection import PostgresPool
-from copdns.store.provider_db.desk_rows import DeskStore
+from copdns.store.postgres.connection import PostgresConnection, PostgresPool
+from copdns.store.provider_db.desk_rows import DeskStore, add_case, cases_about, some_cases
 from copdns.store.provider_db.passed_on import PassedOnRow, PassedOnRows
 from copdns.store.provider_db.tenants import HouseholdTenants
 from copdns.web.many_households.review_desk import ListQuestion, PassedOn
@@ -46,23 +46,24 @@ class ProviderDesk:
         return {row.appeal: _answer(row, cases[row.case], now) for row in rows if row.case in cases}
 
     def _pass_on(self, household: str, question: ListQuestion, now: int) -> bool:
-        there = self._answers(household, now)
-        if question.appeal in there:
-            return True  # sent twice
-        if sum(each.state == "waiting" for each in there.values()) >= MOST_WAITING:
-            return False
         tenant = self._tenants.of(household)
         new = DeskCase(
             *(0, tenant, CaseOrigin.GUARDIAN, question.name, question.list, question.entry),
             *(CaseReason(question.reason), now, 0, ()),
         )
-        case = case_for(self._desk.about(question.list, question.entry), tenant, now)
-        try:
-            case = case or self._desk.add(with_target(new))
-        except RegisterError:  # too many of all families wait
-            return False
-        self._rows.add(household, question.appeal, case.number, question.by, now)
-        return True
+
+        def find_case(connection: PostgresConnection, there: tuple[PassedOnRow, ...]) -> int | None:
+            asked = some_cases(connection, {each.case for each in there})
+            states = {each.number: each.state(now) for each in asked}
+            if sum(states.get(each.case) in _WAITS for each in there) >= MOST_WAITING:
+                return None
+            case = case_for(cases_about(connection, new.list, new.entry), tenant, now)
+            try:
+                return (case or add_case(connection, with_target(new))).number
+            except RegisterError:  # too many of all families wait
+                return None
+
+        return self._rows.add(household, question.appeal, question.by, now, find_case)
 
 
 def _answer(row: PassedOnRow, case: DeskCase, now: int) -> PassedOn:

@@ -19,6 +19,7 @@ from copdns.cli.provider.open_register import (
     moment,
     number_argument,
     open_register,
+    shell_user,
     special_names,
     why_option,
     write_as_staff,
@@ -276,7 +277,7 @@ def check(home: Home, restored: bool, as_json: bool) -> None:
     """
     with open_register(home) as store:
         if restored:
-            store.accept_loss(home.now)
+            store.accept_loss(home.now, shell_user())
         head = store.check()
     if as_json:
         print_json({"entries": head.size, "checksum": head.digest})

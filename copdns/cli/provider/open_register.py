@@ -28,6 +28,9 @@ from copdns.time.moments import parse_moment
 if TYPE_CHECKING:
     from copdns.store.provider_db.register_rows import RegisterStore
 
+_LOGIN = Path("/proc/self/loginuid")
+_NO_LOGIN = (1 << 32) - 1  # of a service, and in most containers
+
 AnyCommand = TypeVar("AnyCommand", bound=Callable[..., Any])
 
 
@@ -84,15 +87,37 @@ def _write(home: Home, by: str, edit: Callable[[Register], RegisterEvent | None]
 
 
 def shell_user() -> str:
-    """Return who is at this command line, by the operating system: "root, sudo by ada"."""
-    uid = os.getuid()
-    try:
-        name = pwd.getpwuid(uid).pw_name
-    except KeyError:  # a user of a container that has no name there
-        name = f"uid {uid}"
-    sudo = os.environ.get("SUDO_USER", "")
-    text = f"{name}, sudo by {sudo}" if sudo else name
+    """Return who is at this command line, by the operating system: "root, logged in as ada"."""
+    return shell_text(os.getuid(), _login_user(), os.environ.get("SUDO_USER", ""))
+
+
+def shell_text(uid: int, login: int | None, sudo: str) -> str:
+    """Return who is at a command line.
+
+    login: as whom the session was begun, by the kernel; None: not known.  sudo: who says to have
+    used it, which for another user than root is whatever they put into their environment.
+    """
+    text = _user_name(uid)
+    if login is not None and login != uid:
+        text = f"{text}, logged in as {_user_name(login)}"
+    elif login is None and uid == 0 and sudo:
+        text = f"{text}, sudo by {sudo}"
     return "".join(each for each in text if each.isprintable())[:100]
+
+
+def _user_name(uid: int) -> str:
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:  # a user of a container that has no name there
+        return f"uid {uid}"
+
+
+def _login_user() -> int | None:
+    try:
+        found = int(_LOGIN.read_text())
+    except (OSError, ValueError):  # a kernel without audit has no such file
+        return None
+    return None if found == _NO_LOGIN else found
 
 
 def special_names(home: Home) -> SpecialNames:

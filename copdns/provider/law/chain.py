@@ -124,6 +124,15 @@ def check_head(lines: Sequence[StoredEntry], head: RegisterHead, where: str) -> 
         )
 
 
+def check_no_more(lines: Sequence[StoredEntry], head: RegisterHead, where: str) -> None:
+    """Raise RegisterError where there are lines after those of a head that each line brings."""
+    if len(lines) > head.size:
+        raise RegisterError(
+            f"the register has {len(lines)} lines, and {where} says {head.size}: something other "
+            "than copdns wrote the others; restore a backup"
+        )
+
+
 def _digest(number: int, at: int, by: str, kind: str, body: str, before: str, shell: str) -> str:
     # Entries of before the shell was noted, and those of pages, have six parts.
     parts = [before, number, at, by, kind, body, *([shell] if shell else [])]

@@ -295,7 +295,9 @@ def enter_preservation(
     reference = _text("the reference", new.reference)
     _country(new.country)
     _checksum(new.document)
-    require_staff(register, new.keeper)
+    keeper = require_staff(register, new.keeper)
+    if not has_duty(keeper, Duty.SEE_REGISTER):
+        raise RegisterError(f"{keeper.name} does not see the register, so name somebody else")
     if not new.records:
         raise RegisterError("a request to preserve names the records that it is about")
     if not 0 <= new.since < new.through <= now:

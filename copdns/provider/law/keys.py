@@ -8,10 +8,14 @@ nobody who can write in it can sign a statement.  Each machine that needs them g
 
 from __future__ import annotations
 
+import fcntl
 import os
 from base64 import b64decode, b64encode
 from binascii import Error as Base64Error
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from tempfile import mkstemp
 from typing import Final
 
 from cryptography.exceptions import InvalidSignature, InvalidTag
@@ -78,19 +82,21 @@ class ProviderKeys:
         except FileNotFoundError:
             return None
         except (OSError, ValueError) as error:
-            raise RegisterError(f"{path} cannot be read: {error}") from error
-
-    def note_head(self, head: RegisterHead) -> None:
-        """Remember a head, in place of the one of before."""
-        path = self.folder / HEAD_FILE
-        new = path.with_suffix(".new")
-        try:
-            new.write_text(f"{head.size} {head.digest}\n", encoding="ascii")
-            new.replace(path)
-        except OSError as error:
             raise RegisterError(
-                f"{path}: {error.strerror}; entry {head.size} is written all the same"
+                f"{path} cannot be read: {error}; accept that with copdns provider law check "
+                "--restored"
             ) from error
+
+    def note_head(self, head: RegisterHead, *, anew: bool = False) -> None:
+        """Remember a head, unless one that is as long is remembered; anew: in any case."""
+        path = self.folder / HEAD_FILE
+        try:
+            with _lock(self.folder):
+                seen = None if anew else self.read_head()
+                if seen is None or seen.size < head.size:
+                    _replace(path, f"{head.size} {head.digest}\n")
+        except OSError as error:
+            raise RegisterError(f"{path}: {error.strerror}") from error
 
     def _signer(self) -> Ed25519PrivateKey:
         return Ed25519PrivateKey.from_private_bytes(self._read(SIGN_FILE))
@@ -127,3 +133,29 @@ def _make(path: Path) -> None:
         file.write(os.urandom(32))
         file.flush()
         os.fsync(file.fileno())
+
+
+@contextmanager
+def _lock(folder: Path) -> Iterator[None]:
+    """Let one process or thread at a time write in a folder."""
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+        os.fsync(handle)  # else a power cut could bring back the file of before
+    finally:
+        os.close(handle)
+
+
+def _replace(path: Path, text: str) -> None:
+    handle, name = mkstemp(dir=path.parent, prefix=f"{path.name}.")
+    try:
+        with os.fdopen(handle, "w", encoding="ascii") as file:
+            file.write(text)
+            file.flush()
+            os.fchmod(file.fileno(), 0o644)  # commands of root write it, and the service reads it
+            os.fsync(file.fileno())
+        Path(name).replace(path)
+    except OSError:
+        Path(name).unlink(missing_ok=True)
+        raise

@@ -5,6 +5,9 @@ Pure.
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Final
+
 from copdns.provider.law.chain import StoredEntry
 from copdns.provider.law.register import (
     HandName,
@@ -29,10 +32,16 @@ def entry_json(line: StoredEntry) -> dict[str, object]:
     }
 
 
-def order_json(order: LegalOrder, now: int, reader: str = "") -> dict[str, object]:
+HIDDEN_NAME: Final = "a protected name"
+
+
+def order_json(
+    order: LegalOrder, now: int, reader: str = "", *, is_fresh: bool = True
+) -> dict[str, object]:
     """Return an order as JSON has it, without the names of a confidential one.
 
     reader: the id of who reads it; whoever has to decide about protected names is told those.
+    is_fresh: as in `holds_to_show`.
     """
     entered = order.entered
     return {
@@ -63,7 +72,7 @@ def order_json(order: LegalOrder, now: int, reader: str = "") -> dict[str, objec
                 "decided_by": each.decided_by,
                 "why": each.why,
             }
-            for each in holds_to_show(order, reader)
+            for each in holds_to_show(order, reader, is_fresh=is_fresh)
         ],
     }
 
@@ -73,10 +82,17 @@ def names_to_show(order: LegalOrder) -> tuple[str, ...]:
     return () if order.entered.is_confidential else order.entered.names
 
 
-def holds_to_show(order: LegalOrder, reader: str = "") -> tuple[ProtectedHold, ...]:
-    """Return the protected names of an order; of a confidential one, to their decider alone."""
-    is_open = not order.entered.is_confidential
-    return tuple(each for each in order.holds if is_open or each.decider == reader)
+def holds_to_show(
+    order: LegalOrder, reader: str = "", *, is_fresh: bool = True
+) -> tuple[ProtectedHold, ...]:
+    """Return the protected names of an order; of a confidential one, to their decider alone.
+
+    is_fresh: that person proved a moment ago who they are; else they are told only that there are.
+    """
+    if not order.entered.is_confidential:
+        return order.holds
+    found = tuple(each for each in order.holds if each.decider == reader)
+    return found if is_fresh else tuple(replace(each, name=HIDDEN_NAME, why="") for each in found)
 
 
 def preservation_json(found: Preservation, now: int) -> dict[str, object]:

@@ -15,7 +15,8 @@ Utc = Annotated[str, Field(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$")]
 CountryCode = Annotated[str, Field(pattern=r"^[A-Z]{2}$")]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 SafeNumber = Annotated[
-    int | None, Field(description="A number of people or of their doings; null: below 20.")
+    int | None,
+    Field(description="A number of people or of their doings; null: below 20, or not known."),
 ]
 
 
@@ -180,7 +181,10 @@ class DisputesCount(_Published):
 
 
 class QuarterlyReport(_Published):
-    """What a provider filtered in a quarter, and what was objected to."""
+    """What a provider filtered in a quarter, and what was objected to.
+
+    outages: null where they are not known.
+    """
 
     format: Literal["copdns-report-v1"] = "copdns-report-v1"
     quarter: Annotated[str, Field(pattern=r"^\d{4}-Q[1-4]$")]
@@ -196,7 +200,7 @@ class QuarterlyReport(_Published):
     blocks_by_category: dict[str, SafeNumber]
     subscribers_with_filtering: SafeNumber
     complaints: SafeNumber
-    outages: Annotated[int, Field(ge=0)]
+    outages: Annotated[int, Field(ge=0)] | None
     retention: dict[str, str]
 
 
@@ -226,7 +230,10 @@ class SignedReport(_Published):
 
 
 class OperatorFigures(BaseModel):
-    """What only the operator's monitoring knows of a quarter; from Prometheus and the help desk."""
+    """What only the operator's monitoring knows of a quarter; from Prometheus and the help desk.
+
+    outages: None where nobody said how many; 0 is a claim that the provider signs.
+    """
 
     model_config = ConfigDict(extra="forbid")
 
@@ -234,4 +241,4 @@ class OperatorFigures(BaseModel):
     blocks_by_category: dict[str, Annotated[int, Field(ge=0)]] = {}
     subscribers_with_filtering: Annotated[int, Field(ge=0)] = 0
     complaints: Annotated[int, Field(ge=0)] = 0
-    outages: Annotated[int, Field(ge=0)] = 0
+    outages: Annotated[int, Field(ge=0)] | None = None

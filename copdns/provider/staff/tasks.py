@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from copdns.provider.law.edits import may_confirm
 from copdns.provider.law.register import OrderState, Register
+from copdns.provider.law.register_json import holds_to_show
 from copdns.provider.staff.desk import DeskCase
 from copdns.provider.staff.duties import Duty, StaffMember, has_duty
 
@@ -35,10 +36,18 @@ class StaffTask(NamedTuple):
 
 
 def tasks_of(
-    who: StaffMember, register: Register, cases: Iterable[DeskCase], now: int
+    who: StaffMember,
+    register: Register,
+    cases: Iterable[DeskCase],
+    now: int,
+    *,
+    is_fresh: bool,
 ) -> tuple[StaffTask, ...]:
-    """Return what waits for somebody, what is due first at the beginning."""
-    found = [*_to_confirm(who, register, now), *_holds(who, register, now)]
+    """Return what waits for somebody, what is due first at the beginning.
+
+    is_fresh: as in `holds_to_show`.
+    """
+    found = [*_to_confirm(who, register, now), *_holds(who, register, now, is_fresh)]
     if has_duty(who, Duty.DECIDE_DESK):
         found += (
             StaffTask(TaskKind.DECIDE_CASE, each.number, f"{each.name} ({each.list})", each.due)
@@ -65,11 +74,11 @@ def _to_confirm(who: StaffMember, register: Register, now: int) -> Iterator[Staf
             yield StaffTask(TaskKind.CONFIRM_PRESERVATION, request.number, about)
 
 
-def _holds(who: StaffMember, register: Register, now: int) -> Iterator[StaffTask]:
+def _holds(who: StaffMember, register: Register, now: int, is_fresh: bool) -> Iterator[StaffTask]:
     if not has_duty(who, Duty.DECIDE_HOLDS):
         return
     for order in register.orders.values():
         if order.state(now) in (OrderState.IN_FORCE, OrderState.COMING):
-            for hold in order.holds:
+            for hold in holds_to_show(order, who.id, is_fresh=is_fresh):
                 if hold.is_blocked is None and hold.decider == who.id:
                     yield StaffTask(TaskKind.DECIDE_HOLD, order.number, hold.name, hold.deadline)

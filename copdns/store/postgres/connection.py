@@ -101,6 +101,11 @@ class PostgresConnection:
             else:
                 self._connection.execute(LOCK_ALL)
 
+    def lock_too(self, household: str) -> None:
+        """Become the only writer of this one as well, until the transaction ends."""
+        with raise_for_people():
+            self._connection.execute(LOCK_HOUSEHOLD, (household,))
+
     def run_here(self, sql: str) -> Rows:
         """Run SQL that is PostgreSQL's own, as it is, without parameters."""
         with raise_for_people():

@@ -51,7 +51,7 @@ class DeskStore:
     def some(self, numbers: Collection[int]) -> tuple[DeskCase, ...]:
         """Return the cases that there are of these numbers."""
         with self._pool.connection() as connection:
-            return _load(connection, "number = any(?)", (sorted(numbers),))
+            return some_cases(connection, numbers)
 
     def draw_missing(self, draw: Callable[[DeskCase], DeskCase]) -> None:
         """Give reviewers to the cases that have none, as `draw` does; RegisterError as it does."""
@@ -63,7 +63,7 @@ class DeskStore:
     def about(self, slug: str, entry: str) -> tuple[DeskCase, ...]:
         """Return the cases about a line of a list, the oldest first."""
         with self._pool.connection() as connection:
-            return _load(connection, "list = ? and entry = ?", (slug, entry))
+            return cases_about(connection, slug, entry)
 
     def add(self, case: DeskCase) -> DeskCase:
         """Store a new case, and return it with its number.
@@ -72,28 +72,7 @@ class DeskStore:
         returned.
         """
         with self._pool.connection() as connection, transaction(connection, _LOCK):
-            waiting = [
-                each
-                for each in _load(connection, "origin = ?", (str(case.origin),))
-                if each.state(case.asked) in _OPEN
-            ]
-            for each in waiting:
-                if (each.tenant, each.list, each.entry) == (case.tenant, case.list, case.entry):
-                    return each
-            if len(waiting) >= MOST_OPEN:
-                raise RegisterError("too many questions wait; try again in some days")
-            ((number,),) = connection.execute(
-                """
-                insert into desk_case
-                    (tenant, origin, name, list, entry, reason, asked, due, drawn)
-                values (?, ?, ?, ?, ?, ?, ?, ?, ?) returning number
-                """,
-                (
-                    *(case.tenant, str(case.origin), case.name, case.list, case.entry),
-                    *(str(case.reason), case.asked, case.due, " ".join(case.drawn)),
-                ),
-            ).fetchall()
-            return replace(case, number=int(number))
+            return _add(connection, case)
 
     def change(self, number: int, edit: Callable[[DeskCase], DeskCase]) -> DeskCase:
         """Store what an edit makes of a case; one changes it at a time."""
@@ -118,6 +97,47 @@ class DeskStore:
             return connection.execute(
                 "delete from desk_case where asked < ?", (now - KEPT_FOR,)
             ).rowcount
+
+
+def some_cases(connection: PostgresConnection, numbers: Collection[int]) -> tuple[DeskCase, ...]:
+    """As `DeskStore.some`, within a transaction."""
+    return _load(connection, "number = any(?)", (sorted(numbers),))
+
+
+def cases_about(connection: PostgresConnection, slug: str, entry: str) -> tuple[DeskCase, ...]:
+    """As `DeskStore.about`, within a transaction."""
+    return _load(connection, "list = ? and entry = ?", (slug, entry))
+
+
+def add_case(connection: PostgresConnection, case: DeskCase) -> DeskCase:
+    """As `DeskStore.add`, within the transaction of a household."""
+    connection.lock_too(_LOCK)
+    return _add(connection, case)
+
+
+def _add(connection: PostgresConnection, case: DeskCase) -> DeskCase:
+    waiting = [
+        each
+        for each in _load(connection, "origin = ?", (str(case.origin),))
+        if each.state(case.asked) in _OPEN
+    ]
+    for each in waiting:
+        if (each.tenant, each.list, each.entry) == (case.tenant, case.list, case.entry):
+            return each
+    if len(waiting) >= MOST_OPEN:
+        raise RegisterError("too many questions wait; try again in some days")
+    ((number,),) = connection.execute(
+        """
+        insert into desk_case
+            (tenant, origin, name, list, entry, reason, asked, due, drawn)
+        values (?, ?, ?, ?, ?, ?, ?, ?, ?) returning number
+        """,
+        (
+            *(case.tenant, str(case.origin), case.name, case.list, case.entry),
+            *(str(case.reason), case.asked, case.due, " ".join(case.drawn)),
+        ),
+    ).fetchall()
+    return replace(case, number=int(number))
 
 
 def _find(connection: PostgresConnection, number: int) -> DeskCase:

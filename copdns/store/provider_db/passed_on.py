@@ -5,10 +5,11 @@ It belongs to the household: the desk's tables have nothing of who asks.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 from copdns.store.db import transaction
-from copdns.store.postgres.connection import PostgresPool
+from copdns.store.postgres.connection import PostgresConnection, PostgresPool
 
 
 class PassedOnRow(NamedTuple):
@@ -29,18 +30,38 @@ class PassedOnRows:
     def of(self, household: str) -> tuple[PassedOnRow, ...]:
         """Return what a household passed on."""
         with self._pool.connection() as connection:
-            rows = connection.execute(
-                """
-                select appeal, desk_case, by, at from passed_on where household = ? order by at
-                """,
-                (household,),
-            )
-            return tuple(PassedOnRow(*row) for row in rows)
+            return _of(connection, household)
 
-    def add(self, household: str, appeal: str, case: int, by: str, at: int) -> None:
-        """Note that a request was passed on; the first time counts."""
+    def add(
+        self,
+        household: str,
+        appeal: str,
+        by: str,
+        at: int,
+        find_case: Callable[[PostgresConnection, tuple[PassedOnRow, ...]], int | None],
+    ) -> bool:
+        """Note that a request was passed on, the first time; return False where `find_case` has no
+        case for it.
+
+        find_case: is given the transaction and what the household has passed on, which stays so
+        until its end, and returns the number of a case.
+        """
         with self._pool.connection() as connection, transaction(connection, household):
+            there = _of(connection, household)
+            if any(each.appeal == appeal for each in there):
+                return True
+            case = find_case(connection, there)
+            if case is None:
+                return False
             connection.execute(
-                "insert into passed_on values (?, ?, ?, ?, ?) on conflict do nothing",
-                (household, appeal, case, by, at),
+                "insert into passed_on values (?, ?, ?, ?, ?)", (household, appeal, case, by, at)
             )
+            return True
+
+
+def _of(connection: PostgresConnection, household: str) -> tuple[PassedOnRow, ...]:
+    rows = connection.execute(
+        "select appeal, desk_case, by, at from passed_on where household = ? order by at",
+        (household,),
+    )
+    return tuple(PassedOnRow(*row) for row in rows)

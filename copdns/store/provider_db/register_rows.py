@@ -11,6 +11,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Protocol
 
+import structlog
+
 from copdns.model.errors import RegisterError
 from copdns.provider.law.chain import (
     FIRST,
@@ -19,6 +21,7 @@ from copdns.provider.law.chain import (
     StoredEntry,
     check_chain,
     check_head,
+    check_no_more,
     from_stored,
     head_of,
     to_stored,
@@ -40,6 +43,8 @@ from copdns.store.postgres.connection import PostgresConnection, PostgresPool
 from copdns.store.postgres.schema import apply_own_steps
 from copdns.store.provider_db.register_schema import PROVIDER
 
+log = structlog.get_logger("copdns")
+
 
 class RegisterKeys(Protocol):
     """What is outside of the database.  Methods raise RegisterError.
@@ -53,7 +58,7 @@ class RegisterKeys(Protocol):
     def sign(self, octets: bytes) -> bytes: ...
     def public_key(self) -> bytes: ...
     def read_head(self) -> RegisterHead | None: ...
-    def note_head(self, head: RegisterHead) -> None: ...
+    def note_head(self, head: RegisterHead, *, anew: bool = False) -> None: ...
 
 
 class RegisterStore:
@@ -106,23 +111,35 @@ class RegisterStore:
         """Return the checksum of the newest line, and so of all."""
         return head_of(self.lines()).digest
 
-    def accept_loss(self, now: int) -> RegisterEntry:
+    def accept_loss(self, now: int, shell: str) -> RegisterEntry:
         """Go on with a register that has lost lines, and write that into it.  Its lines still have
-        to fit each other; raise RegisterError where they do not, or where nothing is lost."""
+        to fit each other; raise RegisterError where they do not, where nothing is lost, and where
+        there are more than copdns wrote."""
         with self.pool.connection() as connection, transaction(connection, _LOCK):
             lines, kept = _lines(connection), _kept_head(connection)
             check_chain(lines)
             try:
                 self._check(lines, kept)
             except RegisterError:
-                heads = [kept[0] if kept else None, self._keys.read_head()]
-                lost = max((each for each in heads if each), key=lambda each: each.size)
+                signed = kept[0] if kept and self._is_ours(kept) else None
+                known = [each for each in (signed, self._find_seen()) if each]
+                lost = max(known, key=lambda each: each.size, default=head_of(lines))
+                check_no_more(lines, lost, "the newest head that this machine knows")
             else:
                 raise RegisterError("no line is missing; there is nothing to accept")
             event = RegisterRestored(lost.size, lost.digest)
-            entry, head = self._append(connection, lines, RegisterEntry(0, now, CONSOLE, event))
-        self._keys.note_head(head)
+            new = RegisterEntry(0, now, CONSOLE, event, shell)
+            entry, head = self._append(connection, lines, new)
+        self._keys.note_head(head, anew=True)
         return entry
+
+    def _find_seen(self) -> RegisterHead | None:
+        """Return the head that this machine remembers; None where its file cannot be read."""
+        try:
+            return self._keys.read_head()
+        except RegisterError as error:
+            log.warning("what this machine saw of the register is lost", error=str(error))
+            return None
 
     def write(
         self,
@@ -148,7 +165,11 @@ class RegisterStore:
             if isinstance(event, StaffAdded | StaffRemoved):
                 # Also where somebody is added again, or with another login: who was in, is out.
                 connection.execute("delete from staff_session where staff = ?", (event.staff,))
-        self._keys.note_head(head)
+        try:
+            self._keys.note_head(head)
+        except RegisterError as error:
+            # The line is written: who hears of an error here would enter it a second time.
+            log.error("this machine could not note how far the register goes", error=str(error))
         return replace(entry, event=event)
 
     def _append(
@@ -181,21 +202,31 @@ class RegisterStore:
         return entry, head
 
     def _check(self, lines: list[StoredEntry], kept: tuple[RegisterHead, bytes] | None) -> None:
-        """Raise RegisterError for lines that were changed, and where some are missing at the end.
+        """Raise RegisterError for lines that were changed, that are missing at the end, or that
+        something other than copdns wrote there.
 
-        kept: the head of the database with its signature; None in one that an older copdns wrote.
+        kept: the head of the database with its signature, which each line brings anew.
         """
         check_chain(lines)
         if kept is not None:
-            head, signature = kept
-            if not is_signed_by(self._keys.public_key(), signature, head.text().encode()):
+            if not self._is_ours(kept):
                 raise RegisterError(
                     "the head of the register is not signed by the key of this machine; copy the "
                     "keys from another one, or accept it with copdns provider law check --restored"
                 )
-            check_head(lines, head, "its head in the database")
+            check_head(lines, kept[0], "its head in the database")
+            check_no_more(lines, kept[0], "its head in the database")
         if (seen := self._keys.read_head()) is not None:
             check_head(lines, seen, "this machine")
+        if kept is None and lines:
+            raise RegisterError(
+                "the signed head of the register is missing in the database; restore a backup, or "
+                "accept it with copdns provider law check --restored"
+            )
+
+    def _is_ours(self, kept: tuple[RegisterHead, bytes]) -> bool:
+        head, signature = kept
+        return is_signed_by(self._keys.public_key(), signature, head.text().encode())
 
     def _read(self, lines: list[StoredEntry]) -> Register:
         return read_lines(lines, self._keys)

@@ -31,7 +31,7 @@ from copdns.store.provider_db.register_rows import RegisterStore
 from copdns.store.provider_db.staff_sessions import ATTEMPT_LASTS, StaffSession, StaffSessions
 from copdns.web.languages import phrases_in
 from copdns.web.middlewares import add_headers
-from copdns.web.pages import Pages, wants_html
+from copdns.web.pages import SHOWN_PATH, Pages, wants_html
 from copdns.web.staff.console import (
     HOME,
     PAGES,
@@ -79,6 +79,11 @@ class StaffSite:
     @property
     def is_secure(self) -> bool:
         return self.origin.startswith("https://")
+
+    def cookie_name(self, name: str) -> str:
+        """Return what a cookie is called: over HTTPS, so that no other name below the same domain
+        plants one (RFC 6265bis section 4.1.3.2)."""
+        return f"__Host-{name}" if self.is_secure else name
 
 
 SITE: web.AppKey[StaffSite] = web.AppKey("site", StaffSite)
@@ -150,6 +155,7 @@ async def _run(
         site.special,
         site.publisher,
         actor.who,
+        actor.is_fresh,
         int(site.now()),
         _number(request.match_info.get("number", "0")),
         request.match_info.get("text", ""),
@@ -179,6 +185,7 @@ async def _take_form(
         shown = table["GET", path]
         if not shown.is_for(actor.who):
             raise
+        request[SHOWN_PATH] = path.format(**request.match_info)  # links back lead to what has GET
         again = await _run(request, shown, actor)
         return _page(request, shown, actor, again, error=error, form=operation.path)
     path = page_after(operation.path, is_made=True)
@@ -257,7 +264,7 @@ class _StepUpNeededError(Exception):
 async def _who(request: web.Request) -> _Actor:
     """Return who acts; raise _RefusedError for nobody, and for who does not work here now."""
     site = request.app[SITE]
-    cookie, now = request.cookies.get(COOKIE, ""), int(site.now())
+    cookie, now = _cookie(request, COOKIE), int(site.now())
     session = await asyncio.to_thread(site.sessions.use, _digest(cookie), now)
     register = await register_of(request)
     who = register.staff.get(session.staff) if session else None
@@ -322,8 +329,8 @@ async def _log_in(request: web.Request) -> web.Response:
     response = web.Response(status=303, headers={"Location": address})
     # Lax, since the sign-on sends the browser back from another site.
     response.set_cookie(
-        *(ATTEMPT_COOKIE, sealed),
-        path="/staff/callback",
+        *(site.cookie_name(ATTEMPT_COOKIE), sealed),
+        path="/",
         max_age=ATTEMPT_LASTS,
         httponly=True,
         secure=site.is_secure,
@@ -356,7 +363,7 @@ async def _come_back(request: web.Request) -> web.Response:
     if not await asyncio.to_thread(site.sessions.finish, _digest(state), attempt.began, now):
         raise SignOnError("this login is over; begin again at /staff/login")
     # A session of before is over: a cookie that somebody else put into the browser is no way in.
-    await asyncio.to_thread(site.sessions.end, _digest(request.cookies.get(COOKIE, "")))
+    await asyncio.to_thread(site.sessions.end, _digest(_cookie(request, COOKIE)))
     cookie = secrets.token_urlsafe(32)
     session = StaffSession(_digest(cookie), who.id, now, now, proof.proven_at)
     await asyncio.to_thread(site.sessions.add, session)
@@ -366,15 +373,19 @@ async def _come_back(request: web.Request) -> web.Response:
     else:
         response = web.json_response({"id": who.id, "role": str(who.role)})
     response.set_cookie(
-        COOKIE, cookie, path="/", httponly=True, secure=site.is_secure, samesite="Strict"
+        *(site.cookie_name(COOKIE), cookie),
+        path="/",
+        httponly=True,
+        secure=site.is_secure,
+        samesite="Strict",
     )
-    response.del_cookie(ATTEMPT_COOKIE, path="/staff/callback")
+    _delete_cookie(request, response, ATTEMPT_COOKIE)
     return response
 
 
 async def _attempt(request: web.Request) -> tuple[SignOnAttempt, str]:
     """Return the login that this browser began, and the page that it is for."""
-    sealed = request.cookies.get(ATTEMPT_COOKIE, "")
+    sealed = _cookie(request, ATTEMPT_COOKIE)
     try:
         text = await asyncio.to_thread(request.app[SITE].keys.unseal, sealed, LOGINS)
     except RegisterError:
@@ -387,13 +398,23 @@ async def _attempt(request: web.Request) -> tuple[SignOnAttempt, str]:
 
 async def _log_out(request: web.Request) -> web.Response:
     _require_own_page(request)
-    digest = _digest(request.cookies.get(COOKIE, ""))
+    digest = _digest(_cookie(request, COOKIE))
     await asyncio.to_thread(request.app[SITE].sessions.end, digest)
     response = web.json_response({})
     if is_form(request.content_type):
         response = web.Response(status=303, headers={"Location": HOME})
-    response.del_cookie(COOKIE, path="/")
+    _delete_cookie(request, response, COOKIE)
     return response
+
+
+def _cookie(request: web.Request, name: str) -> str:
+    return request.cookies.get(request.app[SITE].cookie_name(name), "")
+
+
+def _delete_cookie(request: web.Request, response: web.Response, name: str) -> None:
+    site = request.app[SITE]
+    # Secure, or browsers do not take what has the prefix, not even to delete it.
+    response.del_cookie(site.cookie_name(name), path="/", secure=site.is_secure)
 
 
 def _digest(text: str) -> str:

@@ -23,7 +23,7 @@ from copdns.provider.law.events import (
     PreservationEntered,
     RegisterEvent,
 )
-from copdns.provider.law.register import OrderState, Register
+from copdns.provider.law.register import LegalOrder, OrderState, Register
 from copdns.provider.law.register_json import (
     entry_json,
     order_json,
@@ -48,7 +48,8 @@ class StaffCall:
     """A request of somebody who may do it.
 
     register: as it was read for this request.  find: what lists have of a name in normal form.
-    publisher: of what a register has.  number: of the path, 0 for none.  body: JSON.
+    publisher: of what a register has.  is_fresh: who acts proved within the last minutes who they
+    are.  number: of the path, 0 for none.  body: JSON.
     """
 
     register: Register
@@ -58,6 +59,7 @@ class StaffCall:
     special: SpecialNames
     publisher: Callable[[Register], Publisher]
     who: StaffMember
+    is_fresh: bool
     now: int
     number: int
     text: str
@@ -119,7 +121,7 @@ def _me(call: StaffCall) -> object:
             "due": utc_text(each.due) if each.due else "",
             "overdue": bool(each.due) and each.due < call.now,
         }
-        for each in tasks_of(call.who, call.register, cases, call.now)
+        for each in tasks_of(call.who, call.register, cases, call.now, is_fresh=call.is_fresh)
     ]
     return {**staff_json(call.who), "duties": duties, "waits": waits}
 
@@ -134,11 +136,15 @@ def _status(call: StaffCall) -> object:
 
 
 def _orders(call: StaffCall) -> object:
-    return [order_json(each, call.now, call.who.id) for each in call.register.orders.values()]
+    return [_order_json(call, each) for each in call.register.orders.values()]
 
 
 def _order(call: StaffCall) -> object:
-    return order_json(find_order(call.register, call.number), call.now, call.who.id)
+    return _order_json(call, find_order(call.register, call.number))
+
+
+def _order_json(call: StaffCall, order: LegalOrder) -> object:
+    return order_json(order, call.now, call.who.id, is_fresh=call.is_fresh)
 
 
 def _order_names(call: StaffCall) -> object:
@@ -285,7 +291,8 @@ REGISTER_OPERATIONS: Final = (
     StaffOperation(
         "POST", f"{_REQUEST}/confirm", Duty.KEEP_REGISTER, _confirm_preservation, is_grave=True
     ),
-    StaffOperation("POST", f"{_REQUEST}/end", Duty.KEEP_REGISTER, _end_preservation),
+    # Its keeper may, whatever their role; the register says no to others.
+    StaffOperation("POST", f"{_REQUEST}/end", Duty.SEE_REGISTER, _end_preservation),
     StaffOperation("GET", "/staff/entries", Duty.SEE_REGISTER, _entries),
     StaffOperation("GET", "/staff/statement", Duty.SEE_FIGURES, _statement),
     StaffOperation("GET", "/staff/report/{text}", Duty.SEE_FIGURES, _report),

@@ -96,7 +96,10 @@ class Site:
 
 
 @asynccontextmanager
-async def running_site(postgres: str, folder: Path, factor: str = "") -> AsyncIterator[Site]:
+async def running_site(
+    postgres: str, folder: Path, factor: str = "", *, public_origin: str = ""
+) -> AsyncIterator[Site]:
+    """Run it; public_origin: what a proxy before it is called, which it has none of here."""
     keys = ProviderKeys(folder / "keys")
     keys.make()
     with ProviderStore.connect(PostgresPool(postgres)) as households:
@@ -113,7 +116,9 @@ async def running_site(postgres: str, folder: Path, factor: str = "") -> AsyncIt
             site.households = households
             port = unused_port()
             site.origin = f"http://127.0.0.1:{port}"
-            server = TestServer(_app(site, client, factor), host="127.0.0.1", port=port)
+            server = TestServer(
+                _app(site, client, factor, public_origin), host="127.0.0.1", port=port
+            )
             async with server:
                 try:
                     yield site
@@ -122,7 +127,7 @@ async def running_site(postgres: str, folder: Path, factor: str = "") -> AsyncIt
                         await each_browser.session.close()
 
 
-def _app(site: Site, client: aiohttp.ClientSession, factor: str) -> Any:
+def _app(site: Site, client: aiohttp.ClientSession, factor: str, public_origin: str) -> Any:
     pages = Pages()
     setup = SignOnSetup(
         site.sign_on.issuer, CLIENT, SECRET, f"{site.origin}/staff/callback", factor
@@ -136,7 +141,7 @@ def _app(site: Site, client: aiohttp.ClientSession, factor: str) -> Any:
             site.sessions,
             SignOn(setup, client),
             SPECIAL,
-            site.origin,
+            public_origin or site.origin,
             lambda: site.now,
             site.keys,
             lambda _: Publisher((), (HOTLINE,), site.keys.public_key, site.keys.sign),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -114,12 +115,16 @@ async def test_what_waits_of_one_family_is_bounded(families: Families) -> None:
     assert families.site.households
     store = AppealStore(families.site.households)
     ask = AppealRequest("mia", "line", AppealKind.NAME, LISTED, name="a.club.example")
-    appeals = [f"a{each}" for each in range(MOST_WAITING + 1)]
+    appeals = [f"a{each}" for each in range(MOST_WAITING + 6)]
     for each in appeals:
         await store.replace("adas", Appeal(each, ask, NOW, NOW))
-    for number, each in enumerate(appeals[:-1]):
-        assert await families.pass_on("adas", each, f"line{number}.example")
-    assert not await families.pass_on("adas", appeals[-1], "another.example")
+    first, at_once = appeals[: MOST_WAITING - 2], appeals[MOST_WAITING - 2 :]
+    for each in first:
+        assert await families.pass_on("adas", each, f"{each}.example")
+    sent = [families.pass_on("adas", each, f"{each}.example") for each in at_once]
+    assert sorted(await asyncio.gather(*sent)) == [False] * 6 + [True] * 2
+    assert len(await families.desk.answers("adas", NOW)) == MOST_WAITING
+    assert len(families.site.desk.load()) == MOST_WAITING, "what is refused is no case"
 
 
 async def test_a_request_that_is_deleted_leaves_no_trace(families: Families, postgres: str) -> None:

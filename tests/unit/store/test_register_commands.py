@@ -13,6 +13,7 @@ from urllib.request import urlopen
 import psycopg
 import pytest
 
+from copdns.cli.provider.open_register import shell_text
 from tests.unit.calling import Home
 
 pytestmark = pytest.mark.once
@@ -62,6 +63,13 @@ def test_an_order_with_a_protected_name_from_its_entry_to_its_end(home: Home) ->
     home.ok("provider", "law", "withdraw", number, "--why", "Lifted.", "--as", "ada")
     assert "casino.example" not in home.ok("provider", "law", "zone")
     assert home.json("provider", "law", "check")["entries"] == 7
+
+
+def test_who_is_at_the_shell_is_what_the_kernel_says() -> None:
+    assert shell_text(0, None, "ada") == "root, sudo by ada"
+    assert shell_text(0, 999_999, "bo") == "root, logged in as uid 999999"
+    assert shell_text(999_999, None, "bo") == "uid 999999", "anybody can set a variable"
+    assert shell_text(0, 0, "") == "root"
 
 
 def test_names_of_a_confidential_order_are_blocked_and_not_listed(home: Home) -> None:

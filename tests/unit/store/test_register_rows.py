@@ -5,6 +5,8 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from errno import ENOSPC
 from pathlib import Path
 
 import psycopg
@@ -12,9 +14,15 @@ import pytest
 
 from copdns.model.errors import RegisterError, StoreError
 from copdns.provider.law import edits, in_force
-from copdns.provider.law.chain import from_stored
-from copdns.provider.law.events import FeedTaken, HoldDecided, RegisterRestored, StaffAdded
-from copdns.provider.law.keys import HEAD_FILE, SEAL_FILE, ProviderKeys, is_signed_by
+from copdns.provider.law.chain import RegisterEntry, from_stored, to_stored
+from copdns.provider.law.events import (
+    FeedTaken,
+    HoldDecided,
+    OrderConfirmed,
+    RegisterRestored,
+    StaffAdded,
+)
+from copdns.provider.law.keys import HEAD_FILE, SEAL_FILE, SIGN_FILE, ProviderKeys, is_signed_by
 from copdns.store.household_db.provider import ProviderStore
 from copdns.store.postgres.connection import PostgresPool
 from copdns.store.provider_db.register_rows import RegisterStore
@@ -136,7 +144,33 @@ def test_lines_that_are_missing_at_the_end_show_on_each_machine(
             RegisterStore(households.pool, keys).load()
         with pytest.raises(RegisterError, match="this machine says 6"):
             enter(store, "bad.example")
-        RegisterStore(households.pool, other).load()  # nothing was kept apart for it
+        with pytest.raises(RegisterError, match="signed head of the register is missing"):
+            RegisterStore(households.pool, other).load()  # nothing was kept apart for it
+
+
+def test_a_last_line_that_somebody_writes_in_the_database_is_none(
+    store: RegisterStore, postgres: str
+) -> None:
+    number = enter(store, "bad.example")
+    last = store.lines()[-1]
+    event = OrderConfirmed(number, ())
+    forged = to_stored(RegisterEntry(last.number + 1, NOW, "bo", event), last.digest)
+    with psycopg.connect(postgres, autocommit=True) as operator:
+        operator.execute(
+            b"insert into copdns.register_entry values (%s, %s, %s, %s, %s, %s, %s)",
+            (
+                *(forged.number, forged.at, forged.by, forged.kind),
+                *(forged.body, forged.digest, forged.shell),
+            ),
+        )
+        for statement in (b"select 1", b"delete from copdns.register_head"):
+            operator.execute(statement)
+            with pytest.raises(RegisterError, match="register"):
+                store.lines()
+            with pytest.raises(RegisterError, match="register"):
+                enter(store, "other.example")  # would sign it
+            with pytest.raises(RegisterError, match="something other than copdns wrote"):
+                store.accept_loss(NOW, "root")
 
 
 def test_a_head_that_somebody_else_wrote_is_none(store: RegisterStore, postgres: str) -> None:
@@ -151,14 +185,42 @@ def test_who_runs_the_machine_accepts_a_restore_and_that_stays_written(
     store: RegisterStore, postgres: str
 ) -> None:
     with pytest.raises(RegisterError, match="nothing to accept"):
-        store.accept_loss(NOW)
+        store.accept_loss(NOW, "root")
     enter(store, "bad.example")
     lost = store.checksum()
     cut_off(postgres, 5)
-    store.accept_loss(NOW)
+    store.accept_loss(NOW, "root")
     assert store.check().size == 6
     (line,) = (each for each in store.lines() if each.kind == "register restored")
     assert from_stored(line).event == RegisterRestored(6, lost)
+    assert (line.by, line.shell) == ("console", "root")
+
+
+def test_what_a_machine_saw_gets_no_shorter_and_can_be_lost(
+    store: RegisterStore, keys: ProviderKeys
+) -> None:
+    newest = store.check()
+    with ThreadPoolExecutor(4) as pool:  # a slow thread notes an older one last
+        heads = [replace(newest, size=size) for size in (3, newest.size, 2, 1)]
+        list(pool.map(keys.note_head, heads))
+    assert keys.read_head() == newest
+    assert {each.name for each in keys.folder.iterdir()} == {HEAD_FILE, SEAL_FILE, SIGN_FILE}
+    (keys.folder / HEAD_FILE).write_text("")  # a power cut
+    with pytest.raises(RegisterError, match="accept that with"):
+        store.load()
+    store.accept_loss(NOW, "root")
+    assert keys.read_head() == store.check()
+
+
+def test_a_line_is_written_though_the_machine_cannot_note_it(
+    store: RegisterStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_path: Path, _text: str) -> None:
+        raise OSError(ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("copdns.provider.law.keys._replace", fail)
+    number = enter(store, "bad.example")
+    assert list(store.load().orders) == [number]
 
 
 def test_who_was_at_the_shell_stands_beside_the_name_that_they_gave(

@@ -154,6 +154,12 @@ async def test_step_up_leads_to_the_sign_on_and_back_to_the_page(site: Site) -> 
     status, page = await bo.open(again[1].replace("&amp;", "&"))
     assert (status, f'content="0;url={path}"' in page) == (200, True)
     assert "<button>Confirm" in (await bo.open(path))[1]
+    site.later(FRESH + 1)
+    status, page, _ = await bo.send(f"{path}/withdraw", {"why": " "})
+    again = re.search(r'href="/staff/login\?again=1&amp;next=([^"]*)"', page)
+    assert status == 409
+    assert again
+    assert again[1].replace("%2F", "/") == path, "a page that can be opened"
 
 
 async def test_a_case_by_forms_takes_two_reviewers(site: Site) -> None:

@@ -37,7 +37,7 @@ MAY = {
     "GET /staff/preservations": READERS,
     "POST /staff/preservations": KEEPERS,
     "POST /staff/preservations/{number}/confirm": KEEPERS,
-    "POST /staff/preservations/{number}/end": KEEPERS,
+    "POST /staff/preservations/{number}/end": READERS,  # its keeper, as the register says
     "GET /staff/entries": READERS,
     "GET /staff/statement": READERS,
     "GET /staff/report/{text}": READERS,
@@ -127,6 +127,17 @@ async def test_two_people_put_an_order_in_force_and_the_decider_decides(site: Si
     assert (await again.get(path))[1]["state"] == "over"
 
 
+async def test_who_answers_for_a_request_to_preserve_ends_it(site: Site) -> None:
+    ada, rev, auditor = [await site.logged_in(who) for who in ("ada", "rev", "aud")]
+    new = {key: ORDER[key] for key in ("authority", "reference", "country", "document", "ends")}
+    new |= {"records": ["decisions"], "since": NOW - DAY, "through": NOW, "keeper": "aud"}
+    assert (await ada.post("/staff/preservations", {**new, "keeper": "sup"}))[0] == 409
+    _, found = await ada.post("/staff/preservations", new)
+    path = f"/staff/preservations/{found['number']}/end"
+    assert (await rev.post(path, {"why": "Given."}))[0] == 409
+    assert (await auditor.post(path, {"why": "Given."}))[0] == 200
+
+
 async def test_a_confidential_order_shows_its_names_to_who_keeps_it(site: Site) -> None:
     ada, rev = await site.logged_in("ada"), await site.logged_in("rev")
     _, found = await ada.post("/staff/orders", {**ORDER, "is_confidential": True})
@@ -138,6 +149,11 @@ async def test_a_confidential_order_shows_its_names_to_who_keeps_it(site: Site) 
     assert (await rev.get(path))[1]["names"] == []
     assert (await rev.get(f"{path}/names"))[0] == 403
     assert (await ada.get(f"{path}/names"))[1] == ["bad.example", "help.example"]
+    site.later(FRESH + 1)
+    shown, waits = (await rev.get(path))[1]["held"], (await rev.get("/staff/me"))[1]["waits"]
+    assert shown[0]["name"] == waits[0]["about"] == "a protected name"
+    (listed,) = (await rev.get("/staff/orders"))[1]
+    assert "help.example" not in str(listed)
 
 
 async def test_what_is_grave_takes_a_proof_of_the_last_minutes(site: Site) -> None:
@@ -288,6 +304,28 @@ async def test_a_login_that_was_finished_is_over_also_with_its_cookie(site: Site
     assert (await mine.get(back))[0] == 403
     mine.session.cookie_jar.update_cookies({"copdns_staff_login": site.keys.seal("{}")})
     assert (await mine.get(back))[0] == 403, "sealed for something else"
+
+
+async def test_cookies_over_https_are_of_this_host_alone(postgres: str, tmp_path: Path) -> None:
+    public = "https://staff.provider.example"
+    async with running_site(postgres, tmp_path, public_origin=public) as site:
+        site.sign_on.subject = "subject of ada"
+        ask = site.browser().session.get
+        async with ask(f"{site.origin}/staff/login", allow_redirects=False) as begun:
+            sealed = begun.cookies["__Host-copdns_staff_login"]
+        async with ask(begun.headers["Location"], allow_redirects=False) as done:
+            back = done.headers["Location"]
+        headers = {"Cookie": f"__Host-copdns_staff_login={sealed.value}"}
+        async with ask(back, headers=headers) as finished:
+            sent = finished.cookies
+        for each in (sealed, *sent.values()):
+            assert (each["path"], each["secure"], each["domain"]) == ("/", True, "")
+        assert sent["__Host-copdns_staff_login"]["max-age"] == "0"
+        mine = sent["__Host-copdns_staff"].value
+        for name, status in (("__Host-copdns_staff", 200), ("copdns_staff", 401)):
+            headers = {"Cookie": f"{name}={mine}"}
+            async with ask(f"{site.origin}/staff/me", headers=headers) as answer:
+                assert answer.status == status, name
 
 
 async def test_a_thousand_logins_that_a_stranger_begins_push_nobody_out(site: Site) -> None:

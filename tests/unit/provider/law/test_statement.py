@@ -151,6 +151,12 @@ def test_a_report_is_as_its_schema_says(tmp_path: Path) -> None:
     assert (signed["complaints"], signed["subscribers_with_filtering"]) == (None, 100)
 
 
+def test_what_nobody_said_is_not_signed_as_none_at_all(tmp_path: Path) -> None:
+    signed = validate(report_of([]), "report-v1.json", tmp_path)["document"]
+    assert (signed["outages"], signed["blocks_by_layer"]) == (None, {})
+    assert report_of([], OperatorFigures(outages=0)).outages == 0
+
+
 def test_few_questions_are_no_figure() -> None:
     found = report_of(disputes(K - 1)).disputes
     assert (found.received, found.accepted, found.median_hours, found.overdue) == (None,) * 4
