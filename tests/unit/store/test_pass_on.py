@@ -70,6 +70,8 @@ async def test_a_guardians_question_is_answered_by_two_reviewers(families: Famil
     assert await families.pass_on("adas", appeal), "sent twice is harmless"
     assert await families.state("adas", appeal) == ("waiting", "")
     rev, other = await site.logged_in("rev"), await site.logged_in("rev2")
+    (waits,) = (await rev.get("/staff/me"))[1]["waits"]
+    assert waits["kind"] == "decide_case", "nobody has to open the queue before"
     _, (case,) = await rev.get("/staff/desk")
     assert (case["origin"], case["reviewers"]) == ("guardian", ["rev", "rev2"])
     path = f"/staff/desk/{case['number']}/decide"
