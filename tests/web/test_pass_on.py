@@ -60,7 +60,7 @@ async def test_a_guardian_asks_and_reads_what_becomes_of_it(site: Site) -> None:
     reviewers = Reviewers()
     at_a_provider(site, reviewers)
     async with guardian_client(site) as client:
-        page = await ask(site, LISTED, "www.poker.example")
+        page = await ask(site, LISTED, "mia-asks.poker.example")
         shown = await text(client, page)
         assert BUTTON in shown
         assert "nothing that Mia wrote" in shown
@@ -71,7 +71,7 @@ async def test_a_guardian_asks_and_reads_what_becomes_of_it(site: Site) -> None:
         assert BUTTON not in shown
         ((household, question),) = reviewers.asked
         assert household == "home"
-        assert question[2:] == ("www.poker.example", LIST, "poker.example", "harmless")
+        assert question[2:] == ("poker.example", LIST, "poker.example", "harmless")
         assert WORDS not in str(question)
         told = reviewers.told[question.appeal]
         reviewers.told[question.appeal] = told._replace(state="refused", reason="harmful_content")

@@ -89,12 +89,9 @@ def _add(call: StaffCall) -> object:
     if (slug, entry) not in {(each.info.slug, each.text) for each in call.find(name)}:
         raise RegisterError("no list has this line about this site")
     require_no_recent_no(
-        (
-            each
-            for each in call.desk.about(slug, entry)
-            if has_duty(call.who, Duty.SEE_DESK, each.tenant)
-        ),
+        call.desk.about(slug, entry),
         call.now,
+        lambda case: has_duty(call.who, Duty.SEE_DESK, case.tenant),
     )
     new = DeskCase(
         *(0, call.who.tenant, CaseOrigin.STAFF, name, slug, entry),
