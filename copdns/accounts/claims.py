@@ -42,7 +42,15 @@ class ClaimKind(StrEnum):
 
 
 # After one of these a guardian's own browser may come.
-_OPENS = frozenset({ClaimKind.DEVICE, ClaimKind.ADDRESS, ClaimKind.MAC, ClaimKind.OPENING})
+_OPENS = frozenset(
+    {
+        ClaimKind.DEVICE,
+        ClaimKind.ADDRESS,
+        ClaimKind.MAC,
+        ClaimKind.OPENING,
+        ClaimKind.TOKEN,
+    }
+)
 # These become proof by themselves, unless somebody objects.
 CONTESTABLE = frozenset({ClaimKind.PAIRING, ClaimKind.PIN})
 

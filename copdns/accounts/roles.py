@@ -105,13 +105,15 @@ _PERSONAL = frozenset({Permission.SEE_LOG, Permission.EXPORT, Permission.ASK_FUL
 
 
 # What a further guardian cannot do for a while where the household does not live under one roof
-# with its copdns (`further_guardian.py`): read what is kept, take it away, or let others in or out.
+# with its copdns (`further_guardian.py`): read what is kept, take it away, let others in or out, or
+# say whose a device is, by which its browser could speak as the person.
 NOT_YET = frozenset(
     {
         Permission.SEE_LOG,
         Permission.SEE_APPEALS,
         Permission.SEE_AUDIT,
         Permission.DECIDE_APPEALS,
+        Permission.EDIT_DEVICES,
         Permission.EXPORT,
         Permission.ERASE,
         Permission.ASK_FULL_LOG,

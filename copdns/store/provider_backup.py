@@ -2,13 +2,15 @@
 
 A backup is the same file either way (`archive.py`), and has no sessions and no codes.  A household
 that is restored where it was before keeps what stays as at home (`backup.py`), by the same code:
-its rows are laid out as a data folder's database, restored into, and taken back.
+its rows are laid out as a data folder's database, restored into, and taken back.  What the provider
+keeps beside a household and no file has stays too: its code, its tenant, what was passed on.
 """
 
 from __future__ import annotations
 
 import sqlite3
 import tempfile
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 
@@ -22,6 +24,10 @@ from copdns.store.household_db.moves import See, see_nothing
 from copdns.store.household_db.provider import ProviderStore
 from copdns.store.postgres.connection import PostgresConnection
 from copdns.store.postgres.rows import replace_rows, save_rows
+
+# Tables that hang on the rows of a household, so that they go with them.
+_BESIDE = ("family_code", "household_tenant", "passed_on")
+Beside = Mapping[str, Sequence[tuple[object, ...]]]  # rows by table
 
 
 async def copy_from_provider(store: ProviderStore, household: str, into: Path) -> dict[str, Path]:
@@ -65,10 +71,35 @@ async def restore_to_provider(
                         "this backup is of another household, so it was not restored; use a "
                         "backup of this household"
                     )
+                beside = _beside(connection, household)
                 replace_rows(restored, household, _of_postgres(connection))
+                _put_back(connection, household, beside)
         return RestoreResult(done.differences, None)
 
     return await store.run(restore)
+
+
+def _beside(connection: SqlConnection, household: str) -> Beside:
+    """Return what the provider keeps beside a household, where there are such tables."""
+    found = {}
+    for table in _BESIDE:
+        is_there = connection.execute("select to_regclass(?)", (table,)).fetchone()
+        if is_there is not None and is_there[0] is not None:
+            select = f"select * from {table} where household = ?"  # noqa: S608  # of _BESIDE
+            found[table] = connection.execute(select, (household,)).fetchall()
+    return found
+
+
+def _put_back(connection: SqlConnection, household: str, beside: Beside) -> None:
+    """Insert it again; of what was passed on, what is about a request that is still there."""
+    rows = connection.execute("select id from appeal where household = ?", (household,))
+    appeals = {each for (each,) in rows.fetchall()}
+    for table, kept in beside.items():
+        for row in kept:
+            if table != "passed_on" or row[1] in appeals:
+                marks = ", ".join("?" for _ in row)
+                insert = f"insert into {table} values ({marks})"  # noqa: S608  # of _BESIDE
+                connection.execute(insert, row)
 
 
 def _household_of(copy: Path) -> str:

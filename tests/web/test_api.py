@@ -209,7 +209,7 @@ def test_what_no_token_may_do_is_for_people() -> None:
     closed = {each.id for each in OPERATIONS if each.for_people}
     assert closed >= {each.id for each in OPERATIONS if each.permission in NO_SCOPES}
     assert closed == {
-        *("profiles.ask_full_log", "kept.erase"),
+        *("profiles.ask_full_log", "profiles.remove", "kept.erase"),
         *("accounts.invite", "accounts.code", "accounts.remove"),
         *("mine.sessions", "mine.end_session", "mine.end_sessions", "mine.enter_password"),
         *("mine.tokens", "mine.make_token", "mine.remove_token"),

@@ -49,6 +49,26 @@ async def test_a_further_guardian_waits_at_a_provider_and_the_first_does_not(sit
         assert "Bo" in await text(client, "/guardian/notices"), "the others are told"
 
 
+async def test_who_waits_takes_no_childs_place_and_no_childs_records(site: Site) -> None:
+    site.context = replace(site.context, further_guardian_waits=FURTHER_GUARDIAN_WAITS)
+    site.app = application(site.context)
+    async with site.visited() as client:
+        await add(site, "Ada", site.now - 100)
+        await add(site, "Bo", site.now - 50)
+        await log_in(client, "Bo")
+        origin = {"Origin": str(client.make_url("/")).rstrip("/")}
+        for method, path in (
+            ("POST", "/api/v1/devices/mia-phone/tokens"),
+            ("PATCH", "/api/v1/devices/mia-phone"),
+            ("DELETE", "/api/v1/devices/mia-phone"),
+            ("DELETE", "/api/v1/profiles/tom"),  # with all that is recorded of him
+        ):
+            reply = await client.request(method, path, headers=origin, json={})
+            assert reply.status == 403, path
+        page = await send(client, "/guardian/devices/mia-phone/away", 403)
+        assert "change devices" in page
+
+
 async def test_at_home_nobody_waits(site: Site) -> None:
     async with site.visited() as client:
         await add(site, "Ada", site.now - 100)

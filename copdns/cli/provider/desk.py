@@ -31,7 +31,7 @@ def desk() -> None:
 @contextmanager
 def _open_desk(home: Home) -> Iterator[tuple[RegisterStore, DeskStore]]:
     from copdns.store.provider_db.desk_rows import DeskStore  # no home has psycopg
-    from copdns.web.staff.desk_operations import draw_missing
+    from copdns.web.staff.lots import draw_missing
 
     with open_register(home) as register:
         store = DeskStore(register.pool)

@@ -179,13 +179,18 @@ def case_for(cases: Iterable[DeskCase], tenant: str, now: int) -> DeskCase | Non
     return found
 
 
-def require_no_recent_no(cases: Iterable[DeskCase], now: int) -> None:
+def require_no_recent_no(
+    cases: Iterable[DeskCase], now: int, sees: Callable[[DeskCase], bool]
+) -> None:
     """Refuse a new case about a line while a no of reviewers holds; raise RegisterError.
 
-    cases: about this line.  Else whoever asks could ask until others are drawn by lot.
+    cases: about this line, of all tenants: a line is opened for all.  sees: tells whether who asks
+    may know of a case.  Else whoever asks could ask until others are drawn by lot.
     """
     for each in cases:
         if each.state(now) is CaseState.REFUSED and now < each.decisions[-1].at + AGAIN_AFTER:
+            if not sees(each):
+                raise RegisterError("reviewers said no about this line less than 180 days ago")
             raise RegisterError(
                 f"case {each.number} was a no about this line; it can be asked again once"
             )

@@ -51,7 +51,8 @@ def blocks_of(
 ) -> tuple[SiteBlock, ...]:
     """Return why a name, in normal form, is blocked; () where nothing that may be told blocks it.
 
-    found: what the lists of families and feeds have of the name.
+    found: what the lists of families and feeds have of the name.  What reviewers opened is out of
+    the tables of the nodes, but not yet out of the lists of `copdns run`.
     """
     if _is_open_anyway(name, register, special, now):
         return ()

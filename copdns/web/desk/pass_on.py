@@ -1,7 +1,7 @@
 """Pass a request on to a provider's reviewers, where one of their lists blocks the site.
 
-They get the site, the list and a reason of a closed list; nothing of the child, of the household or
-of what anybody wrote.
+They get the site as the list has it, the list and a reason of a closed list; nothing of the child,
+of the household or of what anybody wrote.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from aiohttp import web
 
 from copdns.accounts.roles import Permission
 from copdns.appeals.appeal import Appeal
-from copdns.lists.index import ListKind, find_shown
+from copdns.lists.index import Entry, ListKind, find_shown
 from copdns.model.errors import AppealError
 from copdns.model.sentences import sentence
 from copdns.web.context import context_of
@@ -30,7 +30,7 @@ def list_line(request: web.Request, appeal: Appeal) -> tuple[str, str, str] | No
         return None
     return next(
         (
-            (name, each.info.slug, each.text)
+            (_site(name, each.entry), each.info.slug, each.text)
             for each in find_shown(context.snapshot().library.index, name)
             if each.info.slug == appeal.ask.to.list
             and each.info.kind in _OF_THE_PROVIDER
@@ -38,6 +38,12 @@ def list_line(request: web.Request, appeal: Appeal) -> tuple[str, str, str] | No
         ),
         None,
     )
+
+
+def _site(name: str, entry: Entry) -> str:
+    """Return the site of a line.  What was asked for below it can be anybody's words."""
+    is_a_name = name == entry.name or name.endswith(f".{entry.name}")
+    return entry.name if is_a_name else name  # patterns and hashes have no site of their own
 
 
 async def pass_on(request: web.Request) -> web.Response:

@@ -15,8 +15,8 @@ LIST_REASONS = ("harmless", "other_category", "changed", "help")
 class ListQuestion(NamedTuple):
     """A request that a guardian passes on.
 
-    appeal: its id; by: the guardian's name; both stay with the household.  name: the site; entry:
-    the line of the list that covers it.  reason: of LIST_REASONS.
+    appeal: its id; by: the guardian's name; both stay with the household.  name: the site, as the
+    list has it; entry: the line of the list that covers it.  reason: of LIST_REASONS.
     """
 
     appeal: str

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Collection
-from random import SystemRandom
 from typing import Final, TypeVar
 
 from copdns.appeals.review import DecisionReason
@@ -17,19 +14,16 @@ from copdns.provider.staff.desk import (
     DeskCase,
     ask_again,
     decide_case,
-    draw_reviewers,
     maintainer_text,
     open_case,
     replace_gone,
     require_no_recent_no,
 )
-from copdns.provider.staff.duties import Duty, StaffMember, has_duty
-from copdns.store.provider_db.desk_rows import DeskStore
+from copdns.provider.staff.duties import Duty, has_duty
+from copdns.web.staff.lots import draw, draw_missing
 from copdns.web.staff.operations import StaffCall, StaffOperation
 
 ReasonT = TypeVar("ReasonT", CaseReason, DecisionReason)
-
-draw: Final = SystemRandom().sample  # by lot, so that nobody can choose who reviews
 
 
 def case_json(case: DeskCase, now: int) -> dict[str, object]:
@@ -58,12 +52,6 @@ def case_json(case: DeskCase, now: int) -> dict[str, object]:
             for each in case.decisions
         ],
     }
-
-
-def draw_missing(desk: DeskStore, staff: Collection[StaffMember]) -> None:
-    """Draw reviewers for what guardians passed on, where there are two; else it waits for them."""
-    with contextlib.suppress(RegisterError):
-        desk.draw_missing(lambda case: draw_reviewers(case, staff, draw))
 
 
 def _find(call: StaffCall, duty: Duty) -> DeskCase:
@@ -101,12 +89,9 @@ def _add(call: StaffCall) -> object:
     if (slug, entry) not in {(each.info.slug, each.text) for each in call.find(name)}:
         raise RegisterError("no list has this line about this site")
     require_no_recent_no(
-        (
-            each
-            for each in call.desk.about(slug, entry)
-            if has_duty(call.who, Duty.SEE_DESK, each.tenant)
-        ),
+        call.desk.about(slug, entry),
         call.now,
+        lambda case: has_duty(call.who, Duty.SEE_DESK, case.tenant),
     )
     new = DeskCase(
         *(0, call.who.tenant, CaseOrigin.STAFF, name, slug, entry),

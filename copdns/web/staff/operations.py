@@ -34,11 +34,13 @@ from copdns.provider.law.register_json import (
 from copdns.provider.law.statement import utc_text
 from copdns.provider.law.statement_shapes import OperatorFigures
 from copdns.provider.plane.snapshot import SpecialNames
+from copdns.provider.staff.desk import DeskCase
 from copdns.provider.staff.duties import DUTIES, Duty, StaffMember, StaffRole, has_duty
 from copdns.provider.staff.published import Publisher
 from copdns.provider.staff.tasks import tasks_of
 from copdns.store.provider_db.desk_rows import DeskStore
 from copdns.store.provider_db.register_rows import RegisterStore
+from copdns.web.staff.lots import draw_missing
 
 T = TypeVar("T")
 
@@ -112,7 +114,10 @@ class StaffOperation(NamedTuple):
 def _me(call: StaffCall) -> object:
     """Who I am, what I may do, and what waits for me."""
     duties = sorted(str(each) for each in DUTIES[call.who.role])
-    cases = call.desk.load() if has_duty(call.who, Duty.DECIDE_DESK) else ()
+    cases: Sequence[DeskCase] = ()
+    if has_duty(call.who, Duty.DECIDE_DESK):
+        draw_missing(call.desk, call.register.staff.values())
+        cases = call.desk.load()
     waits = [
         {
             "kind": str(each.kind),

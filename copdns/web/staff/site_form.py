@@ -30,7 +30,7 @@ from copdns.provider.staff.site_answer import SiteBlock, blocks_of
 from copdns.web.desk_access import is_loopback
 from copdns.web.pages import Pages, choose_language
 from copdns.web.staff.app import SITE, register_of
-from copdns.web.staff.desk_operations import draw
+from copdns.web.staff.lots import draw
 
 PATH: Final = "/blocked"
 A_MINUTE: Final = 10  # questions from one address

@@ -21,7 +21,10 @@ from tests.household import MIA, TOM, family
 DAY, NOW = 86_400, 1_800_000_000
 HOUSE = family(MIA, TOM)
 PHONE = "tom-phone"
-OPENS = (ClaimKind.DEVICE, ClaimKind.ADDRESS, ClaimKind.MAC, ClaimKind.OPENING)
+OPENS = (
+    *(ClaimKind.DEVICE, ClaimKind.ADDRESS, ClaimKind.MAC),
+    *(ClaimKind.OPENING, ClaimKind.TOKEN),
+)
 
 
 def claim(kind: ClaimKind = ClaimKind.ADDRESS, at: int = NOW, device: str = PHONE) -> Claim:

@@ -42,6 +42,7 @@ def test_who_waits_reads_nothing_that_is_kept_and_lets_nobody_in_or_out() -> Non
         each for each in Permission if may(replace(bo, waits_until=None), each)
     } - NOT_YET
     assert not may(bo, Permission.SEE_LOG)
+    assert not may(bo, Permission.EDIT_DEVICES), "a device of their own could speak as a child"
     assert not may(bo, Permission.MANAGE_ACCOUNTS), "nor does the wait end by removing the others"
     program = replace(bo, scopes=frozenset({Permission.SEE_LOG, Permission.SEE_PROFILES}))
     assert not may(program, Permission.SEE_LOG)

@@ -255,6 +255,11 @@ async def test_a_no_holds_and_a_case_of_another_tenant_is_not_told(site: Site) -
     assert (await rev.post(f"{path}/decide", {"reason": "harmful_content"}))[0] == 200
     status, refused = await rev.post("/staff/desk", asked)
     assert (status, "asked again" in refused["detail"]) == (409, True)
+    nora = replace(REVIEWER, id="nr", tenant="north", subject="subject of nr")
+    site.store.write("console", NOW, lambda now: edits.add_staff(now, nora, None))
+    status, refused = await (await site.logged_in("nr")).post("/staff/desk", asked)
+    assert status == 409, "the line is the same for all tenants"
+    assert str(case["number"]) not in refused["detail"].replace("180", "")
     site.later(AGAIN_AFTER)
     rev = await site.logged_in("rev")
     assert (await rev.post("/staff/desk", asked))[0] == 200

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import psycopg
@@ -16,9 +16,12 @@ from copdns.model.household import Household
 from copdns.model.verdict import Action, Reason
 from copdns.provider.staff.desk import AGAIN_AFTER, OPENS_FOR
 from copdns.store.household_db.appeals import AppealStore
+from copdns.store.household_db.family_codes import FamilyCodes
+from copdns.store.household_db.thread import StoreThread
+from copdns.store.provider_backup import copy_from_provider, restore_to_provider
 from copdns.store.provider_db.tenants import HouseholdTenants
 from copdns.web.many_households.review_desk import ListQuestion
-from tests.household import MIA
+from tests.household import MIA, TOM
 from tests.provider_staff import NOW
 from tests.unit.store.staff_site import Site, running_site
 
@@ -35,9 +38,11 @@ class Families:
     site: Site
     desk: ProviderDesk
 
-    async def ask(self, household: str, name: str = "www.club.example", at: int = NOW) -> str:
+    async def ask(
+        self, household: str, name: str = "www.club.example", at: int = NOW, who: str = "mia"
+    ) -> str:
         assert self.site.households
-        ask = AppealRequest("mia", "line", AppealKind.NAME, LISTED, name=name, words=WORDS)
+        ask = AppealRequest(who, "line", AppealKind.NAME, LISTED, name=name, words=WORDS)
         filed = await AppealStore(self.site.households).file(household, ask, at)
         return filed.appeal.id
 
@@ -66,6 +71,8 @@ async def test_a_guardians_question_is_answered_by_two_reviewers(families: Famil
     assert await families.pass_on("adas", appeal), "sent twice is harmless"
     assert await families.state("adas", appeal) == ("waiting", "")
     rev, other = await site.logged_in("rev"), await site.logged_in("rev2")
+    (waits,) = (await rev.get("/staff/me"))[1]["waits"]
+    assert waits["kind"] == "decide_case", "nobody has to open the queue before"
     _, (case,) = await rev.get("/staff/desk")
     assert (case["origin"], case["reviewers"]) == ("guardian", ["rev", "rev2"])
     path = f"/staff/desk/{case['number']}/decide"
@@ -133,3 +140,30 @@ async def test_a_request_that_is_deleted_leaves_no_trace(families: Families, pos
     assert families.site.households
     await AppealStore(families.site.households).drop("adas", appeal)
     assert await families.desk.answers("adas", NOW) == {}
+
+
+async def test_what_the_provider_keeps_beside_a_household_stays_over_a_restore(
+    families: Families, tmp_path: Path
+) -> None:
+    households = families.site.households
+    assert households
+    codes, tenants = FamilyCodes(StoreThread(households)), HouseholdTenants(households.pool)
+    code = await codes.of("adas")
+    tenants.assign("adas", "north")
+    appeal = await families.ask("adas")
+    await families.pass_on("adas", appeal)
+    copies = await copy_from_provider(households, "adas", tmp_path)
+    await households.change(
+        "adas", lambda home: replace(home, profiles=(MIA, TOM)), author="ada", what="x", now=NOW
+    )
+    later, toms = (
+        await families.ask("adas", "b.club.example"),
+        await families.ask("adas", who="tom"),
+    )
+    for each in (later, toms):
+        await families.pass_on("adas", each)
+    await restore_to_provider(households, "adas", copies["household.db"], NOW, NOW + 60)
+    assert await codes.find(code) == "adas"
+    assert tenants.of("adas") == "north"
+    assert {*await families.desk.answers("adas", NOW)} == {appeal, later}, "Tom's is gone with him"
+    assert await families.state("adas", appeal) == ("waiting", "")

@@ -375,7 +375,7 @@ OPERATIONS = (
     Operation(
         "DELETE",
         _ONE,
-        Permission.EDIT_PROFILES,
+        Permission.ERASE,  # what is recorded of them goes with them
         "Remove a person",
         remove,
         status=204,
