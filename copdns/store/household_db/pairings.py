@@ -18,7 +18,7 @@ from copdns.accounts.account import (
     REQUEST_PREFIX,
     Pairing,
 )
-from copdns.accounts.claims import ClaimKind, proof_of_pairing
+from copdns.accounts.claims import ClaimKind, is_watched, proof_of_pairing
 from copdns.accounts.codes import make_secret, make_short_id, secret_digest
 from copdns.model.errors import AccountError
 from copdns.model.violations import no_such
@@ -116,8 +116,8 @@ class Pairings:
             first_day = _first_day(connection, household, profile)
             proof = proof_of_pairing(claims, device, now, first_day)
             new = store_pairing(connection, household, device, profile, secret, now, proof)
-            if proof > now:
-                kind = ClaimKind.PAIRING
+            if is_watched(claims, device, now):
+                kind = ClaimKind.PAIRING if proof > now else ClaimKind.FIRST
                 note_claim(
                     connection, household, profile, kind, device, now, device=device, pairing=new
                 )
