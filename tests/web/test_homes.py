@@ -147,3 +147,32 @@ async def test_from_13_on_the_child_ends_it_alone(band: Band, may: bool) -> None
         await send(client, "/me/homes/end", sure="on")
         assert not await site.context.other_homes.of("home")
         assert (await site.context.store.changes("home"))[-1].what == "two homes for mia: ended"
+
+
+@pytest.mark.logged_in
+async def test_what_the_child_ended_begins_again_only_with_the_childs_yes(
+    client: Client, site: Site
+) -> None:
+    made = await make(client)
+    other = home_of(Band.TO_15)
+    async with other.visited() as there:
+        await set_up(other, "Bea")
+        await log_in(there, "Bea")
+        await send(there, "/device")
+        await send(there, f"{HERE}/agree", **made._asdict(), profile="mia")
+        await send(there, "/me/homes/end", sure="on")
+        for who in ("mia", ""):
+            again = await send(there, f"{HERE}/agree", 400, **made._asdict(), profile=who)
+            assert "has ended here" in words(again)
+        assert "can allow it again" in words(await send(there, HERE, 400, profile="mia"))
+        await send(client, f"{HERE}/mia/end", sure="on")
+        new = await make(client)
+        await send(there, f"{HERE}/agree", 400, **new._asdict(), profile="mia")
+        assert "Allow it again" in await _me(there)
+        await send(there, "/me/homes/allow")
+        await send(there, f"{HERE}/agree", 400, **made._asdict(), profile="mia")
+        await send(there, f"{HERE}/agree", **new._asdict(), profile="mia")
+        assert "Allow it again" not in await _me(there)
+        other.home.leap(301)
+        asked = await send(there, f"{HERE}/agree", 403, **new._asdict(), profile="mia")
+        assert "step_up_password" in asked
