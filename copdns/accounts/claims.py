@@ -126,8 +126,8 @@ def proof_of_pairing(
 ) -> int:
     """Return from when on a browser that is linked now proves who uses the device.
 
-    first_day: when the household's first account was added, of a person who never had a browser;
-    None for anybody else.
+    first_day: when the household or its first account was made, of a person who never had a
+    browser; None for anybody else.
     """
     claims = tuple(claims)
     # Where one more was let in, somebody may have had one here that was removed; and who adds their

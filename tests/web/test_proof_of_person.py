@@ -15,6 +15,7 @@ from aiohttp import CookieJar
 
 from copdns.accounts.account import DAY, GUEST_PREFIX, HOUR, GuestKind
 from copdns.model.household import Band
+from copdns.store.household_db.thread import StoreThread
 from copdns.web.person import GUEST_PAIRING
 from copdns.words.phrases import END_ISOLATE, ISOLATE
 from tests.home import Home
@@ -140,6 +141,22 @@ async def test_on_the_first_day_the_first_browser_of_a_child_waits_for_nothing(
     added = Browser(site, client, ADAS)
     await added.sends("/device")
     assert LATER in await added.opens("/")
+
+
+@pytest.mark.parametrize("change", ["made before", "clock set back"])
+async def test_a_first_day_does_not_come_again(
+    ada: Browser, site: Site, client: Client, change: str
+) -> None:
+    await ada.sends("/guardian/devices", name="own", profile="mia", known=SHARED)
+    if change == "made before":
+        made = "update change set at = at - 86400 where what = 'created'"
+        thread = StoreThread(site.store)
+        await thread.write(lambda connection: connection.execute(made), "home")
+    else:
+        await site.store.note("home", "Ada", "anything", site.now + DAY)
+    mia = Browser(site, client, SHARED)
+    await mia.sends("/device")
+    assert LATER in await mia.opens("/")
 
 
 async def test_whoever_took_a_childs_place_on_the_first_day_can_be_objected_to(
