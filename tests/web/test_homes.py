@@ -103,6 +103,26 @@ async def _me(client: Client) -> str:
 
 
 @pytest.mark.logged_in
+async def test_where_both_made_a_file_one_home_ends_its_own_first(
+    client: Client, site: Site
+) -> None:
+    made = await make(client)
+    other = home_of()
+    async with other.visited() as there:
+        await set_up(other, "Bea")
+        await log_in(there, "Bea")
+        await make(there)
+        refused = await send(there, f"{HERE}/agree", 400, **made._asdict(), profile="mia")
+        assert "was made here too; end that first" in words(refused)
+        (row,) = await other.context.other_homes.of("home")
+        assert not row.brought
+        await send(there, f"{HERE}/mia/end", sure="on")
+        await send(there, f"{HERE}/agree", **made._asdict(), profile="mia")
+        (row,) = await other.context.other_homes.of("home")
+        await send(client, f"{HERE}/code", code=row.agreed_code)
+
+
+@pytest.mark.logged_in
 async def test_a_child_of_the_file_can_be_new_here(client: Client, site: Site) -> None:
     made = await make(client)
     other = Site(Home(family(), load_catalogue(())))

@@ -68,10 +68,13 @@ class OtherHomes:
         return next((each for each in found if each.profile == profile), None)
 
     async def begin(self, new: OtherHome) -> None:
-        """Store that a child has another home; a file that was made before is no longer good.
+        """Store that a child has another home; where this makes a file, an earlier one is no longer
+        good.
 
-        Raises HouseholdError where both homes have agreed already, where this very secret was ended
-        here, and where the child ended it and allowed no other one since.
+        Raises HouseholdError where both homes have agreed already; where a file is brought while
+        one that was made here waits, since each home would tell the other a code that fits nothing;
+        where this very secret was ended here; and where the child ended it and allowed no other one
+        since.
         """
 
         def work(connection: SqlConnection) -> None:
@@ -87,6 +90,11 @@ class OtherHomes:
             if there is not None and there[0] is not None:
                 raise HouseholdError(
                     "this child has another home here already; end that first", name="profile"
+                )
+            if there is not None and new.brought:
+                raise HouseholdError(
+                    "a file for this child was made here too; end that first, and agree to theirs",
+                    name="profile",
                 )
             connection.execute(
                 "delete from other_home where household = ? and profile = ?",
