@@ -8,7 +8,8 @@ it to people.  Whoever holds an unlocked device speaks for it.
 
 On the first day of a household there is nothing to read of anybody yet, and everything was given by
 a guardian: the first browser of a person is proof at once then, as for the devices that a household
-has from its first file.
+has from its first file.  It is announced for a day as the others are, so that whoever comes after
+somebody who took their place can object.
 """
 
 from __future__ import annotations
@@ -36,6 +37,7 @@ class ClaimKind(StrEnum):
     MAC = "mac"
     OPENING = "opening"  # another browser can be linked
     PAIRING = "pairing"  # a browser that was linked after one of those above
+    FIRST = "first"  # a person's first browser, which counts at once
     PIN = "pin"
     GUEST = "guest"  # a device is theirs for a day
     TOKEN = "token"  # noqa: S105  # a device is recognised away from home, too
@@ -51,8 +53,8 @@ _OPENS = frozenset(
         ClaimKind.TOKEN,
     }
 )
-# These become proof by themselves, unless somebody objects.
-CONTESTABLE = frozenset({ClaimKind.PAIRING, ClaimKind.PIN})
+# These are proof, or become it by themselves, unless somebody objects.
+CONTESTABLE = frozenset({ClaimKind.PAIRING, ClaimKind.FIRST, ClaimKind.PIN})
 
 
 class Claim(NamedTuple):
@@ -79,7 +81,7 @@ class Claim(NamedTuple):
         return self.at + ANNOUNCED_FOR
 
     def may_be_objected(self, now: float) -> bool:
-        """Tell whether an objection still keeps it from becoming proof."""
+        """Tell whether an objection still keeps it from being proof."""
         return self.kind in CONTESTABLE and self.objected is None and now < self.proof_from
 
     def is_shown(self, now: float) -> bool:
@@ -132,8 +134,8 @@ def proof_of_pairing(
 ) -> int:
     """Return from when on a browser that is linked now proves who uses the device.
 
-    first_day: when the household's first account was added, of a person who never had a browser;
-    None for anybody else.
+    first_day: when the household or its first account was made, of a person who never had a
+    browser; None for anybody else.
     """
     claims = tuple(claims)
     # Where one more was let in, somebody may have had one here that was removed; and who adds their

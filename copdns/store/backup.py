@@ -66,7 +66,7 @@ _STAYING_TABLES = (
     *("pairing", "pairing_open", "pin", "guest", "guest_request", "ticket_attempt"),
     "push_subscription",  # it goes with its session or pairing
     *("follower", "follower_key"),
-    "other_home",  # what was ended since must not come back
+    *("other_home", "ended_home"),  # what was ended since must not come back
     *("pause", "grant", "bonus", "ticket", "moved_bedtime", "full_log_question"),
     "filter_break",
 )

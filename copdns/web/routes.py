@@ -349,6 +349,7 @@ ROUTES = (
     web.get("/me/data.json", my_data.data),
     web.post("/me/erase", my_data.erase),
     web.post("/me/homes/end", my_data.end_other_home),
+    web.post("/me/homes/allow", my_data.allow_other_home),
     web.get("/consent", consent.consent),
     web.post("/consent/yes", consent.agree),
     web.post("/consent/no", consent.refuse),

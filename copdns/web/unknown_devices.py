@@ -76,12 +76,12 @@ def parse_kind(typed: str) -> DeviceKind:
 
 
 def suggest_owner(device_name: str, people: Iterable[Profile]) -> str:
-    """Return the id of the person whose name a device's own name has in it, such as "Mia-iPad"; ""
-    for nobody, or where several fit."""
+    """Return the id of the child whose name a device's own name has in it, such as "Mia-iPad"; ""
+    for nobody, where several fit, and for an adult: whoever has the device names it."""
     words = set(re.findall(r"\w+", device_name.casefold().replace("_", " ")))
     words |= {each.removesuffix("s") for each in words}  # "Mias-iPad"
-    found = [each.id for each in people if each.name.casefold() in words]
-    return found[0] if len(found) == 1 else ""
+    found = [each for each in people if each.name.casefold() in words]
+    return found[0].id if len(found) == 1 and found[0].band.is_child else ""
 
 
 def add_typed_device(

@@ -136,6 +136,7 @@ _FORMS = Forms(
     sentence("two homes for %(who)s: agreed"),
     sentence("two homes for %(who)s: the other home agreed"),
     sentence("two homes for %(who)s: ended"),
+    sentence("two homes for %(who)s: allowed again"),
     sentence("a device added for %(who)s"),
     sentence("a device given to %(who)s for a while"),
     sentence("a device was refused access"),

@@ -680,3 +680,16 @@ CREATE TABLE other_home (
 CREATE TRIGGER profile_gone_other_home after delete on profile begin
     delete from other_home where household = old.household and profile = old.id;
 end;
+
+CREATE TABLE ended_home (
+    household text not null references household on delete cascade,
+    digest text not null,
+    profile text not null,
+    by_child integer not null,
+    primary key (household, digest)
+) without rowid;
+
+CREATE TRIGGER profile_gone_ended_home after delete on profile begin
+    update ended_home set profile = '', by_child = 0
+     where household = old.household and profile = old.id;
+end;

@@ -54,7 +54,8 @@ PAIRED = frozenset(
     {
         *("GET /why/{code}", "GET /ask/{appeal}"),
         *("POST /ask/{appeal}/withdraw", "POST /ask/{appeal}/disagree"),
-        *("GET /me/data.json", "POST /me/erase", "POST /me/homes/end"),
+        *("GET /me/data.json", "POST /me/erase"),
+        *("POST /me/homes/end", "POST /me/homes/allow"),
         *("POST /consent/yes", "POST /consent/no", "POST /consent/end"),
         *("POST /device/move", "POST /age/right"),
         *("GET /timer", "POST /timer", "POST /timer/end"),

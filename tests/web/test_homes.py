@@ -103,6 +103,26 @@ async def _me(client: Client) -> str:
 
 
 @pytest.mark.logged_in
+async def test_where_both_made_a_file_one_home_ends_its_own_first(
+    client: Client, site: Site
+) -> None:
+    made = await make(client)
+    other = home_of()
+    async with other.visited() as there:
+        await set_up(other, "Bea")
+        await log_in(there, "Bea")
+        await make(there)
+        refused = await send(there, f"{HERE}/agree", 400, **made._asdict(), profile="mia")
+        assert "was made here too; end that first" in words(refused)
+        (row,) = await other.context.other_homes.of("home")
+        assert not row.brought
+        await send(there, f"{HERE}/mia/end", sure="on")
+        await send(there, f"{HERE}/agree", **made._asdict(), profile="mia")
+        (row,) = await other.context.other_homes.of("home")
+        await send(client, f"{HERE}/code", code=row.agreed_code)
+
+
+@pytest.mark.logged_in
 async def test_a_child_of_the_file_can_be_new_here(client: Client, site: Site) -> None:
     made = await make(client)
     other = Site(Home(family(), load_catalogue(())))
@@ -147,3 +167,32 @@ async def test_from_13_on_the_child_ends_it_alone(band: Band, may: bool) -> None
         await send(client, "/me/homes/end", sure="on")
         assert not await site.context.other_homes.of("home")
         assert (await site.context.store.changes("home"))[-1].what == "two homes for mia: ended"
+
+
+@pytest.mark.logged_in
+async def test_what_the_child_ended_begins_again_only_with_the_childs_yes(
+    client: Client, site: Site
+) -> None:
+    made = await make(client)
+    other = home_of(Band.TO_15)
+    async with other.visited() as there:
+        await set_up(other, "Bea")
+        await log_in(there, "Bea")
+        await send(there, "/device")
+        await send(there, f"{HERE}/agree", **made._asdict(), profile="mia")
+        await send(there, "/me/homes/end", sure="on")
+        for who in ("mia", ""):
+            again = await send(there, f"{HERE}/agree", 400, **made._asdict(), profile=who)
+            assert "has ended here" in words(again)
+        assert "can allow it again" in words(await send(there, HERE, 400, profile="mia"))
+        await send(client, f"{HERE}/mia/end", sure="on")
+        new = await make(client)
+        await send(there, f"{HERE}/agree", 400, **new._asdict(), profile="mia")
+        assert "Allow it again" in await _me(there)
+        await send(there, "/me/homes/allow")
+        await send(there, f"{HERE}/agree", 400, **made._asdict(), profile="mia")
+        await send(there, f"{HERE}/agree", **new._asdict(), profile="mia")
+        assert "Allow it again" not in await _me(there)
+        other.home.leap(301)
+        asked = await send(there, f"{HERE}/agree", 403, **new._asdict(), profile="mia")
+        assert "step_up_password" in asked

@@ -6,15 +6,17 @@ import re
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from functools import partial
+from typing import Any
 
 import pytest
 
 from copdns.accounts.roles import Role
-from copdns.appeals.appeal import AppealKind, AppealRequest, AppealState, ContestedVerdict
+from copdns.appeals.appeal import Appeal, AppealKind, AppealRequest, AppealState, ContestedVerdict
 from copdns.model.times import Budget, Schedule
 from copdns.model.verdict import Action, Reason
 from copdns.time.days import local_time, zone_of
 from copdns.time.schedule import parse_slots
+from copdns.web.answers import answer_appeal
 from tests.home import Home
 from tests.household import MIA, TOM, block, family, library
 from tests.web.guardians import log_in, set_up
@@ -283,6 +285,24 @@ async def test_a_wrong_entry_can_be_told_without_a_word_about_the_child(
     assert "poker.example" in told
     for word in ("Mia", "mia", "card game", "phone"):
         assert word not in told
+
+
+async def test_what_another_guardian_changes_meanwhile_is_not_told_as_a_yes(
+    client: Client, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ada refuses, while somebody else lifts a rule between what is stored before and after."""
+    await log_in(client)
+
+    async def answer(*given: Any) -> Appeal:
+        edit = partial(replace, rules=())
+        await site.store.change("home", edit, author="Bea", what="", now=site.now)
+        return await answer_appeal(*given)
+
+    monkeypatch.setattr("copdns.web.desk.inbox.answer_appeal", answer)
+    where = f"/guardian/appeals/{await the_only(site)}/decide"
+    page = await send(client, where, state="refused", reason="another_way")
+    assert "our answer is saved" in page
+    assert "toys.example" not in page.partition('role="status"')[2].partition("</section>")[0]
 
 
 async def test_what_a_yes_does_not_open_is_told_to_both(client: Client, site: Site) -> None:

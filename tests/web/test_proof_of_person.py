@@ -15,6 +15,7 @@ from aiohttp import CookieJar
 
 from copdns.accounts.account import DAY, GUEST_PREFIX, HOUR, GuestKind
 from copdns.model.household import Band
+from copdns.store.household_db.thread import StoreThread
 from copdns.web.person import GUEST_PAIRING
 from copdns.words.phrases import END_ISOLATE, ISOLATE
 from tests.home import Home
@@ -140,6 +141,63 @@ async def test_on_the_first_day_the_first_browser_of_a_child_waits_for_nothing(
     added = Browser(site, client, ADAS)
     await added.sends("/device")
     assert LATER in await added.opens("/")
+
+
+@pytest.mark.parametrize("change", ["made before", "clock set back"])
+async def test_a_first_day_does_not_come_again(
+    ada: Browser, site: Site, client: Client, change: str
+) -> None:
+    await ada.sends("/guardian/devices", name="own", profile="mia", known=SHARED)
+    if change == "made before":
+        made = "update change set at = at - 86400 where what = 'created'"
+        thread = StoreThread(site.store)
+        await thread.write(lambda connection: connection.execute(made), "home")
+    else:
+        await site.store.note("home", "Ada", "anything", site.now + DAY)
+    mia = Browser(site, client, SHARED)
+    await mia.sends("/device")
+    assert LATER in await mia.opens("/")
+
+
+async def test_whoever_took_a_childs_place_on_the_first_day_can_be_objected_to(
+    ada: Browser, site: Site, client: Client
+) -> None:
+    """Ada invents a device of Mia's and visits it first; Mia's own tablet waits, and Mia objects.
+    Ada objects as well: then hers waits, too, and Mia's can still say no to it."""
+    await ada.sends("/guardian/devices", name="tablet", profile="mia", known=ADAS)
+    taken = Browser(site, client, ADAS)
+    await taken.sends("/device")
+    assert LATER not in await taken.opens("/")
+    await ada.sends("/guardian/devices", name="own", profile="mia", known=SHARED)
+    mia = Browser(site, client, SHARED)
+    await mia.sends("/device")
+    page = await mia.opens("/")
+    assert LATER in page
+    assert "Another app on <bdi>tablet</bdi> already shows these pages." in page
+    assert "nobody else can pass as you" not in page
+    await taken.sends("/device/object")
+    assert LATER in await taken.opens("/")
+    assert "I do not know this" in await mia.opens("/")
+    await mia.sends("/device/object")
+    site.home.leap(DAY + 1)
+    await taken.opens("/me/data.json", 403)
+    await mia.opens("/me/data.json", 403)
+
+
+async def test_a_first_browser_that_is_objected_to_no_longer_counts(
+    ada: Browser, site: Site, client: Client
+) -> None:
+    await ada.sends("/guardian/devices", name="tablet", profile="mia", known=ADAS)
+    taken = Browser(site, client, ADAS)
+    await taken.sends("/device")
+    await ada.sends("/guardian/devices", name="own", profile="mia", known=SHARED)
+    mia = Browser(site, client, SHARED)
+    await mia.sends("/device")
+    await mia.sends("/device/object")
+    await taken.opens("/me/data.json", 403)
+    assert "nobody else can pass as you" in await mia.opens("/")
+    site.home.leap(DAY)
+    await mia.opens("/me/data.json")
 
 
 async def test_after_the_first_day_a_childs_page_says_why_it_waits(

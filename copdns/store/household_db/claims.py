@@ -93,8 +93,10 @@ class Claims:
         """Note that somebody at a person's device objects to what was announced there; tell whether
         there was anything.
 
-        The browsers and the PIN that are not proof yet never become it.  cookie: of the browser
-        that objects: its own pairing stays as it is, and whoever it was linked for counts too.
+        The browsers and the PIN that are not proof yet never become it, and a first browser that
+        counted at once no longer is.  cookie: of the browser that objects: its own pairing stays as
+        it is, and whoever it was linked for counts too.  Where it counts at once itself, it waits
+        for a day from then on, as it may be the one that is in somebody's place.
         """
 
         def work(connection: SqlConnection) -> bool:
@@ -138,14 +140,44 @@ def _find_browser(connection: SqlConnection, household: str, cookie: str) -> Kno
 
 def _object(connection: SqlConnection, household: str, profile: str, own: str, now: int) -> int:
     """Return how many browsers and PINs were objected to."""
-    values = {"household": household, "profile": profile, "own": own, "now": now}
+    values = {
+        "household": household,
+        "profile": profile,
+        "own": own,
+        "now": now,
+        "day": ANNOUNCED_FOR,
+    }
     done = connection.execute(
         """
         update pairing set proof = null
-         where household = :household and profile = :profile and proof > :now and id <> :own
+         where household = :household and profile = :profile and id <> :own
+           and (proof > :now
+                or proof is not null
+                   and id in (select pairing from claim
+                               where household = :household and profile = :profile
+                                 and kind = 'first' and objected is null and at > :now - :day))
         """,
         values,
     ).rowcount
+    if done:
+        connection.execute(
+            """
+            update pairing set proof = :now + :day
+             where household = :household and id in
+                   (select pairing from claim
+                     where household = :household and pairing = :own and kind = 'first'
+                       and objected is null and at > :now - :day)
+            """,
+            values,
+        )
+        connection.execute(
+            """
+            update claim set kind = 'pairing', at = :now
+             where household = :household and pairing = :own and kind = 'first'
+               and objected is null and at > :now - :day
+            """,
+            values,
+        )
     done += connection.execute(
         "update pin set proof = null where household = :household and profile = :profile"
         " and proof > :now",
@@ -155,10 +187,11 @@ def _object(connection: SqlConnection, household: str, profile: str, own: str, n
         connection.execute(
             """
             update claim set objected = :now
-             where household = :household and profile = :profile and kind in ('pairing', 'pin')
-               and objected is null and pairing <> :own and at > :now - :day
+             where household = :household and profile = :profile
+               and kind in ('pairing', 'first', 'pin') and objected is null
+               and pairing <> :own and at > :now - :day
             """,
-            {**values, "day": ANNOUNCED_FOR, "own": own or "none"},
+            {**values, "own": own or "none"},
         )
         audit(
             connection, household, profile, f"{profile}: objected to a linked browser or PIN", now

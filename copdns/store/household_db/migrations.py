@@ -240,3 +240,25 @@ def other_home(db: Connection) -> None:
         create trigger profile_gone_other_home after delete on profile begin
             delete from other_home where household = old.household and profile = old.id;
         end""")
+
+
+@HOUSEHOLD(name="0051_ended_home")
+def ended_home(db: Connection) -> None:
+    """What two homes agreed to and ended: its secret's digest, so that the same file is not taken
+    again, and whether the child ended it, who then is to allow another one.
+
+    Of somebody who is removed only the digest stays.
+    """
+    db.execute("""
+        create table ended_home (
+            household text not null references household on delete cascade,
+            digest text not null,
+            profile text not null,
+            by_child integer not null,
+            primary key (household, digest)
+        ) without rowid""")
+    db.execute("""
+        create trigger profile_gone_ended_home after delete on profile begin
+            update ended_home set profile = '', by_child = 0
+             where household = old.household and profile = old.id;
+        end""")

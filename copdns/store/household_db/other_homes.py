@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+from copdns.accounts.codes import secret_digest
 from copdns.accounts.other_home import HomeMessage, message_code, read_message
 from copdns.model.errors import HouseholdError
 from copdns.store.connection import SqlConnection
 from copdns.store.household_db.notes import audit
 from copdns.store.household_db.thread import StoreThread
+from copdns.store.statements import upsert
 
 _COLUMNS = "household, profile, secret, made, author, brought, agreed"
 
@@ -66,9 +68,13 @@ class OtherHomes:
         return next((each for each in found if each.profile == profile), None)
 
     async def begin(self, new: OtherHome) -> None:
-        """Store that a child has another home; a file that was made before is no longer good.
+        """Store that a child has another home; where this makes a file, an earlier one is no longer
+        good.
 
-        Raises HouseholdError where both homes have agreed already.
+        Raises HouseholdError where both homes have agreed already; where a file is brought while
+        one that was made here waits, since each home would tell the other a code that fits nothing;
+        where this very secret was ended here; and where the child ended it and allowed no other one
+        since.
         """
 
         def work(connection: SqlConnection) -> None:
@@ -76,9 +82,19 @@ class OtherHomes:
                 "select agreed from other_home where household = ? and profile = ?",
                 (new.household, new.profile),
             ).fetchone()
+            _check_unused(connection, new.household, new.secret)
+            if _is_ended_by_child(connection, new.household, new.profile):
+                raise HouseholdError(
+                    "this child ended it, and can allow it again on My privacy", name="profile"
+                )
             if there is not None and there[0] is not None:
                 raise HouseholdError(
                     "this child has another home here already; end that first", name="profile"
+                )
+            if there is not None and new.brought:
+                raise HouseholdError(
+                    "a file for this child was made here too; end that first, and agree to theirs",
+                    name="profile",
                 )
             connection.execute(
                 "delete from other_home where household = ? and profile = ?",
@@ -92,6 +108,30 @@ class OtherHomes:
             audit(connection, new.household, new.author, _line(new.profile, what), new.made)
 
         await self._thread.write(work, new.household)
+
+    async def check_unused(self, household: str, secret: bytes) -> None:
+        """Raise HouseholdError where what has this secret was ended here."""
+        await self._thread.read(lambda connection: _check_unused(connection, household, secret))
+
+    async def is_ended_by_child(self, household: str, profile: str) -> bool:
+        """Tell whether a child ended it and allowed no other one since."""
+        return await self._thread.read(
+            lambda connection: _is_ended_by_child(connection, household, profile)
+        )
+
+    async def allow(self, household: str, profile: str, author: str, now: int) -> None:
+        """Note that a child who ended it allows another one; a second time is harmless."""
+
+        def work(connection: SqlConnection) -> None:
+            changed = connection.execute(
+                "update ended_home set by_child = 0"
+                " where household = ? and profile = ? and by_child = 1",
+                (household, profile),
+            ).rowcount
+            if changed:
+                audit(connection, household, author, _line(profile, "allowed again"), now)
+
+        await self._thread.write(work, household)
 
     async def take_code(
         self, household: str, code: str, author: str, now: int
@@ -127,19 +167,48 @@ class OtherHomes:
 
         await self._thread.write(work, one.household)
 
-    async def end(self, household: str, profile: str, author: str, now: int) -> str:
-        """End it; return the code for the other home, "" where nothing was there."""
+    async def end(
+        self, household: str, profile: str, author: str, now: int, *, by_child: bool = False
+    ) -> str:
+        """End it; return the code for the other home, "" where nothing was there.
+
+        by_child: another one then waits until the child allows it.
+        """
         found = await self.find(household, profile)
 
         def work(connection: SqlConnection) -> None:
-            for _ in connection.execute(
-                "delete from other_home where household = ? and profile = ? returning profile",
+            for (secret,) in connection.execute(
+                "delete from other_home where household = ? and profile = ? returning secret",
                 (household, profile),
             ).fetchall():
+                connection.execute(
+                    upsert(
+                        "ended_home", "household, digest", "household, digest, profile, by_child"
+                    ),
+                    (household, secret_digest(secret), profile, int(by_child)),
+                )
                 audit(connection, household, author, _line(profile, "ended"), now)
 
         await self._thread.write(work, household)
         return "" if found is None else found.end_code
+
+
+def _check_unused(connection: SqlConnection, household: str, secret: bytes) -> None:
+    if connection.execute(
+        "select 1 from ended_home where household = ? and digest = ?",
+        (household, secret_digest(secret.hex())),
+    ).fetchone():
+        raise HouseholdError(
+            "what this file began has ended here; make a new file in the other home", name="file"
+        )
+
+
+def _is_ended_by_child(connection: SqlConnection, household: str, profile: str) -> bool:
+    row = connection.execute(
+        "select 1 from ended_home where household = ? and profile = ? and by_child = 1",
+        (household, profile),
+    ).fetchone()
+    return row is not None
 
 
 def _line(profile: str, what: str) -> str:

@@ -18,7 +18,7 @@ from copdns.accounts.account import (
     REQUEST_PREFIX,
     Pairing,
 )
-from copdns.accounts.claims import ClaimKind, proof_of_pairing
+from copdns.accounts.claims import ClaimKind, is_watched, proof_of_pairing
 from copdns.accounts.codes import make_secret, make_short_id, secret_digest
 from copdns.model.errors import AccountError
 from copdns.model.violations import no_such
@@ -113,11 +113,11 @@ class Pairings:
                 "delete from pairing_open where household = ? and device = ?", (household, device)
             )
             claims = recent_claims(connection, household, device, now)
-            first_day = _first_day(connection, household, profile)
+            first_day = _first_day(connection, household, profile, now)
             proof = proof_of_pairing(claims, device, now, first_day)
             new = store_pairing(connection, household, device, profile, secret, now, proof)
-            if proof > now:
-                kind = ClaimKind.PAIRING
+            if is_watched(claims, device, now):
+                kind = ClaimKind.PAIRING if proof > now else ClaimKind.FIRST
                 note_claim(
                     connection, household, profile, kind, device, now, device=device, pairing=new
                 )
@@ -234,18 +234,25 @@ def store_pairing(
     return new
 
 
-def _first_day(connection: SqlConnection, household: str, profile: str) -> int | None:
-    """Return when the first account was added, where this person never had a browser; else None."""
+def _first_day(connection: SqlConnection, household: str, profile: str, now: int) -> int | None:
+    """Return when the household or its first account was made, the earlier of the two, where this
+    person never had a browser; else None.
+
+    None as well where something was done later than now: the clock was set back.
+    """
     row = connection.execute(
         """
         select min(at) from change
-         where household = :household and what like :added
+         where household = :household and (what like :added or what = 'created')
+           and exists (select 1 from change where household = :household and what = 'created')
+           and exists (select 1 from change where household = :household and what like :added)
+           and not exists (select 1 from change where household = :household and at > :now)
            and not exists (select 1 from pairing
                             where household = :household and profile = :profile)
            and not exists (select 1 from former_browser
                             where household = :household and profile = :profile)
         """,
-        {"household": household, "profile": profile, "added": "account % added"},
+        {"household": household, "profile": profile, "added": "account % added", "now": now},
     ).fetchone()
     return row[0] if row is not None else None
 

@@ -96,6 +96,7 @@ async def me(request: web.Request) -> web.Response:
         resolvers=resolvers(person.household, person.profile, context.settings()),
         boxes=await _boxes_of(request, home),
         other_home=await context.other_homes.find(home.id, person.profile.id),
+        home_ended=await context.other_homes.is_ended_by_child(home.id, person.profile.id),
         encrypted=person.is_known and (has_token(person) or not offer_of(context).missing),
         now=context.now(),
     )
@@ -170,7 +171,17 @@ async def end_other_home(request: web.Request) -> web.Response:
         raise web.HTTPForbidden(reason="Ask a grown-up to end this")
     if "sure" not in await fields_of(request):  # browsers require the tick box
         raise HouseholdError("Tick the box to confirm", name="sure")
-    await context.other_homes.end(home, profile.id, profile.name, int(context.now()))
+    now = int(context.now())
+    await context.other_homes.end(home, profile.id, profile.name, now, by_child=True)
+    await note_pin(request, person)
+    raise web.HTTPSeeOther("/me")
+
+
+async def allow_other_home(request: web.Request) -> web.Response:
+    """Allow that there is another home again, after this person ended it."""
+    person, context = await _require_proven(request), context_of(request)
+    home, profile = person.household.id, person.profile
+    await context.other_homes.allow(home, profile.id, profile.name, int(context.now()))
     await note_pin(request, person)
     raise web.HTTPSeeOther("/me")
 

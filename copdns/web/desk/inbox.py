@@ -58,6 +58,7 @@ from copdns.web.session import require
 from copdns.web.wording import desk_wording
 
 ANSWERED_SHOWN = 20  # below those that wait
+YES = frozenset({AppealState.GRANTED, AppealState.LIMITED})
 # TALK waits as well, until somebody gives the final answer.
 TO_ANSWER = WAITING | {AppealState.TALK}
 
@@ -197,9 +198,10 @@ def _say_answered(
 ) -> None:
     """Tell what a yes allows now; of any other answer, that the child can read it."""
     before, after = households
-    is_alone = after.revision == before.revision + 1  # nobody changed something besides
-    ask = answered.ask
-    if not is_alone or not changed_parts(before, after) or ask.kind is AppealKind.AGE:
+    ask, own = answered.ask, answered.answers[-1]
+    # What it made is one revision, so that between them nobody changed something besides.
+    opened = own.state in YES and own.made and after.revision == before.revision + 1
+    if not opened or not changed_parts(before, after) or ask.kind is AppealKind.AGE:
         done = sentence("your answer is saved, and the child can read it now")
         say_done(request, actor, done)
         return

@@ -53,7 +53,7 @@ def test_a_new_browser_waits_for_a_day_after_what_lets_another_one_in(kind: Clai
 
 @pytest.mark.parametrize("kind", ClaimKind)
 def test_a_browser_or_pin_can_be_objected_to_for_a_day_and_once(kind: ClaimKind) -> None:
-    contestable = kind in (ClaimKind.PAIRING, ClaimKind.PIN)
+    contestable = kind in (ClaimKind.PAIRING, ClaimKind.FIRST, ClaimKind.PIN)
     assert claim(kind).may_be_objected(NOW) is contestable
     assert claim(kind).may_be_objected(NOW + DAY - 1) is contestable
     assert not claim(kind).may_be_objected(NOW + DAY)

@@ -80,8 +80,10 @@ async def look(request: web.Request) -> web.Response:
 async def agree(request: web.Request) -> web.Response:
     """Agree to what a file says, for somebody who is here or is new."""
     home = await require_house(request, Permission.EDIT_PROFILES)
+    await require_step_up(request, home.actor)
     form = await form_of(request)
     shared, wanted = await _open(form), form.one("profile")
+    await home.context.other_homes.check_unused(home.household.id, shared.secret)
     person = await _add(home, shared) if wanted == NEW else _find_child(home, wanted).id
     await _begin(home, person, shared.secret, brought=True)
     done = sentence("Agreed. Give the other home the code that is shown here")
