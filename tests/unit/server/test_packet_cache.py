@@ -255,6 +255,18 @@ def test_a_client_that_may_be_somebody_else_is_looked_at_each_time(make: Make) -
     assert is_fast(home, query(GAMES), TABLET)
 
 
+def test_a_stranger_has_no_place_that_would_end_with_each_change(make: Make) -> None:
+    home = make()
+    warm(home, query(GAMES))
+    lane, now = home.resolver.packet_cache, home.resolver.snapshot
+    assert lane is not None
+    of = now.identify(Requestor("127.0.0.1", PHONE, "udp")).policy
+    before = lane.replies_for(of).replies
+    assert not is_fast(home, query(GAMES), STRANGER)
+    lane.drop_outdated(now)
+    assert lane.replies_for(of).replies is before  # else all were put into another
+
+
 def test_a_forwarder_may_bring_anybodys_question(make: Make) -> None:
     home = make()
     wire = query(GAMES)
