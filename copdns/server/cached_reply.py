@@ -94,7 +94,7 @@ class CachedReply:
     to_log: for `Recorder.log_again`, each time; None: the name is not logged.
     usage: for `Recorder.note_usage`, once a minute; None: it shows no use.
     policies: the bits of the policies under which it is given.
-    round: that of `PacketCache` in which it was stored last.
+    round: that of `PacketCache` in which it, or one that hangs together with it, was stored last.
     noted_in: the number of the rows of five minutes that have its row already, as
         `Recorder.log_again` counts them, for the policies with the bits `noted_for`; 0: none.
     other: the reply to the same query under other policies.

@@ -191,12 +191,14 @@ class PacketCache:
     def _put(self, place: PolicyReplies, new: CachedReply, *, shares: bool) -> None:
         """Put a reply in, or let another policy's be given that is equal.
 
-        Where there is no room, those that were stored longest ago go.
+        Where there is no room, those that were stored longest ago go.  All replies to one query
+        are of the round in which the last of them was stored, since they go together.
         """
         replies, query, bit = place.replies, new.query, place.bit
         head = replies.pop(query, None)  # so that it is the newest
         chosen: CachedReply | None = None
-        others: CachedReply | None = None
+        first: CachedReply | None = None  # of the others that stay, in their order
+        end: CachedReply | None = None
         count = 0
         each = head
         while each is not None:
@@ -206,8 +208,15 @@ class PacketCache:
             if chosen is None and shares and each.equals(new):
                 chosen = each
             elif each.policies and count < _MAX_OTHERS:
-                each.other, others = others, each
+                if end is None:
+                    first = each
+                else:
+                    end.other = each
+                end = each
+                each.other = None
                 count += 1
+                self._leave_round(each)
+                self._join_round(each)
             else:
                 self._subtract(each)
             each = following
@@ -226,10 +235,9 @@ class PacketCache:
         else:
             self._leave_round(chosen)
         chosen.policies |= bit
-        chosen.other = others
+        chosen.other = first
         replies[chosen.query] = chosen
-        now = chosen.round = self._round
-        self._in_round[now] = self._in_round.get(now, 0) + 1
+        self._join_round(chosen)
         self._stored += 1
         if not self._stored % _ROUND:
             self._round = self._stored // _ROUND
@@ -273,6 +281,10 @@ class PacketCache:
     def _subtract(self, gone: CachedReply) -> None:
         self._count -= 1
         self._leave_round(gone)
+
+    def _join_round(self, cached: CachedReply) -> None:
+        now = cached.round = self._round
+        self._in_round[now] = self._in_round.get(now, 0) + 1
 
     def _leave_round(self, cached: CachedReply) -> None:
         left = self._in_round[cached.round] - 1
@@ -319,20 +331,25 @@ class PacketCache:
         gone: list[CachedReply] = []
         for query, head in before.items():
             each: CachedReply | None = head
-            staying: CachedReply | None = None
+            first: CachedReply | None = None  # of those that stay, in their order
+            end: CachedReply | None = None
             while each is not None:
                 following = each.other
                 each.policies &= bits
                 each.noted_for &= bits
                 each.other = None
                 if each.policies:
-                    each.other, staying = staying, each
+                    if end is None:
+                        first = each
+                    else:
+                        end.other = each
+                    end = each
                 else:
                     self._subtract(each)
                     gone.append(each)
                 each = following
-            if staying is not None:
-                after[query] = staying
+            if first is not None:
+                after[query] = first
         before.clear()
         self._lazy_free.add(gone)
         room.replies, room.bits, room.left = after, bits, 0

@@ -46,8 +46,8 @@ _RECEIVE_BUFFER: Final = 1 << 20
 class CachedClient:
     """The client of a peer's address, as one snapshot identified it.
 
-    bit, replies, tallies: those of `PolicyReplies` for its policy; without replies for one whose
-    device is uncertain, and is identified anew each time.
+    bit, replies, tallies: those of `PolicyReplies` for its policy; without replies for a stranger,
+    and for one whose device is uncertain, and is identified anew each time.
     limits: how much it may ask; None: without bound.
     heard: that of the client.
     """
@@ -237,7 +237,8 @@ class UdpServer:
     def _new_client(self, peer: Requestor, snapshot: Snapshot, moment: Moment) -> CachedClient:
         client, packet_cache = snapshot.identify(peer), self._resolver.packet_cache
         replies = no_replies()
-        if packet_cache is not None and client.is_certain:
+        # Nothing is stored for strangers, whose place would end with each change.
+        if packet_cache is not None and client.is_certain and client.household:
             replies = packet_cache.replies_for(client.policy)
         limits = self._resolver.limits_of(peer, moment)
         return CachedClient(peer, snapshot, client, replies, limits)

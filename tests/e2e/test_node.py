@@ -29,6 +29,9 @@ from copdns.provider.bindings import DOUBT
 from copdns.provider.law.edits import add_name, confirm_name, confirm_order, enter_order
 from copdns.provider.law.events import HandLayer, NameAdded
 from copdns.provider.law.keys import KEYS_FOLDER, ProviderKeys
+from copdns.provider.plane.files import PlaneFiles
+from copdns.provider.plane.rows import PlaneRows, PlaneTable
+from copdns.provider.plane.snapshot import address_key
 from copdns.provider.radius_accounting import Attribute
 from copdns.provider.staff.desk import (
     CaseOrigin,
@@ -340,6 +343,12 @@ def test_two_families_behind_one_address_have_their_own_rules(node: ProviderNode
         assert node.ask(DATING, shared, port) == OPEN
         assert node.ask("novel.example", shared, port) == OPEN
     assert node.ask(DATING, shared, 2048) == node.ask(DATING, shared, 4095) == BLOCKED
+
+    # While tables change, the address may still have a row of who had it alone: it tells nothing.
+    with closing(PlaneFiles(Path(node.environment["COPDNS_NODE__FOLDER"]))) as files:
+        files.write(PlaneRows({PlaneTable.PERSONAL: [(address_key(shared), b"ada")]}))
+        assert node.ask("novel.example", shared, theirs) == rule
+        files.write(PlaneRows({}, {PlaneTable.PERSONAL: [address_key(shared)]}))
 
     # The same ports go to the other family, of which the first line was told first.
     moved = [session("l8", f"{shared}:2048-4095", after=DOUBT)]

@@ -1,8 +1,9 @@
 """What a node keeps beside its tables, so that it can start while PostgreSQL is away: the shapes of
 its groups, the lines of the register as they are stored, sealed, and the cases of the desk.
 
-Of the households themselves nothing is here: whose a line is, and which names copdns decides about,
-the tables have.
+A shape is what a household, or many that are alike, wants of its lines, bedtimes and budgets among
+them, without ids and names of its people.  It leaves with the last household that has it.  Whose a
+line is, and which names copdns decides about, the tables have.
 """
 
 from __future__ import annotations

@@ -8,7 +8,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import structlog
+
 from copdns.app.node.copies import NodeCopies
+from copdns.model.errors import PlaneError
+from copdns.provider.law.chain import StoredEntry, check_head
 from copdns.provider.law.in_force import anchors_in_force, listed_in_force, next_change
 from copdns.provider.law.keys import KEYS_FOLDER, ProviderKeys
 from copdns.provider.law.register import Register
@@ -17,6 +21,8 @@ from copdns.provider.staff.desk import DeskCase, next_closing, open_lists
 from copdns.store.postgres.connection import PostgresPool
 from copdns.store.provider_db.desk_rows import DeskStore
 from copdns.store.provider_db.register_rows import RegisterStore, read_lines
+
+log = structlog.get_logger("copdns.node")
 
 
 class LawInForce:
@@ -30,6 +36,8 @@ class LawInForce:
         self._keys = ProviderKeys(data / KEYS_FOLDER)
         self._copies = copies
         self._read: tuple[int, tuple[int, int]] | None = None
+        self._uncopied: tuple[list[StoredEntry], list[DeskCase]] | None = None
+        self._is_copy_odd = False
         self._register = Register()
         self._cases: tuple[DeskCase, ...] = ()
         self._stores: tuple[RegisterStore, DeskStore] | None = None
@@ -38,24 +46,44 @@ class LawInForce:
         else:
             lines, cases = copies.read_law()
             self._register, self._cases = read_lines(lines, self._keys), tuple(cases)
+            if (seen := self._keys.read_head()) is not None:
+                check_head(lines, seen, "this machine")
 
     def follow(self) -> bool:
         """Read what is new; tell whether there was anything.
 
-        Raises StoreError, RegisterError or PlaneError.  A register that cannot be read is read
-        again at the next call, and the last one stays.
+        Raises StoreError or RegisterError.  A register that cannot be read is read again at the
+        next call, and the last one stays.  One that cannot be copied holds all the same.
         """
         if self._stores is None:
             return False
         entries, desk = self._stores
         newest = entries.size(), desk.newest()
         if newest == self._read:
+            self._copy()
             return False
         lines, cases = entries.lines(), desk.load()
         self._register, self._cases = read_lines(lines, self._keys), cases
-        self._copies.write_law(lines, list(cases))
         self._read = newest
+        self._uncopied = lines, list(cases)
+        self._copy()
         return True
+
+    def _copy(self) -> None:
+        """Keep what was read last, where that has not been done."""
+        if self._uncopied is None:
+            return
+        try:
+            self._copies.write_law(*self._uncopied)
+        except PlaneError as error:
+            if not self._is_copy_odd:
+                log.error(
+                    "the law is in force, but not kept for a start without PostgreSQL",
+                    error=str(error),
+                )
+            self._is_copy_odd = True
+            return
+        self._uncopied, self._is_copy_odd = None, False
 
     def apply(self, listed: ListedNames, now: int) -> ListedNames:
         """Return lists without what reviewers took out, and with those of the register."""

@@ -102,7 +102,9 @@ async def _wait_for_postgres(settings: Settings, files: PlaneFiles, now: Now) ->
             pool = await asyncio.to_thread(_open_pool_or_none, settings)
             if pool is not None:
                 return pool
-            await asyncio.sleep(TRY_EVERY)
+            done, _ = await asyncio.wait({running}, timeout=TRY_EVERY)
+            if done:
+                running.result()  # raises: without it, time would stand still and nobody be told
     finally:
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)

@@ -39,6 +39,7 @@ PUT_AT_ONCE: Final = 1_000  # households that are written down together
 MOST_ALONE: Final = 20  # one household of so many is read alone, more are read all together
 MADE_BY: Final = f"{__version__} 1"  # what is taken from a household may be another in the next
 MOST_PREFIXES: Final = 256  # of 56 bits, within a shorter one
+_NO_SHAPES: Final = (-1, 0)  # the newest group, and how many: a number is given once
 _PART: Final = "\0"  # begins what stands for the line of a part: no line begins so
 
 log = structlog.get_logger("copdns.node")
@@ -60,7 +61,7 @@ class StoreSource:
         self._pool = pool
         self._lists = lists
         self._copies = copies
-        self._kept_shapes = -1  # the newest group whose shape is kept
+        self._kept_shapes = _NO_SHAPES
         self._now = now
         self._keeper = PlaneKeeper(lists.slugs, now())
         self._outbox: OutboxReader | None = None
@@ -78,7 +79,7 @@ class StoreSource:
         if self._must_read_all:
             self._read_all()
         self._copies.forget_shapes()  # until the tables have the new numbers: at the next look
-        self._kept_shapes = -1
+        self._kept_shapes = _NO_SHAPES
         self._lists.tell_resolver()
         return self._keeper.snapshot(self._revision, self._lists.listed)
 
@@ -255,11 +256,13 @@ class StoreSource:
         return has_moved
 
     def _keep_shapes(self) -> None:
-        """Keep what new groups are made from, before the tables name them."""
-        newest = max(self._keeper.shapes)
-        if newest != self._kept_shapes:
-            self._copies.write_shapes(self._keeper.shapes)
-            self._kept_shapes = newest
+        """Keep what new groups are made from, before the tables name them; and at the look after
+        they went, not what gone ones were made from: it is of a household that may be deleted."""
+        shapes = self._keeper.shapes
+        now = max(shapes), len(shapes)
+        if now != self._kept_shapes:
+            self._copies.write_shapes(shapes)
+            self._kept_shapes = now
 
 
 @contextmanager

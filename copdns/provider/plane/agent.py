@@ -67,11 +67,20 @@ class NodeAgent:
         return state.revision
 
     async def run(self) -> None:
-        """Follow the source until cancelled."""
+        """Follow the source until cancelled; then the tables are no longer written."""
         while True:
             try:
-                await asyncio.to_thread(self.catch_up)
+                await self._catch_up_whole()
                 await self._source.wait()
             except CopdnsError as error:
                 log.warning("plane.behind", error=str(error))
                 await asyncio.sleep(RETRY)
+
+    async def _catch_up_whole(self) -> None:
+        """Catch up in a thread; return after its end also where cancelled: a thread goes on, and
+        would write between what the next agent writes."""
+        writing = asyncio.ensure_future(asyncio.to_thread(self.catch_up))
+        try:
+            await asyncio.shield(writing)
+        finally:
+            await asyncio.wait({writing})

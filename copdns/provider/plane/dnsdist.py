@@ -140,7 +140,8 @@ def _road(node: NodeSettings) -> Iterator[str]:
     yield "-- 2. Whose address is it?"
     yield _look_up(PlaneTable.SUBSCRIBERS, "by_address", "group")
     yield "-- Lines may share it, behind carrier-grade NAT: then its ports tell."
-    yield from _look_up_ports(PlaneTable.PORTS, "group", BY_PORT.decode())
+    yield f'addAction(TagRule("group", "{BY_PORT.decode()}"), SetTagAction("shared", "1"))'
+    yield from _look_up_ports(PlaneTable.PORTS, "group", _SHARED)
     yield "-- An address that no binding names gets what its tenant chose, never a family's policy."
     for tenant in node.tenants:
         networks = _list([str(each) for each in tenant.networks])
@@ -157,14 +158,19 @@ def _road(node: NodeSettings) -> Iterator[str]:
     yield _look_up(PlaneTable.VERDICTS, 'KeyValueLookupKeyTag("key")', "verdict")
     yield "-- 7. Does the household have rules, and somebody a rule about this name, or can the"
     yield "--    class not say all that it wants?  Then copdns decides; while none is there, the"
-    yield "--    class does."
+    yield "--    class does.  Whose it is, is looked up as the group was: where tables change, the"
+    yield "--    address may still have, or have already, a row of who has it alone."
     yield "addAction(AndRule{"
     yield '    TagRule("personal", "1"),'
     exceptions = f"KeyValueStoreLookupRule({PlaneTable.EXCEPTIONS}, by_name)"
     yield f'    OrRule{{TagRule("asks", "1"), {exceptions}}},'
     yield '    PoolAvailableRule("copdns"),'
-    yield f'}}, KeyValueStoreLookupAction({PlaneTable.PERSONAL}, by_address, "household"))'
-    yield from _look_up_ports(PlaneTable.PERSONAL_PORTS, "household", "")
+    yield '}, SetTagAction("decides", "1"))'
+    alone = f'AndRule{{TagRule("decides", "1"), NotRule({_SHARED})}}'
+    found = f'KeyValueStoreLookupAction({PlaneTable.PERSONAL}, by_address, "household")'
+    yield f"addAction({alone}, {found})"
+    shared = f'AndRule{{TagRule("decides", "1"), {_SHARED}}}'
+    yield from _look_up_ports(PlaneTable.PERSONAL_PORTS, "household", shared)
     yield "-- 8. The law comes first, then the household, then the class; the EDE says which."
     yield f"addAction(AllRule(), LuaFFIPerThreadAction([[{_DECIDE}]]))"
     yield "-- 9. A block by law says that there is no such name, the others that it has no address."
@@ -265,21 +271,24 @@ _DECIDE: Final = f"""
 """
 
 
+_SHARED: Final = 'TagRule("shared", "1")'  # the group was found by the port
+
+
 def _look_up(table: PlaneTable, key: str, tag: str) -> str:
     return f'addAction(AllRule(), KeyValueStoreLookupAction({table}, {key}, "{tag}"))'
 
 
-def _look_up_ports(table: PlaneTable, tag: str, told: str) -> Iterator[str]:
-    """Yield what looks up who has the port that a query came from, where a tag says `told`.
+def _look_up_ports(table: PlaneTable, tag: str, rule: str) -> Iterator[str]:
+    """Yield what looks up who has the port that a query came from, where a rule holds.
 
     dnsdist finds the first range that does not end before the port, also one that begins after it
     or that is of another address.  So what it finds, which begins with the key of the first port,
     is compared.
     """
     found = f'KeyValueStoreRangeLookupAction({table}, by_port, "{table}")'
-    yield f'addAction(TagRule("{tag}", "{told}"), {found})'
+    yield f"addAction({rule}, {found})"
     rest = _REST.replace("FROM", table).replace("TO", tag)
-    yield f'addAction(TagRule("{tag}", "{told}"), LuaFFIPerThreadAction([[{rest}]]))'
+    yield f"addAction({rule}, LuaFFIPerThreadAction([[{rest}]]))"
 
 
 _REST: Final = """

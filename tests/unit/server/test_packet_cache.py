@@ -255,6 +255,18 @@ def test_a_client_that_may_be_somebody_else_is_looked_at_each_time(make: Make) -
     assert is_fast(home, query(GAMES), TABLET)
 
 
+def test_a_stranger_has_no_place_that_would_end_with_each_change(make: Make) -> None:
+    home = make()
+    warm(home, query(GAMES))
+    lane, now = home.resolver.packet_cache, home.resolver.snapshot
+    assert lane is not None
+    of = now.identify(Requestor("127.0.0.1", PHONE, "udp")).policy
+    before = lane.replies_for(of).replies
+    assert not is_fast(home, query(GAMES), STRANGER)
+    lane.drop_outdated(now)
+    assert lane.replies_for(of).replies is before  # else all were put into another
+
+
 def test_a_forwarder_may_bring_anybodys_question(make: Make) -> None:
     home = make()
     wire = query(GAMES)
@@ -603,6 +615,23 @@ def test_what_others_were_asked_long_ago_makes_room_for_whoever_asks_now() -> No
     assert MAX_REPLIES * 0.9 < number_of(lane, now, *others) <= MAX_REPLIES
 
 
+def test_the_bound_holds_where_policies_have_replies_of_their_own_to_one_query() -> None:
+    lane, house = PacketCache(LazyFreeQueue()), family(MIA)
+    gone, *many = (policy(house=house) for _ in range(4))
+    kept(lane, 1, gone, Verdict(Action.BLOCK, Reason.RULE, 10))
+    verdicts = [Verdict(Action.BLOCK, Reason.CATEGORY, 10, category=f"c{n}") for n in range(3)]
+    for of, verdict in zip(many, verdicts, strict=True):
+        for number in range(MAX_REPLIES // 2):
+            kept(lane, number, of, verdict)
+        assert len(lane) <= MAX_REPLIES
+    assert number_of(lane, gone, *many) > MAX_REPLIES * 0.9
+    newest = found(lane, MAX_REPLIES // 2 - 1, many[-1])
+    lane.drop_outdated(_in_force(*many))
+    assert number_of(lane, *many) > MAX_REPLIES * 0.9
+    assert newest is not None
+    assert lane.replies_for(many[-1]).replies[newest.query] is newest  # in front, as before
+
+
 def test_policies_without_times_have_an_equal_reply_once() -> None:
     lane = PacketCache(LazyFreeQueue())
     verdict, same = (Verdict(Action.BLOCK, Reason.RULE, 10) for _ in range(2))
@@ -702,7 +731,7 @@ def test_what_is_forgotten_makes_room() -> None:
 def _in_force(*policies: Any) -> Snapshot:
     made: Mapping[tuple[str, str], tuple[object, Any]] = {
         ("home", name): (None, each)
-        for name, each in zip(("mia", "guest"), 2 * policies, strict=False)
+        for name, each in zip(("mia", "tom", "guest"), 3 * policies, strict=False)
     }
     house = replace(family(MIA), devices=())
     lists = library()

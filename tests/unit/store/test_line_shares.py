@@ -150,3 +150,22 @@ async def test_what_is_out_of_date_does_not_count(
     assert "192.0.2.5" not in found
     assert found["192.0.2.8"] == found["192.0.2.0"]
     assert found["names"] == ["film.example"]
+
+
+@pytest.mark.usefixtures("homes")
+async def test_the_shape_of_a_household_that_is_deleted_leaves_the_disk(
+    store: ProviderStore, tmp_path: Path
+) -> None:
+    def look() -> set[Band | None]:
+        """Look for changes; return the bands of the shapes that are kept."""
+        assert source.changes_after(source._keeper.revision) is not None
+        kept = NodeCopies(tmp_path).read_shapes().values()
+        return {each.profiles[0].band for each, _ in kept if each.profiles}
+
+    with node(store, tmp_path) as source:
+        assert Band.TO_15 in look()
+        await store.create(home(9, Band.TO_12), "ada", NOW)  # the newest shape, which stays
+        look()
+        await store.run(lambda c: c.execute("delete from household where household = 'h6'"))
+        look()  # the tables lose the group
+        assert look() & {Band.TO_9, Band.TO_12, Band.TO_15} == {Band.TO_9, Band.TO_12}

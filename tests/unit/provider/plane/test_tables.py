@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import lmdb
@@ -30,6 +32,7 @@ from copdns.provider.plane.snapshot import (
     Subscriber,
     address_key,
 )
+from tests.running import PATIENCE
 
 ADA, BO = address_key("192.0.2.1"), address_key("2001:db8:0:100::/56")
 OPEN, NIGHT = PolicyClass(frozenset({"games"})), PolicyClass(closed=Reason.SCHEDULE)
@@ -207,6 +210,34 @@ def test_a_change_that_was_cut_off_is_written_again(files: PlaneFiles, tmp_path:
     agent._source = Source(LAST, [*CHANGES, *CHANGES[1:3], CHANGES[3]])
     assert agent.catch_up() == 5
     assert read(tmp_path)["subscribers"] == {ADA: b"002-"}
+
+
+class SlowSource(Source):
+    """A source that is asked, and tells what it has when it may."""
+
+    def __init__(self) -> None:
+        super().__init__(FIRST)
+        self.is_asked, self.may_tell = Event(), Event()
+
+    def snapshot(self) -> PlaneSnapshot:
+        self.is_asked.set()
+        assert self.may_tell.wait(PATIENCE)
+        return self.whole
+
+
+def test_an_agent_that_is_stopped_writes_no_more_when_it_has_ended(files: PlaneFiles) -> None:
+    source = SlowSource()
+
+    async def stop() -> None:
+        running = asyncio.create_task(NodeAgent(files, source).run())
+        await asyncio.to_thread(source.is_asked.wait, PATIENCE)
+        running.cancel()
+        asyncio.get_running_loop().call_later(0.05, source.may_tell.set)
+        await asyncio.gather(running, return_exceptions=True)
+        assert source.may_tell.is_set()
+        assert files.read_revision() == FIRST.revision
+
+    asyncio.run(stop())
 
 
 READER = """
