@@ -214,7 +214,7 @@ async def test_youtube_is_chosen_in_three_ways(client: Client, site: Site) -> No
 
 async def test_a_preset_shows_its_differences_with_the_reason_of_each(client: Client) -> None:
     page = await text(client, f"{PRESET}?band=7-9")
-    assert "Social media and chats with people you don't know are for older people." in page
+    assert "chats with people you don&#39;t know are for older people." in page
     assert "Gambling" in page
     await text(client, f"{PRESET}?band=99", 400)
 

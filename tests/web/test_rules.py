@@ -82,7 +82,7 @@ async def test_times_and_minutes_are_told() -> None:
         budgets=(Budget("play", "mia", (("school", 30), ("weekend", 60)), GAMES[:1]),),
     )
     page = await rules(Site(Home(house)))
-    assert "Everything online: off on school nights 20:00–06:30" in page
+    assert "No internet on school nights 20:00–06:30" in page
     assert "Games and chats with strangers: off" in page
     assert "Games: 30 minutes on school days and 60 minutes at weekends" in page
 
