@@ -323,8 +323,8 @@ def _refuse_key(name: str, known: KnownIds) -> None:
     """Raise HouseholdError for a name that no household can protect (`lists/keys.py`)."""
     if "." not in name or is_broad(name):
         raise HouseholdError(
-            "this would be for every site that ends in .%(domain)s, which is too many; write "
-            "one site, such as school.%(domain)s",
+            "this would cover every site ending in .%(domain)s, which is too many; enter a "
+            "single site, such as school.%(domain)s",
             name="protected",
             domain=name,
         )

@@ -154,8 +154,8 @@ def _refuse_name(household: Household, name: str, known: KnownIds) -> None:
     """Raise HouseholdError for a name that a household may not answer or forward itself."""
     if is_broad(name):
         raise HouseholdError(
-            "this would be for every site that ends in .%(domain)s, which is too many; write "
-            "one site, such as office.%(domain)s",
+            "this would cover every site ending in .%(domain)s, which is too many; enter a "
+            "single site, such as office.%(domain)s",
             name="name",
             domain=name,
         )

@@ -284,7 +284,7 @@ async def _own_forms_only(request: web.Request, handler: Handler) -> web.StreamR
     own = (request.scheme, request.host.lower())  # the scheme of the connection: no proxy is asked
     if site != "same-origin" or (came.scheme.lower(), came.netloc.lower()) != own:
         raise web.HTTPForbidden(
-            reason="That did not work. Everything is still the same. Go back and try again"
+            reason="That didn't work. Nothing has changed. Go back and try again"
         )
     return await handler(request)
 

@@ -401,9 +401,13 @@ class DeskWording(Wording):
         parts = [self.phrases.say(because, why=why) if why else self.phrases.say(plain)]
         if state.until is not None:
             at = self.next_minute(state.until)
-            until = desk.UNTIL if self.is_today(at) else desk.UNTIL_A_DAY
-            parts.append(self.phrases.say(until, when=self.soon(at)))
-            parts += [self.phrases.say(desk.THEN, why=then)] if then else []
+            is_today = self.is_today(at)
+            if then:
+                phrase = desk.THEN if is_today else desk.THEN_A_DAY
+                parts.append(self.phrases.say(phrase, when=self.soon(at), why=then))
+            else:
+                phrase = desk.UNTIL if is_today else desk.UNTIL_A_DAY
+                parts.append(self.phrases.say(phrase, when=self.soon(at)))
         return " · ".join(parts)
 
     def _cause(self, verdict: Verdict) -> str:

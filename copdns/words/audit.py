@@ -19,7 +19,7 @@ CODES = "%(num)d code for extra time (%(minutes)s) created for %(who)s"
 _ONE_MORE = "a browser may be added on %(device)s"
 _HERE, _ADDED = "a browser was added on this device", "a browser was added on %(device)s"
 _SIGNED_OUT = "a browser was removed on %(device)s"
-_ASKED = "%(who)s was asked to agree that every site is recorded for %(num)d day"
+_ASKED = "%(who)s was asked to agree to a record of every site for %(num)d day"
 _TIMES = "suggested bedtime and limits turned on for %(who)s (%(band)s)"
 
 # Lines that are stored in other words than are shown: those of the version before, and those that
@@ -172,8 +172,8 @@ _FORMS = Forms(
     sentence("full log for %(who)s ended"),
     sentence("household created"),
     plural_sentence(
-        "%(who)s was asked to agree that every site is recorded for %(num)d day",
-        "%(who)s was asked to agree that every site is recorded for %(num)d days",
+        "%(who)s was asked to agree to a record of every site for %(num)d day",
+        "%(who)s was asked to agree to a record of every site for %(num)d days",
         1,
     ),
     sentence("full log declined by %(who)s"),

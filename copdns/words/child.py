@@ -265,7 +265,7 @@ CATEGORIES: Mapping[str, tuple[Phrase, Phrase]] = {
         Phrase("about a category", "Sites where adults look for a partner."),
     ),
     "chat": (
-        Phrase("category", "Open chat rooms"),
+        Phrase("category", "Public chats"),
         Phrase("about a category", "Sites where you talk with people you do not know."),
     ),
     "social": (
@@ -300,7 +300,7 @@ SIMPLE_NAMES: Mapping[str, Phrase] = {
     "violence": Phrase("category for children", "Cruel or hateful sites"),
     "self_harm": Phrase("category for children", "Sites that make sad people feel even sadder"),
     "dating": Phrase("category for children", "Dating for grown-ups"),
-    "chat": Phrase("category for children", "Chat rooms"),
+    "chat": Phrase("category for children", "Chats with strangers"),
     "piracy": Phrase("category for children", "Stolen films and games"),
 }
 

@@ -207,9 +207,9 @@ _ALWAYS: Mapping[Reason, Three] = {
         Phrase("full", "This is a way around the home filter, such as a VPN or a proxy."),
     ),
     Reason.SERVICE: Three(
-        Phrase("pictures", "A grown-up blocked this: %(service)s."),
-        Phrase("plain", "A grown-up at home blocked this: %(service)s."),
-        Phrase("full", "Someone at home blocked this: %(service)s."),
+        Phrase("pictures", "A grown-up blocked %(service)s."),
+        Phrase("plain", "A grown-up at home blocked %(service)s."),
+        Phrase("full", "Someone at home blocked %(service)s."),
     ),
     Reason.CATEGORY: Three(
         Phrase("pictures", "This kind of site is blocked: %(category)s."),

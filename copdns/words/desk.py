@@ -129,8 +129,8 @@ CAUSES: Mapping[Key, Phrase] = {
     (Reason.BYPASS, ""): Phrase("cause", "ways to get around the filter"),
     (Reason.CANARY, ""): Phrase("cause", "ways to get around the filter"),
     (Reason.SERVICE, ""): Phrase("cause", "its own switch"),
-    (Reason.CONTACT, "strangers"): Phrase("cause", "your choice of who can send messages"),
-    (Reason.CONTACT, "known"): Phrase("cause", "your choice of who can send messages"),
+    (Reason.CONTACT, "strangers"): Phrase("cause", "your choice under “Who can send messages”"),
+    (Reason.CONTACT, "known"): Phrase("cause", "your choice under “Who can send messages”"),
     (Reason.CATEGORY, ""): Phrase("cause", "the category %(category)s"),
     (Reason.CATEGORY, "built-in"): Phrase("cause", "the category %(category)s"),
     (Reason.NO_SAFE_SEARCH, ""): Phrase("cause", "no safe search"),
@@ -146,7 +146,7 @@ STATES: Mapping[str, tuple[Phrase, Phrase]] = {
     "blocked": (Phrase("app", "Blocked"), Phrase("app", "Blocked by: %(why)s")),
 }
 UNTIL, UNTIL_A_DAY = Phrase("time", "until %(when)s"), Phrase("day", "until %(when)s")
-THEN = Phrase("app", "after that: %(why)s")
+THEN, THEN_A_DAY = Phrase("time", "from %(when)s: %(why)s"), Phrase("day", "from %(when)s: %(why)s")
 
 
 def cause(verdict: Verdict, *, is_bedtime: bool = False) -> Said | None:

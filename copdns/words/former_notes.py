@@ -9,14 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-GAMES = "Games are made so that you want to keep playing. A stop time leaves time for other things."
+GAMES = (
+    "Games are made so that you want to keep playing. When they stop, you have time for other "
+    "things."
+)
 MATCH = "Games are made so that you want to keep playing. If a match needs longer, ask."
 TEN_HOURS = "You need about ten hours of sleep on school nights. Screens keep people awake."
 SIGNS = (
     "If a device seems to get past the rules, we tell you first, and your parents or carers a day "
     "later."
 )
-SOCIAL = "Social media and chat rooms are for people who are older than you."
+SOCIAL = "Social media and chats with people you don't know are for older people."
 SLEEP = (
     "On school nights, eight hours' sleep makes a difference. The rest of your time is up to you."
 )
@@ -30,6 +33,9 @@ NOW: Mapping[str, str] = {
         "You grow while you sleep. The tablet sleeps too."
     ),
     "Games are made so that it is hard to stop. So there is time for other things too.": GAMES,
+    "Games are made so that you want to keep playing. A stop time leaves time for other things.": (
+        GAMES
+    ),
     "Games are made so that it is hard to stop. A limit leaves time for other things.": GAMES,
     "Games are made to be hard to stop. A limit leaves time for other things.": GAMES,
     "Games are designed to be hard to put down. A limit leaves time for other things.": GAMES,
@@ -64,6 +70,7 @@ NOW: Mapping[str, str] = {
         "Some sites can put bad programs on your tablet or phone. Others trick you into telling "
         "them your password."
     ),
+    "Social media and chat rooms are for people who are older than you.": SOCIAL,
     "Social media and chat rooms are made for people who are older than you.": SOCIAL,
     "Social media and chats with strangers are for people who are older than you.": SOCIAL,
     "When you search, most pictures for grown-ups are left out.": (
@@ -89,7 +96,10 @@ NOW: Mapping[str, str] = {
     "Only blocked sites are recorded, so that you can disagree and someone can check.": (
         "We only write down blocked sites, so that you can say if one is wrong."
     ),
-    "Porn sites are 18+.": ("Porn and other sites about sex, made for adults."),
+    "Porn and other sites about sex, made for adults.": (
+        "Porn and other sexual sites meant for adults."
+    ),
+    "Porn sites are 18+.": "Porn and other sexual sites meant for adults.",
     "Gambling sites are 18+.": ("Gambling is for adults only."),
     "Sites that talk people into hurting themselves. Help sites always work.": (
         "Sites that encourage self-harm. Sites that give help always work."

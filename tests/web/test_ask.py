@@ -178,7 +178,7 @@ async def test_a_small_child_is_not_led_to_ask_for_what_is_for_adults(
     home.change(family(replace(MIA, categories=frozenset({"gambling", "games"})), TOM))
     for name, button in (
         ("poker.example", "Do you think this is a mistake? Say so here."),
-        ("games.example", "Ask for this"),
+        ("games.example", "Ask to use this site"),
     ):
         home.ask("mia", name)
         code = code_in(await text(client, "/"))

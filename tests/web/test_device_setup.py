@@ -353,7 +353,7 @@ async def test_commands_are_folded_and_only_there_where_they_work(
     changed(ready, tls_port=8853)
     page = await read(client, "/device/setup")
     assert lines_in(page) == []
-    assert "On a computer" not in page
+    assert "For a whole computer, not just one browser" not in page
     changed(ready, https_port=8443, public=True)
     assert lines_in(await read(client, "/device/setup")) == []
 

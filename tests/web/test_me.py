@@ -101,7 +101,7 @@ async def test_a_child_sees_who_looked_and_at_what(client: Client, site: Site) -
     ada = await set_up(site)
     await site.looks.note(Actor("home", ada.id, "Ada", Role.OWNER), "mia", ViewedPart.LOG, site.now)
     page = await text(client, "/me")
-    assert "<bdi>Ada</bdi> looked at: the list of recorded sites" in page
+    assert "<bdi>Ada</bdi> looked at the list of recorded sites." in page
     assert "No grown-up has looked" not in page
 
 

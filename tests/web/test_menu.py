@@ -52,7 +52,7 @@ async def test_the_menu_says_how_many_requests_wait(client: Client, site: Site) 
         await site.appeals.file("home", ask, site.now)
     page = await text(client, "/guardian/people")
     assert '<span class="badge" aria-hidden="true">2</span>' in page
-    assert "(2 open requests)" in page
+    assert "(2 requests waiting)" in page
 
 
 @pytest.mark.parametrize(

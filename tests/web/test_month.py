@@ -116,7 +116,7 @@ async def test_a_look_at_it_is_kept_and_each_child_sees_it(client: Client, site:
         (who, view) for who in children for view in (ViewedPart.COUNTS, ViewedPart.USAGE)
     }
     await send(client, "/device")
-    assert "<bdi>Ada</bdi> looked at: how often sites were opened" in await text(client, "/me")
+    assert "<bdi>Ada</bdi> looked at how often sites were opened." in await text(client, "/me")
 
 
 async def test_lists_tell_what_they_close_wrongly(client: Client, site: Site) -> None:

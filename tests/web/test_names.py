@@ -240,7 +240,7 @@ async def test_what_everybodys_sites_end_in_is_refused_beside_its_field(
     client: Client, site: Site
 ) -> None:
     page = await send(client, f"{NAMES}/splits", name="co.uk", upstreams="192.0.2.53", status=400)
-    assert "This would be for every site that ends in .\u2068co.uk\u2069" in page
+    assert "This would cover every site ending in .\u2068co.uk\u2069" in page
     assert (await kept(site)).split_upstreams == ()
 
 

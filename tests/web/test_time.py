@@ -235,7 +235,10 @@ async def test_suggestions_of_the_age_are_taken_over_beside_ones_own(
     assert await stored(site) == before
     await send(client, f"{TIME}/budgets/mia-games/remove")
     page = await text(client, TIME)
-    assert "A stop time leaves time" in page[page.index("Would be added") :].partition("</h3>")[2]
+    assert (
+        "When they stop, you have time"
+        in page[page.index("Would be added") :].partition("</h3>")[2]
+    )
     await send(client, f"{TIME}/suggest")
     house = await stored(site)
     assert [each.id for each in house.budgets] == ["mia-games"]

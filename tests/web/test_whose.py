@@ -455,7 +455,7 @@ async def test_a_stranger_reads_no_name_of_the_house(client: Client) -> None:
 
 async def test_a_device_that_is_somebodys_stays_so(client: Client, site: Site) -> None:
     site.who = "tom"
-    assert "You do not need to do anything." in await text(client, "/whose")
+    assert "You don't need to do anything." in await text(client, "/whose")
     await send(client, "/whose/ask", 403)
     await send(client, "/whose/pin", 403, name="Mia", pin=PIN)
     await send(client, "/whose/end")

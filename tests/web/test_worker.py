@@ -277,6 +277,6 @@ def test_without_a_connection_a_child_reads_what_held_and_only_while_it_may(
            }"""
     )
     page.goto(f"{house.url}/")
-    assert "copdns is not answering" in page.inner_text("main")
+    assert "This page is not working right now" in page.inner_text("main")
     assert "Last update:" not in page.inner_text("main")
     page.close()

@@ -63,7 +63,8 @@ def _tell_own(draft: PlanDraft, entry: FileEntry, wish: ListWish) -> bool:
         draft.tell(entry, Result.LEFT, literal(trouble))
         return False
     said = sentence(
-        "copdns does not have this list; to use it, have the lines below added to the settings file"
+        "copdns does not have this list; to use it, ask the person who looks after the copdns "
+        "computer to add the lines below to the settings file"
     )
     draft.tell(entry, Result.PARTLY, said)
     return True

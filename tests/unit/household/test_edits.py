@@ -303,8 +303,8 @@ def test_what_cannot_be_is_refused_with_a_helpful_word(change: Change, told: str
 @pytest.mark.parametrize(
     ("name", "told"),
     [
-        ("com", "this would be for every site that ends in .com"),
-        ("co.uk", "this would be for every site that ends in .co.uk"),
+        ("com", "this would cover every site ending in .com"),
+        ("co.uk", "this would cover every site ending in .co.uk"),
         ("video.example", "belongs to an app or service"),
         ("search.example", "belongs to a search engine"),
         ("vpn.example", "a way around the filter"),

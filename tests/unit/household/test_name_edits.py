@@ -103,12 +103,12 @@ def test_a_rewrite_to_an_address_names_the_command_that_does_it(address: str) ->
             "192.0.2.1:53 is this filter itself",
         ),
         *(
-            (answer_or_forward(kind, name), f"this would be for every site that ends in .{name}")
+            (answer_or_forward(kind, name), f"this would cover every site ending in .{name}")
             for kind in ("local", "rewrite", "split")
             for name in ("co.uk", "github.io")
         ),
-        (answer_or_forward("split", "com"), "this would be for every site that ends in .com"),
-        (answer_or_forward("local", "com"), "this would be for every site that ends in .com"),
+        (answer_or_forward("split", "com"), "this would cover every site ending in .com"),
+        (answer_or_forward("local", "com"), "this would cover every site ending in .com"),
         *(
             (answer_or_forward(kind, "helpline.example"), "is protected: it is always answered")
             for kind in ("local", "rewrite", "split")

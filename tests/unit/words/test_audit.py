@@ -66,12 +66,12 @@ def said(what: str, language: str = "en") -> str:
         ("created", "Household created."),
         (
             "full log of 3 days requested from mia",
-            "Mia was asked to agree that every site is recorded for 3 days.",
+            "Mia was asked to agree to a record of every site for 3 days.",
         ),
         # What counts one says so, though it is stored as many.
         (
             "full log of 1 days requested from mia",
-            "Mia was asked to agree that every site is recorded for 1 day.",
+            "Mia was asked to agree to a record of every site for 1 day.",
         ),
         ("profile mia set: full-log of 1 days", "Full log of 1 day for Mia."),
         (

@@ -92,26 +92,26 @@ HIDDEN = frozenset(
 
 # What each section is about, beside its name, which is a contract.
 TITLES: Mapping[str, Phrase] = {
-    "dns": Phrase("settings", "Answering devices"),
+    "dns": Phrase("settings", "How copdns answers devices"),
     "web": Phrase("settings", "These pages"),
     "encrypted": Phrase("settings", "Keeping site visits private"),
     "upstreams": Phrase("settings", "Where sites are looked up"),
     "dns64": Phrase("settings", "Networks with IPv6 only"),
-    "cache": Phrase("settings", "Short-term memory"),
+    "cache": Phrase("settings", "Recent answers kept to save time"),
     "limits": Phrase("settings", "Limits for busy devices"),
-    "reasons": Phrase("settings", "Reasons in the browser"),
+    "reasons": Phrase("settings", "Showing in the browser why a site is blocked"),
     "rebinding": Phrase("settings", "Protection for devices at home"),
     "sources": Phrase("settings", "Blocklists"),
     "facts": Phrase("settings", "Helplines and sites that are never blocked"),
     "identity": Phrase("settings", "How devices are recognised"),
     "log": Phrase("settings", "What is recorded"),
-    "events": Phrase("settings", "Alerts for guardians and programs"),
+    "events": Phrase("settings", "Alerts for parents, carers and other programs"),
     "push": Phrase("settings", "Alerts in browsers"),
     "mqtt": Phrase("settings", "Smart home"),
     "appeals": Phrase("settings", "Requests"),
     "backup": Phrase("settings", "Backups"),
-    "provider": Phrase("settings", "If a provider runs copdns"),
-    "node": Phrase("settings", "A provider's machines"),
+    "provider": Phrase("settings", "If a company runs copdns for you"),
+    "node": Phrase("settings", "Computers of a company that runs copdns for you"),
 }
 
 EFFECTS: Mapping[str, Phrase] = {

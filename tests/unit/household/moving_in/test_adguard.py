@@ -123,7 +123,7 @@ def test_lists_that_copdns_knows_come_by_their_category_and_others_by_the_settin
     ("text", "why"),
     [
         ("||help.example^", "protected"),
-        ("com 192.0.2.6", "every site that ends in"),
+        ("com 192.0.2.6", "every site ending in"),
         ("Whole network", "too many devices"),
         ("site.example##.banner", "part of a page"),
         ("||shop.example/page", "single page"),
