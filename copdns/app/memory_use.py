@@ -17,9 +17,9 @@ import gc
 import os
 import re
 import sys
-import typing
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from importlib import import_module
 from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
 from types import ModuleType
@@ -67,12 +67,13 @@ def import_schemas() -> None:
 
     That is half a megabyte, and 8 ms.
     """
-    usual = typing.TypedDict
-    typing.TypedDict = _Untyped  # type: ignore[assignment]
+    origin = import_module("typing" if sys.version_info >= (3, 12) else "typing_extensions")
+    usual = origin.TypedDict
+    origin.TypedDict = _Untyped  # type: ignore[attr-defined]
     try:
         import pydantic_core.core_schema  # noqa: F401
     finally:
-        typing.TypedDict = usual
+        origin.TypedDict = usual  # type: ignore[attr-defined]
 
 
 class _Untyped(dict[str, object]):
