@@ -62,8 +62,10 @@ async def test_who_waits_takes_no_childs_place_and_no_childs_records(site: Site)
             ("PATCH", "/api/v1/devices/mia-phone"),
             ("DELETE", "/api/v1/devices/mia-phone"),
             ("DELETE", "/api/v1/profiles/tom"),  # with all that is recorded of him
+            ("POST", "/api/v1/move-in"),  # a file says whose devices are
         ):
-            reply = await client.request(method, path, headers=origin, json={})
+            sent = {"file": "eA==", "revision": 0} if path.endswith("move-in") else {}
+            reply = await client.request(method, path, headers=origin, json=sent)
             assert reply.status == 403, path
         page = await send(client, "/guardian/devices/mia-phone/away", 403)
         assert "change devices" in page

@@ -346,7 +346,8 @@ def sent(content: str | bytes, **more: Any) -> dict[str, Any]:
 
 
 async def test_a_program_plans_and_stores(client: Client, site: Site) -> None:
-    ben = await caller(client, site, [Permission.EDIT_HOUSEHOLD, Permission.STEP_UP], name="Ben")
+    scopes = [Permission.EDIT_HOUSEHOLD, Permission.EDIT_DEVICES, Permission.STEP_UP]
+    ben = await caller(client, site, scopes, name="Ben")
     before = await stored(site)
     ages = {"ages": {"bo": "7-9"}}
     profile = sent('{"data": {"name": "Bo", "denylist": [{"id": "x.example"}]}}', **ages)

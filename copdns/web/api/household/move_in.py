@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from copdns.accounts.roles import Permission
+from copdns.accounts.roles import Permission, may
 from copdns.as_json.moving_in import plan_json
 from copdns.household.moving_in.draft import Result
 from copdns.household.moving_in.plan import Plan, store_plan
@@ -20,6 +20,7 @@ from copdns.web.api.operation import Call, Given, Operation, Sent
 from copdns.web.moving_in.plans import keep_lists, plan_for, slugs_of
 from copdns.web.moving_in.previews import PREVIEWS
 from copdns.web.moving_in.read_file import read_in_process
+from copdns.web.problem import Refused
 
 MAX_OCTETS = 2 << 20  # of a file
 _MAX_LETTERS = (MAX_OCTETS + 2) // 3 * 4  # in base64
@@ -90,6 +91,8 @@ async def bring(call: Call) -> object:
     """Store what a file becomes here, as one change; raise HouseholdError where the household is
     another one than the plan was made for."""
     body: PlanWanted = call.body
+    if not may(call.actor, Permission.EDIT_DEVICES):  # a file says whose devices are
+        raise Refused(403, "Bringing over devices takes the permission to change them, too")
     if body.revision != call.household.revision:
         raise HouseholdError("something else was changed here meanwhile; look at the plan again")
     found = await _plan(call, body)

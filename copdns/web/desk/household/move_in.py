@@ -25,6 +25,7 @@ from copdns.web.moving_in.previews import PREVIEWS, SHOWN_FOR, Preview
 from copdns.web.moving_in.read_file import MAX_OCTETS, read_in_process
 from copdns.web.own_account import own_account_of
 from copdns.web.received import whole_number
+from copdns.web.session import require
 from copdns.web.step_up import require_step_up
 from copdns.web.wording import desk_wording
 
@@ -126,6 +127,7 @@ def _read_ages(form: Form, found: Preview) -> Mapping[str, Band]:
 async def store(request: web.Request) -> web.Response:
     """Store what was shown, as one change of the household."""
     home = await require_house(request, Permission.EDIT_HOUSEHOLD)
+    await require(request, Permission.EDIT_DEVICES)  # a file says whose devices are
     await require_step_up(request, home.actor)
     found = await _require_preview(home)
     plan = found.plan
