@@ -7,9 +7,12 @@ from __future__ import annotations
 
 import secrets
 from hashlib import pbkdf2_hmac, sha256
+from typing import NamedTuple
 
 from copdns.accounts.code_text import LETTERS, plain_code
+from copdns.accounts.other_home import NONCE, SALT, SECRET, SharedChild, seal_child
 from copdns.model.device_tokens import TOKEN_OCTETS, token_text
+from copdns.model.household import Band
 
 _ROUNDS = 20_000
 
@@ -34,14 +37,23 @@ def make_ticket_code() -> str:
     return _code()
 
 
-def make_other_home_code() -> str:
-    """Return a new code for the file of a child in two homes, such as "5M2R-9KTD": 40 bits."""
-    return _code()
+class ChildFile(NamedTuple):
+    """What one home makes for a child who lives in another one, too.
+
+    secret: of these two homes alone.  code: opens the file, such as "5M2R-9KTD": 40 bits.
+    text: the file, one line.
+    """
+
+    secret: bytes
+    code: str
+    text: str
 
 
-def make_other_home_secret(octets: int) -> bytes:
-    """Return random octets for that file."""
-    return secrets.token_bytes(octets)
+def make_child_file(name: str, band: Band) -> ChildFile:
+    """Return a new file; encrypting it takes a part of a second (`seal_child`)."""
+    secret, code = secrets.token_bytes(SECRET), _code()
+    text = seal_child(SharedChild(name, band, secret), code, secrets.token_bytes(SALT + NONCE))
+    return ChildFile(secret, code, text)
 
 
 def make_one_time_code() -> str:

@@ -7,17 +7,8 @@ from pathlib import Path
 
 import click
 
-from copdns.accounts.codes import make_other_home_code, make_other_home_secret
-from copdns.accounts.other_home import (
-    MAX_TEXT,
-    NONCE,
-    SALT,
-    SECRET,
-    HomeMessage,
-    SharedChild,
-    open_child,
-    seal_child,
-)
+from copdns.accounts.codes import make_child_file
+from copdns.accounts.other_home import MAX_TEXT, HomeMessage, open_child
 from copdns.as_json.plain import utc
 from copdns.cli.base import json_option
 from copdns.cli.home import Home, pass_home
@@ -71,15 +62,13 @@ def make(home: Home, person: str, file: Path) -> None:
     Example:  copdns homes make mia mia.copdns
     """
     child = _find_child(home, person)
-    secret, code = make_other_home_secret(SECRET), make_other_home_code()
-    shared = SharedChild(child.name, child.band_at(home.now), secret)
-    text = seal_child(shared, code, make_other_home_secret(SALT + NONCE))
-    _begin(home, child.id, secret, brought=False)
+    made = make_child_file(child.name, child.band_at(home.now))
+    _begin(home, child.id, made.secret, brought=False)
     try:
-        file.write_text(f"{text}\n", encoding="ascii")
+        file.write_text(f"{made.text}\n", encoding="ascii")
     except OSError as error:
         raise click.ClickException(f"{file}: {error.strerror}") from error
-    click.echo(code)
+    click.echo(made.code)
 
 
 @homes.command()

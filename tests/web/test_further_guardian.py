@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import replace
 
 from copdns.accounts.account import Account
@@ -25,13 +27,20 @@ async def status(client: Client, path: str, **headers: str) -> int:
     return (await client.get(path, headers=headers, allow_redirects=False)).status
 
 
-async def test_a_further_guardian_waits_at_a_provider_and_the_first_does_not(site: Site) -> None:
+@asynccontextmanager
+async def as_bo(site: Site) -> AsyncIterator[Client]:
+    """Let Bo, who became a guardian after Ada, log in where a further guardian waits."""
     site.context = replace(site.context, further_guardian_waits=FURTHER_GUARDIAN_WAITS)
     site.app = application(site.context)
     async with site.visited() as client:
         await add(site, "Ada", site.now - 100)
         await add(site, "Bo", site.now - 50)
         await log_in(client, "Bo")
+        yield client
+
+
+async def test_a_further_guardian_waits_at_a_provider_and_the_first_does_not(site: Site) -> None:
+    async with as_bo(site) as client:
         for path in KEPT:
             shown = await text(client, path, 403)
             assert "In your first 72 hours as a guardian you cannot see what is recorded" in shown
@@ -50,12 +59,7 @@ async def test_a_further_guardian_waits_at_a_provider_and_the_first_does_not(sit
 
 
 async def test_who_waits_takes_no_childs_place_and_no_childs_records(site: Site) -> None:
-    site.context = replace(site.context, further_guardian_waits=FURTHER_GUARDIAN_WAITS)
-    site.app = application(site.context)
-    async with site.visited() as client:
-        await add(site, "Ada", site.now - 100)
-        await add(site, "Bo", site.now - 50)
-        await log_in(client, "Bo")
+    async with as_bo(site) as client:
         origin = {"Origin": str(client.make_url("/")).rstrip("/")}
         for method, path in (
             ("POST", "/api/v1/devices/mia-phone/tokens"),

@@ -11,16 +11,8 @@ import asyncio
 
 from aiohttp import web
 
-from copdns.accounts.codes import make_other_home_code, make_other_home_secret
-from copdns.accounts.other_home import (
-    NONCE,
-    SALT,
-    SECRET,
-    HomeMessage,
-    SharedChild,
-    open_child,
-    seal_child,
-)
+from copdns.accounts.codes import make_child_file
+from copdns.accounts.other_home import HomeMessage, SharedChild, open_child
 from copdns.accounts.roles import Permission, may
 from copdns.household.edits import add_profile
 from copdns.household.safeguards import default_mode
@@ -51,12 +43,9 @@ async def make(request: web.Request) -> web.Response:
     home = await require_house(request, Permission.EDIT_PROFILES)
     await require_step_up(request, home.actor)
     child = _find_child(home, (await form_of(request)).one("profile"))
-    secret, code = make_other_home_secret(SECRET), make_other_home_code()
-    shared = SharedChild(child.name, child.band_at(home.now), secret)
-    drawn = make_other_home_secret(SALT + NONCE)
-    text = await asyncio.to_thread(seal_child, shared, code, drawn)
-    await _begin(home, child.id, secret, brought=False)
-    return await _page(home, file=text, code=code, about=child.name)
+    made = await asyncio.to_thread(make_child_file, child.name, child.band_at(home.now))
+    await _begin(home, child.id, made.secret, brought=False)
+    return await _page(home, file=made.text, code=made.code, about=child.name)
 
 
 async def look(request: web.Request) -> web.Response:
