@@ -93,8 +93,6 @@ class App(Parts):
         self._log.start()
         if self._lists.loaded.is_current:  # else they are needed once more, and cleared then
             bundled_files.cache_clear()
-        trim_memory()
-        let_go_of_libraries()
         try:
             await self._serve()
         finally:
@@ -109,6 +107,8 @@ class App(Parts):
             log.warning("there are no pages: nobody can read here why something is blocked, or ask")
         else:
             await self._http_server.begin()
+        trim_memory()
+        let_go_of_libraries()
         await run_logged(self._tell_upstreams)
         if self._followed is None:
             await run_logged(lambda: self._account_chores.tell(self._events))

@@ -145,15 +145,14 @@ def collect_young() -> None:
 
 
 @contextmanager
-def frozen_from_gc(*, serving: bool) -> Iterator[None]:
-    """Exclude what is made meanwhile, such as lists and policies, from garbage collection.
+def keep_from_gc() -> Iterator[None]:
+    """Exclude what is made meanwhile, such as modules, lists and policies, from garbage collection.
 
-    serving: queries wait while the collector runs, some 40 ms with all cached answers; so it runs
-    on the youngest objects only.
+    The collector runs on the youngest objects first, since what is frozen is never freed if it is
+    a cycle.  Older cycles are frozen too: a few objects with each change, and none were found at a
+    start, where looking for them takes 40 ms.
     """
-    # Collect first: what is frozen is never freed if it is a cycle.  While serving, older cycles
-    # are frozen as well; those are a few objects a change.
-    gc.collect(0 if serving else 2)
+    gc.collect(0)
     gc.disable()
     try:
         yield

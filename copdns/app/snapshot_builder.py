@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 
 from copdns.app.background import in_slices
-from copdns.app.memory_use import frozen_from_gc
+from copdns.app.memory_use import keep_from_gc
 from copdns.app.upstreams_in_force import UpstreamsInForce
 from copdns.lists.catalogue import Catalogue
 from copdns.model.household import Household
@@ -52,7 +52,7 @@ class SnapshotBuilder:
         inputs = self._policy_inputs()
         if self._adapt is not None:
             households = [self._adapt(each) for each in households]
-        with frozen_from_gc(serving=before is not None):
+        with keep_from_gc():
             steps = build_in_steps(
                 before, library, self._defaults(), households, self._now(), inputs
             )

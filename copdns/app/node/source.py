@@ -7,9 +7,7 @@ While PostgreSQL is away, what time changes goes on; what moved meanwhile is rea
 from __future__ import annotations
 
 import asyncio
-import gc
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
 from ipaddress import IPv4Address, IPv6Address
 from socket import AF_INET, inet_pton
 from typing import Final
@@ -17,6 +15,7 @@ from typing import Final
 import structlog
 
 from copdns import __version__
+from copdns.app.memory_use import keep_from_gc
 from copdns.app.node.copies import NodeCopies
 from copdns.app.node.lists_now import ListsNow
 from copdns.model.errors import OddRowError, StoreError
@@ -116,7 +115,7 @@ class StoreSource:
     def _read_all(self) -> None:
         # First: what moves while the rest is read is told by it.
         self._outbox = self._outbox or OutboxReader(self._pool)
-        with _without_collector():
+        with keep_from_gc():  # else it looks at millions of objects, for half of the time
             self._read_households(self._now())
             self._take_lines()
         self._must_read_all = False
@@ -263,18 +262,6 @@ class StoreSource:
         if now != self._kept_shapes:
             self._copies.write_shapes(shapes)
             self._kept_shapes = now
-
-
-@contextmanager
-def _without_collector() -> Iterator[None]:
-    """Let the collector of garbage not go through millions of objects that all stay, again and
-    again: that took half of the time."""
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.freeze()
-        gc.enable()
 
 
 def _key_around(block: AddressBlock) -> bytes:
