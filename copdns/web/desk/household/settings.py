@@ -94,7 +94,7 @@ HIDDEN = frozenset(
 TITLES: Mapping[str, Phrase] = {
     "dns": Phrase("settings", "How copdns replies when a device opens a site"),
     "web": Phrase("settings", "These pages"),
-    "encrypted": Phrase("settings", "Keeping site visits private"),
+    "encrypted": Phrase("settings", "Keeping browsing private"),
     "upstreams": Phrase("settings", "Where copdns finds the address of a site"),
     "dns64": Phrase("settings", "Networks that have only the newer kind of address (IPv6)"),
     "cache": Phrase("settings", "Remembering the addresses of recent sites, to be quicker"),
