@@ -30,7 +30,7 @@ from copdns.model.sentences import sentence
 
 TIME_SERVERS = "os_time"  # the protected group of their names
 SAFE_SEARCH_TARGETS = "safe_search_targets"  # the protected group that is made from the engines
-TARGETS_TITLE = sentence("Hosts used by safe search").text
+TARGETS_TITLE = sentence("Sites used by safe search").text
 BYPASS = "bypass"  # the category of lists of VPNs, proxies and other resolvers
 SECURITY, CONTENT = "security", "content"  # the layers of a category
 

@@ -210,7 +210,7 @@ def _beacon_list(file: BeaconsShape, services: ServicesShape) -> Draft:
     """Return one list of all beacons, of groups and of services."""
     names = [name for each in file.groups.values() for name in each.names]
     names += [name for each in services.services.values() for name in each.beacons]
-    title = sentence("What devices look up on their own").text
+    title = sentence("Sites that devices open automatically in the background").text
     return _bundled_draft(BEACONS, ListKind.BEACON, BEACONS, title, names)
 
 
@@ -229,7 +229,7 @@ def _bundled_draft(
         blocks=names_of(names),
         licence="Apache-2.0",
         maintainer="copdns",
-        report="copdns's issue tracker",
+        report="the people who make copdns",
     )
 
 

@@ -206,9 +206,8 @@ def _device_address(text: str) -> str:
         if "%" in text:
             raise
         raise TextError(
-            "'%(written)s' is not a valid device address; write a MAC address such as "
-            "02:00:00:00:00:01, an IP address such as 192.0.2.1 or 2001:db8::1, or a prefix such "
-            "as 2001:db8::/64",
+            "'%(written)s' is not a device address; it should look like 02:00:00:00:00:01 "
+            "(technical: a MAC address; 192.0.2.1, 2001:db8::1 or 2001:db8::/64 also work)",
             written=text,
         ) from None
 

@@ -38,7 +38,7 @@ from copdns.words.phrases import END_ISOLATE, ISOLATE, Phrase, Phrases, is_same_
 # The dashboard's names of the steps of decision.
 STEPS: Mapping[StepNumber, Phrase] = {
     StepNumber.ACCESS: Phrase("step", "Is the device allowed to use copdns?"),
-    StepNumber.LOCAL: Phrase("step", "Names used only at home, and technical ones"),
+    StepNumber.LOCAL: Phrase("step", "Things at home, such as a printer, and technical names"),
     StepNumber.LEGAL: Phrase("step", "Blocked by a court or authority"),
     StepNumber.PROTECTED: Phrase("step", "Sites that are never blocked"),
     StepNumber.SECURITY: Phrase("step", "Lists of viruses and scam sites"),

@@ -321,7 +321,7 @@ _SETTINGS = {
     "bypass_signs": sentence("Signs that a device is not using the filter"),
     "default": sentence("All other sites"),
     "privacy": sentence("Privacy"),
-    "block_mode": sentence("How a blocked site fails (technical)"),
+    "block_mode": sentence("What a device is told when a site is blocked (technical)"),
     "max_ttl": sentence("How soon devices notice a change"),
     "timezone": sentence("Time zone"),
 }

@@ -82,8 +82,8 @@ _NO_MINUTES = Three(
     Phrase("full", "Your daily limit gives you no minutes for this today."),
 )
 _RULE_BLOCKS = Three(
-    Phrase("pictures", "A grown-up blocked this site: %(name)s."),
-    Phrase("plain", "A grown-up at home blocked this site: %(name)s."),
+    Phrase("pictures", "A grown-up blocked everything on %(name)s."),
+    Phrase("plain", "A grown-up at home blocked everything on %(name)s."),
     Phrase("full", "Someone at home set a rule that blocks it: %(name)s."),
 )
 _RULE_ALLOWS = Three(

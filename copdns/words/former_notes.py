@@ -19,7 +19,7 @@ SIGNS = (
     "If a device seems to get past the rules, we tell you first, and your parents or carers a day "
     "later."
 )
-SOCIAL = "Social media and chats with people you don't know are for older people."
+SOCIAL = "Social media and chats with people you don't know are for older children and grown-ups."
 SLEEP = (
     "On school nights, eight hours' sleep makes a difference. The rest of your time is up to you."
 )
@@ -71,6 +71,7 @@ NOW: Mapping[str, str] = {
         "them your password."
     ),
     "Social media and chat rooms are for people who are older than you.": SOCIAL,
+    "Social media and chats with people you don't know are for older people.": SOCIAL,
     "Social media and chat rooms are made for people who are older than you.": SOCIAL,
     "Social media and chats with strangers are for people who are older than you.": SOCIAL,
     "When you search, most pictures for grown-ups are left out.": (

@@ -287,7 +287,7 @@ async def test_the_dashboard_says_that_each_device_needs_a_token(
 ) -> None:
     changed(ready, public=True)
     page = await read(client, DESK)
-    assert "Away from home too" in page
+    assert "Protect it away from home too" in page
     assert PROFILE not in page
 
 

@@ -21,7 +21,7 @@ from tests.household import MIA, NOW, TOM, block, family, library
 from tests.web.guardians import set_up
 from tests.web.site import Client, Site, send, text
 
-BY_RULE = "A grown-up blocked this site: \u2068toys.example\u2069."
+BY_RULE = "A grown-up blocked everything on \u2068toys.example\u2069."
 
 
 @pytest.fixture
@@ -426,3 +426,11 @@ async def test_of_many_blocks_the_newest_are_seen_and_the_others_on_demand(
     names = re.compile(r'"name">(a\d+)\.toys')
     assert names.findall(seen) == ["a11", "a10", "a9", "a8", "a7"]
     assert names.findall(rest) == [f"a{number}" for number in range(6, -1, -1)]
+
+
+async def test_a_page_that_is_not_there_has_no_words_for_those_who_know_filters(
+    client: Client,
+) -> None:
+    page = await text(client, "/nowhere", 404)
+    assert "Maybe it isn't there any more." in page
+    assert "filter" not in page

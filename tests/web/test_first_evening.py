@@ -82,7 +82,7 @@ def test_from_an_empty_box_to_an_answered_request(tmp_path: Path, browsers: Brow
         ada.page.locator("#main").get_by_role("link", name="Overview").click()
         ada.tap(re.compile("^Review"))
         ada.tap("Allow")
-        ada.reads("this applies now")
+        ada.reads("This now applies to")
         mia.reload()
         assert in_setup <= MOST_IN_SETUP
         assert ada.actions + mia.actions <= MOST_IN_ALL

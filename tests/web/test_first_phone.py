@@ -79,7 +79,7 @@ def make_address(ada: Device) -> str:
     """Go the way that the dashboard shows, and return the address that it says to enter."""
     ada.open(f"{DOOR}guardian/devices")
     ada.page.get_by_role("heading", name=re.compile("mia-phone")).click()
-    ada.tap("Away from home too")
+    ada.tap("Protect it away from home too")
     ada.reads("a phone may open no sites, not even helplines")
     ada.choose("I have read what happens when copdns cannot be reached")
     ada.tap("Create a token")

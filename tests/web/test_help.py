@@ -98,7 +98,7 @@ async def test_a_number_can_be_dialled_and_says_when_it_was_checked(
     assert 'href="sms:85258"' in page
     site.home.change(family(replace(MIA, band=Band.TO_15), TOM))
     page = await send(client, "/help/country", country="GB", back="/help")
-    assert "Number checked: " in page
+    assert "We checked this phone number on " in page
     assert "For children" not in page, "a teenager would not call it"
 
 

@@ -139,7 +139,7 @@ async def test_a_yes_says_what_is_open_until_when_and_can_be_undone(
     appeal = await the_only(site)
     fields = {"state": "granted", "reason": "fair_enough", "lasts": "1h"}
     page = await send(client, f"/guardian/appeals/{appeal}/decide", **fields)
-    assert re.search(r"this applies now: Temporary access: .*toys\.example.* until ", page)
+    assert re.search(r"This now applies to .*: Temporary access: .*toys\.example.* until ", page)
     await site.follow()
     assert re.search(r"toys\.example.*?: until ", await text(client, "/guardian/"))  # Mia's card
     undo = re.search(r'action="(/guardian/undo/[^"]+)"', page)

@@ -59,8 +59,8 @@ async def test_entries_that_would_block_something_else_are_told() -> None:
     lists = library(categories={"games": listed}, services={"tube": []}, refused=refused)
     async with guardian_client(Site(Home(family(MIA), lists))) as client:
         page = await text(client, HERE)
-    assert "<dt>Sites</dt><dd>1 (2 entries are not used)</dd>" in page
-    assert "2 entries left out: they would block something else" in page
+    assert "<dt>Sites</dt><dd>1 (2 more are left out)</dd>" in page
+    assert "2 of the sites left out would block something else too" in page
     words = re.sub("<[^>]+>|[\u2068\u2069]", "", page)
     assert "edge.example: many other sites and apps need it" in words
     assert "poems.example: a known mistake of such lists" in words
@@ -215,12 +215,12 @@ TRIAL = "/guardian/lists/trial"
 
 async def test_a_list_is_put_on_trial_and_blocks_again(client: Client, site: Site) -> None:
     page = await send(client, TRIAL, list="games-list", days="3")
-    assert "On trial until" in page
+    assert "Being tried out until" in page
     assert "not known yet: only counted for three people or more together" in page
     assert site.updates.log_only.slugs(site.now) == {"games-list"}
     page = await send(client, TRIAL, list="games-list", days="0")
     assert "The list blocks now" in page
-    assert "On trial until" not in page
+    assert "Being tried out until" not in page
     assert site.updates.log_only.slugs(site.now) == frozenset()
     lines = [each.what for each in await site.store.changes("home") if "list" in each.what]
     assert lines == ["list games-list: on trial for 3 days", "list games-list: blocks now"]

@@ -166,7 +166,7 @@ async def test_a_blocked_site_is_allowed_where_it_stands_and_that_can_be_undone(
     page = await text(client, f"{LOG}?q=chess")
     action, fields = form(page, "chess.games.example", "Allow")
     after = await send(client, action, **fields)
-    assert "For Mia, this applies now" in after
+    assert "This now applies to Mia" in after
     assert "Allowed now" in after
     assert 'value="chess"' in after, "the search is kept"
     rules = (await stored(site)).rules

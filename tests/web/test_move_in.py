@@ -102,6 +102,7 @@ async def test_each_line_is_told_and_nothing_is_stored_before_a_yes(
     assert "Switch from another filter" in await text(client, "/guardian/house")
     shown = words(await upload(client, ADGUARD))
     assert "What will be copied from AdGuard Home" in shown
+    assert "stands for everyone who had no settings of their own in AdGuard Home" in shown
     assert re.search(r"site.example##.banner line \d+ will not be copied", shown)
     assert "This hides part of a page, and copdns can only block whole sites." in shown
     code = code_in(await upload(client, ADGUARD))

@@ -168,7 +168,8 @@ async def test_an_auditor_sees_people_and_nothing_of_their_day(client: Client, u
 
 async def test_everyone_is_paused_and_goes_on_with_a_tap_each(client: Client, site: Site) -> None:
     page = await send(client, "/guardian/pause-everyone")
-    assert page.count("this applies now: Paused") == 2, "it says what holds, for each child"
+    told = re.findall(r"This now applies to \w+: Paused", page)
+    assert len(told) == 2, "it says what holds, for each child"
     assert "/guardian/undo/" in page
     await site.follow()
     assert {e.profile: e.end for e in (await stored(site)).pauses} == {
@@ -201,7 +202,7 @@ async def test_bedtime_is_moved_for_tonight_says_so_and_is_undone(
     plain = re.sub("<[^>]*>|[\u2068\u2069]", "", await text(client, "/guardian/"))
     assert "21:30 instead of 21:00" in plain
     page = await send(client, "/guardian/time/mia/bedtime", at="21:30", back="overview")
-    assert "For Mia, this applies now: tonight's bedtime at" in unescape(page)
+    assert "This now applies to Mia: tonight's bedtime at" in unescape(page)
     assert "(usually 21:00)" in card(page, "mia")
     (moved,) = (await stored(site)).moved_bedtimes
     assert (moved.moved - moved.start, moved.author) == (1800, "Ada")
@@ -227,7 +228,7 @@ async def test_a_bedtime_is_taken_or_it_is_said_why_not(
 
 
 async def test_new_devices_are_told_with_when_they_were_seen(client: Client, site: Site) -> None:
-    assert "None. Every device belongs to someone." in await text(client, HERE)
+    assert "None. We know whose device each one is." in await text(client, HERE)
     seen: dict[str, Any] = {"first": AT - 86_400, "last": AT - 40_000}
     save_unknown_devices(
         site.folder,

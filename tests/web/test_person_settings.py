@@ -214,7 +214,7 @@ async def test_youtube_is_chosen_in_three_ways(client: Client, site: Site) -> No
 
 async def test_a_preset_shows_its_differences_with_the_reason_of_each(client: Client) -> None:
     page = await text(client, f"{PRESET}?band=7-9")
-    assert "chats with people you don&#39;t know are for older people." in page
+    assert "chats with people you don&#39;t know are for older children and grown-ups." in page
     assert "Gambling" in page
     await text(client, f"{PRESET}?band=99", 400)
 
@@ -265,7 +265,7 @@ async def test_an_app_of_the_households_own_is_counted_on_both_pages(
 async def test_engines_that_the_age_settings_leave_out_say_why(client: Client) -> None:
     page = await text(client, "/guardian/people/mia/search")
     left_out = [each.title for each in SHIPPED.engines.values() if not each.for_children]
-    assert page.count("Age groups leave this off, because") == len(left_out) > 0
+    assert page.count("This is off in the settings for every age, because") == len(left_out) > 0
 
 
 async def test_each_reason_of_a_preset_is_read_once(client: Client, site: Site) -> None:

@@ -129,8 +129,8 @@ async def test_rules_are_told_in_words(band: Band) -> None:
             "All sites ending in .library.example: blocked",
             "ads.example: blocked",
             "Only this exact address is blocked, not sites such as shop.ads.example.",
-            "All sites whose server has one of these addresses (198.51.100.0/24): blocked",
-            "You can ask your parents or carers what this is for.",
+            "A group of sites (technical address: 198.51.100.0/24): blocked",
+            "The number doesn't show which sites these are. You can ask your parents or carers.",
         ),
     }
     assert not [each for each in wanted[band] if each not in page]

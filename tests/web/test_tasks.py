@@ -127,22 +127,22 @@ def read_report(ada: Device) -> None:
 TASKS: dict[str, tuple[Task, str | re.Pattern[str]]] = {
     "give 15 more minutes": (
         taps(of_mia("15 more minutes.*")),
-        re.compile("For Mia, this applies now"),
+        re.compile("This now applies to Mia"),
     ),
     "pause a child for half an hour": (
         taps(of_mia("Pause for 30 minutes")),
-        re.compile("For Mia, this applies now: Paused until"),
+        re.compile("This now applies to Mia: Paused until"),
     ),
-    "let a child go on": (taps(of_mia("End pause")), "For Mia, this no longer applies"),
+    "let a child go on": (taps(of_mia("End pause")), "This no longer applies to Mia"),
     "leave only homework sites on for an hour": (
         taps(of_mia("Only homework sites, 1 hour")),
-        "For Mia, this applies now: Homework mode until",
+        "This now applies to Mia: Homework mode until",
     ),
     "pause everyone for dinner": (
         taps("Pause everyone for 30 minutes"),
-        "For Tom, this applies now: Paused until",
+        "This now applies to Tom: Paused until",
     ),
-    "let everyone go on": (taps("End everyone's pause"), "For Tom, this no longer applies"),
+    "let everyone go on": (taps("End everyone's pause"), "This no longer applies to Tom"),
     "let bedtime begin later tonight": (
         move_bedtime("21:00"),
         re.compile("tonight's bedtime at .?21:00"),
@@ -151,17 +151,17 @@ TASKS: dict[str, tuple[Task, str | re.Pattern[str]]] = {
         move_bedtime("20:00"),
         re.compile("tonight's bedtime at .?20:00"),
     ),
-    "undo what was done last": (undo_last, re.compile("this applies now")),
+    "undo what was done last": (undo_last, re.compile("This now applies to")),
     "answer a child's request with yes": (taps(of_mia("Review"), re.compile("^Allow$")), "Allowed"),
     "find out why a site is blocked for a child": (ask_why, "games.example"),
     "read the monthly report": (read_report, "Monthly report"),
     "see what was blocked for a child today": (taps("Mia's activity"), "Activity log"),
-    "change a daily limit": (change_limit, "For Mia, this applies now"),
+    "change a daily limit": (change_limit, "This now applies to Mia"),
     "allow something for an hour, whatever the time": (
         allow_for_an_hour,
-        "For Mia, this applies now: Temporary access",
+        "This now applies to Mia: Temporary access",
     ),
-    "say that a day is a holiday": (add_holiday, "this applies now"),
+    "say that a day is a holiday": (add_holiday, "This now applies to"),
     "create a code for extra time": (
         taps("Mia's time", "Codes for extra time", "Create codes"),
         re.compile("[0-9A-Z]{4}-[0-9A-Z]{4}"),

@@ -171,6 +171,8 @@ async def test_a_schedule_of_every_other_week_says_which_week_this_is(
     await send(client, f"{TIME}/schedules", **fields, weeks="even")  # this is week 13
     page = await text(client, TIME)
     assert "(even weeks: next week)" in page
+    assert "Every other week, but not this week (even week numbers)" in page
+    assert "Every other week, including this week (odd week numbers)" in page
     assert page.count("<title>games") == 6  # those of Monday to Saturday
     await site.follow()
     assert "(every second week: next week)" in await text(client, "/rules")

@@ -45,6 +45,12 @@ async def test_a_timer_is_started_and_ended_without_asking_anybody(
     assert not site.context.own_timers.running(site.now)
 
 
+async def test_no_child_is_offered_a_timer_for_chats_with_strangers(client: Client) -> None:
+    page = await send(client, "/timer", topic="play", kind="focus", minutes="30")
+    assert page.count("Games and chats") == 2, "what it is for, and what is off now"
+    assert "stranger" not in page
+
+
 async def test_a_new_timer_takes_the_place_of_the_one_that_runs(client: Client, site: Site) -> None:
     await send(client, "/timer", **GAMES)
     page = await send(client, "/timer", topic="all", kind="focus", minutes="10")

@@ -393,7 +393,7 @@ async def test_it_is_told_once_and_the_button_stays(client: Client, site: Site) 
     before = await stored(site)
     page = await act(client, "time/mia/schedules/mia-night/remove", {})
     assert told(page) == [
-        "For Mia, this no longer applies: No internet from 21:00 to 07:00 every day."
+        "This no longer applies to Mia: No internet from 21:00 to 07:00 every day."
     ]
     after = await stored(site)
     site.home.wait(UNDO_FOR - MINUTE)
@@ -401,7 +401,7 @@ async def test_it_is_told_once_and_the_button_stays(client: Client, site: Site) 
     assert not told(page)
     page = await act(client, undo_path(page), {"back": "/guardian/house"})
     assert await stored(site) == before
-    assert told(page) == ["For Mia, this applies now: No internet from 21:00 to 07:00 every day."]
+    assert told(page) == ["This now applies to Mia: No internet from 21:00 to 07:00 every day."]
     await act(client, undo_path(page), {})
     assert await stored(site) == after, "undoing can be undone too"
 

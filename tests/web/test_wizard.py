@@ -195,7 +195,7 @@ async def test_a_step_that_is_gone_past_says_nothing(desk: Client) -> None:
     assert "Nothing was changed" not in page
     page = await take(desk, SetupStep.CHILDREN, add="1", name="Tom", band="13-15", times="1")
     assert "was added, with the settings of the age group." in page
-    assert page.count("this applies now") == 0  # one line, so that the step stays in sight
+    assert page.count("This now applies to") == 0  # one line, so that the step stays in sight
 
 
 async def test_helplines_that_nobody_has_to_check_are_no_step(desk: Client, site: Site) -> None:

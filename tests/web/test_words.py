@@ -106,6 +106,5 @@ def test_no_line_ends_within_the_name_of_a_wireless_network() -> None:
     whole = "Wi-\u2060Fi"
     assert rendered("{{ _('On the Wi-Fi.') }}", "en") == f"On the {whole}."
     assert rendered("{{ _('%(name)s', name='My Wi-Fi') }}", "en") == "My Wi-Fi", "as it was typed"
-    assert whole in rendered(
-        "{{ _('Keep the sites you open secret from other people on the Wi-Fi') }}", "fr"
-    )
+    text = "Stop others on the Wi-Fi from seeing which sites you open (encrypted DNS)"
+    assert whole in rendered(f"{{{{ _('{text}') }}}}", "fr")

@@ -54,7 +54,7 @@ def _plan_local(
         draft.tell(entry, Result.THERE, sentence("this name is here already"))
         return
     if local.key in before:
-        said = sentence("%(name)s has another address here", name=local.key)
+        said = sentence("copdns already has a different address for %(name)s", name=local.key)
         draft.tell(entry, Result.LEFT, said)
         return
     values = (*there.values, value) if there is not None else (value,)

@@ -35,7 +35,7 @@ BYPASS: Final = "bypass"  # what lists about ways around the filter call their c
 SECURITY: Final = frozenset({"malware", "phishing"})
 _STRICT: Final = "strict"
 _BROAD: Final = {4: 16, 6: 48}  # a shorter prefix has devices of more than one person
-_TOO_BROAD: Final = sentence("this network has too many devices for one person")
+_TOO_BROAD: Final = sentence("this covers too many devices to belong to one person")
 
 
 def plan_people(draft: PlanDraft, entries: Sequence[FileEntry]) -> None:

@@ -44,7 +44,7 @@ _HELD_REASONS = (SkipReason.INFRASTRUCTURE, SkipReason.MISTAKE)
 # Texts of the lists that ship, marked for translation.
 OURS = (
     sentence("Ways to get around the filter"),
-    sentence("copdns's issue tracker"),
+    sentence("the people who make copdns"),
 )
 
 

@@ -92,12 +92,12 @@ HIDDEN = frozenset(
 
 # What each section is about, beside its name, which is a contract.
 TITLES: Mapping[str, Phrase] = {
-    "dns": Phrase("settings", "How copdns answers devices"),
+    "dns": Phrase("settings", "How copdns replies when a device opens a site"),
     "web": Phrase("settings", "These pages"),
-    "encrypted": Phrase("settings", "Keeping site visits private"),
-    "upstreams": Phrase("settings", "Where sites are looked up"),
-    "dns64": Phrase("settings", "Networks with IPv6 only"),
-    "cache": Phrase("settings", "Recent answers kept to save time"),
+    "encrypted": Phrase("settings", "Keeping browsing private"),
+    "upstreams": Phrase("settings", "Where copdns finds the address of a site"),
+    "dns64": Phrase("settings", "Networks that have only the newer kind of address (IPv6)"),
+    "cache": Phrase("settings", "Remembering the addresses of recent sites, to be quicker"),
     "limits": Phrase("settings", "Limits for busy devices"),
     "reasons": Phrase("settings", "Showing in the browser why a site is blocked"),
     "rebinding": Phrase("settings", "Protection for devices at home"),
@@ -111,7 +111,7 @@ TITLES: Mapping[str, Phrase] = {
     "appeals": Phrase("settings", "Requests"),
     "backup": Phrase("settings", "Backups"),
     "provider": Phrase("settings", "If a company runs copdns for you"),
-    "node": Phrase("settings", "Computers of a company that runs copdns for you"),
+    "node": Phrase("settings", "If a company runs copdns for you: its computers"),
 }
 
 EFFECTS: Mapping[str, Phrase] = {
