@@ -39,12 +39,16 @@ class Bedtime(NamedTuple):
 def tonights_bedtime(household: Household, profile: Profile, now: float) -> Bedtime | None:
     """Return the bedtime that lasts now, or is the next to come within a day; None for none."""
     household = household.local_to(profile)
-    night = _coming_night(now, zone_of(household.timezone))
-    spans = _find_closed_spans(household, profile, night)
-    found = next((each for each in spans if each[0] <= night < each[1]), None)
-    if found is None or found[0] < night - _LONGEST:
-        return None
-    start, end = map(int, found)
+    for night in _nights_within_a_day(now, zone_of(household.timezone)):
+        spans = _find_closed_spans(household, profile, night)
+        found = next((each for each in spans if each[0] <= night < each[1]), None)
+        if found is not None and night - _LONGEST <= found[0] < now + DAY_SECONDS:
+            return _as_moved(household, profile, *map(int, found))
+    return None
+
+
+def _as_moved(household: Household, profile: Profile, start: int, end: int) -> Bedtime:
+    """Return the bedtime of these schedules, as somebody moved it."""
     moved = next((e for e in household.moved_bedtimes if e.profile == profile.id), None)
     is_current = moved is not None and moved.start == start
     return Bedtime(start, moved.moved if moved is not None and is_current else start, end)
@@ -81,10 +85,12 @@ def moment_tonight(tonight: Bedtime, minute: int, zone: ZoneInfo) -> int:
     return min(moments, key=lambda each: abs(each - tonight.usual))
 
 
-def _coming_night(now: float, zone: ZoneInfo) -> float:
+def _nights_within_a_day(now: float, zone: ZoneInfo) -> Iterator[float]:
+    """Yield the coming night, and in the small hours, which are of the night before, also the one
+    that begins in the evening of the same day."""
     today = local_time(now, zone).date()
-    night = starts_at(today, NIGHT, zone)
-    return night if night > now else starts_at(today + timedelta(days=1), NIGHT, zone)
+    nights = (starts_at(today + timedelta(days=n), NIGHT, zone) for n in (0, 1))
+    yield from (each for each in nights if each > now)
 
 
 def _find_closed_spans(household: Household, profile: Profile, night: float) -> Iterator[Span]:

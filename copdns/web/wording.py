@@ -19,7 +19,7 @@ from copdns.model.household import Contact, Household, OwnService, Profile
 from copdns.model.sentences import Sentence
 from copdns.model.times import Budget, Schedule, Slot, Subject, Topic, TopicKind, WeekParity, Weeks
 from copdns.model.verdict import Reason, StepNumber, Verdict
-from copdns.policy.service_state import ServiceState
+from copdns.policy.service_state import Extent, ServiceState
 from copdns.time.bedtime import is_bedtime
 from copdns.time.days import local_time, zone_of
 from copdns.time.schedule import parse_slots
@@ -403,7 +403,8 @@ class DeskWording(Wording):
             at = self.next_minute(state.until)
             is_today = self.is_today(at)
             if then:
-                phrase = desk.THEN if is_today else desk.THEN_A_DAY
+                today, other_day = desk.THEN[_what_comes(state)]
+                phrase = today if is_today else other_day
                 parts.append(self.phrases.say(phrase, when=self.soon(at), why=then))
             else:
                 phrase = desk.UNTIL if is_today else desk.UNTIL_A_DAY
@@ -416,6 +417,13 @@ class DeskWording(Wording):
         schedule = schedules.get(verdict.period)
         is_night = schedule is not None and is_bedtime(schedule)
         return self._say(desk.cause(verdict, is_bedtime=is_night))
+
+
+def _what_comes(state: ServiceState) -> str:
+    """Return which of `THEN` says what a service becomes."""
+    if state.then is None or not state.then.blocks:
+        return "open"
+    return "still blocked" if state.extent is Extent.BLOCKED else "blocked"
 
 
 def wording_for(request: web.Request, household: Household, level: Level) -> Wording:

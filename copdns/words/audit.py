@@ -16,10 +16,11 @@ from copdns.words.known_forms import Forms
 CODES = "%(num)d code for extra time (%(minutes)s) created for %(who)s"
 
 # What more than one stored line says on a page.
-_ONE_MORE = "a browser may be added on %(device)s"
-_HERE, _ADDED = "a browser was added on this device", "a browser was added on %(device)s"
-_SIGNED_OUT = "a browser was removed on %(device)s"
-_ASKED = "%(who)s was asked to agree to a record of every site for %(num)d day"
+_ONE_MORE = "for an hour, one more browser on %(device)s can be linked to its owner's page"
+_HERE = "a browser on this device can now show its owner's page"
+_ADDED = "a browser on %(device)s can now show its owner's page"
+_SIGNED_OUT = "a browser on %(device)s no longer shows its owner's page"
+_ASKED = "%(who)s was asked if every site they open can be recorded for %(num)d day"
 _TIMES = "suggested bedtime and limits turned on for %(who)s (%(band)s)"
 
 # Lines that are stored in other words than are shown: those of the version before, and those that
@@ -41,6 +42,11 @@ _FORMER = {
     "%(device)s: a paired browser was removed": _SIGNED_OUT,
     "%(device)s: a linked browser was removed": _SIGNED_OUT,
     "%(who)s: PIN taken away": "%(who)s: PIN removed",
+    "second box %(name)s: paired": "second copdns computer %(name)s: paired",
+    "second box %(name)s: ended": "second copdns computer %(name)s: ended",
+    "second box %(name)s: ended, since it fetched nothing for a week": (
+        "second copdns computer %(name)s: ended, since it was not in touch for a week"
+    ),
     "set-up: zone, language and country": "setup: time zone, language and country",
     "set-up: names that stay open": "setup: sites that are never blocked",
     "set-up: %(who)s added, %(band)s": "setup: %(who)s added, %(band)s",
@@ -129,9 +135,9 @@ _FORMS = Forms(
     sentence("device %(device)s: the test of the filter ended"),
     sentence("device %(device)s: token added"),
     sentence("device %(device)s: token revoked"),
-    sentence("second box %(name)s: paired"),
-    sentence("second box %(name)s: ended"),
-    sentence("second box %(name)s: ended, since it fetched nothing for a week"),
+    sentence("second copdns computer %(name)s: paired"),
+    sentence("second copdns computer %(name)s: ended"),
+    sentence("second copdns computer %(name)s: ended, since it was not in touch for a week"),
     sentence("two homes for %(who)s: file made"),
     sentence("two homes for %(who)s: agreed"),
     sentence("two homes for %(who)s: the other home agreed"),
@@ -143,10 +149,10 @@ _FORMS = Forms(
     sentence("a guest's access was ended"),
     sentence("unknown device %(device)s ignored"),
     sentence("unknown device %(device)s shown again"),
-    sentence("a browser was added on this device"),
-    sentence("a browser was added on %(device)s"),
-    sentence("a browser may be added on %(device)s"),
-    sentence("a browser was removed on %(device)s"),
+    sentence("a browser on this device can now show its owner's page"),
+    sentence("a browser on %(device)s can now show its owner's page"),
+    sentence("for an hour, one more browser on %(device)s can be linked to its owner's page"),
+    sentence("a browser on %(device)s no longer shows its owner's page"),
     sentence("%(who)s: PIN set"),
     sentence("%(who)s: PIN removed"),
     sentence("%(who)s: the change before this was made with a PIN from a guardian"),
@@ -172,8 +178,8 @@ _FORMS = Forms(
     sentence("full log for %(who)s ended"),
     sentence("household created"),
     plural_sentence(
-        "%(who)s was asked to agree to a record of every site for %(num)d day",
-        "%(who)s was asked to agree to a record of every site for %(num)d days",
+        "%(who)s was asked if every site they open can be recorded for %(num)d day",
+        "%(who)s was asked if every site they open can be recorded for %(num)d days",
         1,
     ),
     sentence("full log declined by %(who)s"),

@@ -104,7 +104,7 @@ REASONS: Mapping[Key, Phrase] = {
     ),
 }
 
-# The same in a few words, after "Blocked by:" and "Allowed:".
+# The same in a few words, in brackets after "Blocked" and "Allowed".
 CAUSES: Mapping[Key, Phrase] = {
     (Reason.LEGAL, ""): Phrase("cause", "a legal order"),
     (Reason.PROTECTED, ""): Phrase("cause", "never blocked"),
@@ -141,12 +141,26 @@ OTHER_CAUSE = Phrase("cause", "another reason")
 
 # What can be done with an app now; where a cause is known, the second.
 STATES: Mapping[str, tuple[Phrase, Phrase]] = {
-    "open": (Phrase("app", "Allowed"), Phrase("app", "Allowed: %(why)s")),
-    "partly": (Phrase("app", "Partly blocked"), Phrase("app", "Partly blocked by: %(why)s")),
-    "blocked": (Phrase("app", "Blocked"), Phrase("app", "Blocked by: %(why)s")),
+    "open": (Phrase("app", "Allowed"), Phrase("app", "Allowed (%(why)s)")),
+    "partly": (Phrase("app", "Partly blocked"), Phrase("app", "Partly blocked (%(why)s)")),
+    "blocked": (Phrase("app", "Blocked"), Phrase("app", "Blocked (%(why)s)")),
 }
 UNTIL, UNTIL_A_DAY = Phrase("time", "until %(when)s"), Phrase("day", "until %(when)s")
-THEN, THEN_A_DAY = Phrase("time", "from %(when)s: %(why)s"), Phrase("day", "from %(when)s: %(why)s")
+# What comes then, on the same day and on another.
+THEN: Mapping[str, tuple[Phrase, Phrase]] = {
+    "blocked": (
+        Phrase("time", "blocked from %(when)s (%(why)s)"),
+        Phrase("day", "blocked from %(when)s (%(why)s)"),
+    ),
+    "still blocked": (
+        Phrase("time", "still blocked from %(when)s (%(why)s)"),
+        Phrase("day", "still blocked from %(when)s (%(why)s)"),
+    ),
+    "open": (
+        Phrase("time", "allowed from %(when)s (%(why)s)"),
+        Phrase("day", "allowed from %(when)s (%(why)s)"),
+    ),
+}
 
 
 def cause(verdict: Verdict, *, is_bedtime: bool = False) -> Said | None:

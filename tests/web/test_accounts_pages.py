@@ -141,10 +141,10 @@ async def test_what_another_guardian_did_stays_until_it_was_seen(
     site.home.clock.wall += 60
     await set_up(site, "Bo", Role.GUARDIAN)
     await log_in(client)
-    assert "new notices" in await text(client, "/guardian/")
+    assert "new messages for you" in await text(client, "/guardian/")
     page = await text(client, "/guardian/notices")
-    assert "Bo can now log in as a guardian." in page
-    assert "new notices" in await text(client, "/guardian/")  # looking is not enough
+    assert "Bo can now log in as a parent or carer." in page
+    assert "new messages for you" in await text(client, "/guardian/")  # looking is not enough
     seen = re.findall(r'name="notice" value="(\d+)"', page)
     for _ in range(2):
         await seen_all(client, seen)

@@ -159,7 +159,7 @@ async def test_a_certificate_that_all_devices_refuse_is_told_and_nothing_is_offe
 ) -> None:
     put_certificate(ready, tmp_path, **changes)
     page = await read(client, AWAY_PAGE)
-    assert "So nothing is offered." in page
+    assert "They would then open no sites at all" in page
     assert says in page, page
     await refused(client)
     assert await tokens(ready) == ()

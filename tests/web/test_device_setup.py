@@ -458,7 +458,7 @@ async def test_the_certificate_is_looked_at_as_devices_do(
     monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "known.pem"))
     changed(ready, name="other.example")
     page = await read(client, "/guardian/encrypted")
-    assert "Your devices will refuse it" in page
+    assert "Not yet. Ask the person who set up copdns" in page
     assert "The certificate is for" in page
     assert "Refused by:" in page
     changed(ready, certificate=str(tmp_path / "gone.pem"))

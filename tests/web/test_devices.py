@@ -12,7 +12,7 @@ from copdns.store.log_db.unknown_devices import save_unknown_devices
 from tests.home import Home
 from tests.household import MIA, TOM, family
 from tests.web.guardians import log_in, set_up
-from tests.web.site import Client, Site, send, text
+from tests.web.site import Client, Site, send, text, words
 
 HERE, AWAY = "/guardian/devices", "/guardian/devices/mia-phone/away"
 MAC = "02:00:00:00:00:01"
@@ -199,6 +199,8 @@ async def test_a_browser_is_taken_away_and_another_one_let_in(client: Client, si
     assert "Remove this browser" in signs_out.rpartition("<h3>")[2]
     assert "Press “Add another browser”. Then open http" in adds
     await send(client, "/guardian/devices/mia-phone/let-in")
+    asked = words(await send(client, f"/guardian/pairings/{pairing.id}/revoke", 409))
+    assert "Stop showing Mia&#39;s page in that browser on" in asked
     for _ in range(2):
         await send(client, f"/guardian/pairings/{pairing.id}/revoke", sure="on")
     assert await site.pairings.of("home") == ()

@@ -135,7 +135,7 @@ async def test_where_browsers_do_not_trust_us_nothing_is_offered(
         assert "app.js" not in page
         assert "data-push" not in page
     page = await text(client, "/guardian/app")
-    assert "mail or ntfy" in page
+    assert "alerts by email, or in an app called ntfy" in page
     assert 'href="/guardian/targets"' in page
     assert not (site.folder / push_keys.FILE).exists()
 
@@ -216,7 +216,7 @@ async def test_a_guardian_turns_notices_on_changes_them_and_turns_them_off(
     assert keys.private not in page
     assert re.findall(r'value="(\w+)" checked', page) == ["requests", "devices"]
     page = await post(trusted, "/guardian/app/notices", kind=["requests", "warnings"], **asks())
-    assert "This browser gets the notices that you chose" in page
+    assert "This browser gets the notifications that you chose" in page
     assert await kinds_of(site) == [{PushKind.REQUESTS, PushKind.WARNINGS}]
     assert FCM not in page
     # Without a script only the choice is sent.
@@ -235,7 +235,7 @@ async def test_a_guardian_turns_notices_on_changes_them_and_turns_them_off(
     ("result", "says"),
     [
         (PushResult(PushOutcome.SENT), "The push service took the test"),
-        (PushResult(PushOutcome.GONE), "that browser wants no more notices"),
+        (PushResult(PushOutcome.GONE), "that browser wants no more notifications"),
         (PushResult(PushOutcome.AGAIN, why="its name was not found"), "its name was not found"),
         (PushResult(PushOutcome.REFUSED, why="status 403"), "status 403"),
     ],

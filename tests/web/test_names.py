@@ -65,6 +65,15 @@ async def test_all_four_kinds_are_added_and_shown(client: Client, site: Site) ->
         assert word in page
 
 
+async def test_what_is_technical_is_folded_and_the_apps_are_not(client: Client) -> None:
+    page = await add_all(client)
+    before, _, folded = page.partition("<details>\n  <summary><h2 ")
+    assert "voice.example</bdi> (only exactly this site)" in before
+    assert "=voice.example</bdi>" not in page
+    for each in ("local DNS records", "DNS rewrites", "DNS servers", "conditional forwarding"):
+        assert f"(technical: {each})" in folded
+
+
 async def test_a_name_of_the_house_is_answered_at_once(client: Client, site: Site) -> None:
     await add_all(client)
     await site.follow()

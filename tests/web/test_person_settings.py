@@ -87,7 +87,7 @@ async def test_what_is_closed_by_contact_says_so_everywhere(client: Client, site
     strangers = services_by_contact(SHIPPED, Contact.STRANGERS)
     page = await text(client, CLOSED)
     page = re.sub("[\u2068\u2069]", "", page)
-    by_contact = "Blocked by: your choice under “Who can send messages”"
+    by_contact = "Blocked (your choice under “Who can send messages”)"
     assert page.count(by_contact) == len(strangers)
     assert f"{by_contact} · Strangers" not in page, "said once is enough"
     assert "All of these are blocked because strangers can send messages there." in page
@@ -108,7 +108,7 @@ async def test_an_exception_opens_one_app_and_says_why_it_counts(
     await send(client, CLOSED, default="allow", sure="on", **fields)
     assert (await stored_profile(site)).contact_exceptions == {"minecraft"}
     page = re.sub("[\u2068\u2069]", "", await text(client, CLOSED))
-    assert "Allowed: your exception · Strangers can send messages there" in page
+    assert "Allowed (your exception) · Strangers can send messages there" in page
     assert 'name="except" value="minecraft" checked' in page
     await site.follow()
     assert not site.home.ask("mia", "minecraft.net").verdict.blocks
@@ -129,12 +129,12 @@ async def test_what_is_blocked_without_its_own_tick_is_counted_and_explained(
     page = re.sub("[\u2068\u2069]", "", await text(client, CLOSED))
     video = sum(each.group == "video" for each in SHIPPED.services.values())
     assert f"Video: 1 of {video} blocked" in page
-    assert "Partly blocked by: its own switch" not in page
-    assert page.count("Blocked by: its own switch") == 1
+    assert "Partly blocked (its own switch)" not in page
+    assert page.count("Blocked (its own switch)") == 1
     await send(client, CLOSED, default="allow", **fields, keep="youtubei.googleapis.com")
     page = re.sub("[\u2068\u2069]", "", await text(client, CLOSED))
     assert f"Video: 0 of {video} blocked" in page
-    assert page.count("Partly blocked by: its own switch") == 1
+    assert page.count("Partly blocked (its own switch)") == 1
 
 
 async def test_one_blocked_service_is_no_plural_in_french_and_spanish(client: Client) -> None:
@@ -375,7 +375,7 @@ async def test_two_who_disagree_get_what_is_fair_for_the_age(client: Client, sit
     await send(client, "/guardian/logout")
     await log_in(client, "Another")
     page = await send(client, CLOSED, default="allowlist", category="gambling", sure="on")
-    assert "You and another guardian chose different settings." in page
+    assert "You and another parent or carer chose different settings." in page
     fair = apply(bundled_presets()[Band.TO_9], MIA)
     mia = await stored_profile(site)
     assert mia.categories == fair.categories
@@ -432,7 +432,7 @@ async def test_each_app_says_what_it_is_and_what_comes_next(client: Client, site
         now=site.now,
     )
     page = re.sub("[\u2068\u2069]", "", await text(client, CLOSED))
-    assert "Allowed · from 19:00: bedtime · Strangers can send messages there" in page
+    assert "Allowed · blocked from 19:00 (bedtime) · Strangers can send messages there" in page
 
 
 @pytest.mark.parametrize(

@@ -67,7 +67,8 @@ async def test_a_box_is_paired_shown_to_everyone_and_ended(
     (box,) = await first.followers.of("home")
     assert (box.name, box.id, box.secret) == ("Upstairs", key.id, key.secret)
     assert "Upstairs" in await text(client, "/me")
-    assert "Second box Upstairs: paired" in words(await text(client, "/guardian/changes"))
+    history = words(await text(client, "/guardian/changes"))
+    assert "Second copdns computer Upstairs: paired" in history
     asks = await send(client, f"{BOXES}/{box.id}/end", 409)
     assert "Within seconds it has only the guest rules" in words(asks)
     assert await first.followers.of("home")
@@ -75,7 +76,8 @@ async def test_a_box_is_paired_shown_to_everyone_and_ended(
     assert not await first.followers.of("home")
     assert "Upstairs" not in await text(client, "/me")
     await log_in(client, "Bea")
-    assert "A second box was paired: Upstairs" in words(await text(client, "/guardian/notices"))
+    told = words(await text(client, "/guardian/notices"))
+    assert "A second copdns computer was paired: Upstairs" in told
 
 
 @pytest.mark.logged_in

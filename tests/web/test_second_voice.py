@@ -156,7 +156,7 @@ async def test_all_guardians_are_told_of_a_code_for_somebody(client: Client, sit
     told = "A code was made. Anyone who has it can set a new password for Rita"
     await log_in_as(client, "Ben")
     assert told in await text(client, "/guardian/notices")
-    assert "new notice" in await text(client, "/guardian/")
+    assert "for you</a>" in await text(client, "/guardian/")
 
 
 @pytest.mark.parametrize("role", ["reviewer", "auditor"])

@@ -88,7 +88,9 @@ class Followers:
         cleaned = " ".join(name.split())
         if not cleaned or len(cleaned) > MAX_NAME:
             raise HouseholdError(
-                "give the second box a name of 1 to %(most)s characters", most=MAX_NAME, name="name"
+                "give the second copdns computer a name of 1 to %(most)s characters",
+                most=MAX_NAME,
+                name="name",
             )
         drawn = make_pairing_secret()
 

@@ -54,6 +54,21 @@ def test_it_is_the_time_from_which_everything_is_off_over_the_coming_night() -> 
     assert tonight(HOME, "23:30") == tonight(HOME, "06:00"), "it lasts, and so it is tonight's"
 
 
+def test_in_the_small_hours_of_a_free_night_it_is_that_of_the_coming_evening() -> None:
+    # The 22nd is a Sunday: the night to it was free, and its evening is not.
+    weekdays = house("sun mon tue wed thu 20:00-07:00")
+    small_hours = at("01:36", "2026-03-22")
+    sunday = at("20:00", "2026-03-22")
+    found = tonights_bedtime(weekdays, MIA, small_hours)
+    assert found == Bedtime(sunday, sunday, at("07:00", "2026-03-23"))
+    moved = move_bedtime(weekdays, "mia", sunday + 1800, now=small_hours)
+    assert tonights_bedtime(moved, MIA, sunday - 60) == Bedtime(
+        sunday, sunday + 1800, at("07:00", "2026-03-23")
+    )
+    late = house("mon 02:00-07:00")
+    assert tonights_bedtime(late, MIA, small_hours) is None, "it is more than a day away"
+
+
 def test_off_times_of_the_day_and_of_some_sites_are_no_bedtime() -> None:
     school = house("daily 08:00-13:00")
     assert tonight(school, "07:00") is None

@@ -35,9 +35,9 @@ from copdns.store.household_db.condition import FILE
 def follow(options: Options, url: str | None, key: str | None, stop: bool, as_json: bool) -> None:
     """Make this box a second one: it answers as the box at URL does.
 
-    The first box shows KEY once, when a guardian pairs this box there (Household, Second box); "-"
-    or nothing in its place reads it from standard input, where no other program sees it. Restart
-    copdns afterwards. Without URL, this shows which box is followed, and since when.
+    The first box shows KEY once, when a guardian pairs this box there (Household, Second copdns
+    computer); "-" or nothing in its place reads it from standard input, where no other program sees
+    it. Restart copdns afterwards. Without URL, this shows which box is followed, and since when.
 
     \b
     Example:  copdns follow https://192.0.2.10 copdns-follow-...

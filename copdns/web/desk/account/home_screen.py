@@ -69,7 +69,7 @@ async def turn_on(request: web.Request) -> web.Response:
         await push.choose(mine, kinds)
     else:
         raise no_browser()
-    say_done(request, own.actor, sentence("this browser gets the notices that you chose"))
+    say_done(request, own.actor, sentence("this browser gets the notifications that you chose"))
     raise web.HTTPSeeOther(HERE)
 
 
@@ -80,7 +80,7 @@ async def turn_off(request: web.Request) -> web.Response:
     for each in await push.of_account(own.account):
         if each.id == wanted:
             await push.forget(each)
-            say_done(request, own.actor, sentence("that browser gets no more notices"))
+            say_done(request, own.actor, sentence("that browser gets no more notifications"))
     raise web.HTTPSeeOther(HERE)
 
 
@@ -99,7 +99,8 @@ def _test_result(result: PushResult) -> Sentence:
         return sentence("the push service took the test; it should be on that screen in a moment")
     if result.outcome is PushOutcome.GONE:
         return sentence(
-            "the test did not arrive: that browser wants no more notices, so it was removed here"
+            "the test did not arrive: that browser wants no more notifications, so it was removed "
+            "here"
         )
     return sentence("the test did not arrive: %(why)s", why=result.why)
 

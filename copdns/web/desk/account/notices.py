@@ -41,5 +41,5 @@ async def see(request: web.Request) -> web.Response:
     numbers = (whole_number(str(each), 17) for each in fields.getall("notice", []))
     ids = [each for each in numbers if each is not None]
     await context.notices.mark_seen(actor.household, actor.id, ids, int(context.now()))
-    say_done(request, actor, sentence("you have seen these notices; they stay below"))
+    say_done(request, actor, sentence("you have seen these messages; they stay below"))
     raise web.HTTPSeeOther("/guardian/notices")

@@ -55,7 +55,8 @@ async def end(request: web.Request) -> web.Response:
 def _require_first_box(home: HouseRequest) -> FirstBox:
     if home.context.first_box is None:
         raise HouseholdError(
-            "no second box can be paired: the household of this one is not in a file here"
+            "no second copdns computer can be paired: the household of this one is not in a file "
+            "here"
         )
     return home.context.first_box
 

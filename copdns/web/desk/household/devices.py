@@ -24,7 +24,7 @@ from copdns.store.household_db.ignored import IgnoredDevices
 from copdns.store.log_db.unknown_devices import load_unknown_devices
 from copdns.web.context import context_of
 from copdns.web.desk.change import change_household, say_done
-from copdns.web.desk.page import stored_household
+from copdns.web.desk.page import household_in_force, stored_household
 from copdns.web.received import fields_of
 from copdns.web.session import require
 from copdns.web.sure import require_sure
@@ -138,10 +138,17 @@ async def revoke(request: web.Request) -> web.Response:
     recorded."""
     actor, context = await _require_editor(request), context_of(request)
     pairing, now = request.match_info["pairing"], int(context.now())
-    if any(each.id == pairing for each in await context.pairings.of(actor.household)):
+    linked = await context.pairings.of(actor.household)
+    if found := next((each for each in linked if each.id == pairing), None):
+        house = household_in_force(request, actor)
+        person = house.profile(found.profile)
+        names = {each.id: each.name for each in house.devices if each.name}
         question = sentence(
-            "unlink this browser? It shows nothing personal after that, until someone links it "
-            "again on the device"
+            "stop showing %(name)s's page in that browser on %(device)s? It will still show the "
+            "rules and helplines, but nothing that is recorded about %(name)s, until someone links "
+            "it again on the device",
+            name=person.name if person else found.profile,
+            device=names.get(found.device, found.device),
         )
         await require_sure(request, question)
         await context.pairings.revoke(actor.household, pairing, actor.name, now)
