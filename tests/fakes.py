@@ -17,7 +17,7 @@ import dns.rrset
 from copdns.dns.exchange import Exchange
 from copdns.dns.message import UpstreamResponse, read_response
 from copdns.dns.query import CacheKey
-from copdns.privacy.retention import CountKey, LogRow
+from copdns.privacy.retention import CountKey, LogRow, WaitingRow
 from copdns.time.clock import Clock, LastSeen, Moment
 
 NO_SUCH_NAME, SILENCE = "no such name", "silence"
@@ -78,8 +78,8 @@ class FakeLog:
         self.counts: Counter[CountKey] = Counter()
         self.erasures = 0  # raise it when something is erased
 
-    def add(self, row: LogRow) -> None:
-        self.rows.append(row)
+    def add(self, row: WaitingRow) -> None:
+        self.rows.append(row.row())
 
     def count(self, key: CountKey, n: int = 1) -> None:
         self.counts[key] += n

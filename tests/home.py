@@ -327,6 +327,6 @@ class Home:
             name: repr(getattr(self.counters, name)) for name in dir(Counters) if name[0] != "_"
         }
         rings = self.recent._rings.items()  # looking at `blocks` would draw codes
-        blocks = [(key, each.name, each.at) for key, ring in rings for each in ring.values()]
+        blocks = [(key, name, each.at) for key, ring in rings for name, each in ring.items()]
         rows, counts = list(self.log.rows), dict(self.log.counts)
         return counters, rows, counts, blocks, len(self.resolver.responses.cache)

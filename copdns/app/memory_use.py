@@ -96,7 +96,8 @@ def share_one_heap() -> None:
 def trim_memory() -> None:
     """Return free memory to the system, where the C library can (malloc_trim(3)).
 
-    After the start that is 5 MB with 1,000 profiles.
+    After the start that is 5 MB with 1,000 profiles; later up to 2 MB, as after a long batch of the
+    log.
     """
     with suppress(AttributeError):  # as with musl
         ctypes.CDLL(None).malloc_trim(0)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from ipaddress import ip_network
 
+from copdns.model.build import mypyc_attr
 from copdns.model.errors import NameTextError
 from copdns.model.names import normalize
 
@@ -19,6 +20,7 @@ class MatchKind(StrEnum):
     SUBTREE = "subtree"  # both:                  games.example
 
 
+@mypyc_attr(acyclic=True)
 @dataclass(frozen=True, slots=True)
 class Matcher:
     """A name in a rule or list.  name: normal form, never the root.  match: what it covers."""

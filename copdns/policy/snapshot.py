@@ -14,6 +14,7 @@ from typing import Final, NamedTuple, Protocol
 
 from copdns.lists.catalogue import Catalogue
 from copdns.model.addresses import Network
+from copdns.model.build import mypyc_attr
 from copdns.model.bypass_signs import OTHERS_HEARD, UNHEARD, Heard
 from copdns.model.household import Device, Household, Profile
 from copdns.model.verdict import AnswerDefaults, Requestor
@@ -27,6 +28,7 @@ MAX_ADDRESSES: Final = 4096  # whose client is remembered, besides those that a 
 MAX_UNKNOWN: Final = 1024  # unknown clients, until `take_unknown` is called
 
 
+@mypyc_attr(acyclic=True)
 @dataclass(frozen=True, slots=True)
 class Client:
     """Who sent a query.  device: its id, "" for one that nobody named.

@@ -29,17 +29,25 @@ class OwnedDevice(NamedTuple):
 Owned = tuple[str, str, str]  # an OwnedDevice, or what is equal to one
 
 
-@mypyc_attr(acyclic=True)
-class Block:
+class Block(NamedTuple):
     """A blocked name.  at: when it was last looked up, seconds since the epoch.
 
-    code: the random handle that `RecentBlocks.blocks` gives it; "" before.
+    code: a random handle, the same each time that it is looked at.
     """
 
-    __slots__ = ("at", "code", "name", "verdict")
+    name: str
+    verdict: Verdict
+    at: float
+    code: str
 
-    def __init__(self, name: str, verdict: Verdict, at: float) -> None:
-        self.name = name
+
+@mypyc_attr(acyclic=True)
+class BlockInRing:
+    """A block under its name.  code: "" until somebody looks at it."""
+
+    __slots__ = ("at", "code", "verdict")
+
+    def __init__(self, verdict: Verdict, at: float) -> None:
         self.verdict = verdict
         self.at = at
         self.code = ""
@@ -57,7 +65,7 @@ class RecentBlocks:
 
     def __init__(self, new_code: Callable[[], str]) -> None:
         self._new_code = new_code
-        self._rings: dict[Owned, dict[str, Block]] = {}
+        self._rings: dict[Owned, dict[str, BlockInRing]] = {}
 
     def add(self, owned: Owned, name: str, verdict: Verdict, now: float) -> None:
         """Note a block as the newest of somebody's device; of more than MAX_BLOCKS the oldest goes.
@@ -71,7 +79,7 @@ class RecentBlocks:
             ring = self._rings[owned] = {}
         block = ring.pop(name, None)
         if block is None:
-            block = Block(name, verdict, now)
+            block = BlockInRing(verdict, now)
             if len(ring) >= MAX_BLOCKS:
                 _drop_oldest(ring)
         else:
@@ -82,10 +90,10 @@ class RecentBlocks:
         """Return somebody's blocks of the last day on a device, the newest first, each with its
         code."""
         ring = self._rings.get(owned, {})
-        fresh = [block for block in ring.values() if 0 <= now - block.at < MAX_AGE]
-        for block in fresh:
+        fresh = [(name, block) for name, block in ring.items() if 0 <= now - block.at < MAX_AGE]
+        for _, block in fresh:
             block.code = block.code or self._new_code()
-        return tuple(reversed(fresh))
+        return tuple(Block(name, each.verdict, each.at, each.code) for name, each in fresh[::-1])
 
     def forget(self, now: float) -> None:
         """Drop what is older than a day; called now and then, since a ring may rest unseen."""
@@ -114,5 +122,5 @@ def owned_devices(households: Iterable[Household]) -> frozenset[OwnedDevice]:
     )
 
 
-def _drop_oldest(ring: dict[str, Block]) -> None:
+def _drop_oldest(ring: dict[str, BlockInRing]) -> None:
     del ring[next(iter(ring))]

@@ -20,7 +20,14 @@ from copdns.policy.snapshot import Client
 from copdns.privacy.list_counts import ListCountKind, ListCounts
 from copdns.privacy.own_numbers import COUNTS_ONLY, coarse_verdict, is_own_verdict
 from copdns.privacy.recent_blocks import RecentBlocks
-from copdns.privacy.retention import ROUND_TO, CountKey, LogRow, count_key, log_row, may_log_name
+from copdns.privacy.retention import (
+    ROUND_TO,
+    CountKey,
+    WaitingRow,
+    count_key,
+    log_row,
+    may_log_name,
+)
 from copdns.server.cached_reply import CachedReply, LoggedName, Tally
 from copdns.server.limits import Bound
 from copdns.server.metrics import Counters
@@ -45,7 +52,7 @@ class LogQueue(Protocol):
     @property
     def erasures(self) -> int: ...
 
-    def add(self, row: LogRow) -> None: ...
+    def add(self, row: WaitingRow) -> None: ...
 
     def count(self, key: CountKey, n: int = 1) -> None: ...
 

@@ -319,7 +319,7 @@ class Twin:
             name: copy(getattr(self.counters, name)) for name in dir(Counters) if name[0] != "_"
         }
         rings = {
-            key: [(each.name, each.verdict, each.at) for each in ring.values()]
+            key: [(name, each.verdict, each.at) for name, each in ring.items()]
             for key, ring in self.recent._rings.items()
         }
         return {

@@ -142,7 +142,7 @@ def kept(site: Site) -> tuple[list[object], list[object]]:
             if kind == "table" and name not in NOT_THEIRS
         ]
     rings = site.home.recent._rings.items()
-    blocks = [(key, each.name, each.at, each.code) for key, ring in rings for each in ring.values()]
+    blocks = [(key, name, each.at, each.code) for key, ring in rings for name, each in ring.items()]
     return [*schema, *stored], list(blocks)
 
 

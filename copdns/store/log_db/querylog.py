@@ -22,7 +22,7 @@ import structlog
 
 from copdns.model.errors import StoreAwayError, StoreError
 from copdns.privacy.list_counts import ListCountKey
-from copdns.privacy.retention import CountKey, LogRow
+from copdns.privacy.retention import CountKey, LogRow, WaitingRow
 from copdns.privacy.row_filter import EVERY_ROW, RowFilter
 from copdns.store.connection import SqlConnection
 from copdns.store.db import (
@@ -82,7 +82,7 @@ class QueryLog:
         self._is_full = False
         self._capacity = capacity
         self._interval = interval
-        self._rows: deque[LogRow] = deque()  # added to and taken from without a lock
+        self._rows: deque[LogRow | WaitingRow] = deque()  # added to and taken from without a lock
         self._refused = 0  # by `add` alone
         self._counts: dict[CountKey, int] = {}
         self._lost = 0
@@ -98,7 +98,7 @@ class QueryLog:
         """Rows and counts lost since the start."""
         return self._refused + self._lost
 
-    def add(self, row: LogRow) -> None:
+    def add(self, row: LogRow | WaitingRow) -> None:
         """Add a row to those to be written; where too many wait it is dropped, and counted."""
         if len(self._rows) < self._capacity:
             self._rows.append(row)
@@ -331,13 +331,13 @@ class QueryLog:
             with self._buffers:
                 self._lost += lost
 
-    def _take(self) -> tuple[list[LogRow], dict[CountKey, int]]:
+    def _take(self) -> tuple[list[LogRow | WaitingRow], dict[CountKey, int]]:
         rows = [self._rows.popleft() for _ in range(len(self._rows))]
         with self._buffers:
             counts, self._counts = self._counts, {}
         return rows, counts
 
-    def _put_back(self, rows: list[LogRow], counts: dict[CountKey, int]) -> None:
+    def _put_back(self, rows: list[LogRow | WaitingRow], counts: dict[CountKey, int]) -> None:
         """Put a batch before what came meanwhile; of too much the newest is dropped."""
         self._rows.extendleft(reversed(rows))
         with self._buffers:
@@ -354,6 +354,8 @@ class QueryLog:
     def _open(self) -> SqlConnection:
         if self._connection is None:
             self._connection = open_database(self.path, LOG, busy=WRITER_BUSY)
+            # KiB.  By itself it would take 2 MB for good, and with that writes no batch faster.
+            self._connection.execute("pragma cache_size = -256")
             self.erasures = log_rows.last_erasure(self._connection)
         return self._connection
 

@@ -12,7 +12,7 @@ from itertools import chain, islice
 from typing import NamedTuple
 
 from copdns.privacy.list_counts import WEEKS_KEPT, week_of
-from copdns.privacy.retention import CountKey, LogRow
+from copdns.privacy.retention import CountKey, LogRow, WaitingRow
 from copdns.privacy.row_filter import RowFilter
 from copdns.store.connection import SqlConnection
 from copdns.store.db import empty_wal, rewrite, transaction
@@ -41,7 +41,7 @@ def last_erasure(connection: SqlConnection) -> int:
 
 def write(
     connection: SqlConnection,
-    rows: Sequence[LogRow],
+    rows: Sequence[LogRow | WaitingRow],
     counts: Mapping[CountKey, int],
     seen: int,
 ) -> None:
@@ -72,7 +72,9 @@ _COUNT = """
     """
 
 
-def _insert(connection: SqlConnection, statement: str, rows: Sequence[tuple[object, ...]]) -> None:
+def _insert(
+    connection: SqlConnection, statement: str, rows: Sequence[tuple[object, ...] | WaitingRow]
+) -> None:
     """Insert rows, many in one statement.
 
     Each statement releases and takes Python's lock: with a row each, the event loop would wait for
@@ -81,7 +83,10 @@ def _insert(connection: SqlConnection, statement: str, rows: Sequence[tuple[obje
     at = 0
     for size in _ROWS_PER_STATEMENT:
         while len(rows) - at >= size:
-            some = rows[at : at + size]
+            some = [
+                each.row() if isinstance(each, WaitingRow) else each
+                for each in rows[at : at + size]
+            ]
             row = f"({', '.join('?' * len(some[0]))})"
             sql = statement.format(rows=", ".join([row] * size))
             connection.execute(sql, tuple(chain.from_iterable(some)))

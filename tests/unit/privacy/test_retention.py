@@ -38,7 +38,8 @@ EVERY_VERDICT = [ALLOWED, BLOCKED, SAFE, CANARY, WITHHELD, REFUSED]
 
 
 def row(mode: PrivacyMode, verdict: Verdict, now: float = AT) -> LogRow | None:
-    return log_row(mode, "home", "mia", "mias-tablet", "chess.games.example", 28, verdict, now)
+    found = log_row(mode, "home", "mia", "mias-tablet", "chess.games.example", 28, verdict, now)
+    return found and found.row()
 
 
 def count(mode: PrivacyMode, verdict: Verdict, now: float = AT) -> CountKey | None:

@@ -23,7 +23,7 @@ from structlog.testing import capture_logs
 from copdns.model.errors import StoreError
 from copdns.model.household import PrivacyMode
 from copdns.model.verdict import Action, Reason, Verdict
-from copdns.privacy.retention import CountKey, LogRow, count_key, log_row
+from copdns.privacy.retention import CountKey, LogRow, WaitingRow, count_key, log_row
 from copdns.store.db import open_database, store_error
 from copdns.store.log_db import querylog
 from copdns.store.log_db import rows as log_rows
@@ -49,7 +49,7 @@ def log(tmp_path: Path) -> Iterator[QueryLog]:
 def row(qname: str, profile: str = "mia", at: float = NOW, household: str = "home") -> LogRow:
     found = log_row(PrivacyMode.FULL, household, profile, "tablet", qname, 1, BLOCKED, at)
     assert found is not None
-    return found
+    return found.row()
 
 
 def key(profile: str = "mia", at: float = NOW, verdict: Verdict = BLOCKED) -> CountKey:
@@ -68,6 +68,15 @@ def on_disk(folder: Path) -> bytes:
 
 
 # Writing and reading
+
+
+def test_what_waits_is_written_as_the_row_that_it_stands_for(log: QueryLog) -> None:
+    waiting = log_row(PrivacyMode.BLOCKED, "home", "mia", "tablet", "a.example", 28, BLOCKED, NOW)
+    assert waiting is not None
+    log.add(waiting)
+    log.add(row("b.example"))
+    log.flush()
+    assert [each.row for each in log.rows("home")] == [waiting.row(), row("b.example")]
 
 
 def test_what_is_added_is_read_back_in_its_order(log: QueryLog) -> None:
@@ -578,7 +587,7 @@ class Overtaken(QueryLog):
 
     asked = False
 
-    def _take(self) -> tuple[list[LogRow], dict[CountKey, int]]:
+    def _take(self) -> tuple[list[LogRow | WaitingRow], dict[CountKey, int]]:
         taken = super()._take()
         if not self.asked:
             self.asked = True
