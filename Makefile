@@ -69,7 +69,8 @@ flood: $(VENV)/.installed
 	$(IN_COMPILED)/python -m tests.fuzz.flood $(ARGS)
 
 # What the standards ask for beside what the program does, as a table and as docs/conformance.md.
-# ARGS=--packets=FOLDER: packets of other servers' tests are replayed as well.
+# Packets of other servers' tests are replayed too, where ../shared/data has them, or
+# ARGS=--packets=FOLDER; without them, the page keeps what was measured with them before.
 conformance: $(VENV)/.installed
 	$(VENV)/bin/python -m tests.conformance --page docs/conformance.md $(ARGS)
 

@@ -3,8 +3,9 @@
 Each case is sent to the real program on loopback, behind an upstream that does as it is told.  The
 table says for each what is asked, by which text, what is expected and what came; a case that
 differs makes the command fail.  --page FILE writes the table as a page of the documentation.
---packets FOLDER replays packets of other servers' tests as well (its `replay.py`), and tells in
-how many of them the verdict is that of three other resolvers, where these agree.
+Packets of other servers' tests are replayed as well (`replay.py` of their folder), and it tells in
+how many of them the verdict is that of three other resolvers, where these agree.  Where there are
+none, the page keeps what it said of them.
 """
 
 from __future__ import annotations
@@ -12,7 +13,6 @@ from __future__ import annotations
 import argparse
 import gzip
 import json
-import socket
 import ssl
 import subprocess
 import sys
@@ -20,7 +20,6 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import NamedTuple
 
 import dns.edns
 import dns.flags
@@ -32,6 +31,23 @@ import dns.rdatatype
 import dns.rdtypes.svcbbase
 import dns.rrset
 
+from tests.conformance_asking import (
+    SILENCE,
+    Case,
+    Result,
+    at_upstream,
+    of,
+    options_of,
+    over_tcp,
+    query,
+    raw,
+    send,
+    times_asked,
+    twice,
+    udp,
+)
+from tests.conformance_groups import SAYS as GROUPS_SAY
+from tests.conformance_groups import group_cases, household_of, port_of, settings_of
 from tests.e2e.house import MIA, TOM, House, house
 from tests.encrypted_server import NAME, make_certificate
 from tests.replies import ede_of
@@ -47,9 +63,9 @@ from tests.upstream_server import (
     without_edns,
 )
 
-SILENCE = "nothing"
 SHORTLY = 0.3  # seconds in which a reply to a message that gets none would have come
 MANY = 100  # queries in one segment
+PACKETS = Path(__file__).parents[2] / "shared" / "data" / "packets"
 PREFIX = "2001:db8:64::/96"  # of the translator
 
 HOUSEHOLD = {
@@ -66,116 +82,6 @@ HOUSEHOLD = {
     },
     "rules": [{"id": "r9", "block": "films.example", "for": "tom"}],
 }
-
-
-class Case(NamedTuple):
-    """by: the text that asks for it.  asked: what is sent.  get: returns what came, in words."""
-
-    by: str
-    asked: str
-    expected: str
-    get: Callable[[House], str]
-
-
-class Result(NamedTuple):
-    """got: what came, in the words of the case's `expected`."""
-
-    case: Case
-    got: str
-
-    @property
-    def is_right(self) -> bool:
-        return self.got == self.case.expected
-
-
-# --- what is sent ------------------------------------------------------------------------------
-
-
-def query(name: str, rtype: str = "A", **more: object) -> dns.message.Message:
-    return dns.message.make_query(name, rtype, **more)  # type: ignore[arg-type]
-
-
-def send(home: House, wire: bytes, source: str = MIA, wait: float = PATIENCE) -> bytes | None:
-    """Send octets over UDP; return those of the reply, None where none comes."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
-        sock.bind((source, 0))
-        sock.settimeout(wait)
-        sock.sendto(wire, ("127.0.0.1", home.program.port))
-        try:
-            return sock.recv(65535)
-        except TimeoutError:
-            return None
-
-
-def of(wire: bytes | None) -> str:
-    """Return a reply in words: rcode, flags, records, extended errors."""
-    if wire is None:
-        return SILENCE
-    reply = dns.message.from_wire(wire)
-    flags = [
-        word for word, bit in (("aa", 0x400), ("tc", 0x200), ("ad", 0x20)) if reply.flags & bit
-    ]
-    data = [str(rdata) for rrset in reply.answer for rdata in rrset]
-    ede = [f"EDE {each.code:d}" for each in reply.options if isinstance(each, dns.edns.EDEOption)]
-    return ", ".join([str(dns.rcode.to_text(reply.rcode())), *flags, *data, *ede])
-
-
-def udp(message: dns.message.Message, source: str = MIA) -> Callable[[House], str]:
-    return lambda home: of(send(home, message.to_wire(), source))
-
-
-def raw(wire: bytes, wait: float = PATIENCE) -> Callable[[House], str]:
-    return lambda home: of(send(home, wire, wait=wait))
-
-
-def tcp(message: dns.message.Message) -> Callable[[House], str]:
-    return lambda home: of(over_tcp(home, [message.to_wire()])[0])
-
-
-def over_tcp(home: House, wires: list[bytes]) -> list[bytes]:
-    """Send messages in one segment; return as many replies."""
-    with socket.create_connection(("127.0.0.1", home.program.port), PATIENCE) as sock:
-        sock.sendall(b"".join(len(each).to_bytes(2, "big") + each for each in wires))
-        stream = sock.makefile("rb")
-        return [stream.read(int.from_bytes(stream.read(2), "big")) for _ in wires]
-
-
-def at_upstream(
-    message: dns.message.Message, tell: Callable[[Asked], str]
-) -> Callable[[House], str]:
-    """Send a query; return what the upstream was asked for it."""
-
-    def get(home: House) -> str:
-        name = message.question[0].name.to_text().rstrip(".").lower()
-        send(home, message.to_wire())
-        found = [each for each in home.upstream.asked if each.name.rstrip(".").lower() == name]
-        return tell(found[-1]) if found else "not asked"
-
-    return get
-
-
-def twice(message: dns.message.Message, other: dns.message.Message) -> Callable[[House], str]:
-    """Send two queries; return how often the upstream was asked, and the second reply."""
-
-    def get(home: House) -> str:
-        before = times_asked(home, message)
-        send(home, message.to_wire())
-        reply = send(home, other.to_wire(), TOM)
-        return f"{times_asked(home, message) - before} asked; {of(reply)}"
-
-    return get
-
-
-def times_asked(home: House, message: dns.message.Message) -> int:
-    """Return how often the upstream was asked for a query's name, of any type.
-
-    For its name alone: the program asks for help names at moments of its own.
-    """
-    return home.upstream.names.count(message.question[0].name.to_text().rstrip(".").lower())
-
-
-def options_of(asked: Asked) -> str:
-    return f"options {', '.join(map(str, asked.options)) or 'none'}"
 
 
 # --- what the upstream says --------------------------------------------------------------------
@@ -283,6 +189,7 @@ def cases() -> Iterator[Case]:
     yield from _tcp_cases()
     yield from _policy_cases()
     yield from _encrypted_cases()
+    yield from group_cases()
     # The last one, since it is learned about the upstream.
     yield Case(
         "RFC 6891 7", "an upstream without EDNS", "NOERROR, 127.0.0.80", udp(query("old.example"))
@@ -515,8 +422,8 @@ def _encrypted_cases() -> Iterator[Case]:
     """Yield the cases of DNS over TLS: how it is found, and what only it is told."""
     yield Case(
         "RFC 9462 4",
-        "_dns.resolver.arpa SVCB, with DNS over TLS",
-        'NOERROR, aa, 1 dns.example. alpn="dot" port="its own"; 127.0.0.1',
+        "_dns.resolver.arpa SVCB, with DNS over TLS, HTTPS and QUIC",
+        "NOERROR, aa; 1 dot, 2 doq, 3 h2 at ports of their own, for dns.example.; 127.0.0.1",
         _designated,
     )
     info = query("resolver.arpa", "RESINFO")
@@ -540,16 +447,15 @@ def _encrypted_cases() -> Iterator[Case]:
 def _designated(home: House) -> str:
     """Return what discovery says, and where the name in it leads."""
     reply = dns.message.from_wire(send(home, query("_dns.resolver.arpa", "SVCB").to_wire()) or b"")
-    addresses = [str(rdata) for rrset in reply.additional for rdata in rrset]
-    port = str(_tls_port(home))
-    return f"{of(reply.to_wire())}; {', '.join(addresses)}".replace(f'"{port}"', '"its own"')
-
-
-def _tls_port(home: House) -> int:
-    """Return the port of DNS over TLS, as a device finds it (RFC 9462)."""
-    reply = dns.message.from_wire(send(home, query("_dns.resolver.arpa", "SVCB").to_wire()) or b"")
-    (rdata,) = reply.answer[0]
-    return int(rdata.params[dns.rdtypes.svcbbase.ParamKey.PORT].port)
+    keys = dns.rdtypes.svcbbase.ParamKey
+    services = sorted((each.priority, each) for each in reply.answer[0])
+    ways = [f"{order} {each.params[keys.ALPN].ids[0].decode()}" for order, each in services]
+    ports = {int(each.params[keys.PORT].port) for _, each in services}
+    own = "at ports of their own" if len(ports) == len(services) else "at one port"
+    (target,) = {each.target.to_text() for _, each in services}
+    addresses = ", ".join(str(rdata) for rrset in reply.additional for rdata in rrset)
+    reply.answer.clear()
+    return f"{of(reply.to_wire())}; {', '.join(ways)} {own}, for {target}; {addresses}"
 
 
 def over_tls(message: dns.message.Message) -> Callable[[House], str]:
@@ -558,7 +464,7 @@ def over_tls(message: dns.message.Message) -> Callable[[House], str]:
     def get(home: House) -> str:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-        port = _tls_port(home)
+        port = port_of(home, "dot")
         return _text_of(dns.query.tls(message, MIA, PATIENCE, port, ssl_context=context))
 
     return get
@@ -636,8 +542,10 @@ def run(folder: Path, packets: Path | None = None) -> tuple[list[Result], str]:
     """Run all cases; return their results, and what the replay of packets said ("" for none)."""
     environment = {"COPDNS_REBINDING__ALLOW": '["127.0.0.0/8"]'}
     files = dict.fromkeys(("certificate", "key"), str(make_certificate(folder).path))
-    settings = {"encrypted": {"tls_port": free_port(), "name": NAME, **files}}
-    with house(folder, settings, HOUSEHOLD, SAYS, environment) as home:
+    ports = {f"{each}_port": free_port() for each in ("tls", "https", "quic")}
+    settings = {"encrypted": {"name": NAME, **ports, **files}, **settings_of(folder)}
+    household, says = household_of(HOUSEHOLD), {**SAYS, **GROUPS_SAY}
+    with house(folder, settings, household, says, environment) as home:
         results = [Result(case, case.get(home)) for case in cases()]
         replayed = _replay(home, packets) if packets else ""
         turn_on_nat64(home)
@@ -704,11 +612,12 @@ def page(results: list[Result], replayed: str) -> str:
     if replayed:
         *rows, last = replayed.splitlines()
         head = ["| times | query | the others | copdns | why |", "|---|---|---|---|---|"]
-        lines += ["", "## Packets", "", _PACKETS, "", f"    {last}"]
+        lines += [_HEADING.rstrip("\n"), "", _PACKETS, "", f"    {last}"]
         lines += ["", "Those that differ:", "", *head, *rows] if rows else []
     return "\n".join(lines) + "\n"
 
 
+_HEADING = "\n## Packets\n"
 _PACKETS = """\
 Packets from captures and from the tests and fuzzers of other DNS servers are sent one after
 another. A hard failure is a reply to a response, a malformed reply, or silence afterwards. "Soft"
@@ -724,10 +633,12 @@ def _got(result: Result) -> str:
 def main() -> int:
     parser = argparse.ArgumentParser(description="Compare the program with the standards.")
     parser.add_argument("--page", type=Path, help="write the table to this file")
-    parser.add_argument("--packets", type=Path, help="a folder with packets to replay")
+    parser.add_argument(
+        "--packets", type=Path, default=PACKETS, help="a folder of packets to replay"
+    )
     chosen = parser.parse_args()
     with TemporaryDirectory() as folder:
-        results, replayed = run(Path(folder), chosen.packets)
+        results, replayed = run(Path(folder), chosen.packets if chosen.packets.is_dir() else None)
     for each in results:
         mark = "ok  " if each.is_right else "DIFF"
         print(f"{mark} {each.case.by:17} {each.case.asked:48} {each.got}")
@@ -735,7 +646,9 @@ def main() -> int:
             print(f"{'':23}expected: {each.case.expected}")
     print(replayed)
     if chosen.page:
-        chosen.page.write_text(page(results, replayed))
+        # Without the packets, what was measured with them stays.
+        kept = _HEADING + chosen.page.read_text().partition(_HEADING)[2] if not replayed else ""
+        chosen.page.write_text(page(results, replayed) + kept.rstrip("\n") + "\n" * bool(kept))
     return 0 if all(each.is_right for each in results) else 1
 
 

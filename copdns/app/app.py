@@ -200,6 +200,7 @@ class App(Parts):
         self._control.close()
         await self._http_server.close()
         self._recognition.close()
+        self._nat64.close()
         self._upstreams.close()
         await self._time_chores.close()
         await self._targets.close()

@@ -1,7 +1,8 @@
-"""Learn through which prefix the network's devices reach IPv4 (NAT64, RFC 7050).
+"""Learn through which prefix the network's devices reach IPv4 (NAT64).
 
-Whoever translates names for such a network answers for the IPv6 addresses of ipv4only.arpa, which
-has none, and so shows the prefix.  It is asked for again before that answer expires.
+A router may announce it (RFC 8781), which counts.  Else, whoever translates names for such a
+network answers for the IPv6 addresses of ipv4only.arpa, which has none, and so shows the prefix
+(RFC 7050).  It is asked for again before that answer expires.
 """
 
 from __future__ import annotations
@@ -16,7 +17,8 @@ from copdns.dns.connections import NAT64_ZONE, HostLookup
 from copdns.dns.exchange import Asks
 from copdns.dns.message import UpstreamResponse
 from copdns.dns.records import AAAA
-from copdns.model.nat64 import learned_prefixes
+from copdns.model.nat64 import learned_prefixes, nat64_prefix
+from copdns.network.announced_prefix import AnnouncedPrefixes
 from copdns.settings.config import AUTO, Settings
 
 log = structlog.get_logger("copdns")
@@ -35,29 +37,45 @@ class Nat64Chores:
     """
 
     def __init__(
-        self, upstreams: Asks, settings: Callable[[], Settings], loop: asyncio.AbstractEventLoop
+        self,
+        upstreams: Asks,
+        settings: Callable[[], Settings],
+        loop: asyncio.AbstractEventLoop,
+        announced: AnnouncedPrefixes | None = None,
     ) -> None:
-        """upstreams: whose group NAT64_ZONE is asked.  settings: returns those in force."""
+        """upstreams: whose group NAT64_ZONE is asked.  settings: returns those in force.
+
+        announced: what routers announce; None for those of this machine's networks.
+        """
         self.prefixes: tuple[IPv6Network, ...] = ()
+        self._shown: tuple[IPv6Network, ...] = ()  # by the servers that were asked
+        self._announced = announced or AnnouncedPrefixes()
         self._upstreams = upstreams
         self._settings = settings
         self._loop = loop
         self._asked_by: object = None  # the settings under which it was asked last
         self._due_at = 0.0  # monotonic seconds
 
+    def close(self) -> None:
+        """Hear no more of routers."""
+        self._announced.close()
+
     async def follow(self) -> bool:
         """Ask if it is time; tell whether the prefixes are others now."""
         settings, before = self._settings(), self.prefixes
         if settings.dns64.prefix != AUTO:
-            self.prefixes = ()
+            self.prefixes = self._shown = ()
             self._asked_by = None
+            self._announced.close()
             return False  # the settings in force say what holds
+        self._announced.open()
         about = settings.dns64, settings.upstreams
         mono = self._loop.time()
-        if about == self._asked_by and mono < self._due_at:
-            return False
-        self._asked_by = about
-        self._take(await self._ask(), mono)
+        announced = tuple(map(nat64_prefix, self._announced.now(mono)))
+        if not announced and (about != self._asked_by or mono >= self._due_at):
+            self._asked_by = about
+            self._take(await self._ask(), mono)
+        self.prefixes = announced or self._shown
         if self.prefixes != before:
             log.info("learned the prefix of NAT64", prefixes=[*map(str, self.prefixes)])
         return self.prefixes != before
@@ -66,9 +84,9 @@ class Nat64Chores:
         if answer is None or answer.rcode not in (0, 3):
             self._due_at = mono + AFTER_SILENCE
             return
-        self.prefixes = learned_prefixes(answer.facts.addresses)
+        self._shown = learned_prefixes(answer.facts.addresses)
         ttl = min(max(float(answer.cache_ttl), SHORTEST), LONGEST)
-        self._due_at = mono + (ttl if self.prefixes else AFTER_NONE)
+        self._due_at = mono + (ttl if self._shown else AFTER_NONE)
 
     async def _ask(self) -> UpstreamResponse | None:
         came: asyncio.Future[UpstreamResponse | None] = self._loop.create_future()

@@ -6,6 +6,7 @@ from typing import Final
 
 from copdns.as_json.plain import utc
 from copdns.lists.index import FoundEntry
+from copdns.lists.shapes import MeasuredListShape
 from copdns.lists.small_index import ListStatus
 from copdns.privacy.list_counts import week_start
 from copdns.privacy.list_scores import ListScore
@@ -46,14 +47,22 @@ def trial_json(until: float, count: int | None) -> dict[str, object]:
     return {"log_only_until": utc(until), "log_only_count": count}
 
 
-def score_json(score: ListScore) -> dict[str, object]:
-    """Return how a list did, week by week, the newest first.  from: when the week began.
+def score_json(score: ListScore, measured: MeasuredListShape | None) -> dict[str, object]:
+    """Return how a list did, week by week, the newest first, and when it was measured for copdns.
 
-    wrong_share: of 1,000 entries.  null: not known, as what fewer than three people met.
+    from: when the week began.  wrong_share: of 1,000 entries.  null: not known, as what fewer than
+    three people met, or not measured.
     """
     return {
         "list": score.list,
         "label": score.label,
+        "measured": measured
+        and {
+            "version": measured.version,
+            "wanted": list(measured.wanted),
+            "caught": measured.caught and measured.caught.model_dump(),
+            "others": measured.others.model_dump(),
+        },
         "weeks": [
             {
                 "from": utc(week_start(each.week)),

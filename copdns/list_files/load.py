@@ -21,6 +21,7 @@ from copdns.lists.shapes import (
     InfrastructureShape,
     KnownResolverShape,
     ResolversShape,
+    ScoresShape,
 )
 from copdns.lists.source import ListSource
 from copdns.model import yaml_text
@@ -114,6 +115,13 @@ def discreet_names() -> frozenset[str]:
 def _resolvers() -> ResolversShape:
     file = "resolvers.yaml"
     return yaml_text.read(bundled_text(file), f"blocklists/{file}", ResolversShape)
+
+
+@cache
+def measured_scores() -> ScoresShape:
+    """Return how lists of the catalogue did when they were measured for copdns."""
+    file = "scores.yaml"
+    return yaml_text.read(bundled_text(file), f"blocklists/{file}", ScoresShape)
 
 
 def known_resolvers() -> tuple[KnownResolverShape, ...]:

@@ -368,6 +368,42 @@ class ResolversShape(Shape):
     public: tuple[PublicResolverShape, ...] = Field(min_length=1)
 
 
+Day = Annotated[str, Field(pattern=r"^20[0-9]{2}-[0-9]{2}-[0-9]{2}$")]
+Label = Annotated[str, Field(pattern=r"^[A-Z]{2,8}$")]
+Number = Annotated[int, Field(ge=0)]
+
+
+class BlockedShape(Shape):
+    """Of how many domains how many were blocked."""
+
+    of: Number
+    blocked: Number
+
+    @property
+    def percent(self) -> float:
+        return 100 * self.blocked / self.of if self.of else 0.0
+
+
+class MeasuredListShape(Shape):
+    """What a list caught of its subject, and took of everything else."""
+
+    version: Day
+    entries: Number
+    wanted: tuple[Label, ...]
+    caught: BlockedShape | None = None
+    others: BlockedShape
+    blocked: dict[Label, Number]
+
+
+class ScoresShape(Shape):
+    """The shape of blocklists/scores.yaml, which explains the keys."""
+
+    measured: Day
+    domains: Number
+    labels: dict[Label, Number]
+    lists: dict[Slug, MeasuredListShape]
+
+
 PublicKey = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 

@@ -1,4 +1,5 @@
-"""Read and write the few messages of rtnetlink about addresses, routes and neighbours.
+"""Read and write the few messages of rtnetlink about addresses, routes and neighbours, and what
+routers announce.
 
 See rtnetlink(7) and RFC 3549.  No library is used, since one for all of netlink takes 8 MB of
 memory, and five times as long to ask for one neighbour, for which a query waits.  All constants are
@@ -13,11 +14,13 @@ from ipaddress import ip_address
 from typing import NamedTuple
 
 NEIGHBOUR_EVENTS = 0x4  # RTMGRP_NEIGH, a group to listen to
+ANNOUNCEMENTS = 1 << 19  # RTNLGRP_ND_USEROPT: options of router advertisements (RFC 4861)
 
 _NLMSG_ERROR, _NLMSG_DONE = 2, 3
 _RTM_NEWNEIGH, _RTM_DELNEIGH, _RTM_GETNEIGH = 28, 29, 30
 _RTM_NEWROUTE, _RTM_GETROUTE = 24, 26
 _RTM_NEWADDR, _RTM_GETADDR = 20, 22
+_RTM_NEWNDUSEROPT = 68
 _REQUEST, _DUMP = 0x1, 0x300
 _INET, _INET6 = 2, 10
 
@@ -33,7 +36,13 @@ _ATTRIBUTE = struct.Struct("=HH")  # length, type
 _NDMSG = struct.Struct("=BxxxiHBB")  # family, interface, state, flags, type
 _RTMSG = struct.Struct("=BBBBBBBBI")  # family, lengths, tos, table, protocol, scope, type, flags
 _IFADDRMSG = struct.Struct("=BBBBi")  # family, length, flags, scope, interface
+_NDUSEROPTMSG = struct.Struct("=BxHiBBxxxxxx")  # family, length of options, interface, type, code
+_PREF64 = struct.Struct("!BBH12s")  # type, length in eights, lifetime and length, prefix
 _NUMBER = struct.Struct("=i")
+
+_ROUTER_ADVERTISEMENT = 134  # a type of ICMPv6
+_OPTION_PREF64 = 38  # RFC 8781 section 4
+_PREFIX_LENGTHS = (96, 64, 56, 48, 40, 32)  # by the last three bits of the field
 
 
 class Neighbour(NamedTuple):
@@ -61,13 +70,24 @@ class OwnAddress(NamedTuple):
     address: str
 
 
+class AnnouncedPrefix(NamedTuple):
+    """The prefix of NAT64 that a router announces (PREF64, RFC 8781).
+
+    interface: its index.  prefix: as in 64:ff9b::/96.  lifetime: seconds; 0 where it goes.
+    """
+
+    interface: int
+    prefix: str
+    lifetime: int
+
+
 class End(NamedTuple):
     """The end of an answer.  errno: 0, or the error."""
 
     errno: int
 
 
-Message = Neighbour | Route | OwnAddress | End
+Message = Neighbour | Route | OwnAddress | AnnouncedPrefix | End
 
 
 def neighbours_request(sequence: int) -> bytes:
@@ -131,6 +151,8 @@ def _read_message(kind: int, body: bytes) -> Message | None:
             return _read_route(body)
         if kind == _RTM_NEWADDR:
             return _read_own_address(body)
+        if kind == _RTM_NEWNDUSEROPT:
+            return _read_announcement(body)
         if kind == _NLMSG_DONE:
             return End(0)
         if kind == _NLMSG_ERROR:
@@ -166,6 +188,19 @@ def _read_own_address(body: bytes) -> OwnAddress:
     # On a point-to-point link, IFA_ADDRESS is that of the other machine.
     packed = values.get(_IFA_LOCAL) or values.get(_IFA_ADDRESS, b"")
     return OwnAddress(interface, str(ip_address(packed)))
+
+
+def _read_announcement(body: bytes) -> AnnouncedPrefix | None:
+    """Return the prefix of one option of a router; None for another option."""
+    family, _, interface, kind, _ = _NDUSEROPTMSG.unpack_from(body)
+    if family != _INET6 or kind != _ROUTER_ADVERTISEMENT:
+        return None
+    option, eights, field, packed = _PREF64.unpack_from(body, _NDUSEROPTMSG.size)
+    places = field & 0x7
+    if option != _OPTION_PREF64 or eights != 2 or places >= len(_PREFIX_LENGTHS):
+        return None
+    address = ip_address(packed + bytes(4))
+    return AnnouncedPrefix(interface, f"{address}/{_PREFIX_LENGTHS[places]}", field & 0xFFF8)
 
 
 def _attributes(body: bytes) -> Iterator[tuple[int, bytes]]:

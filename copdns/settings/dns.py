@@ -232,13 +232,13 @@ class Dns64Settings(Section):
     prefix: Prefix = Field(
         default="off",
         description="The prefix of the network's NAT64, such as `64:ff9b::/96`: domains that have "
-        "only IPv4 addresses get IPv6 addresses in it (DNS64). `auto` asks for it; `off` does "
-        "without.",
+        "only IPv4 addresses get IPv6 addresses in it (DNS64). `auto` takes what a "
+        "router announces, or asks for it; `off` does without.",
     )
     ask: tuple[Server, ...] = Field(
         default=(),
-        description="DNS servers that are asked for the prefix with `auto`, such as the "
-        "provider's; without one, the upstreams are.",
+        description="DNS servers that are asked for the prefix with `auto`, where no "
+        "router announces it, such as the provider's; without one, the upstreams are.",
     )
     exclude: tuple[Network6, ...] = Field(
         default=(IPV4_MAPPED,),

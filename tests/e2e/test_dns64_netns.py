@@ -1,5 +1,6 @@
 """A tablet without IPv4, in a network with a translator (NAT64): it reaches a site that has IPv4
-alone by the name that we give it, and by the site's IPv4 address (464XLAT, RFC 6877).
+alone by the name that we give it, and by the site's IPv4 address (464XLAT, RFC 6877).  And a prefix
+that a router announces (RFC 8781).
 
 tayga translates, on the box and, for 464XLAT, on the tablet.
 """
@@ -116,3 +117,40 @@ def test_a_tablet_without_ipv4_reaches_a_site_that_has_nothing_else(
         made.at(made.tablet, "ip", "-6", "route", "add", "fd00:46::/64", "dev", "nat")
         made.at(made.box, "ip", "-6", "route", "add", "fd00:46::/64", "via", TABLET)
         eventually(lambda: page(made, SITE) == "an old site")
+
+
+# A router's advertisement with a prefix of NAT64 for half an hour, from where it runs to all nodes.
+ADVERTISE = """
+import socket, sys
+prefix = socket.inet_pton(socket.AF_INET6, sys.argv[1])[:12]
+option = bytes([38, 2]) + (1800).to_bytes(2, "big") + prefix
+with socket.socket(socket.AF_INET6, socket.SOCK_RAW, socket.IPPROTO_ICMPV6) as router:
+    router.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_HOPS, 255)
+    advertisement = bytes([134, 0, 0, 0, 64, 0]) + bytes(10) + option
+    router.sendto(advertisement, ("ff02::1", 0, 0, socket.if_nametoindex("lan")))
+"""
+
+
+def test_the_prefix_that_a_router_announces_is_used(tmp_path: Path) -> None:
+    settings = {
+        "dns": {"listen": ["127.0.0.1", BOX6]},
+        "web": {"listen": ["127.0.0.1"]},
+        "sources": {"use": "none"},
+        "dns64": {"prefix": "auto"},
+    }
+    with (
+        network("02:00:00:00:00:08") as made,
+        upstream(made.datagrams()) as port,
+        running(tmp_path, settings, under=made.prefix(made.box), upstreams=[port]) as program,
+    ):
+        made.give(f"{TABLET}/64")
+        made.give("fe80::9/64")
+        made.at(made.box, "sysctl", "-qw", "net.ipv6.conf.lan.accept_ra=2")
+        assert ask(made, program, "old.example") == []
+
+        def is_used() -> bool:
+            """Announce it as a router does, again and again."""
+            made.at(made.tablet, "python3", "-c", ADVERTISE, PREFIX.partition("/")[0])
+            return ask(made, program, "old.example") == ["2001:db8:64::c000:201"]
+
+        eventually(is_used)

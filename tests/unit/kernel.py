@@ -50,6 +50,19 @@ def entry(
     return message(kind, body, sequence)
 
 
+def prefix_message(prefix: str, lifetime: int, *, kind: int = 134, option: int = 38) -> bytes:
+    """Return the message about a router's advertisement with a prefix of NAT64 (RFC 8781).
+
+    lifetime: in seconds, of which there are eight in one.
+    """
+    network = ip_network(prefix)
+    places = {96: 0, 64: 1, 56: 2, 48: 3, 40: 4, 32: 5}[network.prefixlen]
+    field = (lifetime // 8) << 3 | places
+    body = struct.pack("=BBHiBBHI", socket.AF_INET6, 0, 16, LAN, kind, 0, 0, 0)
+    body += struct.pack("!BBH", option, 2, field) + network.network_address.packed[:12]
+    return message(68, body + attribute(1, ip_address("fe80::1").packed))
+
+
 def route(interface: int, gateway: str = "", kind: int = 1, sequence: int = 0) -> bytes:
     body = struct.pack("=BBBBBBBBI", socket.AF_INET, 32, 0, 0, 254, 0, 0, kind, 0)
     body += attribute(4, struct.pack("=i", interface))

@@ -247,6 +247,14 @@ async def test_only_what_can_be_on_trial_is(client: Client, site: Site) -> None:
     assert site.updates.log_only.slugs(site.now) == frozenset()
 
 
+async def test_what_a_list_caught_and_took_when_it_was_measured_is_shown() -> None:
+    lists = library(more={"ut1-games": ("games", ["games.example"])})
+    async with guardian_client(Site(Home(family(MIA), lists))) as client:
+        page = await text(client, HERE)
+    assert "it blocked 55 of 99 sites that it is about, and 47 of 7,944 others" in page
+    assert page.count("When we tested it") == 1
+
+
 async def test_how_a_list_did_is_shown_week_by_week(client: Client, site: Site) -> None:
     assert "Week by week" not in await text(client, HERE)
     site.log.flush()  # makes the file

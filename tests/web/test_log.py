@@ -61,6 +61,14 @@ async def test_it_shows_what_is_kept_with_its_reason(client: Client, site: Site)
     assert "Mia" in page
 
 
+async def test_rows_and_numbers_are_no_proof_and_the_pages_say_so(
+    client: Client, site: Site
+) -> None:
+    keep(site, row("chess.games.example"))
+    for path in ("/guardian/log", "/guardian/numbers"):
+        assert "so this is no proof of what they did" in await text(client, path)
+
+
 async def test_blocked_sites_alone_are_not_called_the_latest_sites(
     client: Client, site: Site
 ) -> None:

@@ -70,6 +70,11 @@ async def test_a_child_reads_what_a_guardian_could_and_no_more(client: Client) -
     assert "<b>" not in page
 
 
+@pytest.mark.parametrize("path", ["/me", "/month"])
+async def test_a_child_reads_that_rows_and_minutes_prove_nothing(client: Client, path: str) -> None:
+    assert "Another device can look something up in your name." in await text(client, path)
+
+
 async def test_a_child_reads_that_the_smart_home_is_told(client: Client, site: Site) -> None:
     told = "The smart home here also knows when the internet is off for you"
     assert told not in await text(client, "/me")

@@ -21,7 +21,8 @@ from copdns.cli.params import conflict_error, profile_option
 from copdns.household.presets import apply
 from copdns.list_files import audit_results
 from copdns.list_files.audit import Audit, LabelTable, Share, audit, blocking_lists, read_table
-from copdns.list_files.load import bundled_presets
+from copdns.list_files.load import bundled_presets, measured_scores
+from copdns.lists.shapes import MeasuredListShape
 from copdns.model.errors import ListError
 from copdns.model.household import Band, Profile, Rule, RuleAction
 from copdns.policy.order import build_policy
@@ -218,7 +219,8 @@ def score(home: Home, slugs: tuple[str, ...], as_json: bool) -> None:
 
     BLOCKED are queries, and only where three people or more had a part in them; WRONG are domains
     that you confirmed as a list's mistake; LEFT OUT are entries that the gate refused. PER 1000 is
-    what is wrong or left out of 1,000 entries. A running copdns notes each week on its own.
+    what is wrong or left out of 1,000 entries. A running copdns notes each week on its own. Below
+    is how lists did when they were measured for copdns, by domains that people sorted by hand.
 
     \b
     Example:  copdns lists score ut1-games
@@ -229,8 +231,9 @@ def score(home: Home, slugs: tuple[str, ...], as_json: bool) -> None:
         for each in score_lists(home.catalogue.statuses, counts)
         if (each.weeks and not slugs) or each.list in slugs
     ]
+    measured = measured_scores()
     if as_json:
-        print_json([score_json(each) for each in found])
+        print_json([score_json(each, measured.lists.get(each.list)) for each in found])
         return
     rows = [
         (
@@ -248,6 +251,17 @@ def score(home: Home, slugs: tuple[str, ...], as_json: bool) -> None:
         print_table((*headers, "per 1000"), rows)
     else:
         click.echo("nothing is noted yet; a running copdns notes each week on its own")
+    here = slugs or [each.info.slug for each in home.catalogue.statuses]
+    known = [(slug, measured.lists[slug]) for slug in here if slug in measured.lists]
+    if known:
+        click.echo(f"\nMeasured for copdns on {measured.measured}")
+        columns = ("list", "version", "of its subject", "of everything else")
+        print_table(columns, [(slug, each.version, *_shares(each)) for slug, each in known])
+
+
+def _shares(measured: MeasuredListShape) -> Iterator[str]:
+    for each in (measured.caught, measured.others):
+        yield f"{each.blocked:,} of {each.of:,}" if each else ""
 
 
 def _number_text(n: int | None) -> str:

@@ -35,7 +35,10 @@ MAX_PARALLEL = 16  # queries
 
 
 def check_upstreams(home: Home) -> Iterator[Finding]:
-    """Query each upstream for the root's NS, by UDP and TCP or encrypted, and protected names."""
+    """Query each upstream for the root's NS, by UDP and TCP or encrypted, and protected names.
+
+    The first one that answers is asked for the safe hosts of search engines that are in use, too.
+    """
     groups = {"": default_upstreams(home)} | {
         each.key: tuple(map(server_address, each.upstreams))
         for each in home.household.split_upstreams
@@ -53,7 +56,9 @@ def check_upstreams(home: Home) -> Iterator[Finding]:
         for each in group:
             who = f"{each} for {domain}" if domain else str(each)
             yield _probe_finding(who, udp[each], tcp[each], alone=alone)
-    yield from _check_filtering(home, [each for each in groups[""] if not udp[each].error])
+    answering = [each for each in groups[""] if not udp[each].error]
+    yield from _check_filtering(home, answering)
+    yield from _check_safe_hosts(home, answering)
     yield from check_splits(home.household, home.rebinding)
 
 
@@ -128,6 +133,7 @@ class NameState(Enum):
 
 
 FILTERED = (NameState.BLOCKED, NameState.NULLED)
+UNREACHABLE = (*FILTERED, NameState.MISSING)
 
 
 def protected_sample(facts: Facts = SHIPPED) -> tuple[str, ...]:
@@ -155,6 +161,29 @@ def _check_filtering(home: Home, upstreams: Sequence[UpstreamAddress]) -> Iterat
         is_marked = each in home.settings.upstreams.filtering or {each.host, each.name} & known
         unlisted = nulled and not is_marked
         yield _filtering_finding(each, filtered[each], clean, unlisted=unlisted)
+
+
+def _check_safe_hosts(home: Home, upstreams: Sequence[UpstreamAddress]) -> Iterator[Finding]:
+    """Look whether the safe hosts in use are there: without one, its engine does not work."""
+    engines = home.catalogue.engines
+    chosen = {pair for each in home.household.profiles for pair in each.safe_search}
+    hosts = {
+        engines[engine].modes[mode]: engines[engine].title
+        for engine, mode in sorted(chosen)
+        if engine in engines and mode in engines[engine].modes
+    }
+    if not hosts or not upstreams:
+        return
+    with ThreadPoolExecutor(MAX_PARALLEL) as pool:
+        states = list(pool.map(lambda host: _look_up_state(upstreams[0], host), hosts))
+    gone = [host for host, state in zip(hosts, states, strict=True) if state in UNREACHABLE]
+    for host in gone:
+        what = (
+            f"{hosts[host]} does not work with safe search: {upstreams[0]} says nothing of {host}"
+        )
+        yield warn(ABOUT, what, "ask another upstream, or turn safe search off for this engine")
+    if not gone:
+        yield ok(ABOUT, f"the safe hosts of search engines are there ({len(hosts)} checked)")
 
 
 def _look_up_state(upstream: UpstreamAddress, name: str) -> NameState:

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import socket
+from collections.abc import AsyncIterator
 
 import pytest
 
 from copdns.app.nat64_chores import AFTER_NONE, AFTER_SILENCE, LONGEST, SHORTEST, Nat64Chores
 from copdns.dns.connections import NAT64_ZONE
 from copdns.model.nat64 import nat64_prefix
+from copdns.network.announced_prefix import AnnouncedPrefixes
 from copdns.settings.config import Dns64Settings, Settings
 from tests.fakes import BROKEN, NO_SUCH_NAME, SILENCE, FakeUpstream
+from tests.unit.kernel import prefix_message
 from tests.unit.upstreams import HandLoop
 
 SHOWN = {"AAAA": ["64:ff9b::192.0.0.170", "64:ff9b::192.0.0.171"], "ttl": 120}
@@ -26,7 +30,10 @@ class Network:
         self.clock = HandLoop()
         self.upstream = FakeUpstream()
         self.settings = AUTO
-        self.chores = Nat64Chores(self.upstream, lambda: self.settings, self.clock)  # type: ignore[arg-type]
+        self.kernel, ours = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
+        ours.setblocking(False)
+        announced = AnnouncedPrefixes(lambda _: ours)
+        self.chores = Nat64Chores(self.upstream, lambda: self.settings, self.clock, announced)  # type: ignore[arg-type]
 
     async def follow(self, seconds: float = 0.0, says: object = SHOWN) -> bool:
         """Let time pass and look; say whether another prefix holds now."""
@@ -40,10 +47,36 @@ class Network:
             self.upstream.deliver()
         return task.result()
 
+    def announce(self, prefix: str, lifetime: int) -> None:
+        """Have a router announce a prefix."""
+        self.kernel.send(prefix_message(prefix, lifetime))
+
 
 @pytest.fixture
-async def network() -> Network:
-    return Network()
+async def network() -> AsyncIterator[Network]:
+    made = Network()
+    yield made
+    made.settings = Settings()
+    await made.chores.follow()  # it hears no more
+    made.kernel.close()
+
+
+async def test_what_a_router_announces_counts_before_what_servers_show(network: Network) -> None:
+    network.announce("2001:db8:64::/96", 600)
+    assert await network.follow()
+    assert network.chores.prefixes == (OTHER_PREFIX,)
+    assert network.upstream.asked == []
+    assert not await network.follow(599)
+    assert await network.follow(2)
+    assert network.chores.prefixes == (PREFIX,)  # asked for, once nobody announces one
+
+
+async def test_a_prefix_that_a_router_takes_back_is_gone(network: Network) -> None:
+    network.announce("2001:db8:64::/96", 600)
+    assert await network.follow()
+    network.announce("2001:db8:64::/96", 0)
+    assert await network.follow(1, NO_SUCH_NAME)
+    assert network.chores.prefixes == ()
 
 
 async def test_a_prefix_is_learned_and_asked_for_again_before_its_answer_expires(

@@ -25,6 +25,7 @@ from copdns.cli.doctor import household, machine
 from copdns.cli.doctor.upstreams import protected_sample
 from copdns.cli.fetched import ListDownloads
 from copdns.list_files.choose import ChosenLists
+from copdns.list_files.load import load_catalogue
 from copdns.lists.download import CopyState
 from copdns.lists.held import HeldVersion
 from copdns.lists.versions import HoldReason, VersionDiff
@@ -43,6 +44,7 @@ from tests.running import free_port
 from tests.unit.calling import Home
 
 HELP = protected_sample()[0]
+SAFE = load_catalogue(()).engines
 
 
 class Resolver:
@@ -155,7 +157,23 @@ def test_an_upstream_is_asked_for_protected_names_only_and_nobody_else_is_asked(
     with resolver() as upstream:
         set_up(home, upstream.address)
         home.ok("doctor")
-    assert set(upstream.asked) == {"", *protected_sample()}
+    safe = {host for each in SAFE.values() for host in each.modes.values()}
+    assert set(upstream.asked) - safe == {"", *protected_sample()}
+
+
+def test_a_safe_host_that_is_gone_is_told_and_only_those_in_use_are_asked_for(home: Home) -> None:
+    home.ok("profile", "set", "mia", "--safe-search", "google=off")  # Tom keeps his
+    with resolver() as upstream:
+        set_up(home, upstream.address)
+        told = "the safe hosts of search engines are there (8 checked)"
+        assert ("ok", told) in found(home, "upstreams")
+    assert {"strict.bing.com", "forcesafesearch.google.com"} <= set(upstream.asked)
+    assert "safeapi.qwant.com" not in upstream.asked  # of nobody here
+    with resolver(strict_bing_com="missing") as upstream:
+        set_up(home, upstream.address)
+        told = "Microsoft Bing does not work with safe search: "
+        told += f"{upstream.address} says nothing of strict.bing.com"
+        assert ("warn", told) in found(home, "upstreams")
 
 
 def test_the_sample_has_a_name_of_every_help_group() -> None:
@@ -172,7 +190,7 @@ def test_a_dead_upstream_is_a_failure_when_it_is_the_only_one(home: Home) -> Non
     ]
     with resolver() as upstream:
         set_up(home, dead, upstream.address)
-        assert [status for status, _ in found(home, "upstreams")] == ["warn", "ok", "ok"]
+        assert [status for status, _ in found(home, "upstreams")] == ["warn", "ok", "ok", "ok"]
         assert home.call("doctor").exit_code == 0
 
 

@@ -179,7 +179,15 @@ def test_the_scores_of_lists_are_those_that_were_noted(home: Home) -> None:
     (boards,) = home.json("lists", "score")
     assert (boards["list"], boards["label"]) == ("boards", "games")
     assert [(each["caught"], each["wrong"]) for each in boards["weeks"]] == [(30, 1)]
+    assert boards["measured"] is None
     assert "boards" in home.ok("lists", "score", "boards")
+
+
+def test_what_a_list_caught_and_took_when_it_was_measured_is_told(home: Home) -> None:
+    said = home.ok("lists", "score", "ut1-games")
+    assert "Measured for copdns on" in said
+    assert "55 of 99" in said
+    assert "47 of 7,944" in said
 
 
 PASTED = "ludo.example\nakamaiedge.net\nlocalhost\n"

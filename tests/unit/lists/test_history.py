@@ -84,7 +84,7 @@ class Pair(NamedTuple):
 
     @property
     def format(self) -> ListFormat:
-        return ListFormat.DOMAINS if self.form == "rpz" else ListFormat(self.form)
+        return ListFormat(self.form)
 
     def __str__(self) -> str:
         return f"{self.list} {self.old_date} to {self.new_date}"
@@ -105,15 +105,8 @@ def pairs(data: Path, *kinds: str) -> list[Pair]:
 
 
 @cache
-def text_of(path: Path, form: str) -> str:
-    text = gzip.decompress(path.read_bytes()).decode("utf-8", "replace")
-    return _without_rpz(text) if form == "rpz" else text
-
-
-def _without_rpz(text: str) -> str:
-    """Return the names of a response policy zone, one a line: copdns reads no zone files here."""
-    lines = (line.split() for line in text.splitlines())
-    return "".join(f"{each[0]}\n" for each in lines if each[1:2] == ["CNAME"])
+def text_of(path: Path) -> str:
+    return gzip.decompress(path.read_bytes()).decode("utf-8", "replace")
 
 
 @cache
@@ -161,7 +154,7 @@ def judge(before: str, after: str, form: ListFormat, category: str) -> Judged:
 
 
 def judged(pair: Pair) -> Judged:
-    old, new = text_of(pair.old, pair.form), text_of(pair.new, pair.form)
+    old, new = text_of(pair.old), text_of(pair.new)
     return judge(old, new, pair.format, pair.category)
 
 
@@ -242,19 +235,20 @@ def test_the_one_bad_name_of_an_incident_is_cut_out(shared_data: Path, name: str
     incidents = pairs(shared_data, "infra_incident")
     assert len(incidents) == 5
     with_it = [
-        (each.form, text_of(path, each.form), each)
+        (text_of(path), each)
         for each in incidents
         for path in (each.old, each.new)
-        if name in _read(text_of(path, each.form), each.format, each.category)[0].blocks
+        if name in _read(text_of(path), each.format, each.category)[0].blocks
     ]
     assert with_it, f"no version has {name}"
-    for _, text, pair in with_it:
+    for text, pair in with_it:
         # It may have been there from the first version: the whole list passes the gate.
         assert name not in judge(text, text, pair.format, pair.category).blocks
 
 
 # --- poison ---------------------------------------------------------------------------------------
 
+COMMENTS = ("#", "!", ";")
 Poison = Callable[[random.Random, str, Pair, Path], tuple[str, set[str]]]
 
 
@@ -264,6 +258,8 @@ def line_of(name: str, form: ListFormat) -> str:
             return f"0.0.0.0 {name}\n"
         case ListFormat.ADBLOCK:
             return f"||{name}^\n"
+        case ListFormat.RPZ:
+            return f"{name} CNAME .\n*.{name} CNAME .\n"
     return f"{name}\n"
 
 
@@ -340,7 +336,7 @@ def school(dice: random.Random, text: str, pair: Pair, data: Path) -> tuple[str,
 
 def flood(dice: random.Random, text: str, pair: Pair, _: Path) -> tuple[str, set[str]]:
     """Eight names for each ten that there were."""
-    lines = [line for line in text.splitlines() if line and not line.startswith(("#", "!"))]
+    lines = [line for line in text.splitlines() if line and not line.startswith(COMMENTS)]
     ends = ["com", "net", "de", "org"]
     count = int(0.8 * len(lines))
     names = {f"{dice.getrandbits(48):012x}.{dice.choice(ends)}" for _ in range(count)}
@@ -362,7 +358,7 @@ def cut_off(dice: random.Random, text: str, pair: Pair, _: Path) -> tuple[str, s
 
 def comment_bomb(dice: random.Random, text: str, pair: Pair, _: Path) -> tuple[str, set[str]]:
     """Comments without end, or marks that turn the list's own lines into comments."""
-    mark = "! " if pair.format is ListFormat.ADBLOCK else "# "
+    mark = {ListFormat.ADBLOCK: "! ", ListFormat.RPZ: "; "}.get(pair.format, "# ")
     if dice.random() < 0.5:
         return text + (mark + "x" * 200 + "\n") * (4 * len(text) // 200 + 4000), set()
     lines = text.splitlines(keepends=True)
@@ -388,7 +384,7 @@ POISONS: tuple[Poison, ...] = (
 
 
 def is_without_doubles(pair: Pair) -> bool:
-    parsed, version = _read(text_of(pair.new, pair.form), pair.format, pair.category)
+    parsed, version = _read(text_of(pair.new), pair.format, pair.category)
     return parsed.used_count > 0.9 * version.lines
 
 
@@ -400,13 +396,13 @@ def poisoned(data: Path) -> Iterator[tuple[Pair, Poison, str, str, set[str]]]:
         for each in pairs(data, "ordinary")
         if each.category in set(CATEGORIES.values())
         and not judged(each).is_stopped
-        and len(text_of(each.new, each.form)) < 200_000
+        and len(text_of(each.new)) < 200_000
         and is_without_doubles(each)
     ]
     for number in range(200):
         poison = POISONS[number % len(POISONS)]
         pair = real[number // len(POISONS) % len(real)]
-        old, new = text_of(pair.old, pair.form), text_of(pair.new, pair.form)
+        old, new = text_of(pair.old), text_of(pair.new)
         text, names = poison(dice, new, pair, data)
         yield pair, poison, old, text, names
 

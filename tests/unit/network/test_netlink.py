@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from copdns.network.netlink import (
+    AnnouncedPrefix,
     End,
     Message,
     Neighbour,
@@ -21,7 +22,18 @@ from copdns.network.netlink import (
     read_messages,
     route_request,
 )
-from tests.unit.kernel import FAILED, GONE, LAN, STALE, ended, entry, message, own, route
+from tests.unit.kernel import (
+    FAILED,
+    GONE,
+    LAN,
+    STALE,
+    ended,
+    entry,
+    message,
+    own,
+    prefix_message,
+    route,
+)
 
 CARD = "02:00:00:00:00:08"
 
@@ -29,6 +41,25 @@ CARD = "02:00:00:00:00:08"
 def one(datagram: bytes) -> Message:
     ((_, found),) = read_messages(datagram)
     return found
+
+
+@pytest.mark.parametrize(
+    "prefix", ["64:ff9b::/96", "2001:db8:1::/64", "2001:db8:1::/48", "2001:db8::/32"]
+)
+def test_a_prefix_that_a_router_announces_is_read_with_its_lifetime(prefix: str) -> None:
+    assert one(prefix_message(prefix, 1800)) == AnnouncedPrefix(LAN, prefix, 1800)
+
+
+@pytest.mark.parametrize(
+    "datagram",
+    [
+        prefix_message("64:ff9b::/96", 1800, kind=136),
+        prefix_message("64:ff9b::/96", 1800, option=25),
+        prefix_message("64:ff9b::/96", 1800)[:40],
+    ],
+)
+def test_what_announces_no_prefix_is_skipped(datagram: bytes) -> None:
+    assert list(read_messages(datagram)) == []
 
 
 @pytest.mark.parametrize("address", ["192.0.2.8", "2001:db8::8"])

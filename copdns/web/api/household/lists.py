@@ -19,6 +19,7 @@ from copdns.as_json.lists import (
 )
 from copdns.as_json.plain import utc
 from copdns.as_json.versions import earlier_json, held_json
+from copdns.list_files.load import measured_scores
 from copdns.list_files.updates import ListUpdater
 from copdns.lists.held import HeldVersion, VersionChoice, version_id
 from copdns.lists.index import ListKind, find_shown
@@ -190,11 +191,33 @@ class WeekShown(Given):
     wrong_share: float | None
 
 
+class BlockedShown(Given):
+    """Of how many domains how many the list blocks."""
+
+    of: int
+    blocked: int
+
+
+class MeasuredShown(Given):
+    """How a list did when it was measured for copdns (blocklists/scores.yaml).
+
+    version: the day of what was measured.  wanted: labels of its subject.  caught: of the domains
+    with such a label; null where there is none.  others: of all other domains.
+    """
+
+    version: str
+    wanted: list[str]
+    caught: BlockedShown | None
+    others: BlockedShown
+
+
 class ScoreShown(Given):
-    """label: its category.  weeks: the last eight, the newest first."""
+    """label: its category.  measured: null where it was not.  weeks: the last eight, the newest
+    first."""
 
     slug: str = Field(alias="list")
     label: str
+    measured: MeasuredShown | None
     weeks: list[WeekShown]
 
 
@@ -331,7 +354,8 @@ async def scores(call: Call) -> object:
     """Return what each list blocked week by week, and what it took wrongly; nothing of a person."""
     counts = await asyncio.to_thread(call.context.log.list_counts, call.household.id, 0)
     statuses = call.context.snapshot().library.statuses
-    return [score_json(each) for each in score_lists(statuses, counts)]
+    measured = (await asyncio.to_thread(measured_scores)).lists
+    return [score_json(each, measured.get(each.list)) for each in score_lists(statuses, counts)]
 
 
 async def errors(call: Call) -> object:

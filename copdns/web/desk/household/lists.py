@@ -14,12 +14,14 @@ from copdns.appeals.list_errors import WrongEntry
 from copdns.list_files import audit_results
 from copdns.list_files.audit_results import AuditResults
 from copdns.list_files.copies import NOT_HERE
+from copdns.list_files.load import measured_scores
 from copdns.list_files.updates import OWN_LISTS_DAMAGED, ListUpdater
 from copdns.lists.download import CopyState
 from copdns.lists.held import HeldVersion, VersionChoice, version_id
 from copdns.lists.index import ListInfo, ListKind
 from copdns.lists.log_only import COUNTING_KINDS, OFFERED_DAYS
 from copdns.lists.parse import SkipReason
+from copdns.lists.shapes import MeasuredListShape
 from copdns.lists.small_index import HeldEntry, ListStatus
 from copdns.model.errors import HouseholdError
 from copdns.model.sentences import Sentence, sentence
@@ -59,7 +61,7 @@ class ListRow(NamedTuple):
     one can go back to, the newest first.  trial_until: until when it only counts, in seconds since
     the epoch; None where it blocks.  would_block: queries that it would have blocked; None where
     too few people had a part in that.  can_try: it may be put on trial.  weeks: how it did, the
-    newest first.
+    newest first.  measured: how it did when it was measured for copdns.
     """
 
     info: ListInfo
@@ -77,6 +79,7 @@ class ListRow(NamedTuple):
     would_block: int | None
     can_try: bool
     weeks: tuple[WeekScore, ...]
+    measured: MeasuredListShape | None
 
 
 async def lists(request: web.Request) -> web.Response:
@@ -94,12 +97,15 @@ async def lists(request: web.Request) -> web.Response:
         own = await all_own(context) if may(actor, Permission.SEE_PROFILES) else ()
     except HouseholdError:  # the others are shown all the same
         own = None
+    measured = (await asyncio.to_thread(measured_scores)).lists
     shown = [each for each in statuses if each.info.kind in _KINDS_SHOWN]
     return context.pages.render(
         request,
         "desk/lists.html",
         actor=actor,
-        lists=tuple(_list_rows(shown, updates, earlier, caught, found, counts, context.now())),
+        lists=tuple(
+            _list_rows(shown, updates, earlier, caught, found, counts, measured, context.now())
+        ),
         own=own,
         own_damaged=trouble(OWN_LISTS_DAMAGED),
         others=[each.info for each in statuses if each.info.kind not in _KINDS_SHOWN],
@@ -199,6 +205,7 @@ def _list_rows(
     caught: Mapping[str, int],
     found: AuditResults | None,
     counts: Mapping[ListCountKey, int],
+    measured: Mapping[str, MeasuredListShape],
     now: float,
 ) -> Iterator[ListRow]:
     weeks = {each.list: each.weeks for each in score_lists(statuses, counts)}
@@ -222,6 +229,7 @@ def _list_rows(
             _would_block(updates, counts, slug),
             each.info.kind in COUNTING_KINDS,
             weeks.get(slug, ()),
+            measured.get(slug),
         )
 
 
