@@ -82,7 +82,7 @@ _NO_MINUTES = Three(
     Phrase("full", "Your daily limit gives you no minutes for this today."),
 )
 _RULE_BLOCKS = Three(
-    Phrase("pictures", "A grown-up blocked everything on %(name)s."),
+    Phrase("pictures", "A grown-up blocked %(name)s and sites that belong to it."),
     Phrase("plain", "A grown-up at home blocked everything on %(name)s."),
     Phrase("full", "Someone at home set a rule that blocks it: %(name)s."),
 )

@@ -244,7 +244,7 @@ def test_who_asks_for_it_over_an_encrypted_connection_reads_the_reason_as_i_json
         assert found is not None
         if asks:
             assert json.loads(found[1], object_pairs_hook=list) == [
-                ("j", f"A grown-up blocked everything on games.example. "
+                ("j", f"A grown-up blocked games.example and sites that belong to it. "
                       f"Find out more: {page}"),
                 ("l", "en"),
             ]  # fmt: skip

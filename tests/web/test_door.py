@@ -21,7 +21,7 @@ from tests.household import MIA, NOW, TOM, block, family, library
 from tests.web.guardians import set_up
 from tests.web.site import Client, Site, send, text
 
-BY_RULE = "A grown-up blocked everything on \u2068toys.example\u2069."
+BY_RULE = "A grown-up blocked \u2068toys.example\u2069 and sites that belong to it."
 
 
 @pytest.fixture
