@@ -153,8 +153,8 @@ THEN: Mapping[str, tuple[Phrase, Phrase]] = {
         Phrase("day", "blocked from %(when)s (%(why)s)"),
     ),
     "still blocked": (
-        Phrase("time", "still blocked from %(when)s (%(why)s)"),
-        Phrase("day", "still blocked from %(when)s (%(why)s)"),
+        Phrase("time", "also blocked from %(when)s (%(why)s)"),
+        Phrase("day", "also blocked from %(when)s (%(why)s)"),
     ),
     "open": (
         Phrase("time", "allowed from %(when)s (%(why)s)"),
