@@ -9,14 +9,14 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from copdns.accounts.codes import make_appeal_code
 from copdns.accounts.further_guardian import FURTHER_GUARDIAN_WAITS
-from copdns.app.account_chores import AccountChores
+from copdns.app.account_chores import AccountChores, ignore_read
 from copdns.app.alarms import Alarms
 from copdns.app.appeal_chores import AppealChores
 from copdns.app.backup_chores import BackupChores
@@ -144,6 +144,7 @@ class Parts:
         self._manager = find_service_manager()
         self._clock = Clock(time.time, time.monotonic, machine.clock_is_synchronised)
         self._followed = followed_source(self._folder)
+        self._note_read: Callable[[Household, float], None] = ignore_read
         self._source = self._new_source()
         self._child_page = child_page_url(settings.web.port)  # a new port: at the next start
         self._https = Https(self._folder, settings.web, self._now, lambda: self._clock.is_wrong)
@@ -169,7 +170,9 @@ class Parts:
         if self.settings.provider.database:
             from copdns.app.provider_source import ProviderSource  # no home has its libraries
 
-            return ProviderSource(self.settings.provider, seed)
+            source = ProviderSource(self._folder, self.settings.provider, seed)
+            self._note_read = source.note_read
+            return source
         return HouseholdSource(self._folder, seed)
 
     def _new_log(self) -> QueryLog:
@@ -191,6 +194,7 @@ class Parts:
             self._now,
             lambda: self.settings.events.appeal_names,
             keeps_last=bool(self.settings.provider.database),
+            on_read=self._note_read,
         )
         households = await self._account_chores.with_guests(await self._source.households())
         await self._facts.begin()
@@ -351,6 +355,8 @@ class Parts:
                 self._clock,
                 self._policy_inputs,
                 lambda: bool(self._source.read_only_reason),
+                self._source.note_read,
+                self._source.find_known,
             )
             self._pages_of = PageHouseholds(
                 self._thread,
