@@ -144,6 +144,9 @@ class SubscriberChores:
         except StoreError as error:
             log.error("what was known last cannot be read", error=str(error))
             return False
+        for household in set(wanted) - {each.household.id for each in found}:
+            if not self.subscribers.has(household):
+                self._awaited.give_up_on(household)  # so that dnsdist answers by its class
         for each in found:
             if not self.subscribers.has(each.household.id):  # what is here is as new, or newer
                 self.subscribers.put(each.household, each.until)

@@ -188,6 +188,13 @@ def _road(node: NodeSettings) -> Iterator[str]:
         yield f"local told_to = newFrameStreamUnixLogger({_text(node.dnstap)})"
         log = f"DnstapLogResponseAction({_text(node.site)}, told_to)"
         yield f'addSelfAnsweredResponseAction(TagRule("done", "{Layer.SECURITY}"), {log})'
+    yield "\n-- A copdns that cannot answer, as for a household that it cannot read just then,"
+    yield "-- leaves a query to the class.  What that blocks stays without an answer."
+    for instead, pool in (("open", ""), (SAFE_SEARCH, "safe")):
+        rule = f'AndRule{{TagRule("instead", "{instead}"), RCodeRule(DNSRCode.SERVFAIL)}}'
+        again = f'function(dr) dr:setTag("instead", ""); dr.pool = "{pool}"; dr:restart(); '
+        end = "return DNSResponseAction.None end"
+        yield f"addResponseAction({rule}, LuaResponseAction({again}{end}))"
     yield "\n-- Answers about help names have one TTL: the rest of one tells when somebody asked."
     ttl = f"LimitTTLResponseAction({HELP_TTL}, {HELP_TTL})"
     yield f'addResponseAction(TagRule("help", "1"), {ttl})'
@@ -257,6 +264,8 @@ _DECIDE: Final = f"""
     local done, code, about = text(dq, "verdict"):match("^(%a+):(%d+):(.*)$")
     local household = text(dq, "household")
     if household ~= "" and done ~= "{Layer.LAW}" then
+      dq_.dnsdist_ffi_dnsquestion_set_restartable(dq)
+      put(dq, "instead", done or "open")
       values[0].value, values[0].size, values[0].type = household, #household, {HOUSEHOLD_TLV}
       dq_.dnsdist_ffi_dnsquestion_add_proxy_protocol_values(dq, 1, values)
       dq_.dnsdist_ffi_dnsquestion_set_result(dq, "copdns", 6)
