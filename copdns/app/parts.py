@@ -102,6 +102,7 @@ if TYPE_CHECKING:
     from aiohttp import web
 
     from copdns.app.many_households.provider_desk import ProviderDesk
+    from copdns.app.node.status import StatusFile
     from copdns.app.page_households import PageHouseholds
     from copdns.app.subscriber_chores import SubscriberChores
 
@@ -338,7 +339,12 @@ class Parts:
         )
 
     def _begin_subscribers(self) -> None:
-        """Read households on demand, where a provider's are."""
+        """Read households on demand, where a provider's are, beside the program of a node."""
+        self._node: StatusFile | None = None
+        if self.settings.provider.database:
+            from copdns.app.node.status import StatusFile
+
+            self._node = StatusFile(Path(self.settings.node.folder), time.time)
         self._subscribers: SubscriberChores | None = None
         self._pages_of: PageHouseholds | None = None
         if self.settings.provider.kept and self.settings.provider.database:
@@ -420,12 +426,15 @@ class Parts:
             self._updates,
             self._device_chores,
             self._http_server,
-            (lambda: self._encrypted.warning, lambda: self._mqtt.warning),
+            (lambda: self._encrypted.warning, lambda: self._mqtt.warning, self._node_warning),
             lambda: self._clock.is_wrong,
             self._facts,
             self._backup_chores,
             self._followed,
         )
+
+    def _node_warning(self) -> str:
+        return "" if self._node is None else self._node.warning
 
     def _join_counters(self) -> None:
         """Let the metrics read what parts count themselves."""
@@ -439,7 +448,9 @@ class Parts:
             str(kind): count for kind, count in self._appeal_chores.kinds.items()
         }
         self._counters.gauges = build_gauges(
-            self._resolver, self._log, self._targets, self._facts, self._backup_chores, self._mqtt
+            *(self._resolver, self._log, self._targets, self._facts, self._backup_chores),
+            self._mqtt,
+            {} if self._node is None else self._node.gauges(),
         )
 
     # --- what is in force ---

@@ -42,6 +42,11 @@ class ListsNow:
         self._is_law_odd = False
         self._use_law()
 
+    @property
+    def law_trouble(self) -> tuple[str, int]:
+        """What is missing of the law, for people, and of how many lines that is known."""
+        return self._law.trouble, self._law.missing
+
     def follow(self) -> bool:
         """Read again what changed, and do what is due; tell whether other lists hold."""
         self._looks += 1

@@ -21,9 +21,11 @@ from copdns.app.node.lists import NodeLists
 from copdns.app.node.lists_now import ListsNow
 from copdns.app.node.resolver import ResolverFiles
 from copdns.app.node.source import StoreSource
+from copdns.app.node.status import NodeStatus, StatusFile
 from copdns.model.errors import ConfigError, ListenError, StoreAwayError, StoreError
 from copdns.provider.plane.agent import NodeAgent
 from copdns.provider.plane.files import PlaneFiles
+from copdns.provider.plane.rows import PlaneTable, Row
 from copdns.provider.radius_accounting import Attribute
 from copdns.provider.radius_listener import RadiusListener
 from copdns.settings.config import Settings
@@ -36,6 +38,7 @@ CONNECTIONS = 2
 READY = "the tables are up to date"
 AWAY = "PostgreSQL cannot be reached; the tables stay, and time goes on"
 TRY_EVERY = 1.0  # seconds
+TELL_EVERY = 1.0  # seconds
 
 log = structlog.get_logger("copdns.node")
 
@@ -73,10 +76,15 @@ async def _follow_postgres(
     lists = await asyncio.to_thread(_lists_in_force, pool, settings, copies, now)
     source = StoreSource(pool, lists, copies, now)
     agent = NodeAgent(files, source)
+
+    def status() -> NodeStatus:
+        tables = "; ".join(filter(None, (agent.trouble, source.copy_trouble)))
+        return NodeStatus(away=AWAY if source.is_away else "", tables=tables)
+
     try:
         revision = await asyncio.to_thread(agent.catch_up)
         log.info(READY, revision=revision)
-        await _until_stopped(agent.run())
+        await _until_stopped(_run_and_tell(agent, settings, now, status))
     finally:
         source.close()
         await asyncio.to_thread(pool.close)
@@ -91,12 +99,19 @@ async def _wait_for_postgres(settings: Settings, files: PlaneFiles, now: Now) ->
     revision = files.read_revision()
     if revision is None:
         raise StoreError("PostgreSQL cannot be reached, and there are no tables to go on with")
-    lists = await asyncio.to_thread(_lists_in_force, None, settings, copies, now)
+    lists = await asyncio.to_thread(_lists_in_force, None, settings, copies, now, files)
+    law, missing = lists.law_trouble
     source = await asyncio.to_thread(AwaySource, copies, lists, revision, now)
     agent = NodeAgent(files, source)
     await asyncio.to_thread(agent.catch_up)
     log.warning(AWAY, revision=revision)
-    running = asyncio.create_task(agent.run())
+    telling = _run_and_tell(
+        agent,
+        settings,
+        now,
+        lambda: NodeStatus(away=AWAY, law=law, law_missing=missing, tables=agent.trouble),
+    )
+    running = asyncio.create_task(telling)
     try:
         while True:
             pool = await asyncio.to_thread(_open_pool_or_none, settings)
@@ -118,10 +133,38 @@ def _open_pool_or_none(settings: Settings) -> PostgresPool | None:
         return None
 
 
+async def _run_and_tell(
+    agent: NodeAgent, settings: Settings, now: Now, status: Callable[[], NodeStatus]
+) -> None:
+    """Follow the source until cancelled, and say how that goes."""
+    file = StatusFile(Path(settings.node.folder), now)
+
+    async def tell() -> None:
+        while True:
+            await asyncio.to_thread(file.write, status())
+            await asyncio.sleep(TELL_EVERY)
+
+    telling = asyncio.ensure_future(tell())
+    try:
+        await agent.run()
+    finally:
+        telling.cancel()
+        await asyncio.gather(telling, return_exceptions=True)
+
+
 def _lists_in_force(
-    pool: PostgresPool | None, settings: Settings, copies: NodeCopies, now: Now
+    pool: PostgresPool | None,
+    settings: Settings,
+    copies: NodeCopies,
+    now: Now,
+    files: PlaneFiles | None = None,
 ) -> ListsNow:
-    law = LawInForce(pool, Path(settings.data), copies)
+    """files: the tables, which have the law of before; None where PostgreSQL has all of it."""
+
+    def rows() -> list[Row]:
+        return [] if files is None else list(files.read(PlaneTable.NAMES))
+
+    law = LawInForce(pool, Path(settings.data), copies, rows)
     resolver = ResolverFiles(Path(settings.node.folder), settings.node.unbound_control)
     return ListsNow(NodeLists(settings), law, resolver, now)
 

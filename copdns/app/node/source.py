@@ -18,7 +18,7 @@ from copdns import __version__
 from copdns.app.memory_use import keep_from_gc
 from copdns.app.node.copies import NodeCopies
 from copdns.app.node.lists_now import ListsNow
-from copdns.model.errors import OddRowError, StoreError
+from copdns.model.errors import OddRowError, PlaneError, StoreError
 from copdns.model.household import Household
 from copdns.provider.address_blocks import AddressBlock, AddressError, read_block
 from copdns.provider.plane.keeper import PlaneKeeper
@@ -34,6 +34,7 @@ from copdns.store.postgres.lines import LineReader, LineRow
 from copdns.store.postgres.outbox import OutboxReader
 
 LOOK_EVERY: Final = 0.05  # seconds, so that a change is in force well within one
+COPY_AGAIN: Final = 200  # looks until shapes are tried again that could not be kept
 PUT_AT_ONCE: Final = 1_000  # households that are written down together
 MOST_ALONE: Final = 20  # one household of so many is read alone, more are read all together
 MADE_BY: Final = f"{__version__} 1"  # what is taken from a household may be another in the next
@@ -68,8 +69,15 @@ class StoreSource:
         self._must_read_all = True
         self._is_away = False
         self._shares = ShareStore(pool, MADE_BY)
+        self.copy_trouble = ""  # why shapes are not kept, for people
+        self._copy_in = 0  # looks until they are tried again
         self._unwritten: list[tuple[int, ShareRow]] = []
         self._wanted: dict[str, None] = {}  # households to read, in their order
+
+    @property
+    def is_away(self) -> bool:
+        """Whether PostgreSQL could not be reached at the last look."""
+        return self._is_away
 
     # --- as `PlaneSource` ---
 
@@ -259,9 +267,24 @@ class StoreSource:
         they went, not what gone ones were made from: it is of a household that may be deleted."""
         shapes = self._keeper.shapes
         now = max(shapes), len(shapes)
-        if now != self._kept_shapes:
+        if now == self._kept_shapes:
+            return
+        if self._copy_in > 0:
+            self._copy_in -= 1
+            return
+        try:
             self._copies.write_shapes(shapes)
-            self._kept_shapes = now
+        except PlaneError as error:
+            # None is better than those of other groups; the tables go on either way.
+            self._copies.forget_shapes()
+            if not self.copy_trouble:
+                log.error(
+                    "a start without PostgreSQL would have nothing to go on", error=str(error)
+                )
+            self.copy_trouble = f"nothing is kept for a start without PostgreSQL: {error}"
+            self._kept_shapes, self._copy_in = _NO_SHAPES, COPY_AGAIN
+        else:
+            self._kept_shapes, self.copy_trouble = now, ""
 
 
 def _key_around(block: AddressBlock) -> bytes:

@@ -34,6 +34,7 @@ from copdns.provider.law.events import (
 )
 from copdns.provider.staff.duties import StaffMember, StaffRole
 
+ORDER: Final = "order-"  # before the number of an order, in the data plane
 UNCONFIRMED_LASTS: Final = 7 * 86_400  # seconds that one person alone can keep records for
 
 
@@ -85,7 +86,7 @@ class LegalOrder:
     @property
     def slug(self) -> str:
         """What the data plane calls it."""
-        return f"order-{self.number}"
+        return f"{ORDER}{self.number}"
 
     def state(self, now: int) -> OrderState:
         """Return where it stands; at its end it is over, without anybody's doing."""
