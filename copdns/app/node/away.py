@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from math import inf
 
+from copdns.app.node.block_keys import keys_of_text
 from copdns.app.node.copies import NodeCopies
+from copdns.app.node.journal import JournalReader
 from copdns.app.node.lists_now import ListsNow
 from copdns.app.node.source import LOOK_EVERY
 from copdns.provider.plane.keeper import PlaneKeeper
@@ -25,12 +28,19 @@ class AwaySource:
     """
 
     def __init__(
-        self, copies: NodeCopies, lists: ListsNow, revision: int, now: Callable[[], float]
+        self,
+        copies: NodeCopies,
+        lists: ListsNow,
+        revision: int,
+        now: Callable[[], float],
+        journal: JournalReader,
     ) -> None:
         """Read what was kept; raise PlaneError where there is nothing."""
         self._lists = lists
         self._revision = revision
         self._now = now
+        self._journal = journal
+        self._gone: set[bytes] = set()  # addresses that went to another line meanwhile
         self._keeper = PlaneKeeper(lists.slugs, now())
         for number, (shape, asks) in copies.read_shapes().items():
             self._keeper.restore_group(number, LineShare(shape, frozenset(), asks, inf, ""), now())
@@ -51,12 +61,27 @@ class AwaySource:
         slugs, has_lists = self._lists.slugs, self._lists.follow()
         if self._lists.slugs is not slugs:
             self._keeper.use_lists(self._lists.slugs, self._now())
-        change = self._keeper.take_change(self._revision)
+        change = self._without_moved(self._keeper.take_change(self._revision))
         if has_lists:
             change = (change or PlaneChange(self._revision)).with_lists(
                 self._lists.listed, self._keeper.classes
             )
         return [] if change is None else [change]
+
+    def _without_moved(self, change: PlaneChange | None) -> PlaneChange | None:
+        """Return a change with which addresses are nobody's that went to another line, or to
+        nobody: whose line that is, is not known here."""
+        gone = {
+            key
+            for entry in self._journal.take()
+            for block, _, is_certain in entry.moved
+            if is_certain
+            for key in keys_of_text(block)
+        } - self._gone
+        if not gone:
+            return change
+        self._gone |= gone
+        return replace(change or PlaneChange(self._revision), gone_addresses=sorted(gone))
 
     async def wait(self) -> None:
         """Return after a moment."""

@@ -16,6 +16,7 @@ from copdns.app.node.api import bindings_api
 from copdns.app.node.away import AwaySource
 from copdns.app.node.collector import BindingCollector
 from copdns.app.node.copies import NodeCopies
+from copdns.app.node.journal import BindingJournal, JournalReader
 from copdns.app.node.law import LawInForce
 from copdns.app.node.lists import NodeLists
 from copdns.app.node.lists_now import ListsNow
@@ -29,7 +30,7 @@ from copdns.provider.plane.rows import PlaneTable, Row
 from copdns.provider.radius_accounting import Attribute
 from copdns.provider.radius_listener import RadiusListener
 from copdns.settings.config import Settings
-from copdns.store.household_db.provider import ProviderStore
+from copdns.store.household_db.provider import ProviderStore, make_tables
 from copdns.store.postgres.connection import PostgresPool
 
 Now = Callable[[], float]
@@ -74,7 +75,7 @@ async def _follow_postgres(
 ) -> None:
     copies = NodeCopies(Path(settings.node.folder))
     lists = await asyncio.to_thread(_lists_in_force, pool, settings, copies, now)
-    source = StoreSource(pool, lists, copies, now)
+    source = StoreSource(pool, lists, copies, now, JournalReader(Path(settings.data)))
     agent = NodeAgent(files, source)
 
     def status() -> NodeStatus:
@@ -101,7 +102,8 @@ async def _wait_for_postgres(settings: Settings, files: PlaneFiles, now: Now) ->
         raise StoreError("PostgreSQL cannot be reached, and there are no tables to go on with")
     lists = await asyncio.to_thread(_lists_in_force, None, settings, copies, now, files)
     law, missing = lists.law_trouble
-    source = await asyncio.to_thread(AwaySource, copies, lists, revision, now)
+    journal = JournalReader(Path(settings.data))
+    source = await asyncio.to_thread(AwaySource, copies, lists, revision, now, journal)
     agent = NodeAgent(files, source)
     await asyncio.to_thread(agent.catch_up)
     log.warning(AWAY, revision=revision)
@@ -182,8 +184,14 @@ async def collect_bindings(settings: Settings, now: Now) -> None:
         )
     if node.bindings_listen and len(node.bindings_token) < 16:
         raise ConfigError("node.bindings_token: a token has at least 16 characters")
-    pool = await asyncio.to_thread(_open_pool, settings)
-    collector = BindingCollector(pool, node.kept_for, now)
+    pool = PostgresPool(settings.provider.database, most=CONNECTIONS, opens=False)
+
+    def prepare() -> None:
+        pool.open()
+        make_tables(pool)
+
+    journal = await asyncio.to_thread(BindingJournal, Path(settings.data))
+    collector = BindingCollector(pool, node.kept_for, now, journal, prepare)
     async with AsyncExitStack() as stack:
         stack.callback(pool.close)
         stack.callback(collector.close)

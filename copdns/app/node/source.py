@@ -7,7 +7,7 @@ While PostgreSQL is away, what time changes goes on; what moved meanwhile is rea
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from ipaddress import IPv4Address, IPv6Address
 from socket import AF_INET, inet_pton
 from typing import Final
@@ -16,7 +16,9 @@ import structlog
 
 from copdns import __version__
 from copdns.app.memory_use import keep_from_gc
+from copdns.app.node.block_keys import key_around, keys_within
 from copdns.app.node.copies import NodeCopies
+from copdns.app.node.journal import JournalReader
 from copdns.app.node.lists_now import ListsNow
 from copdns.model.errors import OddRowError, PlaneError, StoreError
 from copdns.model.household import Household
@@ -38,7 +40,6 @@ COPY_AGAIN: Final = 200  # looks until shapes are tried again that could not be 
 PUT_AT_ONCE: Final = 1_000  # households that are written down together
 MOST_ALONE: Final = 20  # one household of so many is read alone, more are read all together
 MADE_BY: Final = f"{__version__} 1"  # what is taken from a household may be another in the next
-MOST_PREFIXES: Final = 256  # of 56 bits, within a shorter one
 _NO_SHAPES: Final = (-1, 0)  # the newest group, and how many: a number is given once
 _PART: Final = "\0"  # begins what stands for the line of a part: no line begins so
 
@@ -57,8 +58,11 @@ class StoreSource:
         lists: ListsNow,
         copies: NodeCopies,
         now: Callable[[], float],
+        journal: JournalReader,
     ) -> None:
         self._pool = pool
+        self._journal = journal
+        self._moved_blocks: set[str] = set()  # by the journal, and not by what PostgreSQL says
         self._lists = lists
         self._copies = copies
         self._kept_shapes = _NO_SHAPES
@@ -96,6 +100,7 @@ class StoreSource:
             return None
         self._follow_time()
         self._follow_store()
+        self._follow_journal()
         listed = self._follow_lists()
         self._keep_shapes()
         change = self._keeper.take_change(self._revision)
@@ -219,6 +224,24 @@ class StoreSource:
         for block, line in bindings:
             self._bind(block, line)
 
+    def _follow_journal(self) -> None:
+        """Take in which addresses went to another line while PostgreSQL is away; once it has what
+        was told, what it says counts."""
+        for entry in self._journal.take():
+            for block, line, _ in entry.moved:
+                self._bind(block, line)
+                self._moved_blocks.add(block)
+        if not self._moved_blocks or self._journal.is_there or self._is_away:
+            return
+        try:
+            owners = self._lines.owners(self._moved_blocks)
+        except StoreError as error:
+            log.warning("addresses that moved are looked for again", error=str(error))
+            return
+        self._moved_blocks.clear()
+        for block, line in owners:
+            self._bind(block, line)
+
     def _bind(self, text: str, line: str) -> None:
         try:
             self._keeper.bind(inet_pton(AF_INET, text), line)  # as nearly all are
@@ -240,9 +263,12 @@ class StoreSource:
             self._keeper.bind_ports(IPv4Address(block.network).packed, *ports, line)
         elif block.length > IPV6_PREFIX:
             # A part of an address of the tables: who asks from there may be of any line.
-            self._keeper.bind_other(_key_around(block), text, f"{_PART}{text}" if line else "")
+            self._keeper.bind_other(key_around(block), text, f"{_PART}{text}" if line else "")
         else:
-            for key in _keys_within(block):
+            keys = list(keys_within(block))
+            if not keys:
+                log.error("a prefix is too short for a line")
+            for key in keys:
                 self._keeper.bind_other(key, text, line)
 
     def _put_lines(self, lines: Iterable[LineRow]) -> None:
@@ -285,18 +311,3 @@ class StoreSource:
             self._kept_shapes, self._copy_in = _NO_SHAPES, COPY_AGAIN
         else:
             self._kept_shapes, self.copy_trouble = now, ""
-
-
-def _key_around(block: AddressBlock) -> bytes:
-    step = 1 << (128 - IPV6_PREFIX)
-    return IPv6Address(block.network // step * step).packed
-
-
-def _keys_within(block: AddressBlock) -> Iterator[bytes]:
-    """Yield the keys of a prefix; none of one so short that no line has it."""
-    many = 1 << (IPV6_PREFIX - block.length)
-    if many > MOST_PREFIXES:
-        log.error("a prefix is too short for a line")
-        return
-    for number in range(many):
-        yield IPv6Address(block.network + (number << (128 - IPV6_PREFIX))).packed

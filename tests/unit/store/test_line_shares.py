@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from copdns.app.node.copies import NodeCopies
+from copdns.app.node.journal import JournalReader
 from copdns.app.node.law import LawInForce
 from copdns.app.node.lists import NodeLists
 from copdns.app.node.lists_now import ListsNow
@@ -45,7 +46,7 @@ def node(store: ProviderStore, folder: Path, now: float = NOW) -> Iterator[Store
         ResolverFiles(folder, ""),
         lambda: now,
     )
-    source = StoreSource(store.pool, lists, copies, lambda: now)
+    source = StoreSource(store.pool, lists, copies, lambda: now, JournalReader(folder))
     try:
         source.snapshot()
         list(source.changes_after(source.snapshot().revision) or ())
