@@ -171,6 +171,8 @@ class App(Parts):
         else:
             yield repeat(self._facts.refresh, FOLLOW_LISTS)
             yield self._new_follower_chores(self._followed).run()
+        if (opened := self._new_opened_lines()) is not None:
+            yield repeat(opened.follow, FOLLOW_LISTS)
         yield self._help_chores.run()
         yield feed_watchdog(self._manager)
 

@@ -101,6 +101,7 @@ from copdns.web.second_box.bundles import FirstBox
 if TYPE_CHECKING:
     from aiohttp import web
 
+    from copdns.app.many_households.opened_lines import OpenedLines
     from copdns.app.many_households.provider_desk import ProviderDesk
     from copdns.app.node.status import StatusFile
     from copdns.app.page_households import PageHouseholds
@@ -318,6 +319,17 @@ class Parts:
         )
         self._begin_subscribers()
         self._begin_listening()
+
+    def _new_opened_lines(self) -> OpenedLines | None:
+        """Return what follows a provider's reviewers; None at home."""
+        if not self.settings.provider.database:
+            return None
+        from copdns.app.many_households.opened_lines import OpenedLines
+        from copdns.store.household_db.provider import ProviderStore
+
+        assert isinstance(self._store, ProviderStore)
+        folder, open_lines = Path(self.settings.node.folder), self._list_reloader.open_lines
+        return OpenedLines(self._store.pool, folder, open_lines, self._now)
 
     def _begin_listening(self) -> None:
         """Make what takes queries, in clear text and encrypted."""
