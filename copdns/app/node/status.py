@@ -81,9 +81,8 @@ class StatusFile:
         if status is None:
             return ""
         if self._now() - status.at > SILENT:
-            return (
-                f"nothing keeps the tables of this node; start copdns node run ({status.warning})"
-            )
+            silent = "nothing keeps the tables of this node; start copdns node run"
+            return "; ".join(filter(None, (silent, status.warning)))
         return status.warning
 
     def gauges(self) -> dict[str, Callable[[], float]]:
