@@ -262,7 +262,8 @@ class BindingCollector:
                 if self._is_away:
                     await asyncio.to_thread(self._reach)  # what is told need not wait for that
             except StoreError as error:
-                await asyncio.to_thread(self._stay_away, error)
+                async with self._one_by_one:
+                    await asyncio.to_thread(self._stay_away, error)
                 continue
             async with self._one_by_one:
                 try:
@@ -283,8 +284,16 @@ class BindingCollector:
         try:
             self._note_away(error)
             self._journal.touch(self._now())
+            self._keep_ends()
         except StoreError as other:
             log.error("what the network tells cannot be kept", error=str(other))
+
+    def _keep_ends(self) -> None:
+        """Tell the node here of sessions that were not heard of for their time."""
+        over = self._bindings.expire(self._now())
+        if over:
+            moved = tuple(MovedBlock(str(each), "", True) for each in over)
+            self._journal.append(JournalEntry((), moved))
 
     def _follow(self) -> None:
         if self._leading is None:

@@ -123,6 +123,22 @@ async def test_after_an_hour_sessions_count_if_this_machine_listened_all_the_tim
         assert owner(pool) == "l2"
 
 
+async def test_a_session_that_is_not_heard_of_ends_also_while_postgresql_is_away(
+    pool: PostgresPool, tmp_path: Path
+) -> None:
+    times = Times()
+    times.is_away = True
+    async with collecting(pool, tmp_path, times) as collector:
+        await collector.take([event("l1", NOW)])
+        for hours, moved in ((2, []), (2, [(ADDRESS, "", True)])):
+            reader = JournalReader(tmp_path)
+            reader.take()
+            times.now += hours * HOUR
+            async with collector._one_by_one:
+                collector._stay_away(StoreAwayError("away"))
+            assert [one for each in reader.take() for one in each.moved] == moved
+
+
 async def test_what_has_no_room_is_not_confirmed(pool: PostgresPool, tmp_path: Path) -> None:
     times = Times()
     times.is_away = True
