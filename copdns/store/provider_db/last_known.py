@@ -112,7 +112,8 @@ class LastKnown:
                         connection.execute(_FORGET, (household, each.revision))
                     else:
                         connection.execute(_PUT, _row(each))
-                connection.execute(_DROP_OLDEST, (self._most,))
+                if any(isinstance(each, KnownHousehold) for each in waiting.values()):
+                    connection.execute(_DROP_OLDEST, (self._most,))
                 connection.execute(_PUT_POSITION, (position,))
             if has_forgotten:
                 empty_wal(connection)
