@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from math import inf
 
 from copdns.app.node.copies import NodeCopies
@@ -15,6 +16,7 @@ from copdns.app.node.lists_now import ListsNow
 from copdns.app.node.source import LOOK_EVERY
 from copdns.provider.plane.keeper import PlaneKeeper
 from copdns.provider.plane.line_shares import LineShare
+from copdns.provider.plane.open_family import change_with_family_open, with_family_open
 from copdns.provider.plane.snapshot import PlaneChange, PlaneSnapshot
 
 
@@ -31,6 +33,7 @@ class AwaySource:
         self._lists = lists
         self._revision = revision
         self._now = now
+        self._has_family_open = False
         self._keeper = PlaneKeeper(lists.slugs, now())
         for number, (shape, asks) in copies.read_shapes().items():
             self._keeper.restore_group(number, LineShare(shape, frozenset(), asks, inf, ""), now())
@@ -39,9 +42,14 @@ class AwaySource:
         """Return all but who is behind which address, and what copdns decides."""
         whole = self._keeper.snapshot(self._revision, self._lists.listed)
         self._lists.tell_resolver()
-        return PlaneSnapshot(
+        found = PlaneSnapshot(
             self._revision, None, whole.groups, whole.classes, whole.listed, exceptions=None
         )
+        self._has_family_open = self._lists.is_family_open
+        if not self._has_family_open:
+            return found
+        # Which names copdns decides about, the tables alone know: of an opening, none.
+        return replace(with_family_open(found), exceptions=None)
 
     def changes_after(self, revision: int) -> Iterable[PlaneChange] | None:
         """Return what time and lists changed since the last call."""
@@ -56,6 +64,10 @@ class AwaySource:
             change = (change or PlaneChange(self._revision)).with_lists(
                 self._lists.listed, self._keeper.classes
             )
+        if self._lists.is_family_open is not self._has_family_open:
+            return None
+        if change is not None and self._has_family_open:
+            change = change_with_family_open(change)
         return [] if change is None else [change]
 
     async def wait(self) -> None:

@@ -90,6 +90,10 @@ class LawInForce:
         lists = open_lists(listed.lists, self._cases, now)
         return listed_in_force(ListedNames(lists, listed.special), self._register, now)
 
+    def is_family_open(self, now: int) -> bool:
+        """Tell whether nothing that families chose is blocked for anybody."""
+        return self._register.open_family(now) is not None
+
     def anchors(self, now: int) -> tuple[str, ...]:
         """Return the domains that are answered without validation."""
         return anchors_in_force(self._register, now)

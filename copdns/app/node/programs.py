@@ -20,6 +20,7 @@ from copdns.app.node.law import LawInForce
 from copdns.app.node.lists import NodeLists
 from copdns.app.node.lists_now import ListsNow
 from copdns.app.node.resolver import ResolverFiles
+from copdns.app.node.rollouts import NodeRollouts
 from copdns.app.node.source import StoreSource
 from copdns.model.errors import ConfigError, ListenError, StoreAwayError, StoreError
 from copdns.provider.plane.agent import NodeAgent
@@ -29,6 +30,7 @@ from copdns.provider.radius_listener import RadiusListener
 from copdns.settings.config import Settings
 from copdns.store.household_db.provider import ProviderStore
 from copdns.store.postgres.connection import PostgresPool
+from copdns.store.provider_db.rollout_rows import RolloutStore
 
 Now = Callable[[], float]
 Result = TypeVar("Result")
@@ -123,7 +125,10 @@ def _lists_in_force(
 ) -> ListsNow:
     law = LawInForce(pool, Path(settings.data), copies)
     resolver = ResolverFiles(Path(settings.node.folder), settings.node.unbound_control)
-    return ListsNow(NodeLists(settings), law, resolver, now)
+    rollouts = None
+    if pool is not None and settings.node.name:
+        rollouts = NodeRollouts(RolloutStore(pool), settings, now)
+    return ListsNow(NodeLists(settings), law, resolver, now, rollouts)
 
 
 async def collect_bindings(settings: Settings, now: Now) -> None:

@@ -16,6 +16,7 @@ from copdns.provider.plane.name_sets import HELP, UNTRACED
 from copdns.provider.plane.rows import ASKS, BY_PORT, PERSONAL, SOON, PlaneTable, table_file
 from copdns.provider.plane.snapshot import IPV6_PREFIX, NO_CLASS, Layer
 from copdns.provider.plane.verdicts import SAFE_SEARCH
+from copdns.provider.rollout.figures import COUNTERS, END, STATISTICS_FILE
 
 HOUSEHOLD_TLV: Final = 0xE0  # of the PROXY header to copdns: the id of the household
 FAMILY_TTL: Final = 10  # seconds: how long devices keep a block of each layer
@@ -65,7 +66,7 @@ class NodeSettings:
 def dnsdist_config(node: NodeSettings) -> str:
     """Return the configuration, in Lua."""
     parts = (_HEAD, _listeners(node), _silence(), _servers(node), _tables(node), _road(node))
-    return "\n".join("\n".join(part) for part in (*parts, _nsid(node))) + "\n"
+    return "\n".join("\n".join(part) for part in (*parts, _each_second(node))) + "\n"
 
 
 _HEAD: Final = (
@@ -193,10 +194,10 @@ def _road(node: NodeSettings) -> Iterator[str]:
     yield f'addResponseAction(TagRule("help", "1"), {ttl})'
 
 
-def _nsid(node: NodeSettings) -> Iterator[str]:
+def _each_second(node: NodeSettings) -> Iterator[str]:
     yield "\n-- NSID: the site and the revision in force, which is looked up once a second."
     yield 'local told = ""'
-    yield "function maintenance()"
+    yield "local function tell_nsid()"
     yield f'  local now = {_text(node.site + "/")} .. {PlaneTable.STATE}:lookup("revision")'
     yield "  if now == told then return end"
     yield "  told = now"
@@ -204,6 +205,24 @@ def _nsid(node: NodeSettings) -> Iterator[str]:
     for kind in ("", "CacheHit", "SelfAnswered"):
         yield f'  pcall(rm{kind}ResponseRule, "nsid")'
         yield f'  add{kind}ResponseAction(TagRule("nsid", "1"), say, {{name="nsid"}})'
+    yield "end"
+    yield "-- Counters of all together, for rollouts; no name and no address is among them."
+    path = f"{node.folder}/{STATISTICS_FILE}"
+    yield f"local counted = {_list(list(COUNTERS))}"
+    yield "local function write_figures()"
+    yield f'  local file = io.open({_text(path)}, "w")'
+    yield "  if not file then return end"
+    yield "  local found, lines = getStatisticsCounters(), {}"
+    yield "  for _, each in ipairs(counted) do"
+    yield '    if found[each] then lines[#lines + 1] = each .. " " .. tostring(found[each]) end'
+    yield "  end"
+    yield f"  lines[#lines + 1] = {_text(END)}"
+    yield '  file:write(table.concat(lines, "\\n"), "\\n")'
+    yield "  file:close()"
+    yield "end"
+    yield "function maintenance()"
+    yield "  tell_nsid()"
+    yield "  pcall(write_figures)"
     yield "end"
     yield "maintenance()"
 

@@ -16,6 +16,7 @@ from typing import Final, NamedTuple
 from copdns.provider.rollout.figures import FigureRow, NodeFigures
 from copdns.provider.rollout.rollouts import (
     COPDNS,
+    LIVE_FOR,
     FleetNode,
     Rollout,
     RolloutStage,
@@ -159,6 +160,8 @@ def _trouble(
     has_before = before.queries >= bounds.fewest
     has_others = after_others.queries >= bounds.fewest
     is_compared = has_before and has_others and before_others.queries >= bounds.fewest
+    if others and not is_compared and now - first < LIVE_FOR:
+        return None  # they tell of the same time in a moment
     if not (has_before or has_others):
         share = after.servfail_share
         return (f"{share:.1%} SERVFAIL", False) if share > WORST_SERVFAIL else None
