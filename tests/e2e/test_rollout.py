@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import shutil
+import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -16,11 +17,16 @@ import dns.message
 import dns.query
 import pytest
 
+from copdns.app.node.announcer import Announcer
 from copdns.model.household import Band, Household, Profile
 from copdns.provider.law.edits import close_family, open_family
 from copdns.provider.law.keys import KEYS_FOLDER, ProviderKeys
+from copdns.provider.plane.announcements import FALLS
 from copdns.provider.rollout.rollouts import COPDNS as COPDNS_ITSELF
 from copdns.provider.rollout.rollouts import RolloutStage, RolloutState, RolloutStep
+from copdns.settings.config import Settings
+from copdns.settings.node import NodeSection
+from copdns.settings.provider import ProviderSettings
 from copdns.store.household_db.provider import ProviderStore
 from copdns.store.postgres.connection import PostgresPool
 from copdns.store.postgres.lines import BindingRow, BindingStore, LineRow
@@ -36,9 +42,11 @@ from tests.postgres_server import running_postgres
 from tests.provider_staff import ADA as ADMIN
 from tests.provider_staff import STAFF, staff_added
 from tests.running import COPDNS, PATIENCE, free_port, run_here
+from tests.upstream_server import UpstreamServer, silent
 
 pytestmark = [pytest.mark.tools, pytest.mark.once]
 
+DATABASE = "COPDNS_PROVIDER__DATABASE"
 LINE = "127.0.0.31"
 OPEN = "127.0.0.80"
 BLOCKED = "NOERROR 17 category: dating (list casinos)"
@@ -52,13 +60,22 @@ SOURCE = {
 
 
 @dataclass
+class Node:
+    """A node.  port: of its dnsdist, which is a process."""
+
+    port: int
+    dnsdist: subprocess.Popen[str]
+
+
+@dataclass
 class Provider:
     """A provider with two nodes, of which the first is the canary."""
 
     folder: Path
     pool: PostgresPool
     settings: dict[str, str]
-    ports: dict[str, int]
+    nodes: dict[str, Node]
+    resolver: UpstreamServer
 
     @property
     def rollouts(self) -> RolloutStore:
@@ -78,9 +95,10 @@ class Provider:
     def ask(self, name: str) -> list[str]:
         """Return what each node says."""
         found = []
-        for port in self.ports.values():
+        for each in self.nodes.values():
             query = dns.message.make_query(name, "A", use_edns=0)
-            found.append(told(dns.query.udp(query, "127.0.0.1", PATIENCE, port, source=LINE)))
+            reply = dns.query.udp(query, "127.0.0.1", PATIENCE, each.port, source=LINE)
+            found.append(told(reply))
         return found
 
 
@@ -96,7 +114,7 @@ def provider(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Provider]:
         database = stack.enter_context(running_postgres())
         households = stack.enter_context(ProviderStore.connect(PostgresPool(database)))
         settings = {
-            "COPDNS_PROVIDER__DATABASE": database,
+            DATABASE: database,
             "COPDNS_PROVIDER__ROLLOUTS__CANARY_SECONDS": "0",
             "COPDNS_PROVIDER__ROLLOUTS__SITE_SECONDS": "0",
             "COPDNS_PROVIDER__ROLLOUTS__ALL_SECONDS": "0",
@@ -109,17 +127,17 @@ def provider(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Provider]:
         lines = BindingStore(households.pool)
         lines.put([BindingRow(LINE, "l1")], lines=[LineRow("l1", "ada")], at=time.time())
         ProviderKeys(folder / "keys").make()
-        to = stack.enter_context(upstream()).address.port
-        ports = {}
+        to = stack.enter_context(upstream())
+        nodes = {}
         for name in ("n1", "n2"):
             (folder / name).mkdir()
-            ports[name] = stack.enter_context(node(folder / name, to, settings))
-        yield Provider(folder, households.pool, settings, ports)
+            nodes[name] = stack.enter_context(node(folder / name, to.address.port, settings))
+        yield Provider(folder, households.pool, settings, nodes, to)
 
 
 @contextmanager
-def node(folder: Path, upstream_port: int, settings: dict[str, str]) -> Iterator[int]:
-    """Run one node, its dnsdist with it; give the port that this answers on."""
+def node(folder: Path, upstream_port: int, settings: dict[str, str]) -> Iterator[Node]:
+    """Run one node, its dnsdist with it."""
     port = free_port()
     shutil.copytree(folder.parent / "keys", folder / "data" / KEYS_FOLDER)
     environment = {
@@ -129,7 +147,7 @@ def node(folder: Path, upstream_port: int, settings: dict[str, str]) -> Iterator
         "COPDNS_NODE__SITE": f"at-{folder.name}",
         "COPDNS_NODE__CANARY": "true" if folder.name == "n1" else "false",
         "COPDNS_NODE__FOLDER": str(folder / "tables"),
-        "COPDNS_NODE__NETWORKS": '["127.0.0.0/8"]',
+        "COPDNS_NODE__NETWORKS": '["127.0.0.16/28"]',
         "COPDNS_NODE__LISTEN": f'["127.0.0.1:{port}"]',
         "COPDNS_NODE__RESOLVERS": f'["127.0.0.1:{upstream_port}"]',
         "COPDNS_NODE__UNBOUND_CONTROL": "",
@@ -141,8 +159,8 @@ def node(folder: Path, upstream_port: int, settings: dict[str, str]) -> Iterator
     path.write_text(written.stdout)
     running = started([*COPDNS, *options, "node", "run"], "up to date", folder, environment)
     dnsdist = [find_tool("dnsdist"), "--supervised", "--disable-syslog", "-C", str(path)]
-    with running, started(dnsdist, "as 'up'", folder):
-        yield port
+    with running, started(dnsdist, "as 'up'", folder) as process:
+        yield Node(port, process)
 
 
 def test_a_list_goes_to_the_canary_first_and_an_undo_is_in_force_within_a_minute(
@@ -172,3 +190,37 @@ def test_the_layer_of_families_opens_for_all_and_comes_back(provider: Provider) 
     assert took < 60
     register.write("ada", now, lambda all_: close_family(all_, "It is right.", ADMIN, now))
     eventually(lambda: provider.ask("one.example") == [BLOCKED, BLOCKED], 60)
+
+
+def test_a_dead_resolver_withdraws_nothing_and_a_dead_dnsdist_not_the_last_address(
+    provider: Provider,
+) -> None:
+    now = time.time()
+    said: dict[str, list[str]] = {each: [] for each in provider.nodes}
+    announcers = {
+        name: Announcer(
+            Settings(
+                node=NodeSection(name=name, listen=(f"127.0.0.1:{each.port}",)),
+                provider=ProviderSettings(database=provider.settings[DATABASE]),
+            ),
+            lambda: now,
+            said[name].append,
+        )
+        for name, each in provider.nodes.items()
+    }
+
+    async def look(*names: str) -> None:
+        for _ in range(FALLS):
+            for name in names:
+                await announcers[name].look()
+
+    up, down = (f"{each} route 127.0.0.1/32 next-hop self" for each in ("announce", "withdraw"))
+    eventually(lambda: all(each.answers for each in provider.rollouts.fleet()), 60)
+    provider.resolver.says[""] = silent  # also to the checks of dnsdist
+    asyncio.run(look("n1", "n2"))
+    assert said == {"n1": [up], "n2": [up]}
+    for name in ("n1", "n2"):
+        provider.nodes[name].dnsdist.kill()
+        provider.nodes[name].dnsdist.wait(PATIENCE)
+        asyncio.run(look(name))
+    assert said == {"n1": [up, down], "n2": [up]}, "the second is the last one"

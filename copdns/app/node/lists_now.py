@@ -13,6 +13,7 @@ from copdns.app.node.lists import NodeLists
 from copdns.app.node.resolver import ResolverFiles
 from copdns.app.node.rollouts import NodeRollouts
 from copdns.model.errors import CopdnsError, RegisterError, StoreError
+from copdns.provider.plane.announcements import with_alive_name
 from copdns.provider.plane.list_slugs import ListSlugs
 from copdns.provider.plane.snapshot import ListedNames
 
@@ -90,7 +91,7 @@ class ListsNow:
     def _use_law(self) -> None:
         """Work out which lists hold at this second."""
         now = int(self._now())
-        self.listed = self._law.apply(self._files, now)
+        self.listed = with_alive_name(self._law.apply(self._files, now))
         self.is_family_open = self._law.is_family_open(now)
         self._due = self._law.next_change(now)
         self._resolver.put(self.listed, self._law.anchors(now))

@@ -61,7 +61,7 @@ async def keep_tables(settings: Settings, now: Now) -> None:
     try:
         pool = await asyncio.to_thread(_open_pool_or_none, settings)
         if pool is None:
-            pool = await _until_stopped(_wait_for_postgres(settings, files, now))
+            pool = await until_stopped(_wait_for_postgres(settings, files, now))
         if pool is not None:
             await _follow_postgres(pool, settings, files, now)
     finally:
@@ -78,7 +78,7 @@ async def _follow_postgres(
     try:
         revision = await asyncio.to_thread(agent.catch_up)
         log.info(READY, revision=revision)
-        await _until_stopped(agent.run())
+        await until_stopped(agent.run())
     finally:
         source.close()
         await asyncio.to_thread(pool.close)
@@ -166,10 +166,10 @@ async def collect_bindings(settings: Settings, now: Now) -> None:
             except OSError as error:
                 raise ListenError(f"{host} port {port}: {error.strerror}") from error
         log.info("addresses are taken in", writes=collector.is_leading)
-        await _until_stopped(collector.run())
+        await until_stopped(collector.run())
 
 
-async def _until_stopped(work: Coroutine[Any, Any, Result]) -> Result | None:
+async def until_stopped(work: Coroutine[Any, Any, Result]) -> Result | None:
     """Return what some work gives; None where the program is told to stop before."""
     loop, stop = asyncio.get_running_loop(), asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -115,7 +115,8 @@ class NodeRollouts:
         seen = int(self._now())
         return FleetNode(
             *(node.name, node.site, node.canary, seen, families),
-            *(self._is_counting(), self._taken),
+            answers=self._is_counting(),
+            taken=self._taken,
         )
 
     def _take(

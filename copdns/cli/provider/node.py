@@ -84,6 +84,22 @@ def unbound(options: Options) -> None:
 
 
 @node.command()
+@pass_options
+def announce(options: Options) -> None:
+    """Say which addresses of this node to announce, as ExaBGP takes it, until stopped.
+
+    An address is withdrawn where this dnsdist does not answer, and another node does that has one
+    of the same family. Dead resolvers, a PostgreSQL that is away and late lists are no reason.
+
+    \b
+    Example:  copdns -c node.yaml node announce
+    """
+    from copdns.app.node.announcer import announce_addresses
+
+    _run(options, announce_addresses)
+
+
+@node.command()
 @click.argument("kind", type=click.Choice(["configuration", "package", "schema"]))
 @pass_options
 def take(options: Options, kind: str) -> None:

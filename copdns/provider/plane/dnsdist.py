@@ -25,6 +25,7 @@ HELP_TTL: Final = 60  # of every answer about a help name, so that no TTL tells 
 SOON_TTL: Final = 60  # at most, of every answer to a group whose class changes soon
 FEWEST_LABELS: Final = 2  # of a name that a list can have: not a whole top-level domain
 NSID: Final = 3  # the EDNS option
+_THIS_MACHINE: Final = ("127.0.0.1/32", "::1/128")
 SOA: Final = '"blocked.invalid.", "nobody.invalid.", 1, 3600, 600, 86400'
 
 
@@ -89,9 +90,9 @@ def _listeners(node: NodeSettings) -> Iterator[str]:
     for at in node.https_listen:
         files = f"{_text(node.certificate)}, {_text(node.key)}"
         yield f'addDOHLocal({_text(at)}, {files}, {{"/dns-query"}}, {{library="nghttp2"}})'
-    yield "-- Nobody but subscribers is answered."
+    yield "-- Nobody but subscribers is answered, and this machine, which looks whether it is."
     networks = [str(network) for tenant in node.tenants for network in tenant.networks]
-    yield f"setACL({_list(networks)})"
+    yield f"setACL({_list([*networks, *_THIS_MACHINE])})"
 
 
 def _silence() -> Iterator[str]:
@@ -188,7 +189,9 @@ def _road(node: NodeSettings) -> Iterator[str]:
         yield "-- machine.  What a family or the law blocks is told to nobody."
         yield f"local told_to = newFrameStreamUnixLogger({_text(node.dnstap)})"
         log = f"DnstapLogResponseAction({_text(node.site)}, told_to)"
-        yield f'addSelfAnsweredResponseAction(TagRule("done", "{Layer.SECURITY}"), {log})'
+        ours = f"NotRule(NetmaskGroupRule({_list(list(_THIS_MACHINE))}))"
+        blocked = f'AndRule{{TagRule("done", "{Layer.SECURITY}"), {ours}}}'
+        yield f"addSelfAnsweredResponseAction({blocked}, {log})"
     yield "\n-- Answers about help names have one TTL: the rest of one tells when somebody asked."
     ttl = f"LimitTTLResponseAction({HELP_TTL}, {HELP_TTL})"
     yield f'addResponseAction(TagRule("help", "1"), {ttl})'

@@ -116,7 +116,7 @@ class FleetNode:
     """A node, as it told of itself last.
 
     seen: when.  families: 4 and 6, the kinds of addresses that it answers on.  answers: whether its
-    dnsdist did.
+    dnsdist counts.  is_failing: what announces its addresses got no answer (`plane/announcements`).
     """
 
     name: str
@@ -125,6 +125,7 @@ class FleetNode:
     seen: int = 0
     families: frozenset[int] = frozenset()
     answers: bool = True
+    is_failing: bool = False
     taken: Mapping[RolloutKind, TakenRollout] = field(default_factory=dict)
 
     def has_taken(self, kind: RolloutKind) -> TakenRollout:

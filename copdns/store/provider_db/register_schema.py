@@ -230,7 +230,8 @@ _ROLLOUTS = (
         is_canary bigint not null,
         seen bigint not null,
         families text collate "C" not null,
-        answers bigint not null
+        answers bigint not null,
+        is_failing bigint not null default 0
     )""",
     """
     create table fleet_taken (

@@ -156,22 +156,20 @@ class RolloutStore:
 
     def fleet(self) -> tuple[FleetNode, ...]:
         """Return the nodes that were heard of within the last week."""
-        taken: dict[str, dict[RolloutKind, TakenRollout]] = {}
         with self._pool.connection() as connection:
-            for node, kind, number, at in connection.execute(
-                "select node, kind, rollout, at from fleet_taken"
-            ):
-                taken.setdefault(node, {})[RolloutKind(kind)] = TakenRollout(int(number), int(at))
-            rows = connection.execute(
-                "select name, site, is_canary, seen, families, answers from fleet_node order by 1"
-            ).fetchall()
-        return tuple(
-            FleetNode(
-                *(name, site, bool(is_canary), int(seen)),
-                *(frozenset(map(int, families.split())), bool(answers), taken.get(name, {})),
+            return _fleet(connection)
+
+    def note_failing(self, node: str, is_failing: bool) -> tuple[FleetNode, ...]:
+        """Store whether a node's dnsdist is silent; return all nodes.
+
+        Of two that fail at the same time, the second one sees that the first does.
+        """
+        with self._pool.connection() as connection, transaction(connection, _LOCK):
+            connection.execute(
+                "update fleet_node set is_failing = ? where name = ? and is_failing <> ?",
+                (is_failing, node, is_failing),
             )
-            for name, site, is_canary, seen, families, answers in rows
-        )
+            return _fleet(connection)
 
     def report(self, node: FleetNode, figures: NodeFigures | None = None) -> None:
         """Store what a node tells of itself at `node.seen`, and what it counted since it last did.
@@ -181,7 +179,8 @@ class RolloutStore:
         with self._pool.connection() as connection, transaction(connection, _LOCK):
             connection.execute(
                 """
-                insert into fleet_node values (?, ?, ?, ?, ?, ?)
+                insert into fleet_node (name, site, is_canary, seen, families, answers)
+                values (?, ?, ?, ?, ?, ?)
                     on conflict (name) do update
                    set site = excluded.site, is_canary = excluded.is_canary, seen = excluded.seen,
                        families = excluded.families, answers = excluded.answers
@@ -232,6 +231,26 @@ class RolloutStore:
             FigureRow(node, int(at), NodeFigures(queries, servfails, blocks, tuple(latencies)))
             for node, at, queries, servfails, blocks, latencies in rows
         )
+
+
+def _fleet(connection: PostgresConnection) -> tuple[FleetNode, ...]:
+    taken: dict[str, dict[RolloutKind, TakenRollout]] = {}
+    for node, kind, number, at in connection.execute(
+        "select node, kind, rollout, at from fleet_taken"
+    ):
+        taken.setdefault(node, {})[RolloutKind(kind)] = TakenRollout(int(number), int(at))
+    rows = connection.execute(
+        """
+        select name, site, is_canary, seen, families, answers, is_failing from fleet_node order by 1
+        """
+    ).fetchall()
+    return tuple(
+        FleetNode(
+            *(name, site, bool(is_canary), int(seen), frozenset(map(int, families.split()))),
+            *(bool(answers), bool(is_failing), taken.get(name, {})),
+        )
+        for name, site, is_canary, seen, families, answers, is_failing in rows
+    )
 
 
 def _load(connection: PostgresConnection) -> tuple[Rollout, ...]:
