@@ -174,9 +174,10 @@ class RolloutStore:
     def report(self, node: FleetNode, figures: NodeFigures | None = None) -> None:
         """Store what a node tells of itself at `node.seen`, and what it counted since it last did.
 
+        It takes no lock: what follows households waits for it, and its rows are the node's own.
         Figures of more than two hours before are deleted.
         """
-        with self._pool.connection() as connection, transaction(connection, _LOCK):
+        with self._pool.connection() as connection:
             connection.execute(
                 """
                 insert into fleet_node (name, site, is_canary, seen, families, answers)
@@ -208,7 +209,7 @@ class RolloutStore:
 
     def note_taken(self, node: str, kind: RolloutKind, taken: TakenRollout) -> None:
         """Store what a node has of a kind; raise RolloutError for one that never told of itself."""
-        with self._pool.connection() as connection, transaction(connection, _LOCK):
+        with self._pool.connection() as connection:
             if not connection.execute(
                 "select 1 from fleet_node where name = ?", (node,)
             ).fetchone():
