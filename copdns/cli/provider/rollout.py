@@ -16,6 +16,8 @@ from copdns.cli.output import print_json, print_table, printable
 from copdns.cli.provider.open_register import moment, shell_user, why_option
 from copdns.list_files.rollout_files import read_rollout_files
 from copdns.model.errors import ConfigError, RolloutError
+from copdns.provider.rollout.figures import NodeFigures
+from copdns.provider.rollout.rollout_json import freeze_json, node_json, rollout_json
 from copdns.provider.rollout.rollouts import (
     RolloutKind,
     find_rollout,
@@ -26,8 +28,6 @@ from copdns.provider.rollout.rollouts import (
 )
 
 if TYPE_CHECKING:
-    from copdns.provider.rollout.figures import NodeFigures
-    from copdns.provider.rollout.rollouts import FleetNode, Rollout
     from copdns.store.provider_db.rollout_rows import RolloutStore
 
 LATELY = 600  # seconds of figures that are shown
@@ -104,17 +104,8 @@ def list_(home: Home, as_json: bool) -> None:
     if as_json:
         print_json(
             {
-                "rollouts": [_rollout_json(each) for each in rollouts],
-                "freezes": [
-                    {
-                        "number": each.number,
-                        "begins": utc(each.begins),
-                        "ends": utc(each.ends),
-                        "by": each.by,
-                        "why": each.why,
-                    }
-                    for each in freezes
-                ],
+                "rollouts": [rollout_json(each) for each in rollouts],
+                "freezes": [freeze_json(each) for each in freezes],
             }
         )
         return
@@ -158,7 +149,7 @@ def show(home: Home, number: int, as_json: bool) -> None:
     )
     having = [each.name for each in nodes if each.has_taken(found.kind).number == number]
     if as_json:
-        shown = {**_rollout_json(found), "nodes": having, "waits_for": verdict.waits_for}
+        shown = {**rollout_json(found), "nodes": having, "waits_for": verdict.waits_for}
         print_json(shown)
         return
     click.echo(printable(f"{found.number}: {found.kind} {found.label}"))
@@ -185,8 +176,6 @@ def nodes(home: Home, as_json: bool) -> None:
     \b
     Example:  copdns provider rollout nodes
     """
-    from copdns.provider.rollout.figures import NodeFigures
-
     with _store(home) as store:
         found = store.fleet()
         rows = store.figures(home.now - LATELY)
@@ -195,7 +184,7 @@ def nodes(home: Home, as_json: bool) -> None:
         counted[row.node] = counted.get(row.node, NodeFigures()) + row.figures
     if as_json:
         print_json(
-            [_node_json(each, counted.get(each.name, NodeFigures()), home.now) for each in found]
+            [node_json(each, counted.get(each.name, NodeFigures()), home.now) for each in found]
         )
         return
     print_table(
@@ -320,39 +309,3 @@ def _store(home: Home) -> Iterator[RolloutStore]:
     pool = PostgresPool(home.settings.provider.database, most=1)
     with ProviderStore.connect(pool) as store:
         yield RolloutStore(store.pool)
-
-
-def _rollout_json(found: Rollout) -> dict[str, object]:
-    return {
-        "number": found.number,
-        "kind": str(found.kind),
-        "label": found.label,
-        "stage": str(found.stage),
-        "state": str(found.state),
-        "steps": [
-            {
-                "at": utc(each.at),
-                "by": each.by,
-                "stage": str(each.stage),
-                "state": str(each.state),
-                "why": each.why,
-            }
-            for each in found.steps
-        ],
-    }
-
-
-def _node_json(node: FleetNode, figures: NodeFigures, now: int) -> dict[str, object]:
-    return {
-        "name": node.name,
-        "site": node.site,
-        "is_canary": node.is_canary,
-        "seen": utc(node.seen),
-        "is_live": node.is_live(now),
-        "answers": node.answers,
-        "rollouts": {str(kind): each.number for kind, each in node.taken.items()},
-        "queries": figures.queries,
-        "servfails": figures.servfails,
-        "blocks": figures.blocks,
-        "latencies": list(figures.latencies),
-    }
