@@ -59,13 +59,13 @@ class AwaySource:
         slugs, has_lists = self._lists.slugs, self._lists.follow()
         if self._lists.slugs is not slugs:
             self._keeper.use_lists(self._lists.slugs, self._now())
+        if self._lists.is_family_open is not self._has_family_open:
+            return None
         change = self._keeper.take_change(self._revision)
         if has_lists:
             change = (change or PlaneChange(self._revision)).with_lists(
                 self._lists.listed, self._keeper.classes
             )
-        if self._lists.is_family_open is not self._has_family_open:
-            return None
         if change is not None and self._has_family_open:
             change = change_with_family_open(change)
         return [] if change is None else [change]

@@ -93,14 +93,14 @@ class StoreSource:
         self._follow_time()
         self._follow_store()
         listed = self._follow_lists()
+        if self._lists.is_family_open is not self._has_family_open:
+            return None
         self._keep_shapes()
         change = self._keeper.take_change(self._revision)
         if listed and change is None:
             change = PlaneChange(self._revision, classes=dict(self._keeper.classes))
         if listed and change is not None:
             change = change.with_lists(self._lists.listed, self._keeper.classes)
-        if self._lists.is_family_open is not self._has_family_open:
-            return None
         if change is not None and self._has_family_open:
             change = change_with_family_open(change)
         return [] if change is None else [change]
