@@ -134,6 +134,10 @@ class LawInForce:
         whole = ListedNames((*lists, *self._left), listed.special)
         return listed_in_force(whole, self._register, now)
 
+    def is_family_open(self, now: int) -> bool:
+        """Tell whether nothing that families chose is blocked for anybody."""
+        return self._register.open_family(now) is not None
+
     def anchors(self, now: int) -> tuple[str, ...] | None:
         """Return the domains that are answered without validation; None where it is not known."""
         return anchors_in_force(self._register, now) if self.is_believed else None

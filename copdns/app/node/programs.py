@@ -21,6 +21,7 @@ from copdns.app.node.law import LawInForce
 from copdns.app.node.lists import NodeLists
 from copdns.app.node.lists_now import ListsNow
 from copdns.app.node.resolver import ResolverFiles
+from copdns.app.node.rollouts import NodeRollouts
 from copdns.app.node.source import StoreSource
 from copdns.app.node.status import NodeStatus, StatusFile
 from copdns.model.errors import ConfigError, ListenError, StoreAwayError, StoreError
@@ -32,6 +33,7 @@ from copdns.provider.radius_listener import RadiusListener
 from copdns.settings.config import Settings
 from copdns.store.household_db.provider import ProviderStore, make_tables
 from copdns.store.postgres.connection import PostgresPool
+from copdns.store.provider_db.rollout_rows import RolloutStore
 
 Now = Callable[[], float]
 Result = TypeVar("Result")
@@ -63,7 +65,7 @@ async def keep_tables(settings: Settings, now: Now) -> None:
     try:
         pool = await asyncio.to_thread(_open_pool_or_none, settings)
         if pool is None:
-            pool = await _until_stopped(_wait_for_postgres(settings, files, now))
+            pool = await until_stopped(_wait_for_postgres(settings, files, now))
         if pool is not None:
             await _follow_postgres(pool, settings, files, now)
     finally:
@@ -85,7 +87,7 @@ async def _follow_postgres(
     try:
         revision = await asyncio.to_thread(agent.catch_up)
         log.info(READY, revision=revision)
-        await _until_stopped(_run_and_tell(agent, settings, now, status))
+        await until_stopped(_run_and_tell(agent, settings, now, status))
     finally:
         source.close()
         await asyncio.to_thread(pool.close)
@@ -168,7 +170,10 @@ def _lists_in_force(
 
     law = LawInForce(pool, Path(settings.data), copies, rows)
     resolver = ResolverFiles(Path(settings.node.folder), settings.node.unbound_control)
-    return ListsNow(NodeLists(settings), law, resolver, now)
+    rollouts = None
+    if pool is not None and settings.node.name:
+        rollouts = NodeRollouts(RolloutStore(pool), settings, now)
+    return ListsNow(NodeLists(settings), law, resolver, now, rollouts)
 
 
 async def collect_bindings(settings: Settings, now: Now) -> None:
@@ -212,10 +217,10 @@ async def collect_bindings(settings: Settings, now: Now) -> None:
             except OSError as error:
                 raise ListenError(f"{host} port {port}: {error.strerror}") from error
         log.info("addresses are taken in", writes=collector.is_leading)
-        await _until_stopped(collector.run())
+        await until_stopped(collector.run())
 
 
-async def _until_stopped(work: Coroutine[Any, Any, Result]) -> Result | None:
+async def until_stopped(work: Coroutine[Any, Any, Result]) -> Result | None:
     """Return what some work gives; None where the program is told to stop before."""
     loop, stop = asyncio.get_running_loop(), asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):

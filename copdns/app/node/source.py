@@ -25,6 +25,7 @@ from copdns.model.household import Household
 from copdns.provider.address_blocks import AddressBlock, AddressError, read_block
 from copdns.provider.plane.keeper import PlaneKeeper
 from copdns.provider.plane.line_shares import LineShare, outlasts_time, share_of
+from copdns.provider.plane.open_family import change_with_family_open, with_family_open
 from copdns.provider.plane.snapshot import IPV6_PREFIX, PlaneChange, PlaneSnapshot
 from copdns.store.household_db.provider import Numbered, read_all_numbered, read_numbered
 from copdns.store.postgres.connection import PostgresPool
@@ -77,6 +78,7 @@ class StoreSource:
         self._copy_in = 0  # looks until they are tried again
         self._unwritten: list[tuple[int, ShareRow]] = []
         self._wanted: dict[str, None] = {}  # households to read, in their order
+        self._has_family_open = False  # as the tables have it
 
     @property
     def is_away(self) -> bool:
@@ -92,7 +94,9 @@ class StoreSource:
         self._copies.forget_shapes()  # until the tables have the new numbers: at the next look
         self._kept_shapes = _NO_SHAPES
         self._lists.tell_resolver()
-        return self._keeper.snapshot(self._revision, self._lists.listed)
+        whole = self._keeper.snapshot(self._revision, self._lists.listed)
+        self._has_family_open = self._lists.is_family_open
+        return with_family_open(whole) if self._has_family_open else whole
 
     def changes_after(self, revision: int) -> Iterable[PlaneChange] | None:
         """Return what changed since the last call; None where all has to be compared anew."""
@@ -102,12 +106,16 @@ class StoreSource:
         self._follow_store()
         self._follow_journal()
         listed = self._follow_lists()
+        if self._lists.is_family_open is not self._has_family_open:
+            return None
         self._keep_shapes()
         change = self._keeper.take_change(self._revision)
         if listed and change is None:
             change = PlaneChange(self._revision, classes=dict(self._keeper.classes))
         if listed and change is not None:
             change = change.with_lists(self._lists.listed, self._keeper.classes)
+        if change is not None and self._has_family_open:
+            change = change_with_family_open(change)
         return [] if change is None else [change]
 
     async def wait(self) -> None:

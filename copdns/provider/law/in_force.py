@@ -175,3 +175,5 @@ def _moments(register: Register) -> Iterator[int]:
     for each in register.by_hand.values():
         if each.confirmed_by and not each.withdrawn_by:
             yield each.added.ends
+    for opening in register.openings.values():
+        yield opening.ends
