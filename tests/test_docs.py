@@ -90,7 +90,8 @@ def test_the_table_of_rooms_says_what_each_folder_says_itself() -> None:
 
 # What stands in backticks for another thing than a name of the code.
 NO_NAMES = {
-    *("household.db", "household.db.copy", "log.db", "copdns.yaml"),  # files of a running copdns
+    *("household.db", "household.db.copy", "log.db", "last-known.db"),  # files of a running copdns
+    "copdns.yaml",  # and its settings
     *("probe.home.arpa", "why.q.home.arpa"),  # domains
     *("page", "restore"),  # a block mode, a command
     *("chromium", "chromium-headless-shell"),  # packages of Debian

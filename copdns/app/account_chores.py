@@ -16,7 +16,7 @@ import structlog
 from copdns.accounts.account import GuardianNotice, Guest, NoticeKind, with_guests
 from copdns.accounts.moves import Move, admit_guests, with_moves
 from copdns.events.bus import EventBus
-from copdns.model.errors import StoreError
+from copdns.model.errors import StoreAwayError, StoreError
 from copdns.model.events import AccountEvent, Event, EventKind, HouseholdEvent, PersonEvent
 from copdns.model.hosts import DESK_HOST, desk_url
 from copdns.model.household import Household
@@ -57,6 +57,10 @@ _OF_ALL = (
 )
 
 
+def ignore_read(_household: Household, _until: float) -> None:
+    """The hook `on_read` where nothing is kept for a start without the store."""
+
+
 class AccountChores:
     """All methods raise StoreError.
 
@@ -72,8 +76,12 @@ class AccountChores:
         tells_names: Callable[[], bool] = lambda: False,
         *,
         keeps_last: bool = False,
+        on_read: Callable[[Household, float], None] = ignore_read,
     ) -> None:
-        """keeps_last: where guests cannot be read, those that were read last count."""
+        """keeps_last: where guests cannot be read, those that were read last count; before the
+        first reading, those that the household has already.  on_read: called by `with_guests` with
+        each household, and until when it is so.
+        """
         self._accounts = Accounts(thread)
         self._guests = Guests(thread)
         self._claims = Claims(thread)
@@ -87,6 +95,7 @@ class AccountChores:
         self._tells_names = tells_names
         self._clock_ahead: float | None = None  # of the one that only goes forward
         self._keeps_last = keeps_last
+        self._on_read = on_read
         # By household, as read last.
         self._last: dict[str, tuple[Sequence[Guest], Sequence[Move]]] = {}
         self.next_guest_end: float | None = None
@@ -94,10 +103,10 @@ class AccountChores:
     async def with_guests(self, households: Sequence[Household]) -> list[Household]:
         """Return the households with the guests of this moment, and with devices that are to be
         moved as still their person's."""
-        now, ends, found = self._now(), [], []
+        now, found = self._now(), []
+        ends: list[float] = []
         for each in households:
-            guests, moves = await self._read_guests(each.id, int(now))
-            admitted, until = _admit(each, guests, moves, now)
+            admitted, until = await self._read_guests(each, now)
             found.append(admitted)
             ends += until
         self.next_guest_end = min(ends, default=None)
@@ -111,19 +120,25 @@ class AccountChores:
         admitted, until = _admit(household, guests, moves, now)
         return admitted, min(until, default=inf)
 
-    async def _read_guests(
-        self, household: str, now: int
-    ) -> tuple[Sequence[Guest], Sequence[Move]]:
+    async def _read_guests(self, household: Household, now: float) -> tuple[Household, list[float]]:
+        """Return a household with its guests, and when the time of each ends."""
+        who = household.id
         try:
-            found = await self._guests.of(household, now), await self._claims.all_moves(household)
-        except StoreError:
-            if not self._keeps_last or household not in self._last:
+            found = await self._guests.of(who, int(now)), await self._claims.all_moves(who)
+        except StoreError as error:
+            if not self._keeps_last:
                 raise
-            guests, moves = self._last[household]
-            return [each for each in guests if each.until > now], moves
+            if who not in self._last:
+                if isinstance(error, StoreAwayError):
+                    return household, []
+                raise
+            guests, moves = self._last[who]
+            return _admit(household, [each for each in guests if each.until > now], moves, now)
         if self._keeps_last:
-            self._last[household] = found
-        return found
+            self._last[who] = found
+        admitted, ends = _admit(household, *found, now)
+        self._on_read(admitted, min(ends, default=inf))
+        return admitted, ends
 
     @property
     def is_guest_due(self) -> bool:

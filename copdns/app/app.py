@@ -167,12 +167,15 @@ class App(Parts):
         yield repeat(self._backup_chores.run_once, BACK_UP_EVERY)
         yield self._list_reloader.retry_forever()
         yield repeat(self._updates.apply_available, FOLLOW_LISTS)
-        if self._followed is None:
+        if self._followed is None and not self.settings.node.name:
             yield repeat(self._updates.fetch, FOLLOW_LISTS)
             yield repeat(self._facts.follow, FOLLOW_LISTS)
-        else:
+        else:  # both come from another machine
             yield repeat(self._facts.refresh, FOLLOW_LISTS)
+        if self._followed is not None:
             yield self._new_follower_chores(self._followed).run()
+        if (opened := self._new_opened_lines()) is not None:
+            yield repeat(opened.follow, FOLLOW_LISTS)
         yield self._help_chores.run()
         yield feed_watchdog(self._manager)
 

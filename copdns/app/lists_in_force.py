@@ -20,6 +20,7 @@ from copdns.app.snapshot_builder import SnapshotBuilder
 from copdns.list_files.index_store import IndexStore, LoadedLists
 from copdns.list_files.load import bundled_files, own_sources
 from copdns.lists.catalogue import Catalogue
+from copdns.lists.opened import OpenedLine, open_catalogue
 from copdns.lists.source import ListSource
 from copdns.model.errors import ListError
 from copdns.server.answer import Resolver
@@ -41,6 +42,7 @@ class ListsInForce:
 
     def __init__(self, data: Path, monotonic: Callable[[], float]) -> None:
         self.fetched: tuple[ListSource, ...] = ()
+        self._opened: frozenset[OpenedLine] = frozenset()  # by a provider's reviewers
         self._index_store = IndexStore(data)
         self._monotonic = monotonic
         self._reason = ""  # those of before are in force, for people
@@ -86,7 +88,14 @@ class ListsInForce:
             self.loaded = replace(self.loaded, is_current=False)
             return self.loaded
         self._failures, self._not_before, self._reason = 0, 0.0, ""
-        return loaded
+        if loaded is self.loaded or not self._opened:
+            return loaded
+        return replace(loaded, catalogue=open_catalogue(loaded.catalogue, self._opened))
+
+    def open_lines(self, lines: frozenset[OpenedLine]) -> LoadedLists:
+        """Return the lists in force without these lines, which later ones do not have either."""
+        self._opened = lines
+        return replace(self.loaded, catalogue=open_catalogue(self.library, lines))
 
     async def check_file(self) -> None:
         """Let the lists be compiled anew where the file that is mapped was damaged on disk."""
@@ -153,6 +162,15 @@ class ListReloader:
                 self._resolver.snapshot, self._lists.loaded = snapshot, loaded
             await run_logged(lambda: self._appeal_chores.tell_mistakes(before))
             await self._lists.tell()
+
+    async def open_lines(self, lines: frozenset[OpenedLine]) -> None:
+        """Put the lists in force without some lines, and with all that were left out before."""
+        async with self.one_by_one, self._snapshots.changing:
+            loaded = self._lists.open_lines(lines)
+            snapshot = await self._snapshots.build_for_lists(
+                self._resolver.snapshot, loaded.catalogue
+            )
+            self._resolver.snapshot, self._lists.loaded = snapshot, loaded
 
     async def retry_forever(self) -> None:
         """Compile lists that are not in force, whenever it is time."""

@@ -6,7 +6,7 @@ counted.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from copdns.app.backup_chores import BackupChores
 from copdns.app.device_chores import DeviceChores
@@ -101,6 +101,7 @@ def build_gauges(
     facts: FactsUpdater,
     backups: BackupChores,
     mqtt: MqttChores,
+    of_node: Mapping[str, Callable[[], float]],
 ) -> dict[str, Callable[[], float]]:
     """Return the function that reads each metric, by name; `server/metrics.py` explains them."""
     return {
@@ -121,4 +122,5 @@ def build_gauges(
         "copdns_backup_failures": lambda: backups.failures,
         "copdns_mqtt_connected": lambda: mqtt.is_connected,
         "copdns_facts_held": lambda: len(facts.state.waiting),
+        **of_node,
     }

@@ -9,14 +9,14 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from copdns.accounts.codes import make_appeal_code
 from copdns.accounts.further_guardian import FURTHER_GUARDIAN_WAITS
-from copdns.app.account_chores import AccountChores
+from copdns.app.account_chores import AccountChores, ignore_read
 from copdns.app.alarms import Alarms
 from copdns.app.appeal_chores import AppealChores
 from copdns.app.backup_chores import BackupChores
@@ -101,7 +101,9 @@ from copdns.web.second_box.bundles import FirstBox
 if TYPE_CHECKING:
     from aiohttp import web
 
+    from copdns.app.many_households.opened_lines import OpenedLines
     from copdns.app.many_households.provider_desk import ProviderDesk
+    from copdns.app.node.status import StatusFile
     from copdns.app.page_households import PageHouseholds
     from copdns.app.subscriber_chores import SubscriberChores
 
@@ -144,6 +146,7 @@ class Parts:
         self._manager = find_service_manager()
         self._clock = Clock(time.time, time.monotonic, machine.clock_is_synchronised)
         self._followed = followed_source(self._folder)
+        self._note_read: Callable[[Household, float], None] = ignore_read
         self._source = self._new_source()
         self._child_page = child_page_url(settings.web.port)  # a new port: at the next start
         self._https = Https(self._folder, settings.web, self._now, lambda: self._clock.is_wrong)
@@ -169,7 +172,9 @@ class Parts:
         if self.settings.provider.database:
             from copdns.app.provider_source import ProviderSource  # no home has its libraries
 
-            return ProviderSource(self.settings.provider, seed)
+            source = ProviderSource(self._folder, self.settings.provider, seed)
+            self._note_read = source.note_read
+            return source
         return HouseholdSource(self._folder, seed)
 
     def _new_log(self) -> QueryLog:
@@ -191,6 +196,7 @@ class Parts:
             self._now,
             lambda: self.settings.events.appeal_names,
             keeps_last=bool(self.settings.provider.database),
+            on_read=self._note_read,
         )
         households = await self._account_chores.with_guests(await self._source.households())
         await self._facts.begin()
@@ -314,6 +320,17 @@ class Parts:
         self._begin_subscribers()
         self._begin_listening()
 
+    def _new_opened_lines(self) -> OpenedLines | None:
+        """Return what follows a provider's reviewers; None at home."""
+        if not self.settings.provider.database:
+            return None
+        from copdns.app.many_households.opened_lines import OpenedLines
+        from copdns.store.household_db.provider import ProviderStore
+
+        assert isinstance(self._store, ProviderStore)
+        folder, open_lines = Path(self.settings.node.folder), self._list_reloader.open_lines
+        return OpenedLines(self._store.pool, folder, open_lines, self._now)
+
     def _begin_listening(self) -> None:
         """Make what takes queries, in clear text and encrypted."""
         passed = passed_sockets(os.environ, os.getpid())
@@ -334,7 +351,12 @@ class Parts:
         )
 
     def _begin_subscribers(self) -> None:
-        """Read households on demand, where a provider's are."""
+        """Read households on demand, where a provider's are, beside the program of a node."""
+        self._node: StatusFile | None = None
+        if self.settings.provider.database:
+            from copdns.app.node.status import StatusFile
+
+            self._node = StatusFile(Path(self.settings.node.folder), time.time)
         self._subscribers: SubscriberChores | None = None
         self._pages_of: PageHouseholds | None = None
         if self.settings.provider.kept and self.settings.provider.database:
@@ -351,6 +373,8 @@ class Parts:
                 self._clock,
                 self._policy_inputs,
                 lambda: bool(self._source.read_only_reason),
+                self._source.note_read,
+                self._source.find_known,
             )
             self._pages_of = PageHouseholds(
                 self._thread,
@@ -414,12 +438,15 @@ class Parts:
             self._updates,
             self._device_chores,
             self._http_server,
-            (lambda: self._encrypted.warning, lambda: self._mqtt.warning),
+            (lambda: self._encrypted.warning, lambda: self._mqtt.warning, self._node_warning),
             lambda: self._clock.is_wrong,
             self._facts,
             self._backup_chores,
             self._followed,
         )
+
+    def _node_warning(self) -> str:
+        return "" if self._node is None else self._node.warning
 
     def _join_counters(self) -> None:
         """Let the metrics read what parts count themselves."""
@@ -433,7 +460,9 @@ class Parts:
             str(kind): count for kind, count in self._appeal_chores.kinds.items()
         }
         self._counters.gauges = build_gauges(
-            self._resolver, self._log, self._targets, self._facts, self._backup_chores, self._mqtt
+            *(self._resolver, self._log, self._targets, self._facts, self._backup_chores),
+            self._mqtt,
+            {} if self._node is None else self._node.gauges(),
         )
 
     # --- what is in force ---

@@ -3,12 +3,16 @@
 While PostgreSQL cannot be reached, queries are answered by what was read last; pages and commands
 say at once that nothing can be read or changed.  What moved meanwhile is in the outbox, and is in
 force within a second after it is back.
+
+What was read is kept in a file too (`store/provider_db/last_known.py`), by which a copdns answers
+that starts while PostgreSQL is away.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 
 import structlog
 
@@ -17,10 +21,11 @@ from copdns.model.errors import StoreAwayError, StoreError
 from copdns.model.household import Household
 from copdns.settings.config import ProviderSettings
 from copdns.store.household_db.household import HouseholdStore
-from copdns.store.household_db.provider import ProviderStore
+from copdns.store.household_db.provider import ProviderStore, make_tables
 from copdns.store.postgres.connection import PostgresPool
 from copdns.store.postgres.outbox import Moved, OutboxReader
 from copdns.store.postgres.schema import apply_own_steps
+from copdns.store.provider_db.last_known import ALL_OF_THEM, KnownHousehold, LastKnown
 from copdns.store.provider_db.register_schema import PROVIDER
 
 log = structlog.get_logger("copdns")
@@ -31,6 +36,8 @@ AWAY = (
 )
 TRY_AGAIN = 1.0  # seconds between two tries to reach it
 DEADLINE = 5.0  # seconds in which it tells what moved; later it counts as away
+WRITE_EVERY = 1.0  # seconds between two writes of what is known
+MOST_MISSED = 100_000  # changes since this program ran last; after more, nothing of then is kept
 
 
 def _ignore_moved(_moved: Sequence[Moved]) -> None:
@@ -49,29 +56,94 @@ class ProviderSource:
     damage = ""  # of files
     has_household = True
 
-    def __init__(self, provider: ProviderSettings, seed: Seed) -> None:
+    def __init__(self, folder: Path, provider: ProviderSettings, seed: Seed) -> None:
+        """folder: of what is kept for a start without PostgreSQL."""
         self.read_only_reason = ""
+        self._folder = folder
         self._provider = provider
         self._seed = seed
         self._households: Sequence[Household] = ()  # as read last
         self._try_at = 0.0  # monotonic; while it is away
         self._taking: asyncio.Future[tuple[Moved, ...]] | None = None  # in its thread, or done
         self.on_moved: Callable[[Sequence[Moved]], None] = _ignore_moved
+        self._outbox: OutboxReader | None = None  # None: PostgreSQL was away since the start
+        self._known: LastKnown | None = None  # None: nothing can be kept
+        self._write_at = 0.0  # monotonic
+        self._is_unkept = False  # writing did not work last
 
     async def open(self) -> None:
-        """Connect, making or migrating the tables where needed; raise StoreError."""
-        pool = await asyncio.to_thread(PostgresPool, self._provider.database)
-        self.store = self._in_postgres = await asyncio.to_thread(ProviderStore.connect, pool)
+        """Connect, making or migrating the tables where needed; raise StoreError.
+
+        While PostgreSQL is away, begin by what this machine knew last; raise where that is nothing.
+        """
+        pool = PostgresPool(self._provider.database, opens=False)
+        self.store = self._in_postgres = ProviderStore(pool)
+        try:
+            self._known = await asyncio.to_thread(
+                LastKnown, self._folder, self._provider.kept or ALL_OF_THEM
+            )
+        except StoreError as error:
+            log.warning("nothing is kept for a start without PostgreSQL", error=str(error))
+        try:
+            self._outbox = await asyncio.to_thread(self._connect)
+        except StoreAwayError as error:
+            if not await self._begin_by_known():
+                raise
+            self._tell_away(f"{AWAY} ({error})")
+            self._try_at = asyncio.get_running_loop().time() + TRY_AGAIN
+            return
+        await asyncio.to_thread(self._follow_from_known, self._outbox)
+
+    def _follow_from_known(self, outbox: OutboxReader) -> None:
+        """Have what is kept lose what moved since this program ran last."""
+        known = self._known
+        if known is None or known.position is None:
+            return
+        if outbox.go_on_after(known.position) > MOST_MISSED:
+            known.clear()
+            outbox.begin_now()
+
+    def _connect(self) -> OutboxReader:
+        pool = self._in_postgres.pool
+        pool.open()
+        make_tables(pool)
         # While PostgreSQL is there: what pages ask of a provider's own tables comes later.
-        await asyncio.to_thread(apply_own_steps, pool, PROVIDER)
-        self._outbox = await asyncio.to_thread(OutboxReader, pool)
+        apply_own_steps(pool, PROVIDER)
+        return OutboxReader(pool)
+
+    async def _begin_by_known(self) -> bool:
+        """Take the households that were kept; tell whether there are any."""
+        known = self._known
+        if known is None or await asyncio.to_thread(lambda: known.is_empty):
+            return False
+        if not self._provider.kept:
+            ours = self._provider.household
+            found = [each.household for each in await asyncio.to_thread(known.all)]
+            self._households = [each for each in found if ours in ("", each.id)]
+        return bool(self._provider.kept or self._households)
 
     @property
     def does_chores(self) -> bool:
-        return self._outbox.is_leader and not self.read_only_reason
+        return self._outbox is not None and self._outbox.is_leader and not self.read_only_reason
+
+    def note_read(self, household: Household, until: float) -> None:
+        """Keep a household as it was read, for a start without PostgreSQL.
+
+        until: seconds since the epoch, when it has to be read again.
+        """
+        if self._known is not None:
+            self._known.note(household, until)
+
+    async def find_known(self, households: Sequence[str]) -> Sequence[KnownHousehold]:
+        """Return those of some households that were read before, also before the start."""
+        if self._known is None:
+            return ()
+        return await asyncio.to_thread(self._known.some, households)
 
     async def seed(self) -> None:
         """Make the household at the first start, unless others make those of this database."""
+        if self.read_only_reason:
+            return
         if self._provider.household or not self._provider.kept:
             await self._seed(self.store)
 
@@ -87,9 +159,30 @@ class ProviderSource:
             self._try_at = now + TRY_AGAIN
             return False
         self.on_moved(moved)
+        await self._keep_known(moved, now)
         was_away = bool(self.read_only_reason)
         self._tell_away("")
         return was_away or any(self._is_ours(each.household) for each in moved)
+
+    async def _keep_known(self, moved: Sequence[Moved], now: float) -> None:
+        """Follow with what is kept; where that cannot be written, it is tried again.
+
+        now: monotonic seconds.
+        """
+        if self._known is None or self._outbox is None:
+            return
+        self._known.forget(moved)
+        if now < self._write_at:
+            return
+        self._write_at = now + WRITE_EVERY
+        try:
+            await self._known.write(self._outbox.position)
+        except StoreError as error:
+            if not self._is_unkept:
+                log.warning("nothing is kept for a start without PostgreSQL", error=str(error))
+            self._is_unkept = True
+        else:
+            self._is_unkept = False
 
     async def _take(self) -> tuple[Moved, ...]:
         """Return what moved; raise StoreError, also where there is no answer in time.
@@ -98,13 +191,22 @@ class ProviderSource:
         in the end must not be lost.
         """
         if self._taking is None:
-            self._taking = asyncio.ensure_future(asyncio.to_thread(self._outbox.take))
+            self._taking = asyncio.ensure_future(asyncio.to_thread(self._take_in_thread))
         done, _ = await asyncio.wait({self._taking}, timeout=DEADLINE)
         if not done:
-            self._outbox.interrupt()
+            if self._outbox is not None:
+                self._outbox.interrupt()
             raise StoreAwayError(f"PostgreSQL does not answer within {DEADLINE:.0f} seconds")
         taking, self._taking = self._taking, None
         return taking.result()
+
+    def _take_in_thread(self) -> tuple[Moved, ...]:
+        if self._outbox is None:
+            outbox = self._connect()
+            # What moved since this machine read what it answers by.
+            outbox.go_on_after((self._known and self._known.position) or 0)
+            self._outbox = outbox
+        return self._outbox.take()
 
     def _tell_away(self, reason: str) -> None:
         if reason and not self.read_only_reason:
@@ -151,8 +253,14 @@ class ProviderSource:
     async def close(self) -> None:
         """Close all connections, in a thread."""
         if self._taking is not None:
-            self._outbox.interrupt()
+            if self._outbox is not None:
+                self._outbox.interrupt()
             await asyncio.wait({self._taking})
             self._taking.exception()  # an error of it concerns nobody any more
-        await asyncio.to_thread(self._outbox.close)
+        if self._known is not None:
+            if not self.read_only_reason:
+                await self._keep_known((), self._write_at)
+            await asyncio.to_thread(self._known.close)
+        if self._outbox is not None:
+            await asyncio.to_thread(self._outbox.close)
         await asyncio.to_thread(self.store.close)

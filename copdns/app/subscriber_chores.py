@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import asyncio
 import traceback
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from functools import partial
 
 import structlog
 
-from copdns.app.account_chores import AccountChores
+from copdns.app.account_chores import AccountChores, ignore_read
 from copdns.app.background import run_logged
 from copdns.model.errors import OddRowError, StoreAwayError, StoreError
 from copdns.model.household import Household
@@ -23,14 +23,21 @@ from copdns.server.answer import Resolver
 from copdns.server.awaited import AwaitedHouseholds
 from copdns.store.household_db.household import HouseholdStore
 from copdns.store.postgres.outbox import Moved
+from copdns.store.provider_db.last_known import KnownHousehold
 from copdns.time.clock import Clock
 from copdns.time.plan import PolicyInputs
 
 log = structlog.get_logger("copdns")
 
 AT_ONCE = 8  # households that are read beside each other
+KNOWN_AT_ONCE = 200  # households that are taken from what this machine knew last
 TRY_AGAIN = 0.5  # seconds after PostgreSQL did not answer
 DEADLINE = 5.0  # seconds in which a household is read; later PostgreSQL counts as away
+
+
+async def find_nothing(_households: Sequence[str]) -> Sequence[KnownHousehold]:
+    """Return that nothing was kept."""
+    return ()
 
 
 class SubscriberChores:
@@ -45,8 +52,12 @@ class SubscriberChores:
         clock: Clock,
         policy_inputs: Callable[[], PolicyInputs],
         is_away: Callable[[], bool],
+        note_read: Callable[[Household, float], None] = ignore_read,
+        find_known: Callable[[Sequence[str]], Awaitable[Sequence[KnownHousehold]]] = find_nothing,
     ) -> None:
-        """is_away: tells whether PostgreSQL cannot be reached."""
+        """is_away: tells whether PostgreSQL cannot be reached.  note_read: takes a household that
+        was read, and until when it is so.  find_known: returns what was taken so of some.
+        """
         self.subscribers = Subscribers(most, self._compile)
         self._resolver = resolver
         self._store = store
@@ -54,6 +65,8 @@ class SubscriberChores:
         self._clock = clock
         self._policy_inputs = policy_inputs
         self._is_away = is_away
+        self._note_read = note_read
+        self._find_known = find_known
         self._awaited = AwaitedHouseholds(resolver, clock)
         self._failures: object = None  # what was not as it should be when it was compiled last
         self._moved: dict[str, int] = {}  # since what is being read now was begun to be read
@@ -109,12 +122,36 @@ class SubscriberChores:
         while True:
             await self._is_wanted.wait()
             self._is_wanted.clear()
-            while wanted := self.subscribers.take_wanted(AT_ONCE):
+            while wanted := self.subscribers.take_wanted(self._at_once):
+                if self._is_away():
+                    if not await self._take_known(wanted):
+                        await asyncio.sleep(TRY_AGAIN)
+                    continue
                 self._moved.clear()
                 await asyncio.gather(*(run_logged(partial(self._read, each)) for each in wanted))
                 # Who waits is told by `follow`, and asks again.
                 if self._is_failing or self._is_away():
                     await asyncio.sleep(TRY_AGAIN)
+
+    @property
+    def _at_once(self) -> int:
+        return KNOWN_AT_ONCE if self._is_away() else AT_ONCE
+
+    async def _take_known(self, wanted: Sequence[str]) -> bool:
+        """Answer by what this machine knew last; tell whether that was anything."""
+        try:
+            found = await self._find_known(wanted)
+        except StoreError as error:
+            log.error("what was known last cannot be read", error=str(error))
+            return False
+        for household in set(wanted) - {each.household.id for each in found}:
+            if not self.subscribers.has(household):
+                self._awaited.give_up_on(household)  # so that dnsdist answers by its class
+        for each in found:
+            if not self.subscribers.has(each.household.id):  # what is here is as new, or newer
+                self.subscribers.put(each.household, each.until)
+            self._awaited.answer(each.household.id)
+        return bool(found)
 
     async def _read(self, household: str) -> None:
         try:
@@ -146,3 +183,4 @@ class SubscriberChores:
         admitted, until = await self._account_chores.with_own_guests(found)
         if self._moved.get(found.id, found.revision) == found.revision:
             self.subscribers.put(admitted, until)
+            self._note_read(admitted, until)

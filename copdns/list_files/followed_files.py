@@ -28,11 +28,15 @@ Mark = tuple[int, int, int]
 
 
 class FollowedFiles:
-    """complete: the files that are all here; () before the first."""
+    """complete: the files that are all here; () before the first.
 
-    def __init__(self, data: Path) -> None:
+    travels: tells of a path whether the file is one of them; others stay as they are.
+    """
+
+    def __init__(self, data: Path, travels: Callable[[str], bool] = lambda _: True) -> None:
         self.complete: tuple[FileNote, ...] = ()
         self._data = data
+        self._travels = travels
         self._known: dict[str, tuple[Mark, str]] = {}  # digests by path, while the mark is the same
 
     def notes(self) -> tuple[FileNote, ...]:
@@ -40,11 +44,11 @@ class FollowedFiles:
         found = []
         for path in _files_below(self._data):
             with suppress(OSError):
+                name = path.relative_to(self._data).as_posix()
+                if not (is_path(name) and self._travels(name)):
+                    continue
                 state = path.stat()
                 mark = state.st_ino, state.st_size, state.st_mtime_ns
-                name = path.relative_to(self._data).as_posix()
-                if not is_path(name):
-                    continue
                 known = self._known.get(name)
                 if known is None or known[0] != mark:
                     known = self._known[name] = mark, _digest(path)
@@ -73,7 +77,8 @@ class FollowedFiles:
     async def _bring_one(
         self, note: FileNote, fetch: Callable[[str, int], Awaitable[bytes]]
     ) -> None:
-        if not is_path(note.path) or not 0 <= note.octets <= MAX_FILE:
+        fits = is_path(note.path) and self._travels(note.path)
+        if not (fits and 0 <= note.octets <= MAX_FILE):
             raise FollowingError(
                 f"the bundle names the file {note.path!r}, which has no place here"
             )

@@ -174,6 +174,10 @@ class RegisterError(CopdnsError):
     """A provider's register does not take what somebody wants to write, or was changed."""
 
 
+class RolloutError(CopdnsError):
+    """A rollout cannot be what somebody wants it to be."""
+
+
 class SignOnError(CopdnsError):
     """Somebody of a provider's staff cannot be logged in by the single sign-on."""
 

@@ -112,6 +112,13 @@ class AwaitedHouseholds:
             for each in late:
                 self._send(each, _not_ready(each.message, each.query))
 
+    def give_up_on(self, household: str) -> None:
+        """Answer what waits for a household that cannot be read now with SERVFAIL."""
+        waiting = self._waiting.pop(household, [])
+        self._count -= len(waiting)
+        for each in waiting:
+            self._send(each, _not_ready(each.message, each.query))
+
     def _send(self, waiting: _Awaiting, reply: bytes) -> None:
         try:
             waiting.send_reply(reply, waiting.reply_to)

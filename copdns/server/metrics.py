@@ -117,5 +117,17 @@ METRICS: Final = {
     ),
     "copdns_facts_number": ("gauge", "The number of the newest facts here."),
     "copdns_facts_age_seconds": ("gauge", "Time since the newest facts here were made."),
+    "copdns_node_away": (
+        "gauge",
+        "1 while the tables of a provider's node are kept without PostgreSQL.",
+    ),
+    "copdns_node_law_missing": (
+        "gauge",
+        "Lines of the register that this node saw before, and has not.",
+    ),
+    "copdns_node_age_seconds": (
+        "gauge",
+        "Seconds since copdns node run said how it is; -1 where there is none.",
+    ),
     "copdns_facts_held": ("gauge", "Changes of the facts that wait for a guardian."),
 }

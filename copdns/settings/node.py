@@ -50,7 +50,16 @@ class NodeSection(Section):
     site: str = Field(
         default="site1",
         pattern=r"^[a-z0-9-]{1,32}$",
-        description="What NSID calls this node.",
+        description="The site that it is at, which NSID names.",
+    )
+    name: str = Field(
+        default="",
+        pattern=r"^[a-z0-9-]{0,32}$",
+        description="What this node is called, each another name; with one it gets lists by "
+        "rollouts and fetches none itself; empty: it takes no part in them.",
+    )
+    canary: bool = Field(
+        default=False, description="Whether rollouts reach this node before all others."
     )
     folder: str = Field(
         default="/run/copdns/plane",

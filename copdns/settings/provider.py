@@ -7,6 +7,45 @@ from pydantic import Field
 from copdns.settings.values import Section
 
 
+class RolloutSettings(Section):
+    """What reaches many households goes to a canary node, its site, then all."""
+
+    canary_seconds: int = Field(
+        default=600, ge=0, le=604_800, description="How long it is watched on canary nodes."
+    )
+    site_seconds: int = Field(
+        default=1_200, ge=0, le=604_800, description="How long at the sites that have one."
+    )
+    all_seconds: int = Field(
+        default=1_200, ge=0, le=604_800, description="How long when all nodes have it."
+    )
+    fewest_queries: int = Field(
+        default=1_000,
+        ge=0,
+        description="How many queries nodes must have answered with it before it goes on, and "
+        "before its figures are judged.",
+    )
+    servfail_points: float = Field(
+        default=1.0,
+        ge=0,
+        le=100,
+        description="By how many points the percentage of SERVFAIL may rise.",
+    )
+    block_points: float = Field(
+        default=3.0,
+        ge=0,
+        le=100,
+        description="By how many points the percentage of blocked queries may rise or fall.",
+    )
+    slow_points: float = Field(
+        default=5.0,
+        ge=0,
+        le=100,
+        description="By how many points the percentage of answers that take 100 ms or longer may "
+        "rise.",
+    )
+
+
 class ProviderSettings(Section):
     """Households in PostgreSQL, for providers; at home they are in a file."""
 
@@ -28,3 +67,4 @@ class ProviderSettings(Section):
         description="How many households are kept in memory, each read when a forwarder of "
         "`dns.forwarders` names it in a PROXY header; 0: all are read at the start.",
     )
+    rollouts: RolloutSettings = Field(default_factory=RolloutSettings)

@@ -87,7 +87,7 @@ def node(
     folder: Path, postgres: PostgresServer, more: dict[str, str] | None = None
 ) -> Iterator[House]:
     """Run a copdns with a data folder of its own, and the household in PostgreSQL."""
-    folder.mkdir()
+    folder.mkdir(exist_ok=True)
     environment = {**POINTS_HOME, "COPDNS_PROVIDER__DATABASE": postgres.conninfo, **(more or {})}
     with house(folder, household=FAMILY, environment=environment) as found:
         yield found
@@ -97,11 +97,11 @@ def blocks(home: House, name: str, source: str = TOM) -> bool:
     return home.ask(name, source=source).ede == (17, f"rule: {name}")
 
 
-def page(home: House, path: str) -> str:
+def page(home: House, path: str, cookie: str = "") -> str:
     """Return a page, also one that says that something is wrong."""
     url = f"http://127.0.0.1:{home.program.web_port}{path}"
     try:
-        with urlopen(Request(url, headers={"Accept": "text/html"})) as reply:
+        with urlopen(Request(url, headers={"Accept": "text/html", "Cookie": cookie})) as reply:
             return str(reply.read().decode())
     except HTTPError as error:
         return error.read().decode()
@@ -255,6 +255,13 @@ def on_demand(folder: Path, postgres: PostgresServer, **more: str) -> Iterator[H
     with open_provider(postgres.conninfo) as store:
         for number in range(5):
             asyncio.run(store.create(subscriber(number), "test", 1))
+    with again_on_demand(folder, postgres, **more) as home:
+        yield home
+
+
+@contextmanager
+def again_on_demand(folder: Path, postgres: PostgresServer, **more: str) -> Iterator[House]:
+    """Run it over the households that there are."""
     environment = {
         **POINTS_HOME,
         "COPDNS_PROVIDER__DATABASE": postgres.conninfo,
@@ -262,7 +269,7 @@ def on_demand(folder: Path, postgres: PostgresServer, **more: str) -> Iterator[H
         "COPDNS_DNS__FORWARDERS": json.dumps([{"network": FORWARDER, "proxy": True}]),
         **more,
     }
-    folder.mkdir()
+    folder.mkdir(exist_ok=True)
     with house(folder, environment=environment) as home:
         yield home
 

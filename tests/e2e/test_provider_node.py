@@ -92,3 +92,16 @@ def test_a_rule_of_a_household_is_in_force_at_dnsdist_and_for_no_neighbour(
     assert took < 1.0
     assert told(node.ask("film.example", HOMES["h2"])) == OPEN
     assert told(node.ask("film.example", PLAIN)) == OPEN
+
+
+def test_a_household_that_cannot_be_read_is_answered_by_its_class(
+    whole: tuple[Node, House],
+    postgres: PostgresServer,  # noqa: F811
+) -> None:
+    node, home = whole
+    eventually(lambda: told(node.ask("n0.example", HOMES["h0"])).startswith("NOERROR 17"))
+    postgres.stop()
+    eventually(lambda: "PostgreSQL cannot be reached" in home.program.get("/readyz"))
+    assert told(node.ask("n0.example", HOMES["h0"])) == "NOERROR 17 rule: n0.example"
+    for _ in range(2):
+        assert told(node.ask("n2.example", HOMES["h2"])) == OPEN

@@ -81,7 +81,6 @@ async def test_a_guardian_asks_and_reads_what_becomes_of_it(site: Site) -> None:
         reviewers.told[question.appeal] = opened
         shown = await text(client, page)
         assert "they took it off the list, until" in shown
-        assert "it may still be blocked: then allow it" in shown
 
 
 async def test_what_the_family_set_is_not_asked_of_others(site: Site) -> None:

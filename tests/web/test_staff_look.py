@@ -14,6 +14,14 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 
 from copdns.provider.law.edits import DAY
+from copdns.provider.rollout.rollouts import (
+    FleetNode,
+    RolloutKind,
+    RolloutStage,
+    RolloutState,
+    RolloutStep,
+)
+from copdns.store.provider_db.rollout_rows import RolloutStore
 from tests.postgres_server import running_postgres
 from tests.provider_staff import DOCUMENT, NOW
 from tests.unit.store.staff_site import Site, running_site
@@ -30,7 +38,7 @@ pytestmark = pytest.mark.once
 VISITS = (
     ("rev", ("me", "desk", "desk/1", "desk/1/text", "statement", "report/2026-Q3")),
     ("ada", ("me", "orders", "orders/12", "orders/10", "orders/10/names", "security")),
-    ("ada", ("preservations", "entries", "people")),
+    ("ada", ("preservations", "entries", "people", "rollouts")),
 )
 OPEN_ALL = "document.querySelectorAll('main details').forEach((each) => each.open = true)"
 PICTURES = os.environ.get("COPDNS_STAFF_PICTURES", "")  # a folder for pictures of them
@@ -53,6 +61,14 @@ async def fill(site: Site) -> None:
     await bo.post("/staff/preservations", {**request, **times, "records": ["bindings", "orders"]})
     case = {"name": "www.club.example", "list": "casinos", "entry": "club.example"}
     await rev.post("/staff/desk", {**case, "reason": "harmless"})
+    assert site.households
+    rollouts = RolloutStore(site.households.pool)
+    kinds = {RolloutKind.LISTS: RolloutState.STOPPED, RolloutKind.PACKAGE: RolloutState.UNDONE}
+    for kind, state in kinds.items():
+        step = RolloutStep(NOW, "copdns", RolloutStage.SITE, state, "14.0% blocked")
+        rollouts.begin(kind, str(state), {"a": str(state).encode()}, "root", NOW)
+        rollouts.add_step(rollouts.load()[-1].number, lambda _, step=step: step)  # type: ignore[misc]
+    rollouts.report(FleetNode("n1", "north", True, NOW))
 
 
 @contextmanager

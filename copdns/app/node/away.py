@@ -8,13 +8,17 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from math import inf
 
+from copdns.app.node.block_keys import keys_of_text
 from copdns.app.node.copies import NodeCopies
+from copdns.app.node.journal import JournalReader
 from copdns.app.node.lists_now import ListsNow
 from copdns.app.node.source import LOOK_EVERY
 from copdns.provider.plane.keeper import PlaneKeeper
 from copdns.provider.plane.line_shares import LineShare
+from copdns.provider.plane.open_family import change_with_family_open, with_family_open
 from copdns.provider.plane.snapshot import PlaneChange, PlaneSnapshot
 
 
@@ -25,12 +29,20 @@ class AwaySource:
     """
 
     def __init__(
-        self, copies: NodeCopies, lists: ListsNow, revision: int, now: Callable[[], float]
+        self,
+        copies: NodeCopies,
+        lists: ListsNow,
+        revision: int,
+        now: Callable[[], float],
+        journal: JournalReader,
     ) -> None:
         """Read what was kept; raise PlaneError where there is nothing."""
         self._lists = lists
         self._revision = revision
         self._now = now
+        self._journal = journal
+        self._gone: set[bytes] = set()  # addresses that went to another line meanwhile
+        self._has_family_open = False
         self._keeper = PlaneKeeper(lists.slugs, now())
         for number, (shape, asks) in copies.read_shapes().items():
             self._keeper.restore_group(number, LineShare(shape, frozenset(), asks, inf, ""), now())
@@ -39,9 +51,14 @@ class AwaySource:
         """Return all but who is behind which address, and what copdns decides."""
         whole = self._keeper.snapshot(self._revision, self._lists.listed)
         self._lists.tell_resolver()
-        return PlaneSnapshot(
+        found = PlaneSnapshot(
             self._revision, None, whole.groups, whole.classes, whole.listed, exceptions=None
         )
+        self._has_family_open = self._lists.is_family_open
+        if not self._has_family_open:
+            return found
+        # Which names copdns decides about, the tables alone know: of an opening, none.
+        return replace(with_family_open(found), exceptions=None)
 
     def changes_after(self, revision: int) -> Iterable[PlaneChange] | None:
         """Return what time and lists changed since the last call."""
@@ -51,12 +68,31 @@ class AwaySource:
         slugs, has_lists = self._lists.slugs, self._lists.follow()
         if self._lists.slugs is not slugs:
             self._keeper.use_lists(self._lists.slugs, self._now())
-        change = self._keeper.take_change(self._revision)
+        if self._lists.is_family_open is not self._has_family_open:
+            return None
+        change = self._without_moved(self._keeper.take_change(self._revision))
         if has_lists:
             change = (change or PlaneChange(self._revision)).with_lists(
                 self._lists.listed, self._keeper.classes
             )
+        if change is not None and self._has_family_open:
+            change = change_with_family_open(change)
         return [] if change is None else [change]
+
+    def _without_moved(self, change: PlaneChange | None) -> PlaneChange | None:
+        """Return a change with which addresses are nobody's that went to another line, or to
+        nobody: whose line that is, is not known here."""
+        gone = {
+            key
+            for entry in self._journal.take()
+            for block, _, is_certain in entry.moved
+            if is_certain
+            for key in keys_of_text(block)
+        } - self._gone
+        if not gone:
+            return change
+        self._gone |= gone
+        return replace(change or PlaneChange(self._revision), gone_addresses=sorted(gone))
 
     async def wait(self) -> None:
         """Return after a moment."""

@@ -2,13 +2,17 @@
 
 Of several programs that run this, one writes; the others answer nothing, so that machines of the
 network ask the next one.  After a start, lines have the addresses that they had.  Where nobody
-wrote for longer than `DEAF`, what was told meanwhile may be lost, and each session counts again
-when it is heard of.
+took anything in for longer than `DEAF`, what was told meanwhile may be lost, and each session
+counts again when it is heard of.
+
+While PostgreSQL is away, each program keeps what it is told of sessions in a file (`journal.py`).
+Once it is back, the one that writes takes that in, in its order; another one hands it over.
 """
 
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -16,9 +20,17 @@ from typing import Any, Final
 import psycopg
 import structlog
 
-from copdns.model.errors import StoreError
-from copdns.provider.address_blocks import AddressBlock, read_block
-from copdns.provider.bindings import Bindings, SessionEvent, SessionKey
+from copdns.app.node.journal import (
+    BindingJournal,
+    JournalEntry,
+    MovedBlock,
+    Told,
+    told_as_json,
+    told_from_json,
+)
+from copdns.model.errors import StoreAwayError, StoreError
+from copdns.provider.address_blocks import AddressBlock, AddressError, read_block
+from copdns.provider.bindings import Bindings, SessionChange, SessionKey
 from copdns.provider.radius_accounting import Restart
 from copdns.store.postgres.connection import PostgresPool
 from copdns.store.postgres.lines import (
@@ -34,7 +46,7 @@ GATHER: Final = 0.02  # seconds in which what is told is put together to one tra
 FOLLOW_EVERY: Final = 5.0  # seconds: what is over is looked for, and that this program writes told
 MOST_AT_ONCE: Final = 20_000  # events that wait; more are not taken in
 
-Told = SessionEvent | Restart
+AWAY: Final = "PostgreSQL is away; what the network tells of sessions is kept here until it is back"
 log = structlog.get_logger("copdns.node")
 
 
@@ -46,15 +58,30 @@ class _Waiting:
 
 
 class BindingCollector:
-    """The writer of lines and addresses.  now: seconds since 1970."""
+    """The writer of lines and addresses.  now: seconds since 1970.
 
-    def __init__(self, pool: PostgresPool, kept_for: float, now: Callable[[], float]) -> None:
+    prepare: opens the pool and makes the tables, where that was not done; raises StoreError.
+    """
+
+    def __init__(
+        self,
+        pool: PostgresPool,
+        kept_for: float,
+        now: Callable[[], float],
+        journal: BindingJournal,
+        prepare: Callable[[], None],
+    ) -> None:
         self._pool = pool
         self._store = BindingStore(pool)
         self._kept_for = kept_for
         self._now = now
+        self._journal = journal
+        self._prepare = prepare
         self._bindings = Bindings(kept_for)
         self._leading: psycopg.Connection[Any] | None = None
+        self._is_away = False
+        self._listens_since = now()  # until then, or the last write, machines repeat what they told
+        self._unstored: frozenset[AddressBlock] = frozenset()  # moved as PostgreSQL went away
         self._waiting: list[_Waiting] = []
         self._is_wanted = asyncio.Event()
         self._one_by_one = asyncio.Lock()  # of threads that use the bindings
@@ -65,14 +92,17 @@ class BindingCollector:
         return self._leading is not None
 
     async def take(self, told: Iterable[Told] = (), lines: Iterable[LineRow] = ()) -> None:
-        """Take in events and whose lines are; return when that is in the database.
+        """Take in events and whose lines are; return when that is in the database, or events in the
+        journal while PostgreSQL is away.
 
         Raises StoreError where it is not, also while another program writes.
         """
         told, lines = tuple(told), tuple(lines)
         if any("\0" in text for each in (*told, *lines) for text in each if isinstance(text, str)):
             raise StoreError("a name of a line, machine or session has a zero in it")
-        if not self.is_leading:
+        if self._is_away and lines:
+            raise StoreError("PostgreSQL is away; tell whose the lines are when it is back")
+        if not (self.is_leading or self._is_away):
             raise StoreError("another program of this provider writes addresses now")
         if len(self._waiting) >= MOST_AT_ONCE:
             raise StoreError("too much waits to be written")
@@ -82,8 +112,15 @@ class BindingCollector:
         await done
 
     async def begin(self) -> None:
-        """Become the one that writes, where no other program is; raise StoreError."""
-        await asyncio.to_thread(self._follow)
+        """Become the one that writes, where no other program is; raise StoreError.
+
+        Where PostgreSQL is away, what the network tells is kept until it is back.
+        """
+        async with self._one_by_one:
+            try:
+                await asyncio.to_thread(self._follow)
+            except StoreAwayError as error:
+                await asyncio.to_thread(self._note_away, error)
 
     async def run(self) -> None:
         """Write what is told, until cancelled."""
@@ -108,13 +145,9 @@ class BindingCollector:
 
     async def _write(self, waiting: Sequence[_Waiting]) -> None:
         try:
-            if not self.is_leading:
-                raise StoreError("PostgreSQL was away; this program does not write any more")
-            await asyncio.to_thread(self._take_in, waiting)
+            await asyncio.to_thread(self._store_or_keep, waiting)
         except StoreError as error:
-            # What is in memory is ahead of the database now, so it is read from there again.
             log.error("addresses could not be stored", error=str(error))
-            self.close()
             for each in waiting:
                 if not each.done.done():
                     each.done.set_exception(error)
@@ -123,25 +156,89 @@ class BindingCollector:
                 if not each.done.done():
                     each.done.set_result(None)
 
+    def _store_or_keep(self, waiting: Sequence[_Waiting]) -> None:
+        """Put what was told into the database, or into the journal while that is away."""
+        if self.is_leading:
+            try:
+                self._take_in(waiting)
+            except StoreAwayError as error:
+                self._note_away(error)
+            except StoreError:
+                # What is in memory is ahead of the database now, so it is read from there again.
+                self.close()
+                raise
+            else:
+                return
+        if not self._is_away or any(each.lines for each in waiting):
+            raise StoreError("PostgreSQL was away; this program does not write any more")
+        self._keep([told for each in waiting for told in each.told])
+
+    def _note_away(self, error: StoreError) -> None:
+        """Keep what is told from now on.  What is in memory goes on, also what was just told."""
+        if not self._is_away:
+            log.error(AWAY, error=str(error))
+        self.close()
+        self._is_away = True
+        if self._journal.is_empty:
+            self._journal.begin(self._listens_since)
+        elif not len(self._bindings):  # this program began meanwhile
+            for entry in self._journal.read():
+                for told in entry.told:
+                    self._take_one(told, self._now())
+
+    def _keep(self, told: Sequence[Told]) -> None:
+        """Put what was told into the journal, with what moves by it for the node here."""
+        now = self._now()
+        moved = {
+            each: MovedBlock(str(each), self._bindings.owner(each, now), True)
+            for each in self._unstored
+        }
+        for each in told:
+            blocks = () if isinstance(each, Restart) else each.blocks or ()
+            before = {block: self._bindings.owner(block, now) for block in blocks}
+            is_news = isinstance(each, Restart) or each.kind is not SessionChange.UPDATE
+            changed, _ = self._take_one(each, now)
+            for block in {*changed, *before}:
+                line = self._bindings.owner(block, now)
+                if block in changed or before[block] != line:
+                    is_certain = is_news or bool(before.get(block))
+                    moved[block] = MovedBlock(str(block), line, is_certain)
+        try:
+            self._journal.append(JournalEntry(tuple(told), tuple(moved.values())))
+        except StoreError:
+            # It is told again, or lost: then each session counts when it is heard of.
+            self._journal.note_loss(now)
+            raise
+        self._unstored = frozenset()
+
     def _take_in(self, waiting: Sequence[_Waiting]) -> None:
         now = self._now()
         changed: set[AddressBlock] = set()
         sessions: set[SessionKey] = set()
         for each in waiting:
             for told in each.told:
-                if isinstance(told, Restart):
-                    sessions |= self._bindings.sessions_of(told.machine)
-                    changed |= self._bindings.restart(told.machine, told.at, now)
-                else:
-                    sessions |= {told.key, *self._bindings.session_of(told.line)}
-                    changed |= self._bindings.take(told, now)
+                blocks, keys = self._take_one(told, now)
+                changed |= blocks
+                sessions |= keys
+        self._unstored = frozenset(changed)
         self._put(changed, sessions, [line for each in waiting for line in each.lines])
+        self._unstored = frozenset()
+
+    def _take_one(self, told: Told, now: float) -> tuple[frozenset[AddressBlock], set[SessionKey]]:
+        """Return the blocks of which another line is the owner now, and sessions that may be
+        others."""
+        if isinstance(told, Restart):
+            sessions = set(self._bindings.sessions_of(told.machine))
+            return self._bindings.restart(told.machine, told.at, now), sessions
+        sessions = {told.key, *self._bindings.session_of(told.line)}
+        return self._bindings.take(told, now), sessions
 
     def _put(
         self,
         changed: Iterable[AddressBlock],
         sessions: Iterable[SessionKey] = (),
         lines: Iterable[LineRow] = (),
+        taken: int = 0,
     ) -> None:
         now = self._now()
         found = {key: self._bindings.session(key) for key in sessions}
@@ -155,43 +252,124 @@ class BindingCollector:
             ended=[key for key, each in found.items() if each is None],
             lines=lines,
             at=now,
+            taken=taken,
         )
 
     async def _follow_forever(self) -> None:
         while True:
             await asyncio.sleep(FOLLOW_EVERY)
+            try:
+                if self._is_away:
+                    await asyncio.to_thread(self._reach)  # what is told need not wait for that
+            except StoreError as error:
+                async with self._one_by_one:
+                    await asyncio.to_thread(self._stay_away, error)
+                continue
             async with self._one_by_one:
                 try:
                     await asyncio.to_thread(self._follow)
+                except StoreAwayError as error:
+                    await asyncio.to_thread(self._stay_away, error)
                 except StoreError as error:
                     log.warning("addresses cannot be stored now", error=str(error))
                     self.close()
 
+    def _reach(self) -> None:
+        """Raise StoreError while PostgreSQL is away."""
+        self._prepare()
+        with self._pool.connection():
+            pass
+
+    def _stay_away(self, error: StoreError) -> None:
+        try:
+            self._note_away(error)
+            self._journal.touch(self._now())
+            self._keep_ends()
+        except StoreError as other:
+            log.error("what the network tells cannot be kept", error=str(other))
+
+    def _keep_ends(self) -> None:
+        """Tell the node here of sessions that were not heard of for their time."""
+        over = self._bindings.expire(self._now())
+        if over:
+            moved = tuple(MovedBlock(str(each), "", True) for each in over)
+            self._journal.append(JournalEntry((), moved))
+
     def _follow(self) -> None:
         if self._leading is None:
+            self._prepare()
             leading = lead_bindings(self._pool)
             if leading is None:
+                self._hand_over()
                 return
-            self._read_all()
+            try:
+                self._read_all()
+            except BaseException:  # also Ctrl-C: an open connection would keep others from writing
+                leading.close()
+                raise
             self._leading = leading
+            self._is_away = False
             log.info("this program writes addresses", known=len(self._bindings))
+        self._take_handed_over()
         now = self._now()
         over = self._bindings.over(now)
         self._put(self._bindings.expire(now), over)
+        self._listens_since = now
+
+    def _hand_over(self) -> None:
+        """Leave what was told while PostgreSQL was away to the program that writes."""
+        some: list[str] = []
+        for entry in self._journal.read():
+            some += (json.dumps(told_as_json(each)) for each in entry.told)
+        if some:
+            self._store.hand_over(some)
+            log.info("what was told meanwhile is handed over", many=len(some))
+        self._journal.clear()
+        self._is_away = False
+        self._bindings = Bindings(self._kept_for)
+
+    def _take_handed_over(self) -> None:
+        while True:
+            texts, newest = self._store.handed_over()
+            if not texts:
+                return
+            changed: set[AddressBlock] = set()
+            sessions: set[SessionKey] = set()
+            for each in texts:
+                try:
+                    told = told_from_json(json.loads(each))
+                except (KeyError, TypeError, ValueError, AddressError):
+                    log.error("what another program was told cannot be read")
+                    continue
+                blocks, keys = self._take_one(told, self._now())
+                changed |= blocks
+                sessions |= keys
+            self._put(changed, sessions, taken=newest)
 
     def _read_all(self) -> None:
-        """Read what is stored, and write down what is otherwise by now."""
+        """Read what is stored, take in what was told since, and write down what is otherwise."""
         now = self._now()
         self._bindings = Bindings(self._kept_for)
-        is_deaf = now - self._store.written_at() > DEAF
+        listens_since = self._journal.since
+        if listens_since is None:
+            listens_since = now
+        elif now - self._journal.heard > DEAF:
+            listens_since = now  # nobody was here to take anything in
+        is_deaf = listens_since - self._store.written_at() > DEAF
         for each in self._store.sessions():
             blocks = tuple(map(read_block, each.blocks))
             key = each.machine, each.session
             self._bindings.restore(key, each.line, each.began, each.heard, blocks)
+        sessions: set[SessionKey] = set()
+        for entry in self._journal.read():
+            for told in entry.told:
+                sessions |= self._take_one(told, now)[1]
         if is_deaf:
             self._bindings.doubt_all(now)
         known = {read_block(block): line for block, line in self._store.bindings().items()}
         over = self._bindings.over(now)
         self._bindings.expire(now)
         changed = [each for each, line in known.items() if self._bindings.owner(each, now) != line]
-        self._put({*changed, *(block for block, _ in self._bindings.lines(now))}, over)
+        blocks_now = {block for block, _ in self._bindings.lines(now)}
+        self._put({*changed, *blocks_now}, over | sessions)
+        self._journal.clear()

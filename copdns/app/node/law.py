@@ -6,17 +6,25 @@ while PostgreSQL is away.  Used by one thread at a time.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import structlog
 
 from copdns.app.node.copies import NodeCopies
-from copdns.model.errors import PlaneError
+from copdns.app.node.status import law_trouble
+from copdns.model.errors import PlaneError, RegisterError
 from copdns.provider.law.chain import StoredEntry, check_head
-from copdns.provider.law.in_force import anchors_in_force, listed_in_force, next_change
+from copdns.provider.law.in_force import (
+    anchors_in_force,
+    left_in_tables,
+    listed_in_force,
+    next_change,
+)
 from copdns.provider.law.keys import KEYS_FOLDER, ProviderKeys
 from copdns.provider.law.register import Register
-from copdns.provider.plane.snapshot import ListedNames
+from copdns.provider.plane.rows import Row
+from copdns.provider.plane.snapshot import ListedNames, NameList
 from copdns.provider.staff.desk import DeskCase, next_closing, open_lists
 from copdns.store.postgres.connection import PostgresPool
 from copdns.store.provider_db.desk_rows import DeskStore
@@ -29,10 +37,25 @@ class LawInForce:
     """The register and the desk of a provider.  data: the folder that has its keys.
 
     pool: None while PostgreSQL is away; then what was read last, from the copies, is all there is.
+    trouble: what is missing of the law then, for people; "" for nothing.  missing: lines of the
+    register that this machine saw before.  is_believed: the copy is one of ours.
     """
 
-    def __init__(self, pool: PostgresPool | None, data: Path, copies: NodeCopies) -> None:
-        """Make or migrate the tables; raise StoreError, RegisterError or PlaneError."""
+    trouble = ""
+    missing = 0
+    is_believed = True
+
+    def __init__(
+        self,
+        pool: PostgresPool | None,
+        data: Path,
+        copies: NodeCopies,
+        rows: Callable[[], Iterable[Row]] = tuple,
+    ) -> None:
+        """Make or migrate the tables; raise StoreError, RegisterError or PlaneError.
+
+        rows: returns those of the table of names, which has the law that this node applied last.
+        """
         self._keys = ProviderKeys(data / KEYS_FOLDER)
         self._copies = copies
         self._read: tuple[int, tuple[int, int]] | None = None
@@ -41,13 +64,33 @@ class LawInForce:
         self._register = Register()
         self._cases: tuple[DeskCase, ...] = ()
         self._stores: tuple[RegisterStore, DeskStore] | None = None
+        self._left: tuple[NameList, ...] = ()  # in the tables, of newer lines
         if pool is not None:
             self._stores = RegisterStore(pool, self._keys), DeskStore(pool)
         else:
-            lines, cases = copies.read_law()
+            self._begin_by_copy(rows)
+
+    def _begin_by_copy(self, rows: Callable[[], Iterable[Row]]) -> None:
+        """Begin with the newest law that is known here, and say where that may not be all.
+
+        No order leaves the tables because the copy is older than they are, or is none of ours.
+        """
+        error = None
+        try:
+            lines, cases = self._copies.read_law()
             self._register, self._cases = read_lines(lines, self._keys), tuple(cases)
-            if (seen := self._keys.read_head()) is not None:
+            seen = self._keys.read_head()
+            if seen is not None and seen.size > len(lines):
+                self.missing = seen.size - len(lines)
+            elif seen is not None:
                 check_head(lines, seen, "this machine")
+        except (PlaneError, RegisterError) as found:
+            error = found
+            self._register, self._cases, self.is_believed = Register(), (), False
+        self.trouble = law_trouble(self.missing, error)
+        if self.trouble:
+            log.error(self.trouble)
+            self._left = left_in_tables(rows(), self._register)
 
     def follow(self) -> bool:
         """Read what is new; tell whether there was anything.
@@ -88,11 +131,16 @@ class LawInForce:
     def apply(self, listed: ListedNames, now: int) -> ListedNames:
         """Return lists without what reviewers took out, and with those of the register."""
         lists = open_lists(listed.lists, self._cases, now)
-        return listed_in_force(ListedNames(lists, listed.special), self._register, now)
+        whole = ListedNames((*lists, *self._left), listed.special)
+        return listed_in_force(whole, self._register, now)
 
-    def anchors(self, now: int) -> tuple[str, ...]:
-        """Return the domains that are answered without validation."""
-        return anchors_in_force(self._register, now)
+    def is_family_open(self, now: int) -> bool:
+        """Tell whether nothing that families chose is blocked for anybody."""
+        return self._register.open_family(now) is not None
+
+    def anchors(self, now: int) -> tuple[str, ...] | None:
+        """Return the domains that are answered without validation; None where it is not known."""
+        return anchors_in_force(self._register, now) if self.is_believed else None
 
     def next_change(self, now: int) -> int | None:
         """Return the next second at which something else holds; None: never."""

@@ -11,7 +11,9 @@ import structlog
 from copdns.app.node.law import LawInForce
 from copdns.app.node.lists import NodeLists
 from copdns.app.node.resolver import ResolverFiles
+from copdns.app.node.rollouts import NodeRollouts
 from copdns.model.errors import CopdnsError, RegisterError, StoreError
+from copdns.provider.plane.announcements import with_alive_name
 from copdns.provider.plane.list_slugs import ListSlugs
 from copdns.provider.plane.snapshot import ListedNames
 
@@ -22,19 +24,33 @@ log = structlog.get_logger("copdns.node")
 
 
 class ListsNow:
-    """listed: what holds.  slugs: which lists are about what.  now: seconds since the epoch."""
+    """listed: what holds.  slugs: which lists are about what.  now: seconds since the epoch.
+
+    is_family_open: the layer of families blocks nothing for anybody (`open_family.py`).
+
+    rollouts: what changes the files; None where that is somebody else.
+    """
 
     listed: ListedNames
     slugs: ListSlugs
+    is_family_open: bool
 
     def __init__(
-        self, lists: NodeLists, law: LawInForce, resolver: ResolverFiles, now: Callable[[], float]
+        self,
+        lists: NodeLists,
+        law: LawInForce,
+        resolver: ResolverFiles,
+        now: Callable[[], float],
+        rollouts: NodeRollouts | None = None,
     ) -> None:
         """Read which lists there are, and what the register says; raise CopdnsError."""
         self._lists = lists
         self._law = law
         self._resolver = resolver
         self._now = now
+        self._rollouts = rollouts
+        if rollouts is not None:
+            rollouts.follow()
         self._key = lists.key()
         self._files, self.slugs = lists.read()
         law.follow()
@@ -42,9 +58,16 @@ class ListsNow:
         self._is_law_odd = False
         self._use_law()
 
+    @property
+    def law_trouble(self) -> tuple[str, int]:
+        """What is missing of the law, for people, and of how many lines that is known."""
+        return self._law.trouble, self._law.missing
+
     def follow(self) -> bool:
         """Read again what changed, and do what is due; tell whether other lists hold."""
         self._looks += 1
+        if self._rollouts is not None:
+            self._rollouts.follow()
         has_moved = self._law_moved()
         has_moved = self._files_moved() or has_moved
         if has_moved:
@@ -73,7 +96,8 @@ class ListsNow:
     def _use_law(self) -> None:
         """Work out which lists hold at this second."""
         now = int(self._now())
-        self.listed = self._law.apply(self._files, now)
+        self.listed = with_alive_name(self._law.apply(self._files, now))
+        self.is_family_open = self._law.is_family_open(now)
         self._due = self._law.next_change(now)
         self._resolver.put(self.listed, self._law.anchors(now))
 

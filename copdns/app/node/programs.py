@@ -16,19 +16,24 @@ from copdns.app.node.api import bindings_api
 from copdns.app.node.away import AwaySource
 from copdns.app.node.collector import BindingCollector
 from copdns.app.node.copies import NodeCopies
+from copdns.app.node.journal import BindingJournal, JournalReader
 from copdns.app.node.law import LawInForce
 from copdns.app.node.lists import NodeLists
 from copdns.app.node.lists_now import ListsNow
 from copdns.app.node.resolver import ResolverFiles
+from copdns.app.node.rollouts import NodeRollouts
 from copdns.app.node.source import StoreSource
+from copdns.app.node.status import NodeStatus, StatusFile
 from copdns.model.errors import ConfigError, ListenError, StoreAwayError, StoreError
 from copdns.provider.plane.agent import NodeAgent
 from copdns.provider.plane.files import PlaneFiles
+from copdns.provider.plane.rows import PlaneTable, Row
 from copdns.provider.radius_accounting import Attribute
 from copdns.provider.radius_listener import RadiusListener
 from copdns.settings.config import Settings
-from copdns.store.household_db.provider import ProviderStore
+from copdns.store.household_db.provider import ProviderStore, make_tables
 from copdns.store.postgres.connection import PostgresPool
+from copdns.store.provider_db.rollout_rows import RolloutStore
 
 Now = Callable[[], float]
 Result = TypeVar("Result")
@@ -36,6 +41,7 @@ CONNECTIONS = 2
 READY = "the tables are up to date"
 AWAY = "PostgreSQL cannot be reached; the tables stay, and time goes on"
 TRY_EVERY = 1.0  # seconds
+TELL_EVERY = 1.0  # seconds
 
 log = structlog.get_logger("copdns.node")
 
@@ -59,7 +65,7 @@ async def keep_tables(settings: Settings, now: Now) -> None:
     try:
         pool = await asyncio.to_thread(_open_pool_or_none, settings)
         if pool is None:
-            pool = await _until_stopped(_wait_for_postgres(settings, files, now))
+            pool = await until_stopped(_wait_for_postgres(settings, files, now))
         if pool is not None:
             await _follow_postgres(pool, settings, files, now)
     finally:
@@ -71,12 +77,17 @@ async def _follow_postgres(
 ) -> None:
     copies = NodeCopies(Path(settings.node.folder))
     lists = await asyncio.to_thread(_lists_in_force, pool, settings, copies, now)
-    source = StoreSource(pool, lists, copies, now)
+    source = StoreSource(pool, lists, copies, now, JournalReader(Path(settings.data)))
     agent = NodeAgent(files, source)
+
+    def status() -> NodeStatus:
+        tables = "; ".join(filter(None, (agent.trouble, source.copy_trouble)))
+        return NodeStatus(away=AWAY if source.is_away else "", tables=tables)
+
     try:
         revision = await asyncio.to_thread(agent.catch_up)
         log.info(READY, revision=revision)
-        await _until_stopped(agent.run())
+        await until_stopped(_run_and_tell(agent, settings, now, status))
     finally:
         source.close()
         await asyncio.to_thread(pool.close)
@@ -91,12 +102,20 @@ async def _wait_for_postgres(settings: Settings, files: PlaneFiles, now: Now) ->
     revision = files.read_revision()
     if revision is None:
         raise StoreError("PostgreSQL cannot be reached, and there are no tables to go on with")
-    lists = await asyncio.to_thread(_lists_in_force, None, settings, copies, now)
-    source = await asyncio.to_thread(AwaySource, copies, lists, revision, now)
+    lists = await asyncio.to_thread(_lists_in_force, None, settings, copies, now, files)
+    law, missing = lists.law_trouble
+    journal = JournalReader(Path(settings.data))
+    source = await asyncio.to_thread(AwaySource, copies, lists, revision, now, journal)
     agent = NodeAgent(files, source)
     await asyncio.to_thread(agent.catch_up)
     log.warning(AWAY, revision=revision)
-    running = asyncio.create_task(agent.run())
+    telling = _run_and_tell(
+        agent,
+        settings,
+        now,
+        lambda: NodeStatus(away=AWAY, law=law, law_missing=missing, tables=agent.trouble),
+    )
+    running = asyncio.create_task(telling)
     try:
         while True:
             pool = await asyncio.to_thread(_open_pool_or_none, settings)
@@ -118,12 +137,43 @@ def _open_pool_or_none(settings: Settings) -> PostgresPool | None:
         return None
 
 
+async def _run_and_tell(
+    agent: NodeAgent, settings: Settings, now: Now, status: Callable[[], NodeStatus]
+) -> None:
+    """Follow the source until cancelled, and say how that goes."""
+    file = StatusFile(Path(settings.node.folder), now)
+
+    async def tell() -> None:
+        while True:
+            await asyncio.to_thread(file.write, status())
+            await asyncio.sleep(TELL_EVERY)
+
+    telling = asyncio.ensure_future(tell())
+    try:
+        await agent.run()
+    finally:
+        telling.cancel()
+        await asyncio.gather(telling, return_exceptions=True)
+
+
 def _lists_in_force(
-    pool: PostgresPool | None, settings: Settings, copies: NodeCopies, now: Now
+    pool: PostgresPool | None,
+    settings: Settings,
+    copies: NodeCopies,
+    now: Now,
+    files: PlaneFiles | None = None,
 ) -> ListsNow:
-    law = LawInForce(pool, Path(settings.data), copies)
+    """files: the tables, which have the law of before; None where PostgreSQL has all of it."""
+
+    def rows() -> list[Row]:
+        return [] if files is None else list(files.read(PlaneTable.NAMES))
+
+    law = LawInForce(pool, Path(settings.data), copies, rows)
     resolver = ResolverFiles(Path(settings.node.folder), settings.node.unbound_control)
-    return ListsNow(NodeLists(settings), law, resolver, now)
+    rollouts = None
+    if pool is not None and settings.node.name:
+        rollouts = NodeRollouts(RolloutStore(pool), settings, now)
+    return ListsNow(NodeLists(settings), law, resolver, now, rollouts)
 
 
 async def collect_bindings(settings: Settings, now: Now) -> None:
@@ -139,8 +189,14 @@ async def collect_bindings(settings: Settings, now: Now) -> None:
         )
     if node.bindings_listen and len(node.bindings_token) < 16:
         raise ConfigError("node.bindings_token: a token has at least 16 characters")
-    pool = await asyncio.to_thread(_open_pool, settings)
-    collector = BindingCollector(pool, node.kept_for, now)
+    pool = PostgresPool(settings.provider.database, most=CONNECTIONS, opens=False)
+
+    def prepare() -> None:
+        pool.open()
+        make_tables(pool)
+
+    journal = await asyncio.to_thread(BindingJournal, Path(settings.data))
+    collector = BindingCollector(pool, node.kept_for, now, journal, prepare)
     async with AsyncExitStack() as stack:
         stack.callback(pool.close)
         stack.callback(collector.close)
@@ -161,10 +217,10 @@ async def collect_bindings(settings: Settings, now: Now) -> None:
             except OSError as error:
                 raise ListenError(f"{host} port {port}: {error.strerror}") from error
         log.info("addresses are taken in", writes=collector.is_leading)
-        await _until_stopped(collector.run())
+        await until_stopped(collector.run())
 
 
-async def _until_stopped(work: Coroutine[Any, Any, Result]) -> Result | None:
+async def until_stopped(work: Coroutine[Any, Any, Result]) -> Result | None:
     """Return what some work gives; None where the program is told to stop before."""
     loop, stop = asyncio.get_running_loop(), asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):

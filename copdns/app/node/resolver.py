@@ -31,17 +31,19 @@ class ResolverFiles:
         self._folder = folder
         self._control = control
         self._texts: dict[str, str] = {}  # by the name of the file
-        self._anchors: frozenset[str] = frozenset()
+        self._anchors: frozenset[str] | None = None
         self._told_anchors: frozenset[str] | None = None  # None: what it has is not known
         self._is_behind = False
         self._is_failing = False
 
-    def put(self, listed: ListedNames, anchors: tuple[str, ...]) -> None:
-        """Take in what holds now; `settle` writes it."""
-        lines = "".join(f'domain-insecure: "{each}"\n' for each in anchors)
-        texts = {RULES_FILE: response_zone(listed), ANCHORS_FILE: lines}
+    def put(self, listed: ListedNames, anchors: tuple[str, ...] | None) -> None:
+        """Take in what holds now; `settle` writes it.  anchors: None leaves those that it has."""
+        texts = {RULES_FILE: response_zone(listed)}
+        if anchors is not None:
+            texts[ANCHORS_FILE] = "".join(f'domain-insecure: "{each}"\n' for each in anchors)
+            self._anchors = frozenset(anchors)
         if texts != self._texts:
-            self._texts, self._anchors, self._is_behind = texts, frozenset(anchors), True
+            self._texts, self._is_behind = texts, True
 
     def settle(self) -> None:
         """Write what is new and tell unbound, where that has not been done; cheap where it has."""
@@ -64,6 +66,8 @@ class ResolverFiles:
         if not self._control:
             return
         yield f"auth_zone_reload {RULES}"
+        if self._anchors is None:
+            return
         told = self._told_anchors
         if told is None:
             told = frozenset(

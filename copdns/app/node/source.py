@@ -7,7 +7,7 @@ While PostgreSQL is away, what time changes goes on; what moved meanwhile is rea
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from ipaddress import IPv4Address, IPv6Address
 from socket import AF_INET, inet_pton
 from typing import Final
@@ -16,13 +16,16 @@ import structlog
 
 from copdns import __version__
 from copdns.app.memory_use import keep_from_gc
+from copdns.app.node.block_keys import key_around, keys_within
 from copdns.app.node.copies import NodeCopies
+from copdns.app.node.journal import JournalReader
 from copdns.app.node.lists_now import ListsNow
-from copdns.model.errors import OddRowError, StoreError
+from copdns.model.errors import OddRowError, PlaneError, StoreError
 from copdns.model.household import Household
 from copdns.provider.address_blocks import AddressBlock, AddressError, read_block
 from copdns.provider.plane.keeper import PlaneKeeper
 from copdns.provider.plane.line_shares import LineShare, outlasts_time, share_of
+from copdns.provider.plane.open_family import change_with_family_open, with_family_open
 from copdns.provider.plane.snapshot import IPV6_PREFIX, PlaneChange, PlaneSnapshot
 from copdns.store.household_db.provider import Numbered, read_all_numbered, read_numbered
 from copdns.store.postgres.connection import PostgresPool
@@ -34,10 +37,10 @@ from copdns.store.postgres.lines import LineReader, LineRow
 from copdns.store.postgres.outbox import OutboxReader
 
 LOOK_EVERY: Final = 0.05  # seconds, so that a change is in force well within one
+COPY_AGAIN: Final = 200  # looks until shapes are tried again that could not be kept
 PUT_AT_ONCE: Final = 1_000  # households that are written down together
 MOST_ALONE: Final = 20  # one household of so many is read alone, more are read all together
 MADE_BY: Final = f"{__version__} 1"  # what is taken from a household may be another in the next
-MOST_PREFIXES: Final = 256  # of 56 bits, within a shorter one
 _NO_SHAPES: Final = (-1, 0)  # the newest group, and how many: a number is given once
 _PART: Final = "\0"  # begins what stands for the line of a part: no line begins so
 
@@ -56,8 +59,11 @@ class StoreSource:
         lists: ListsNow,
         copies: NodeCopies,
         now: Callable[[], float],
+        journal: JournalReader,
     ) -> None:
         self._pool = pool
+        self._journal = journal
+        self._moved_blocks: set[str] = set()  # by the journal, and not by what PostgreSQL says
         self._lists = lists
         self._copies = copies
         self._kept_shapes = _NO_SHAPES
@@ -68,8 +74,16 @@ class StoreSource:
         self._must_read_all = True
         self._is_away = False
         self._shares = ShareStore(pool, MADE_BY)
+        self.copy_trouble = ""  # why shapes are not kept, for people
+        self._copy_in = 0  # looks until they are tried again
         self._unwritten: list[tuple[int, ShareRow]] = []
         self._wanted: dict[str, None] = {}  # households to read, in their order
+        self._has_family_open = False  # as the tables have it
+
+    @property
+    def is_away(self) -> bool:
+        """Whether PostgreSQL could not be reached at the last look."""
+        return self._is_away
 
     # --- as `PlaneSource` ---
 
@@ -80,7 +94,9 @@ class StoreSource:
         self._copies.forget_shapes()  # until the tables have the new numbers: at the next look
         self._kept_shapes = _NO_SHAPES
         self._lists.tell_resolver()
-        return self._keeper.snapshot(self._revision, self._lists.listed)
+        whole = self._keeper.snapshot(self._revision, self._lists.listed)
+        self._has_family_open = self._lists.is_family_open
+        return with_family_open(whole) if self._has_family_open else whole
 
     def changes_after(self, revision: int) -> Iterable[PlaneChange] | None:
         """Return what changed since the last call; None where all has to be compared anew."""
@@ -88,13 +104,18 @@ class StoreSource:
             return None
         self._follow_time()
         self._follow_store()
+        self._follow_journal()
         listed = self._follow_lists()
+        if self._lists.is_family_open is not self._has_family_open:
+            return None
         self._keep_shapes()
         change = self._keeper.take_change(self._revision)
         if listed and change is None:
             change = PlaneChange(self._revision, classes=dict(self._keeper.classes))
         if listed and change is not None:
             change = change.with_lists(self._lists.listed, self._keeper.classes)
+        if change is not None and self._has_family_open:
+            change = change_with_family_open(change)
         return [] if change is None else [change]
 
     async def wait(self) -> None:
@@ -211,6 +232,24 @@ class StoreSource:
         for block, line in bindings:
             self._bind(block, line)
 
+    def _follow_journal(self) -> None:
+        """Take in which addresses went to another line while PostgreSQL is away; once it has what
+        was told, what it says counts."""
+        for entry in self._journal.take():
+            for block, line, _ in entry.moved:
+                self._bind(block, line)
+                self._moved_blocks.add(block)
+        if not self._moved_blocks or self._journal.is_there or self._is_away:
+            return
+        try:
+            owners = self._lines.owners(self._moved_blocks)
+        except StoreError as error:
+            log.warning("addresses that moved are looked for again", error=str(error))
+            return
+        self._moved_blocks.clear()
+        for block, line in owners:
+            self._bind(block, line)
+
     def _bind(self, text: str, line: str) -> None:
         try:
             self._keeper.bind(inet_pton(AF_INET, text), line)  # as nearly all are
@@ -232,9 +271,12 @@ class StoreSource:
             self._keeper.bind_ports(IPv4Address(block.network).packed, *ports, line)
         elif block.length > IPV6_PREFIX:
             # A part of an address of the tables: who asks from there may be of any line.
-            self._keeper.bind_other(_key_around(block), text, f"{_PART}{text}" if line else "")
+            self._keeper.bind_other(key_around(block), text, f"{_PART}{text}" if line else "")
         else:
-            for key in _keys_within(block):
+            keys = list(keys_within(block))
+            if not keys:
+                log.error("a prefix is too short for a line")
+            for key in keys:
                 self._keeper.bind_other(key, text, line)
 
     def _put_lines(self, lines: Iterable[LineRow]) -> None:
@@ -259,21 +301,21 @@ class StoreSource:
         they went, not what gone ones were made from: it is of a household that may be deleted."""
         shapes = self._keeper.shapes
         now = max(shapes), len(shapes)
-        if now != self._kept_shapes:
+        if now == self._kept_shapes:
+            return
+        if self._copy_in > 0:
+            self._copy_in -= 1
+            return
+        try:
             self._copies.write_shapes(shapes)
-            self._kept_shapes = now
-
-
-def _key_around(block: AddressBlock) -> bytes:
-    step = 1 << (128 - IPV6_PREFIX)
-    return IPv6Address(block.network // step * step).packed
-
-
-def _keys_within(block: AddressBlock) -> Iterator[bytes]:
-    """Yield the keys of a prefix; none of one so short that no line has it."""
-    many = 1 << (IPV6_PREFIX - block.length)
-    if many > MOST_PREFIXES:
-        log.error("a prefix is too short for a line")
-        return
-    for number in range(many):
-        yield IPv6Address(block.network + (number << (128 - IPV6_PREFIX))).packed
+        except PlaneError as error:
+            # None is better than those of other groups; the tables go on either way.
+            self._copies.forget_shapes()
+            if not self.copy_trouble:
+                log.error(
+                    "a start without PostgreSQL would have nothing to go on", error=str(error)
+                )
+            self.copy_trouble = f"nothing is kept for a start without PostgreSQL: {error}"
+            self._kept_shapes, self._copy_in = _NO_SHAPES, COPY_AGAIN
+        else:
+            self._kept_shapes, self.copy_trouble = now, ""

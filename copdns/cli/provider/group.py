@@ -11,6 +11,7 @@ from copdns.cli.group import LazyCommands
 # In the order of the help; each is a module of `cli/provider/`, with a command of its name.
 _SUBJECTS = (
     *("law", "security", "preserve", "desk", "statement", "report", "verify"),
+    *("rollout", "family"),
     *("staff", "tenant", "operator", "keys", "serve"),
 )
 _MODULES = {"report": "statement", "verify": "statement"}

@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from copdns.cli.base import Options, pass_options
+from copdns.cli.output import printable
 from copdns.model.errors import ConfigError
 from copdns.settings.config import Settings
 
@@ -82,16 +83,54 @@ def unbound(options: Options) -> None:
     click.echo(unbound_text(options.settings()), nl=False)
 
 
+@node.command()
+@pass_options
+def announce(options: Options) -> None:
+    """Say which addresses of this node to announce, as ExaBGP takes it, until stopped.
+
+    An address is withdrawn where this dnsdist does not answer, and another node does that has one
+    of the same family. Dead resolvers, a PostgreSQL that is away and late lists are no reason.
+
+    \b
+    Example:  copdns -c node.yaml node announce
+    """
+    from copdns.app.node.announcer import announce_addresses
+
+    _run(options, announce_addresses)
+
+
+@node.command()
+@click.argument("kind", type=click.Choice(["configuration", "package", "schema"]))
+@pass_options
+def take(options: Options, kind: str) -> None:
+    """Print which version this node is to have, by the rollout that its stage allows.
+
+    From then on it counts as taken, so that its figures are watched; whatever installs it does so
+    at once. After an undo it is the version before. The exit code is 1 where there is none.
+
+    \b
+    Example:  apt-get install -y "copdns=$(copdns -c node.yaml node take package)"
+    """
+    from copdns.app.node.take import take_version  # no home has its libraries
+
+    click.echo(printable(take_version(_settings(options), kind, int(time.time()))))
+
+
 Program = Callable[[Settings, Callable[[], float]], Coroutine[Any, Any, None]]
 
 
 def _run(options: Options, program: Program) -> None:
     from copdns.cli.stderr_log import log_to_stderr
 
+    settings = _settings(options)
+    log_to_stderr()
+    asyncio.run(program(settings, time.time))
+
+
+def _settings(options: Options) -> Settings:
     settings = options.settings()
     if not settings.provider.database:
         raise ConfigError(
             f"{options.path}: provider.database: a node needs the database of its households"
         )
-    log_to_stderr()
-    asyncio.run(program(settings, time.time))
+    return settings

@@ -98,6 +98,7 @@ async def _serve(
     from copdns.web.staff.arrive import add_arrival
     from copdns.web.staff.desk_operations import DESK_OPERATIONS
     from copdns.web.staff.operations import REGISTER_OPERATIONS
+    from copdns.web.staff.rollout_operations import ROLLOUT_OPERATIONS
     from copdns.web.staff.sign_on import SignOn
     from copdns.web.staff.site_form import add_site_form
 
@@ -121,7 +122,8 @@ async def _serve(
                 partial(publisher_of, home),
                 pages,
             )
-            app = staff_app(site, (*REGISTER_OPERATIONS, *DESK_OPERATIONS))
+            operations = (*REGISTER_OPERATIONS, *DESK_OPERATIONS, *ROLLOUT_OPERATIONS)
+            app = staff_app(site, operations)
             add_site_form(app, pages)
             if origins[1]:
                 add_arrival(app, ProviderStore(register.pool), origins[1])

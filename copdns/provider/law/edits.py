@@ -15,6 +15,8 @@ from typing import Final
 from copdns.model.errors import NameTextError, RegisterError
 from copdns.model.matchers import Matcher, parse_matcher
 from copdns.provider.law.events import (
+    FamilyClosed,
+    FamilyOpened,
     FeedTaken,
     HandLayer,
     HoldDecided,
@@ -44,6 +46,7 @@ LONGEST_ORDER: Final = 366 * DAY  # an order that lasts longer is entered again,
 LONGEST_BY_HAND: Final = 7 * DAY
 LONGEST_DECISION: Final = 3 * DAY
 LONGEST_PRESERVATION: Final = 90 * DAY
+LONGEST_OPENING: Final = DAY  # of the layer of families, for all
 MOST_TEXT: Final = 500  # characters
 MOST_LOGIN: Final = 255  # characters (OpenID Connect Core section 8)
 MOST_NAMES: Final = 100_000
@@ -329,6 +332,28 @@ def end_preservation(
         _require(by, Duty.KEEP_REGISTER)
     _require_not_over(found.state(now))
     return PreservationEnded(number, _text("the reason", why))
+
+
+def open_family(register: Register, why: str, ends: int, by: StaffMember, now: int) -> FamilyOpened:
+    """Open the layer of families for all, at once and for a day at most.
+
+    One person is enough: it is for when lists or policies go wrong everywhere, and it blocks
+    nothing.  Law and security stay.
+    """
+    _require(by, Duty.KEEP_REGISTER)
+    if (found := register.open_family(now)) is not None:
+        raise RegisterError(f"it is open by entry {found.number} already; close that first")
+    if not now < ends <= now + LONGEST_OPENING:
+        raise RegisterError("the layer of families is open for at most 24 hours at a time")
+    return FamilyOpened(_text("the reason", why), ends)
+
+
+def close_family(register: Register, why: str, by: StaffMember, now: int) -> FamilyClosed:
+    """Let the layer of families hold again before its end."""
+    _require(by, Duty.KEEP_REGISTER)
+    if (found := register.open_family(now)) is None:
+        raise RegisterError("the layer of families is not open")
+    return FamilyClosed(found.number, _text("the reason", why))
 
 
 def _find_name(register: Register, number: int) -> HandName:

@@ -213,6 +213,22 @@ class PreservationEnded:
 
 
 @dataclass(frozen=True, slots=True)
+class FamilyOpened:
+    """Nothing that families chose is blocked for anybody until the end; law and security stay."""
+
+    why: str
+    ends: int
+
+
+@dataclass(frozen=True, slots=True)
+class FamilyClosed:
+    """The layer of families holds again before the end.  opening: the entry that opened it."""
+
+    opening: int
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class RegisterRestored:
     """Lines that had been there are gone, since the database was set back; who runs the machine
     accepts it.
@@ -241,6 +257,8 @@ RegisterEvent = (
     | PreservationEntered
     | PreservationConfirmed
     | PreservationEnded
+    | FamilyOpened
+    | FamilyClosed
     | RegisterRestored
 )
 
@@ -262,6 +280,8 @@ EVENT_KINDS: Final[dict[str, type[RegisterEvent]]] = {
     "preservation entered": PreservationEntered,
     "preservation confirmed": PreservationConfirmed,
     "preservation ended": PreservationEnded,
+    "family opened": FamilyOpened,
+    "family closed": FamilyClosed,
     "register restored": RegisterRestored,
 }
 KIND_OF_EVENT: Final = {shape: kind for kind, shape in EVENT_KINDS.items()}

@@ -13,7 +13,8 @@ from typing import Final
 
 from copdns.model.matchers import Matcher, MatchKind, parse_matcher
 from copdns.provider.law.events import HandLayer
-from copdns.provider.law.register import LegalOrder, OrderState, Register
+from copdns.provider.law.register import ORDER, LegalOrder, OrderState, Register
+from copdns.provider.plane.name_sets import names_in_rows
 from copdns.provider.plane.snapshot import Layer, ListedNames, NameList, SpecialNames
 
 BY_HAND: Final = "by-hand"  # slug of the list of names that people added to the security layer
@@ -33,6 +34,27 @@ def lists_in_force(register: Register, now: int) -> tuple[NameList, ...]:
     if by_hand := register.names_by_hand(HandLayer.SECURITY, now):
         names = tuple(parse_matcher(each.added.name) for each in by_hand)
         lists.append(NameList(BY_HAND, Layer.SECURITY, names))
+    return tuple(lists)
+
+
+def left_in_tables(rows: Iterable[tuple[bytes, bytes]], register: Register) -> tuple[NameList, ...]:
+    """Return the law and security that tables have, and that an older register knows nothing of.
+
+    rows: of the table of names.  When that ends is not known either, so it stays.
+    """
+    orders = {each.slug for each in register.orders.values()}
+    known = {parse_matcher(each.added.name).name for each in register.by_hand.values()}
+
+    def is_wanted(slug: str) -> bool:
+        return slug == BY_HAND or (slug.startswith(ORDER) and slug not in orders)
+
+    marks = ORDER.encode(), BY_HAND.encode()
+    some = (row for row in rows if any(mark in row[1] for mark in marks))  # of a million names
+    found = names_in_rows(some, is_wanted)
+    by_hand = tuple(each for each in found.pop(BY_HAND, ()) if each.name not in known)
+    lists = [NameList(slug, Layer.LAW, names) for slug, names in sorted(found.items())]
+    if by_hand:
+        lists.append(NameList(BY_HAND, Layer.SECURITY, by_hand))
     return tuple(lists)
 
 
@@ -153,3 +175,5 @@ def _moments(register: Register) -> Iterator[int]:
     for each in register.by_hand.values():
         if each.confirmed_by and not each.withdrawn_by:
             yield each.added.ends
+    for opening in register.openings.values():
+        yield opening.ends

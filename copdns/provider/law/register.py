@@ -13,6 +13,8 @@ from typing import Final
 
 from copdns.provider.law.chain import RegisterEntry
 from copdns.provider.law.events import (
+    FamilyClosed,
+    FamilyOpened,
     FeedTaken,
     HandLayer,
     HoldDecided,
@@ -34,6 +36,7 @@ from copdns.provider.law.events import (
 )
 from copdns.provider.staff.duties import StaffMember, StaffRole
 
+ORDER: Final = "order-"  # before the number of an order, in the data plane
 UNCONFIRMED_LASTS: Final = 7 * 86_400  # seconds that one person alone can keep records for
 
 
@@ -85,7 +88,7 @@ class LegalOrder:
     @property
     def slug(self) -> str:
         """What the data plane calls it."""
-        return f"order-{self.number}"
+        return f"{ORDER}{self.number}"
 
     def state(self, now: int) -> OrderState:
         """Return where it stands; at its end it is over, without anybody's doing."""
@@ -146,6 +149,27 @@ class Preservation:
         return bool(self.confirmed_by) or now < self.entered_at + UNCONFIRMED_LASTS
 
 
+@dataclass(frozen=True, slots=True)
+class FamilyOpening:
+    """The layer of families is open for all.  number: of the entry."""
+
+    number: int
+    opened: FamilyOpened
+    opened_by: str
+    opened_at: int
+    closed_by: str = ""
+    closed_at: int = 0
+
+    @property
+    def ends(self) -> int:
+        """When it is over, or was."""
+        return self.closed_at if self.closed_by else self.opened.ends
+
+    def holds(self, now: int) -> bool:
+        """Tell whether it is open at a moment."""
+        return self.opened_at <= now < self.ends
+
+
 def _state(confirmed: str, withdrawn: str, begins: int, ends: int, now: int) -> OrderState:
     if withdrawn:
         return OrderState.WITHDRAWN
@@ -184,6 +208,11 @@ class Register:
     by_hand: dict[int, HandName] = field(default_factory=dict)
     feeds: dict[str, list[TakenFeed]] = field(default_factory=dict)
     preservations: dict[int, Preservation] = field(default_factory=dict)
+    openings: dict[int, FamilyOpening] = field(default_factory=dict)
+
+    def open_family(self, now: int) -> FamilyOpening | None:
+        """Return what opens the layer of families for all now; None where it holds."""
+        return next((each for each in self.openings.values() if each.holds(now)), None)
 
     def names_by_hand(self, layer: HandLayer, now: int) -> tuple[HandName, ...]:
         """Return the names of a layer that are in force."""
@@ -237,6 +266,11 @@ def _add(register: Register, entry: RegisterEntry) -> None:
         case PreservationEnded():
             before = register.preservations[event.preservation]
             register.preservations[before.number] = replace(before, ended_by=by, ended_at=at)
+        case FamilyOpened():
+            register.openings[number] = FamilyOpening(number, event, by, at)
+        case FamilyClosed():
+            open_ = register.openings[event.opening]
+            register.openings[open_.number] = replace(open_, closed_by=by, closed_at=at)
         case RegisterRestored():
             pass  # it says what happened, and changes nothing
         case _:

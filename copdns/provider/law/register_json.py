@@ -10,6 +10,7 @@ from typing import Final
 
 from copdns.provider.law.chain import StoredEntry
 from copdns.provider.law.register import (
+    FamilyOpening,
     HandName,
     LegalOrder,
     Preservation,
@@ -110,6 +111,19 @@ def preservation_json(found: Preservation, now: int) -> dict[str, object]:
         "confirmed_by": found.confirmed_by,
         "state": str(found.state(now)),
         "kept": found.keeps(now),
+    }
+
+
+def opening_json(found: FamilyOpening, now: int) -> dict[str, object]:
+    """Return a time in which the layer of families is open for all, as JSON has it."""
+    return {
+        "number": found.number,
+        "since": utc(found.opened_at),
+        "until": utc(found.ends),
+        "why": found.opened.why,
+        "opened_by": found.opened_by,
+        "closed_by": found.closed_by,
+        "open": found.holds(now),
     }
 
 

@@ -16,12 +16,19 @@ from pydantic import BaseModel
 from copdns.model.errors import RegisterError
 from copdns.provider.law.events import HandLayer
 from copdns.provider.law.figures import K, suppress, suppress_table
-from copdns.provider.law.register import HandName, LegalOrder, OrderState, Register
+from copdns.provider.law.register import (
+    FamilyOpening,
+    HandName,
+    LegalOrder,
+    OrderState,
+    Register,
+)
 from copdns.provider.law.statement_shapes import (
     ByHandCount,
     ByHandPart,
     DisputesCount,
     FamilyListPart,
+    FamilyOpeningPart,
     FamilyPart,
     FeedPart,
     HotlinePart,
@@ -81,7 +88,11 @@ def public_statement(
             by_hand=tuple(map(_by_hand, register.names_by_hand(HandLayer.SECURITY, now))),
             unvalidated=tuple(map(_by_hand, register.names_by_hand(HandLayer.ANCHOR, now))),
         ),
-        family=FamilyPart(lists=tuple(lists), opened=tuple(opened)),
+        family=FamilyPart(
+            lists=tuple(lists),
+            opened=tuple(opened),
+            open_for_all=_opening(open_now) if (open_now := register.open_family(now)) else None,
+        ),
         hotlines=tuple(hotlines),
         preservation_requests=sum(each.keeps(now) for each in register.preservations.values()),
     )
@@ -136,6 +147,11 @@ def quarterly_report(
             since <= each.entered_at < until for each in register.preservations.values()
         ),
         disputes=_count_disputes(disputes, since, until),
+        family_open_for_all=tuple(
+            _opening(each)
+            for each in register.openings.values()
+            if each.opened_at < until and each.ends > since
+        ),
         blocks_by_layer=suppress_table(
             {str(layer): number for layer, number in figures.blocks_by_layer.items()}
         ),
@@ -206,6 +222,12 @@ def _by_hand(found: HandName) -> ByHandPart:
         why=found.added.why,
         since=utc_text(found.confirmed_at),
         until=utc_text(found.withdrawn_at or found.added.ends),
+    )
+
+
+def _opening(found: FamilyOpening) -> FamilyOpeningPart:
+    return FamilyOpeningPart(
+        why=found.opened.why, since=utc_text(found.opened_at), until=utc_text(found.ends)
     )
 
 

@@ -116,12 +116,24 @@ class OpenedPart(_Published):
     until: Utc
 
 
+class FamilyOpeningPart(_Published):
+    """A time in which nothing that families chose was blocked for anybody."""
+
+    why: str
+    since: Utc
+    until: Utc
+
+
 class FamilyPart(_Published):
-    """The layer of families: extended error 17.  chosen_by: who turns it on and off."""
+    """The layer of families: extended error 17.  chosen_by: who turns it on and off.
+
+    open_for_all: while it blocks nothing at all; null where it holds.
+    """
 
     chosen_by: Literal["each subscriber"] = "each subscriber"
     lists: tuple[FamilyListPart, ...]
     opened: tuple[OpenedPart, ...]
+    open_for_all: FamilyOpeningPart | None
 
 
 class HotlinePart(_Published):
@@ -196,6 +208,7 @@ class QuarterlyReport(_Published):
     feeds: tuple[FeedPart, ...]
     preservation_requests: int
     disputes: DisputesCount
+    family_open_for_all: tuple[FamilyOpeningPart, ...]
     blocks_by_layer: dict[str, SafeNumber]
     blocks_by_category: dict[str, SafeNumber]
     subscribers_with_filtering: SafeNumber

@@ -11,12 +11,13 @@ from typing import Final, Protocol
 
 import structlog
 
-from copdns.model.errors import CopdnsError
+from copdns.model.errors import CopdnsError, PlaneError
 from copdns.provider.plane.files import PlaneFiles
 from copdns.provider.plane.rows import PlaneState, change_rows, snapshot_rows
 from copdns.provider.plane.snapshot import PlaneChange, PlaneSnapshot
 
 RETRY: Final = 1.0  # seconds until a source that failed is asked again
+LAST_RETRY: Final = 60.0  # the same at most, where it fails each time: all is compared then
 
 log = structlog.get_logger()
 
@@ -41,6 +42,7 @@ class NodeAgent:
         self._files = files
         self._source = source
         self._state: PlaneState | None = None
+        self.trouble = ""  # why the tables are behind, for people; "" where they are not
 
     @property
     def revision(self) -> int | None:
@@ -68,13 +70,20 @@ class NodeAgent:
 
     async def run(self) -> None:
         """Follow the source until cancelled; then the tables are no longer written."""
+        pause = RETRY
         while True:
             try:
                 await self._catch_up_whole()
+                if self.trouble:
+                    log.info("plane.caught_up")
+                self.trouble, pause = "", RETRY
                 await self._source.wait()
             except CopdnsError as error:
-                log.warning("plane.behind", error=str(error))
-                await asyncio.sleep(RETRY)
+                log.warning("plane.behind", error=str(error), again_in=f"{pause:g} s")
+                self.trouble = f"the tables are behind: {error}"
+                # A full disk fails each time, and each time all households are gone through.
+                await asyncio.sleep(pause)
+                pause = min(pause * 2, LAST_RETRY) if isinstance(error, PlaneError) else RETRY
 
     async def _catch_up_whole(self) -> None:
         """Catch up in a thread; return after its end also where cancelled: a thread goes on, and

@@ -16,6 +16,7 @@ from copdns.provider.plane.name_sets import HELP, UNTRACED
 from copdns.provider.plane.rows import ASKS, BY_PORT, PERSONAL, SOON, PlaneTable, table_file
 from copdns.provider.plane.snapshot import IPV6_PREFIX, NO_CLASS, Layer
 from copdns.provider.plane.verdicts import SAFE_SEARCH
+from copdns.provider.rollout.figures import COUNTERS, END, STATISTICS_FILE
 
 HOUSEHOLD_TLV: Final = 0xE0  # of the PROXY header to copdns: the id of the household
 FAMILY_TTL: Final = 10  # seconds: how long devices keep a block of each layer
@@ -24,6 +25,7 @@ HELP_TTL: Final = 60  # of every answer about a help name, so that no TTL tells 
 SOON_TTL: Final = 60  # at most, of every answer to a group whose class changes soon
 FEWEST_LABELS: Final = 2  # of a name that a list can have: not a whole top-level domain
 NSID: Final = 3  # the EDNS option
+_THIS_MACHINE: Final = ("127.0.0.1/32", "::1/128")
 SOA: Final = '"blocked.invalid.", "nobody.invalid.", 1, 3600, 600, 86400'
 
 
@@ -65,7 +67,7 @@ class NodeSettings:
 def dnsdist_config(node: NodeSettings) -> str:
     """Return the configuration, in Lua."""
     parts = (_HEAD, _listeners(node), _silence(), _servers(node), _tables(node), _road(node))
-    return "\n".join("\n".join(part) for part in (*parts, _nsid(node))) + "\n"
+    return "\n".join("\n".join(part) for part in (*parts, _each_second(node))) + "\n"
 
 
 _HEAD: Final = (
@@ -88,9 +90,9 @@ def _listeners(node: NodeSettings) -> Iterator[str]:
     for at in node.https_listen:
         files = f"{_text(node.certificate)}, {_text(node.key)}"
         yield f'addDOHLocal({_text(at)}, {files}, {{"/dns-query"}}, {{library="nghttp2"}})'
-    yield "-- Nobody but subscribers is answered."
+    yield "-- Nobody but subscribers is answered, and this machine, which looks whether it is."
     networks = [str(network) for tenant in node.tenants for network in tenant.networks]
-    yield f"setACL({_list(networks)})"
+    yield f"setACL({_list([*networks, *_THIS_MACHINE])})"
 
 
 def _silence() -> Iterator[str]:
@@ -187,16 +189,25 @@ def _road(node: NodeSettings) -> Iterator[str]:
         yield "-- machine.  What a family or the law blocks is told to nobody."
         yield f"local told_to = newFrameStreamUnixLogger({_text(node.dnstap)})"
         log = f"DnstapLogResponseAction({_text(node.site)}, told_to)"
-        yield f'addSelfAnsweredResponseAction(TagRule("done", "{Layer.SECURITY}"), {log})'
+        ours = f"NotRule(NetmaskGroupRule({_list(list(_THIS_MACHINE))}))"
+        blocked = f'AndRule{{TagRule("done", "{Layer.SECURITY}"), {ours}}}'
+        yield f"addSelfAnsweredResponseAction({blocked}, {log})"
+    yield "\n-- A copdns that cannot answer, as for a household that it cannot read just then,"
+    yield "-- leaves a query to the class.  What that blocks stays without an answer."
+    for instead, pool in (("open", ""), (SAFE_SEARCH, "safe")):
+        rule = f'AndRule{{TagRule("instead", "{instead}"), RCodeRule(DNSRCode.SERVFAIL)}}'
+        again = f'function(dr) dr:setTag("instead", ""); dr.pool = "{pool}"; dr:restart(); '
+        end = "return DNSResponseAction.None end"
+        yield f"addResponseAction({rule}, LuaResponseAction({again}{end}))"
     yield "\n-- Answers about help names have one TTL: the rest of one tells when somebody asked."
     ttl = f"LimitTTLResponseAction({HELP_TTL}, {HELP_TTL})"
     yield f'addResponseAction(TagRule("help", "1"), {ttl})'
 
 
-def _nsid(node: NodeSettings) -> Iterator[str]:
+def _each_second(node: NodeSettings) -> Iterator[str]:
     yield "\n-- NSID: the site and the revision in force, which is looked up once a second."
     yield 'local told = ""'
-    yield "function maintenance()"
+    yield "local function tell_nsid()"
     yield f'  local now = {_text(node.site + "/")} .. {PlaneTable.STATE}:lookup("revision")'
     yield "  if now == told then return end"
     yield "  told = now"
@@ -204,6 +215,24 @@ def _nsid(node: NodeSettings) -> Iterator[str]:
     for kind in ("", "CacheHit", "SelfAnswered"):
         yield f'  pcall(rm{kind}ResponseRule, "nsid")'
         yield f'  add{kind}ResponseAction(TagRule("nsid", "1"), say, {{name="nsid"}})'
+    yield "end"
+    yield "-- Counters of all together, for rollouts; no name and no address is among them."
+    path = f"{node.folder}/{STATISTICS_FILE}"
+    yield f"local counted = {_list(list(COUNTERS))}"
+    yield "local function write_figures()"
+    yield f'  local file = io.open({_text(path)}, "w")'
+    yield "  if not file then return end"
+    yield "  local found, lines = getStatisticsCounters(), {}"
+    yield "  for _, each in ipairs(counted) do"
+    yield '    if found[each] then lines[#lines + 1] = each .. " " .. tostring(found[each]) end'
+    yield "  end"
+    yield f"  lines[#lines + 1] = {_text(END)}"
+    yield '  file:write(table.concat(lines, "\\n"), "\\n")'
+    yield "  file:close()"
+    yield "end"
+    yield "function maintenance()"
+    yield "  tell_nsid()"
+    yield "  pcall(write_figures)"
     yield "end"
     yield "maintenance()"
 
@@ -257,6 +286,8 @@ _DECIDE: Final = f"""
     local done, code, about = text(dq, "verdict"):match("^(%a+):(%d+):(.*)$")
     local household = text(dq, "household")
     if household ~= "" and done ~= "{Layer.LAW}" then
+      dq_.dnsdist_ffi_dnsquestion_set_restartable(dq)
+      put(dq, "instead", done or "open")
       values[0].value, values[0].size, values[0].type = household, #household, {HOUSEHOLD_TLV}
       dq_.dnsdist_ffi_dnsquestion_add_proxy_protocol_values(dq, 1, values)
       dq_.dnsdist_ffi_dnsquestion_set_result(dq, "copdns", 6)

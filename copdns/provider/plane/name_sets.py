@@ -7,11 +7,11 @@ has been worked out before: nothing is decided about it later.  Pure.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Final
 
 from copdns.model.matchers import Matcher, MatchKind
-from copdns.model.names import to_wire
+from copdns.model.names import from_wire, to_wire
 from copdns.provider.plane.snapshot import Layer, ListedNames
 
 # What a set of slugs has beside slugs, none of which begins with these.
@@ -53,6 +53,25 @@ def compile_names(listed: ListedNames) -> dict[bytes, bytes]:
                 values[exact, both] = value
         found[wire] = value
     return found
+
+
+def names_in_rows(
+    rows: Iterable[tuple[bytes, bytes]], is_wanted: Callable[[str], bool]
+) -> dict[str, tuple[Matcher, ...]]:
+    """Return what the rows of the table say of some slugs: the names that each is about.
+
+    A name below a listed one may be among them, too, which changes nothing.
+    """
+    found: dict[str, list[Matcher]] = {}
+    for key, value in rows:
+        exact, *rest = map(_set_of, _texts(value))
+        below = rest[0] if rest else exact
+        for slug in filter(is_wanted, exact | below):
+            is_both = slug in exact and slug in below
+            one = MatchKind.EXACT if slug in exact else MatchKind.BELOW
+            match = MatchKind.SUBTREE if is_both else one
+            found.setdefault(slug, []).append(Matcher(from_wire(key), match))
+    return {slug: tuple(names) for slug, names in found.items()}
 
 
 def sets_of(values: Iterable[bytes]) -> set[NameSet]:

@@ -240,16 +240,22 @@ def open_lists(
     lists: Iterable[NameList], cases: Iterable[DeskCase], now: int
 ) -> tuple[NameList, ...]:
     """Return lists without the lines that reviewers took out; those of the law stay whole."""
-    gone: dict[str, set[str]] = {}
-    for each in cases:
-        if each.state(now) is CaseState.OPENED:
-            gone.setdefault(each.list, set()).add(each.entry)
+    gone = opened_lines(cases, now)
     return tuple(
         replace(each, names=tuple(line for line in each.names if str(line) not in gone[each.slug]))
         if each.slug in gone and each.layer is not Layer.LAW
         else each
         for each in lists
     )
+
+
+def opened_lines(cases: Iterable[DeskCase], now: int) -> dict[str, set[str]]:
+    """Return the lines that reviewers took out, by list."""
+    gone: dict[str, set[str]] = {}
+    for each in cases:
+        if each.state(now) is CaseState.OPENED:
+            gone.setdefault(each.list, set()).add(each.entry)
+    return gone
 
 
 def next_closing(cases: Iterable[DeskCase], now: int) -> int | None:

@@ -53,10 +53,7 @@ class ProviderStore(HouseholdStore):
 
         Closing the store closes the pool.
         """
-        migrate(pool, HOUSEHOLD)
-        apply_own_steps(pool, OUTBOX)
-        apply_own_steps(pool, LINES)
-        apply_own_steps(pool, FAMILY_CODES)
+        make_tables(pool)
         return cls(pool)
 
     async def revisions(self) -> dict[str, int]:
@@ -91,6 +88,14 @@ class ProviderStore(HouseholdStore):
     def become(self, other: HouseholdStore) -> None:
         """Raise StoreError: a provider's households are in no file of this machine."""
         raise StoreError("the households are in PostgreSQL, not in a file")
+
+
+def make_tables(pool: PostgresPool) -> None:
+    """Make or migrate the tables where needed; blocks.  StoreError."""
+    migrate(pool, HOUSEHOLD)
+    apply_own_steps(pool, OUTBOX)
+    apply_own_steps(pool, LINES)
+    apply_own_steps(pool, FAMILY_CODES)
 
 
 class Numbered(NamedTuple):

@@ -136,12 +136,18 @@ class PostgresPool:
     conninfo: as libpq takes it, such as "host=/run/postgresql dbname=copdns".
     """
 
-    def __init__(self, conninfo: str, schema: str = SCHEMA, most: int = MOST_CONNECTIONS) -> None:
+    def __init__(
+        self,
+        conninfo: str,
+        schema: str = SCHEMA,
+        most: int = MOST_CONNECTIONS,
+        *,
+        opens: bool = True,
+    ) -> None:
+        """opens: False leaves it to a later `open`; until then PostgreSQL counts as away."""
         self.schema = schema
         self.most = most
         with raise_for_people():
-            # First by itself: a pool tells only that nobody answered in time.
-            psycopg.connect(conninfo, connect_timeout=int(WAIT)).close()
             self.conninfo = _with_options(conninfo, schema)
             self._pool = ConnectionPool(
                 self.conninfo,
@@ -153,8 +159,18 @@ class PostgresPool:
                 kwargs={"autocommit": True},
                 configure=_configure,
                 check=ConnectionPool.check_connection,  # a restart of the server is no error
-                open=True,
+                open=False,
             )
+        if opens:
+            self.open()
+
+    def open(self) -> None:
+        """Connect; blocks.  Harmless where that was done."""
+        with raise_for_people():
+            if self._pool.closed:
+                # First by itself: a pool tells only that nobody answered in time.
+                psycopg.connect(self.conninfo, connect_timeout=int(WAIT)).close()
+                self._pool.open()
 
     @contextmanager
     def connection(self) -> Iterator[PostgresConnection]:

@@ -82,10 +82,12 @@ class BindingStore:
         ended: Iterable[tuple[str, str]] = (),
         lines: Iterable[LineRow] = (),
         at: float = 0.0,
+        taken: int = 0,
     ) -> None:
         """Store what changed.
 
         ended: machine and session of those that are over.  at: when, in seconds since 1970.
+        taken: the number of the last of what was handed over (`handed_over`) that is in it.
         """
         with self._pool.connection() as connection, _transaction(connection):
             # Only one program gives numbers, also while two take each other for the writer.
@@ -97,6 +99,20 @@ class BindingStore:
             )
             connection.executemany(_END_SESSION, list(ended))
             connection.execute(_NOTE_WRITER, (at,))
+            if taken:
+                connection.execute("delete from line_told where number <= ?", (taken,))
+
+    def hand_over(self, told: Iterable[str]) -> None:
+        """Leave to the program that writes what another one was told while PostgreSQL was away."""
+        with self._pool.connection() as connection, _transaction(connection):
+            rows = [(each,) for each in told]
+            connection.executemany("insert into line_told (told) values (?)", rows)
+
+    def handed_over(self) -> tuple[list[str], int]:
+        """Return what was handed over, some at once, and the number of the last of it."""
+        with self._pool.connection() as connection:
+            rows = connection.execute(_READ_TOLD, (AT_ONCE,)).fetchall()
+        return [str(told) for _, told in rows], max((int(number) for number, _ in rows), default=0)
 
     def written_at(self) -> float:
         """Return when `put` was called last, in seconds since 1970; 0 for never."""
@@ -124,6 +140,7 @@ _PUT_SESSION = """
 _NOTE_WRITER = """
     insert into line_writer (one, at) values (1, ?)
         on conflict (one) do update set at = excluded.at"""
+_READ_TOLD = "select number, told from line_told order by number limit ?"
 _END_SESSION = "delete from line_session where machine = ? and session = ?"
 
 
@@ -166,6 +183,12 @@ class LineReader:
         self.position = newest  # only now: what is lost on the way must be read again
         return lines, bindings
 
+    def owners(self, blocks: Iterable[str]) -> list[BindingRow]:
+        """Return who has some blocks now; "" for nobody."""
+        with self._pool.connection() as connection:
+            found = {each: connection.execute(_READ_OWNER, (each,)).fetchone() for each in blocks}
+        return [BindingRow(each, str(row[0]) if row else "") for each, row in found.items()]
+
     def _newest(self, connection: PostgresConnection) -> int:
         (row,) = connection.execute(_NEWEST).fetchall()
         return int(row[0])
@@ -175,6 +198,7 @@ _NEWEST = """
     select greatest(
         (select coalesce(max(number), 0) from line),
         (select coalesce(max(number), 0) from line_address))"""
+_READ_OWNER = "select line from line_address where block = ?"
 _READ_LINES = "select line, household from line where number > ? and number <= ?"
 _READ_BINDINGS = "select block, line from line_address where number > ? and number <= ?"
 
@@ -245,5 +269,18 @@ def line_shares(db: PostgresConnection) -> None:
             asks smallint not null,
             until double precision not null,
             names text collate "C" not null
+        )"""
+    )
+
+
+@LINES(name="0003_line_told")
+def line_told(db: PostgresConnection) -> None:
+    """What programs that do not write were told while PostgreSQL was away, for the one that does:
+    an event each, as JSON."""
+    db.run_here(
+        """
+        create table line_told (
+            number bigint generated always as identity primary key,
+            told text not null
         )"""
     )

@@ -57,6 +57,17 @@ class OutboxReader:
             self._connect()
             self.position = self._newest() if position is None else position
 
+    def go_on_after(self, position: int) -> int:
+        """Have the next call give what changed since another reader was at a number, or all where
+        the database is an older one; return how many changes that are at most."""
+        newest, self.position = self.position, position if position <= self.position else 0
+        return newest - self.position
+
+    def begin_now(self) -> None:
+        """Have the next call give what changes from now on; blocks."""
+        with raise_for_people():
+            self.position = self._newest()
+
     def take(self) -> tuple[Moved, ...]:
         """Return the households that changed since the last call, each once; it waits for none."""
         with raise_for_people():

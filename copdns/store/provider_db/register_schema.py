@@ -174,6 +174,86 @@ def tenant_look(db: PostgresConnection) -> None:
     )
 
 
+@PROVIDER(name="0010_rollouts")
+def rollouts(db: PostgresConnection) -> None:
+    """What reaches all nodes in stages, and what nodes tell of themselves; no subscriber is in it.
+
+    A file stands once, whatever rollouts have it.  latencies: as `NodeFigures` has them.
+    """
+    for statement in _ROLLOUTS:
+        db.run_here(statement)
+
+
+_ROLLOUTS = (
+    """
+    create table rollout (
+        number bigint generated always as identity primary key,
+        kind text collate "C" not null,
+        label text not null
+    )""",
+    """
+    create table rollout_step (
+        rollout bigint not null references rollout on delete cascade,
+        place bigint not null,
+        at bigint not null,
+        by text not null,
+        stage text collate "C" not null,
+        state text collate "C" not null,
+        why text not null,
+        primary key (rollout, place)
+    )""",
+    """
+    create table rollout_content (
+        digest text collate "C" primary key,
+        packed bytea not null
+    )""",
+    """
+    create table rollout_file (
+        rollout bigint not null references rollout on delete cascade,
+        name text collate "C" not null,
+        digest text collate "C" not null references rollout_content,
+        primary key (rollout, name)
+    )""",
+    "create index rollout_file_content on rollout_file (digest)",
+    """
+    create table rollout_freeze (
+        number bigint generated always as identity primary key,
+        begins bigint not null,
+        ends bigint not null,
+        by text not null,
+        why text not null
+    )""",
+    """
+    create table fleet_node (
+        name text collate "C" primary key,
+        site text collate "C" not null,
+        is_canary bigint not null,
+        seen bigint not null,
+        families text collate "C" not null,
+        answers bigint not null,
+        is_failing bigint not null default 0
+    )""",
+    """
+    create table fleet_taken (
+        node text collate "C" not null references fleet_node on delete cascade,
+        kind text collate "C" not null,
+        rollout bigint not null,
+        at bigint not null,
+        primary key (node, kind)
+    )""",
+    """
+    create table fleet_figures (
+        node text collate "C" not null references fleet_node on delete cascade,
+        at bigint not null,
+        queries bigint not null,
+        servfails bigint not null,
+        blocks bigint not null,
+        latencies bigint[] not null,
+        primary key (node, at)
+    )""",
+)
+
+
 _REGISTER = (
     """
     create table register_entry (

@@ -41,6 +41,7 @@ PAGES: Final[Mapping[str, StaffPage]] = {
     "/staff/orders": StaffPage("orders", ("Orders", "book")),
     "/staff/security": StaffPage("security", ("Security", "bug")),
     "/staff/preservations": StaffPage("preservations", ("Preservation", "lock")),
+    "/staff/rollouts": StaffPage("rollouts", ("Rollouts", "refresh")),
     "/staff/statement": StaffPage("statement", ("Statement", "globe")),
     "/staff/entries": StaffPage("entries", ("Register", "log")),
     "/staff/people": StaffPage("people", ("Staff", "people")),

@@ -30,13 +30,14 @@ from copdns.web.staff.app import StaffSite, staff_app
 from copdns.web.staff.arrive import add_arrival
 from copdns.web.staff.desk_operations import DESK_OPERATIONS
 from copdns.web.staff.operations import REGISTER_OPERATIONS
+from copdns.web.staff.rollout_operations import ROLLOUT_OPERATIONS
 from copdns.web.staff.sign_on import SignOn, SignOnSetup
 from copdns.web.staff.site_form import add_site_form
 from tests.provider_staff import NOW, SPECIAL, STAFF, staff_added
 from tests.sign_on_server import CLIENT, SECRET, SignOnServer, running_sign_on
 
 FAMILIES = "https://family.provider.example"
-OPERATIONS = (*REGISTER_OPERATIONS, *DESK_OPERATIONS)
+OPERATIONS = (*REGISTER_OPERATIONS, *DESK_OPERATIONS, *ROLLOUT_OPERATIONS)
 HOTLINE = HotlinePart(name="A hotline", site="https://hotline.example/")
 OTHER = StaffMember("rev2", "Another reviewer", StaffRole.REVIEWER)
 NORTH = StaffMember("north", "North", StaffRole.ADMINISTRATOR, tenant="north")

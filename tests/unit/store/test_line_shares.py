@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from copdns.app.node.copies import NodeCopies
+from copdns.app.node import source as source_of_node
+from copdns.app.node.copies import SHAPES_FILE, NodeCopies
+from copdns.app.node.journal import JournalReader
 from copdns.app.node.law import LawInForce
 from copdns.app.node.lists import NodeLists
 from copdns.app.node.lists_now import ListsNow
@@ -45,7 +47,7 @@ def node(store: ProviderStore, folder: Path, now: float = NOW) -> Iterator[Store
         ResolverFiles(folder, ""),
         lambda: now,
     )
-    source = StoreSource(store.pool, lists, copies, lambda: now)
+    source = StoreSource(store.pool, lists, copies, lambda: now, JournalReader(folder))
     try:
         source.snapshot()
         list(source.changes_after(source.snapshot().revision) or ())
@@ -169,3 +171,26 @@ async def test_the_shape_of_a_household_that_is_deleted_leaves_the_disk(
         await store.run(lambda c: c.execute("delete from household where household = 'h6'"))
         look()  # the tables lose the group
         assert look() & {Band.TO_9, Band.TO_12, Band.TO_15} == {Band.TO_9, Band.TO_12}
+
+
+async def test_shapes_that_cannot_be_kept_hold_up_no_change_and_it_is_said(
+    store: ProviderStore,
+    homes: tuple[Household, ...],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(source_of_node, "COPY_AGAIN", 1)
+    (tmp_path / "shapes.new").mkdir()  # so that nothing can be written there
+    with node(store, tmp_path) as found:
+        revision = found.snapshot().revision
+        assert list(found.changes_after(revision) or ()) == []
+        assert "nothing is kept" in found.copy_trouble
+        assert not (tmp_path / SHAPES_FILE).exists()
+        BindingStore(store.pool).put(bindings=[BindingRow("192.0.2.99", "l1")])
+        (change,) = found.changes_after(revision) or ()
+        assert [each.address for each in change.subscribers] == [bytes([192, 0, 2, 99])]
+        (tmp_path / "shapes.new").rmdir()
+        for _ in range(2):  # it is tried again at every second look
+            list(found.changes_after(revision) or ())
+        assert found.copy_trouble == ""
+        assert (tmp_path / SHAPES_FILE).exists()

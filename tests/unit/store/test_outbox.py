@@ -9,6 +9,7 @@ import signal
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -208,19 +209,20 @@ async def test_after_any_error_it_is_looked_at_anew_which_database_it_is(
 
 
 async def test_a_server_that_is_stuck_counts_as_away_and_loses_no_change(
-    postgres: str, monkeypatch: pytest.MonkeyPatch
+    postgres: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     async def seed(_: HouseholdStore) -> None:
         """Leave it as it is."""
 
     monkeypatch.setattr(provider_source, "DEADLINE", 0.1)
     monkeypatch.setattr(provider_source, "TRY_AGAIN", 0.0)
-    source = provider_source.ProviderSource(ProviderSettings(database=postgres), seed)
+    source = provider_source.ProviderSource(tmp_path, ProviderSettings(database=postgres), seed)
     moved: list[Moved] = []
     source.on_moved = moved.extend
     await source.open()
     await source.store.create(family(), "ada", NOW)
     assert await eventually_changed(source)
+    assert source._outbox is not None
     connection = source._outbox._connection
     assert connection is not None
     pid = connection.info.backend_pid

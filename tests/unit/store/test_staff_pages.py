@@ -12,6 +12,14 @@ import aiohttp
 import pytest
 
 from copdns.provider.law.edits import DAY
+from copdns.provider.rollout.rollouts import (
+    FleetNode,
+    RolloutKind,
+    RolloutStage,
+    RolloutState,
+    RolloutStep,
+)
+from copdns.store.provider_db.rollout_rows import RolloutStore
 from copdns.web.staff.console import PAGES, safe_path
 from copdns.web.staff.sign_on import FRESH
 from tests.provider_staff import DOCUMENT, NOW
@@ -122,6 +130,39 @@ async def test_an_order_by_forms_from_its_entry_to_the_second_person(site: Site)
     status, page, _ = await ada.send(f"{path}/withdraw", {"why": "Lifted on appeal."})
     assert "Withdrawn" in page
     assert "Lifted on appeal." in page
+
+
+async def test_a_rollout_is_undone_and_the_layer_of_families_opened_by_forms(site: Site) -> None:
+    ada, rev = await visitor(site, "ada"), await visitor(site, "rev")
+    assert "Nothing was rolled out" in (await ada.open("/staff/rollouts"))[1]
+    assert site.households
+    store = RolloutStore(site.households.pool)
+    done, number = RolloutStep(NOW, "copdns", RolloutStage.DONE, RolloutState.GOING), 0
+    for label in ("1.0", "1.1"):
+        found = store.begin(RolloutKind.PACKAGE, label, {}, "root", NOW)
+        assert found
+        number = found.number
+        store.add_step(number, lambda _: done)
+    store.report(FleetNode("n1", "north", True, NOW))
+    undo = f"/staff/rollouts/{number}/undo"
+    page = (await rev.open("/staff/rollouts"))[1]
+    assert "n1" in page
+    assert undo not in page, "a reviewer sees and decides nothing"
+    assert undo in (await ada.open("/staff/rollouts"))[1]
+    status, page, path = await ada.send(undo, {"why": "It fails on <one> machine."})
+    assert (status, path) == (200, "/staff/rollouts")
+    assert "ada · It fails on &lt;one&gt; machine." in page
+    status, page, _ = await ada.send(undo, {"why": "Again."})
+    assert status == 409
+    assert "undone already" in page
+    opened = {"why": "A list blocks schools.", "hours": "2"}
+    status, page, _ = await ada.send("/staff/rollouts/open-family", {**opened, "hours": "25"})
+    assert status == 409
+    assert "at most 24 hours" in page
+    status, page, _ = await ada.send("/staff/rollouts/open-family", opened)
+    assert "It is open for all subscribers until" in page
+    status, page, _ = await ada.send("/staff/rollouts/close-family", {"why": "Mended."})
+    assert "It blocks what families chose." in page
 
 
 async def test_a_refused_form_shows_what_was_written(site: Site) -> None:

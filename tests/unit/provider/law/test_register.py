@@ -301,6 +301,29 @@ def test_what_there_is_is_preserved_until_an_end_and_nothing_that_is_to_come() -
             edits.enter_preservation(written.register, wrong, ADA, NOW)
 
 
+def test_one_administrator_opens_the_layer_of_families_for_a_day_at_most() -> None:
+    written = Written()
+    end = NOW + 4 * 3600
+    with pytest.raises(RegisterError, match="may not do this"):
+        edits.open_family(written.register, "A list.", end, REVIEWER, NOW)
+    for ends in (NOW, NOW + DAY + 1):
+        with pytest.raises(RegisterError, match="24 hours"):
+            edits.open_family(written.register, "A list.", ends, ADA, NOW)
+    with pytest.raises(RegisterError, match="not open"):
+        edits.close_family(written.register, "It is right.", ADA, NOW)
+    number = written.add("ada", edits.open_family(written.register, "A list.", end, ADA, NOW))
+    register = written.register
+    assert [bool(register.open_family(at)) for at in (NOW - 1, NOW, end - 1, end)] == [
+        *(False, True, True, False)
+    ]
+    assert in_force.next_change(register, NOW) == end
+    with pytest.raises(RegisterError, match=f"by entry {number} already"):
+        edits.open_family(register, "Again.", end, BO, NOW)
+    written.add("bo", edits.close_family(register, "It is right.", BO, NOW + 9), NOW + 9)
+    assert written.register.open_family(NOW + 9) is None
+    assert written.register.openings[number].ends == NOW + 9
+
+
 def test_the_console_makes_administrators_who_add_all_others() -> None:
     register = Written().register
     tenants_own = StaffMember("new", "New", StaffRole.REVIEWER, tenant="north")

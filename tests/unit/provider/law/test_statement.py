@@ -26,6 +26,7 @@ from copdns.provider.law.statement import (
     quarter_bounds,
     quarterly_report,
     sign_document,
+    utc_text,
 )
 from copdns.provider.law.statement_shapes import (
     FamilyListPart,
@@ -36,7 +37,7 @@ from copdns.provider.law.statement_shapes import (
     SignedReport,
     SignedStatement,
 )
-from tests.provider_staff import BO, DOCUMENT, NOW, SPECIAL, Written, order
+from tests.provider_staff import ADA, BO, DOCUMENT, NOW, SPECIAL, Written, order
 
 SCHEMAS = Path(__file__).parents[4] / "docs/schemas"
 CHECKSUM = "c0" * 32
@@ -112,6 +113,17 @@ def test_a_statement_says_what_holds_at_its_second() -> None:
     assert ([each.version for each in now.security.feeds], len(now.security.by_hand)) == (["1"], 1)
     assert [each.version for each in then.security.feeds] == ["2"]
     assert then.security.by_hand == ()
+
+
+def test_it_says_when_nothing_of_families_was_blocked() -> None:
+    found = written()
+    found.add("ada", edits.open_family(found.register, "A list.", NOW + 3600, ADA, NOW))
+    open_now = statement_of(found).family.open_for_all
+    assert open_now is not None
+    assert (open_now.why, open_now.until) == ("A list.", utc_text(NOW + 3600))
+    assert statement_of(found, NOW + 3600).family.open_for_all is None
+    report = quarterly_report(found.register, CHECKSUM, "2026-Q4", [], OperatorFigures(), UNTIL)
+    assert report.family_open_for_all == (open_now,)
 
 
 def test_a_provider_that_says_not_who_it_is_publishes_nothing() -> None:

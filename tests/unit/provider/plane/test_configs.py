@@ -50,9 +50,9 @@ def test_what_lists_may_block_below_a_help_name_goes_to_no_cache() -> None:
     assert text.index('set:find("!untraced", 1, true)') < blocks < to_help
 
 
-def test_only_subscribers_may_ask_and_a_stranger_gets_what_the_tenant_chose() -> None:
+def test_only_subscribers_and_this_machine_may_ask_and_strangers_have_the_tenants_group() -> None:
     text = dnsdist_config(NODE)
-    assert 'setACL({"198.51.100.0/24", "2001:db8::/32"})' in text
+    assert 'setACL({"198.51.100.0/24", "2001:db8::/32", "127.0.0.1/32", "::1/128"})' in text
     assert 'NetmaskGroupRule({"198.51.100.0/24", "2001:db8::/32"})' in text
     assert 'SetTagAction("group", "007-")' in text
 

@@ -169,6 +169,28 @@ def test_while_the_source_is_away_the_tables_stay(files: PlaneFiles, tmp_path: P
     assert agent.catch_up() == 1
 
 
+def test_tables_that_cannot_be_written_are_tried_less_and_less_often_and_it_is_said(
+    files: PlaneFiles, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pauses: list[float] = []
+    agent = NodeAgent(files, Source(FIRST))
+
+    async def note(pause: float) -> None:
+        pauses.append(pause)
+        assert "no room" in agent.trouble
+        if len(pauses) == 8:
+            raise asyncio.CancelledError
+
+    def fail(_: object) -> None:
+        raise PlaneError("no room")
+
+    monkeypatch.setattr(files, "write", fail)
+    monkeypatch.setattr(asyncio, "sleep", note)
+    with pytest.raises(asyncio.CancelledError):
+        asyncio.run(agent.run())
+    assert pauses == [1, 2, 4, 8, 16, 32, 60, 60]
+
+
 def test_a_verdict_leaves_after_the_last_name_that_leads_to_it(
     files: PlaneFiles, monkeypatch: pytest.MonkeyPatch
 ) -> None:

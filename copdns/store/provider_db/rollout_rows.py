@@ -1,0 +1,337 @@
+"""Rollouts with their files, freezes, and what nodes tell of themselves, in PostgreSQL."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from hashlib import sha256
+from typing import Final, TypeVar
+
+from copdns.model.errors import RolloutError
+from copdns.provider.rollout.figures import FigureRow, NodeFigures
+from copdns.provider.rollout.rollouts import (
+    FleetNode,
+    Rollout,
+    RolloutFreeze,
+    RolloutKind,
+    RolloutStage,
+    RolloutState,
+    RolloutStep,
+    TakenRollout,
+    begin_step,
+    end_freeze,
+)
+from copdns.store.db import transaction
+from copdns.store.postgres.connection import PostgresConnection, PostgresPool
+from copdns.store.postgres.schema import apply_own_steps
+from copdns.store.provider_db.register_schema import PROVIDER
+
+ROWS_KEPT: Final = 7_200  # seconds of figures
+NODE_KEPT: Final = 7 * 86_400  # seconds after a node was heard of last
+FILES_KEPT: Final = 5  # rollouts of a kind that stand, whose files are kept
+ROLLOUT_KEPT: Final = 400 * 86_400  # seconds after it began; those with files stay
+MOST_OCTETS: Final = 512 << 20  # of all files of a rollout
+_LOCK: Final = "=rollouts"  # no household has this id
+
+Step = TypeVar("Step", bound=RolloutStep | None)
+
+
+class RolloutStore:
+    """Methods block, and raise StoreError and RolloutError.  pool: lent; its tables are made."""
+
+    def __init__(self, pool: PostgresPool) -> None:
+        self._pool = pool
+        apply_own_steps(pool, PROVIDER)
+
+    # --- rollouts ---
+
+    def load(self) -> tuple[Rollout, ...]:
+        """Return all rollouts, the oldest first."""
+        with self._pool.connection() as connection:
+            return _load(connection)
+
+    def begin(
+        self, kind: RolloutKind, label: str, files: Mapping[str, bytes], by: str, now: int
+    ) -> Rollout | None:
+        """Store a new rollout; None where the newest that stands has these files, or this label."""
+        if sum(map(len, files.values())) > MOST_OCTETS:
+            raise RolloutError(f"its files have more than {MOST_OCTETS >> 20} MiB")
+        digests = {name: sha256(content).hexdigest() for name, content in files.items()}
+        contents = {digests[name]: content for name, content in files.items()}
+        with self._pool.connection() as connection, transaction(connection, _LOCK):
+            rollouts = _load(connection)
+            step = begin_step(rollouts, kind, by, now)
+            standing = [
+                each
+                for each in rollouts
+                if each.kind is kind and each.state is not RolloutState.UNDONE
+            ]
+            is_same = bool(standing) and (
+                _digests(connection, standing[-1].number) == digests
+                if files
+                else standing[-1].label == label
+            )
+            if is_same:
+                return None
+            ((number,),) = connection.execute(
+                "insert into rollout (kind, label) values (?, ?) returning number",
+                (str(kind), label),
+            ).fetchall()
+            for digest, content in contents.items():
+                connection.execute(
+                    "insert into rollout_content values (?, ?) on conflict (digest) do nothing",
+                    (digest, zlib.compress(content, 6)),
+                )
+            connection.executemany(
+                "insert into rollout_file values (?, ?, ?)",
+                [(number, name, digest) for name, digest in digests.items()],
+            )
+            rollout = Rollout(int(number), kind, label, (step,))
+            _add_step(connection, rollout.number, 0, step)
+            _forget(connection, (*rollouts, rollout), now)
+            return rollout
+
+    def add_step(self, number: int, step: Callable[[Sequence[Rollout]], Step]) -> Step:
+        """Add what `step` makes of all rollouts to one of them; nothing for None.
+
+        One program does so at a time.
+        """
+        with self._pool.connection() as connection, transaction(connection, _LOCK):
+            rollouts = _load(connection)
+            found = step(rollouts)
+            if found is not None:
+                places = {each.number: len(each.steps) for each in rollouts}
+                _add_step(connection, number, places[number], found)
+            return found
+
+    def files(self, number: int) -> dict[str, str]:
+        """Return the SHA-256 of each file of a rollout, by name; none where they were deleted."""
+        with self._pool.connection() as connection:
+            return _digests(connection, number)
+
+    def content(self, digest: str) -> bytes:
+        """Return a file; raise RolloutError where it is gone or damaged."""
+        with self._pool.connection() as connection:
+            row = connection.execute(
+                "select packed from rollout_content where digest = ?", (digest,)
+            ).fetchone()
+        try:
+            content = zlib.decompress(row[0]) if row else b""
+        except zlib.error as error:
+            raise RolloutError(f"a file of a rollout is damaged: {error}") from error
+        if sha256(content).hexdigest() != digest:
+            raise RolloutError("a file of a rollout is gone or damaged")
+        return content
+
+    # --- freezes ---
+
+    def freezes(self, now: int) -> tuple[RolloutFreeze, ...]:
+        """Return those that are not over."""
+        with self._pool.connection() as connection:
+            return _freezes(connection, now)
+
+    def freeze(self, new: RolloutFreeze) -> RolloutFreeze:
+        """Store a freeze; return it with its number."""
+        with self._pool.connection() as connection:
+            ((number,),) = connection.execute(
+                """
+                insert into rollout_freeze (begins, ends, by, why) values (?, ?, ?, ?)
+                    returning number
+                """,
+                (new.begins, new.ends, new.by, new.why),
+            ).fetchall()
+            return replace(new, number=int(number))
+
+    def end_freeze(self, number: int, now: int) -> RolloutFreeze:
+        """End a freeze."""
+        with self._pool.connection() as connection, transaction(connection, _LOCK):
+            ended = end_freeze(_freezes(connection, now), number, now)
+            connection.execute(
+                "update rollout_freeze set ends = ? where number = ?", (ended.ends, number)
+            )
+            return ended
+
+    # --- nodes ---
+
+    def fleet(self) -> tuple[FleetNode, ...]:
+        """Return the nodes that were heard of within the last week."""
+        with self._pool.connection() as connection:
+            return _fleet(connection)
+
+    def note_failing(self, node: str, is_failing: bool) -> tuple[FleetNode, ...]:
+        """Store whether a node's dnsdist is silent; return all nodes.
+
+        Of two that fail at the same time, the second one sees that the first does.
+        """
+        with self._pool.connection() as connection, transaction(connection, _LOCK):
+            connection.execute(
+                "update fleet_node set is_failing = ? where name = ? and is_failing <> ?",
+                (is_failing, node, is_failing),
+            )
+            return _fleet(connection)
+
+    def report(self, node: FleetNode, figures: NodeFigures | None = None) -> None:
+        """Store what a node tells of itself at `node.seen`, and what it counted since it last did.
+
+        It takes no lock: what follows households waits for it, and its rows are the node's own.
+        Figures of more than two hours before are deleted.
+        """
+        with self._pool.connection() as connection:
+            connection.execute(
+                """
+                insert into fleet_node (name, site, is_canary, seen, families, answers)
+                values (?, ?, ?, ?, ?, ?)
+                    on conflict (name) do update
+                   set site = excluded.site, is_canary = excluded.is_canary, seen = excluded.seen,
+                       families = excluded.families, answers = excluded.answers
+                """,
+                (
+                    *(node.name, node.site, node.is_canary, node.seen),
+                    *(" ".join(map(str, sorted(node.families))), node.answers),
+                ),
+            )
+            for kind, each in node.taken.items():
+                _put_taken(connection, node.name, kind, each)
+            if figures is not None:
+                connection.execute(
+                    """
+                    insert into fleet_figures values (?, ?, ?, ?, ?, ?)
+                        on conflict (node, at) do nothing
+                    """,
+                    (
+                        *(node.name, node.seen, figures.queries, figures.servfails),
+                        *(figures.blocks, list(figures.latencies)),
+                    ),
+                )
+            connection.execute("delete from fleet_figures where at <= ?", (node.seen - ROWS_KEPT,))
+            connection.execute("delete from fleet_node where seen < ?", (node.seen - NODE_KEPT,))
+
+    def note_taken(self, node: str, kind: RolloutKind, taken: TakenRollout) -> None:
+        """Store what a node has of a kind; raise RolloutError for one that never told of itself."""
+        with self._pool.connection() as connection:
+            if not connection.execute(
+                "select 1 from fleet_node where name = ?", (node,)
+            ).fetchone():
+                raise RolloutError(
+                    f"nothing is known of a node {node}; copdns node run has to run there"
+                )
+            _put_taken(connection, node, kind, taken)
+
+    def figures(self, since: int) -> tuple[FigureRow, ...]:
+        """Return what nodes counted after a second."""
+        with self._pool.connection() as connection:
+            rows = connection.execute(
+                """
+                select node, at, queries, servfails, blocks, latencies from fleet_figures
+                 where at > ? order by at, node
+                """,
+                (since,),
+            ).fetchall()
+        return tuple(
+            FigureRow(node, int(at), NodeFigures(queries, servfails, blocks, tuple(latencies)))
+            for node, at, queries, servfails, blocks, latencies in rows
+        )
+
+
+def _fleet(connection: PostgresConnection) -> tuple[FleetNode, ...]:
+    taken: dict[str, dict[RolloutKind, TakenRollout]] = {}
+    for node, kind, number, at in connection.execute(
+        "select node, kind, rollout, at from fleet_taken"
+    ):
+        taken.setdefault(node, {})[RolloutKind(kind)] = TakenRollout(int(number), int(at))
+    rows = connection.execute(
+        """
+        select name, site, is_canary, seen, families, answers, is_failing from fleet_node order by 1
+        """
+    ).fetchall()
+    return tuple(
+        FleetNode(
+            *(name, site, bool(is_canary), int(seen), frozenset(map(int, families.split()))),
+            *(bool(answers), bool(is_failing), taken.get(name, {})),
+        )
+        for name, site, is_canary, seen, families, answers, is_failing in rows
+    )
+
+
+def _load(connection: PostgresConnection) -> tuple[Rollout, ...]:
+    steps: dict[int, list[RolloutStep]] = {}
+    for number, at, by, stage, state, why in connection.execute(
+        "select rollout, at, by, stage, state, why from rollout_step order by rollout, place"
+    ):
+        step = RolloutStep(int(at), by, RolloutStage(stage), RolloutState(state), why)
+        steps.setdefault(int(number), []).append(step)
+    rows = connection.execute("select number, kind, label from rollout order by number")
+    return tuple(
+        Rollout(int(number), RolloutKind(kind), label, tuple(steps[int(number)]))
+        for number, kind, label in rows
+        if int(number) in steps  # one begun since is read next time
+    )
+
+
+def _put_taken(
+    connection: PostgresConnection, node: str, kind: RolloutKind, taken: TakenRollout
+) -> None:
+    """Store what a node has; one that had it already has it since then."""
+    connection.execute(
+        """
+        insert into fleet_taken values (?, ?, ?, ?)
+            on conflict (node, kind) do update
+           set rollout = excluded.rollout, at = excluded.at
+         where fleet_taken.rollout <> excluded.rollout
+        """,
+        (node, str(kind), taken.number, taken.at),
+    )
+
+
+def _add_step(connection: PostgresConnection, number: int, place: int, step: RolloutStep) -> None:
+    connection.execute(
+        "insert into rollout_step values (?, ?, ?, ?, ?, ?, ?)",
+        (number, place, step.at, step.by, str(step.stage), str(step.state), step.why),
+    )
+
+
+def _digests(connection: PostgresConnection, number: int) -> dict[str, str]:
+    return dict(
+        connection.execute(
+            "select name, digest from rollout_file where rollout = ? order by name", (number,)
+        ).fetchall()
+    )
+
+
+def _freezes(connection: PostgresConnection, now: int) -> tuple[RolloutFreeze, ...]:
+    rows = connection.execute(
+        "select number, begins, ends, by, why from rollout_freeze where ends > ? order by 1", (now,)
+    )
+    return tuple(RolloutFreeze(int(a), int(b), int(c), by, why) for a, b, c, by, why in rows)
+
+
+def _forget(connection: PostgresConnection, rollouts: Sequence[Rollout], now: int) -> None:
+    """Delete the files of rollouts that nobody goes back to any more, and old rollouts."""
+    oldest = now - ROLLOUT_KEPT
+    for kind in RolloutKind:
+        standing = [
+            each.number
+            for each in rollouts
+            if each.kind is kind and each.state is not RolloutState.UNDONE
+        ]
+        kept = standing[-FILES_KEPT:]
+        connection.execute(
+            """
+            delete from rollout_file where rollout in (
+                select number from rollout where kind = ? and not (number = any(?)))
+            """,
+            (str(kind), kept),
+        )
+        old = [
+            each.number
+            for each in rollouts
+            if each.kind is kind and each.number not in kept and each.steps[0].at < oldest
+        ]
+        connection.execute("delete from rollout where number = any(?)", (old,))
+    connection.execute(
+        """
+        delete from rollout_content
+         where not exists (select 1 from rollout_file f where f.digest = rollout_content.digest)
+        """
+    )

@@ -1,0 +1,93 @@
+"""A dnsdist of a provider that is killed under load: others go on, and it comes back as it was."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import dns.exception
+import dns.message
+import dns.query
+import pytest
+
+from tests.conftest import find_tool
+from tests.e2e.house import eventually
+from tests.e2e.plane import told
+from tests.e2e.started import started
+from tests.e2e.test_node import (
+    ADA,
+    BLOCKED,
+    DATING,
+    OPEN,
+    ProviderNode,
+    node,  # noqa: F401 - a fixture
+)
+from tests.e2e.test_provider import server  # noqa: F401 - a fixture
+from tests.running import PATIENCE, free_port
+
+pytestmark = pytest.mark.tools
+
+LOST = "lost"
+
+
+def ask(port: int, name: str, patience: float = PATIENCE) -> str:
+    query = dns.message.make_query(name, "A", use_edns=0)
+    try:
+        return told(dns.query.udp(query, "127.0.0.1", patience, port, source=ADA))
+    except (dns.exception.Timeout, OSError):
+        return LOST
+
+
+@contextmanager
+def asking(port: int, patience: float) -> Iterator[Counter[str]]:
+    """Ask for a blocked name, one query after the other; give what came, by how often."""
+    found: Counter[str] = Counter()
+    is_over = threading.Event()
+
+    def run() -> None:
+        while not is_over.is_set():
+            found[ask(port, DATING, patience)] += 1
+
+    threads = [threading.Thread(target=run) for _ in range(4)]
+    for each in threads:
+        each.start()
+    try:
+        yield found
+    finally:
+        is_over.set()
+        for each in threads:
+            each.join()
+
+
+def test_a_dnsdist_that_is_killed_under_load_harms_no_other_and_loses_nothing_confirmed(
+    node: ProviderNode,  # noqa: F811
+) -> None:
+    folder = Path(node.environment["COPDNS_NODE__FOLDER"]).parent
+    port, path = free_port(), folder / "other.conf"
+    text = (folder / "dnsdist.conf").read_text()
+    path.write_text(text.replace(f"127.0.0.1:{node.port}", f"127.0.0.1:{port}"))
+    command: list[str | Path] = [
+        find_tool("dnsdist"),
+        "--supervised",
+        "--disable-syslog",
+        "-C",
+        path,
+    ]
+    eventually(lambda: node.ask(DATING, ADA) == BLOCKED)
+    with asking(node.port, PATIENCE) as others:
+        with started(command, "as 'up'", folder) as killed, asking(port, 0.2) as its:
+            eventually(lambda: its[BLOCKED] > 200)
+            killed.kill()
+            eventually(lambda: its[LOST] > 0)
+            node.command("ada", "rule", "add", "block", "opera.example")
+        with started(command, "as 'up'", folder):
+            rule = "NOERROR 17 rule: opera.example"
+            eventually(lambda: ask(port, "opera.example") == rule)
+            assert ask(port, DATING) == BLOCKED
+            assert ask(port, "open.example") == OPEN
+    assert set(its) == {BLOCKED, LOST}
+    assert set(others) == {BLOCKED}  # neither lost nor by other rules
+    node.command("ada", "rule", "remove", "opera.example")

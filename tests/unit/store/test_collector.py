@@ -1,0 +1,148 @@
+"""Programs that take addresses in, of which PostgreSQL was away for one or for all."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from copdns.app.node.collector import DEAF, BindingCollector
+from copdns.app.node.journal import FILE, BindingJournal, JournalReader
+from copdns.model.errors import StoreAwayError, StoreError
+from copdns.provider.address_blocks import read_block
+from copdns.provider.bindings import SessionChange, SessionEvent
+from copdns.store.household_db.provider import ProviderStore
+from copdns.store.postgres.connection import PostgresPool
+from copdns.store.postgres.lines import BindingStore, LineRow
+from tests.unit.account_values import NOW
+
+ADDRESS = "192.0.2.7"
+HOUR = 3600.0
+
+
+class Times:
+    """The clock of all programs, and whether PostgreSQL is away for those made with it."""
+
+    def __init__(self) -> None:
+        self.now = float(NOW)
+        self.is_away = False
+
+    def prepare(self) -> None:
+        if self.is_away:
+            raise StoreAwayError("away")
+
+
+@pytest.fixture
+def pool(postgres: str) -> PostgresPool:
+    return ProviderStore.connect(PostgresPool(postgres)).pool
+
+
+def event(line: str, at: float, kind: SessionChange = SessionChange.START) -> SessionEvent:
+    return SessionEvent(kind, "bng", f"s {line}", line, at, (read_block(ADDRESS),))
+
+
+@asynccontextmanager
+async def collecting(
+    pool: PostgresPool, folder: Path, times: Times
+) -> AsyncIterator[BindingCollector]:
+    """Run a program that looks for nothing while the test does not let it."""
+    journal = BindingJournal(folder)
+    collector = BindingCollector(pool, 3 * HOUR, lambda: times.now, journal, times.prepare)
+    await collector.begin()
+    writing = asyncio.create_task(collector._write_forever())
+    try:
+        yield collector
+    finally:
+        writing.cancel()
+        collector.close()
+
+
+def owner(pool: PostgresPool) -> str:
+    return BindingStore(pool).bindings().get(ADDRESS, "")
+
+
+async def test_what_another_program_was_told_reaches_the_one_that_writes(
+    pool: PostgresPool, tmp_path: Path
+) -> None:
+    here, there = Times(), Times()
+    there.is_away = True
+    async with (
+        collecting(pool, tmp_path / "one", here) as writer,
+        collecting(pool, tmp_path / "two", there) as other,
+    ):
+        await writer.take([event("l1", NOW - 60)])
+        await other.take([event("l2", NOW)])
+        with pytest.raises(StoreError, match="away"):
+            await other.take(lines=[LineRow("l2", "bo")])
+        assert owner(pool) == "l1"
+        there.is_away = False
+        await asyncio.to_thread(other._follow)
+        assert not (tmp_path / "two" / FILE).exists()
+        await asyncio.to_thread(writer._follow)
+        assert owner(pool) == "l2"
+        assert BindingStore(pool).handed_over() == ([], 0)
+        with pytest.raises(StoreError, match="another program"):
+            await other.take([event("l3", NOW)])
+
+
+@pytest.mark.parametrize(
+    ("gap", "expected"),
+    [
+        (0.0, "l2"),
+        (DEAF + 1, ""),  # what was told then may be lost, so each counts when it is heard of
+    ],
+)
+async def test_after_an_hour_sessions_count_if_this_machine_listened_all_the_time(
+    pool: PostgresPool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, gap: float, expected: str
+) -> None:
+    def fail(**_: object) -> None:
+        raise StoreAwayError("away")
+
+    times = Times()
+    async with collecting(pool, tmp_path, times) as collector:
+        await collector.take([event("l1", NOW)])
+        with monkeypatch.context() as away:
+            away.setattr(collector._store, "put", fail)
+            times.is_away = True
+            times.now += 60
+            await collector.take([event("l2", times.now)])  # as PostgreSQL goes away
+            assert owner(pool) == "l1"
+            (moved,) = [each.moved for each in JournalReader(tmp_path).take()]
+            assert (moved[0].block, moved[0].line, moved[0].is_certain) == (ADDRESS, "l2", True)
+            times.now += HOUR
+            collector._stay_away(StoreAwayError("away"))
+    times.now += gap  # nothing runs meanwhile
+    times.is_away = False
+    async with collecting(pool, tmp_path, times) as collector:
+        assert owner(pool) == expected
+        assert not (tmp_path / FILE).exists()
+        await collector.take([event("l2", times.now, SessionChange.UPDATE)])
+        assert owner(pool) == "l2"
+
+
+async def test_a_session_that_is_not_heard_of_ends_also_while_postgresql_is_away(
+    pool: PostgresPool, tmp_path: Path
+) -> None:
+    times = Times()
+    times.is_away = True
+    async with collecting(pool, tmp_path, times) as collector:
+        await collector.take([event("l1", NOW)])
+        for hours, moved in ((2, []), (2, [(ADDRESS, "", True)])):
+            reader = JournalReader(tmp_path)
+            reader.take()
+            times.now += hours * HOUR
+            async with collector._one_by_one:
+                collector._stay_away(StoreAwayError("away"))
+            assert [one for each in reader.take() for one in each.moved] == moved
+
+
+async def test_what_has_no_room_is_not_confirmed(pool: PostgresPool, tmp_path: Path) -> None:
+    times = Times()
+    times.is_away = True
+    async with collecting(pool, tmp_path, times) as collector:
+        collector._journal._most = 10
+        with pytest.raises(StoreError, match="is full"):
+            await collector.take([event("l1", NOW)])
