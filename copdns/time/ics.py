@@ -186,6 +186,11 @@ def _read_events(text: str, zone: ZoneInfo) -> list[_Event]:
         files = Ics.from_ical(text, multiple=True)
     except ValueError as error:
         raise CalendarError("it cannot be read: %(what)s", what=_printable(str(error))) from None
+    except (AttributeError, TypeError, LookupError, OSError):
+        # The library stumbles over a parameter that is a list, and over a zone that no file can be
+        # called as.
+        what = sentence("one of its properties has the wrong kind of value")
+        raise CalendarError("it cannot be read: %(what)s", what=what) from None
     found = [each for file in files for each in file.walk("VEVENT") if isinstance(each, Event)]
     if len(found) != len(lines):
         raise CalendarError("it cannot be read: a BEGIN:VEVENT is split over two lines")

@@ -48,6 +48,8 @@ _EDE = {
     Reason.LOCAL: 4,
 }
 FILTERED, FORGED, OTHER_ERROR = 17, 4, 0
+# What is answered unvalidated, whatever the upstream says of it (docs/upstreams.md).
+_TIME_SERVERS, _UNVALIDATED = "os_time", "the name of a time server, which is not validated"
 
 
 class Case(NamedTuple):
@@ -158,6 +160,8 @@ def _given(
     found.max_ttl, found.size = policy.max_ttl, size
     found.ad = bool(said.flags & dns.flags.AD) and (how.do or how.ad)
     found.ede = _passed_on(said, how)
+    if verdict.reason is Reason.PROTECTED and verdict.category == _TIME_SERVERS:
+        found.ad, found.ede = False, None if how.size is None else (OTHER_ERROR, _UNVALIDATED)
     if rewrite and not all(map(_is_text, _names(said.answer))):
         ede = (
             None

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
+from datetime import date
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 from copdns.dns.message import read_response
 from copdns.dns.query import read_query
@@ -18,13 +20,17 @@ from copdns.household.moving_in.recognise import read_file
 from copdns.lists.parse import ListFormat, parse_list
 from copdns.model.errors import CopdnsError
 from copdns.network.leases import LeaseFormat, read_leases
+from copdns.network.netlink import read_messages
 from copdns.server.forwarded import read_device, read_proxy
 from copdns.settings.config import load
 from copdns.store.gravity import read_gravity
+from copdns.time.ics import read_dates
+from copdns.web.calendars import AHEAD
 
 CORPUS = Path(__file__).parent / "corpus"
 ROOT = Path(__file__).parents[2]
 NOW = 1_774_800_000.0
+PARIS, DAY = ZoneInfo("Europe/Paris"), date(2026, 3, 29)
 
 Target = Callable[[bytes], object]
 
@@ -54,6 +60,8 @@ TARGETS: Mapping[str, Target] = {
     "proxy": read_proxy,
     "device": read_device,
     "leases": _leases,
+    "calendar": lambda octets: read_dates(_text(octets), PARIS, DAY, DAY + AHEAD),
+    "netlink": lambda octets: [*read_messages(octets)],  # it has what routers announce in it
     "move_in": lambda octets: read_file(octets, "file", read_gravity),
 }
 

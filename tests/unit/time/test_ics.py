@@ -200,6 +200,14 @@ def test_what_was_called_off_is_not_there() -> None:
             calendar(event("DTSTART:20260101", "DURATION:20260102")),
             'line 4, "Break": one of its properties has the wrong kind of value',
         ),
+        (
+            calendar(event(f"DTSTART;TZID=Europe/{'x' * 300}:20260101T080000")),
+            "it cannot be read: one of its properties has the wrong kind of value",
+        ),
+        (
+            calendar(event("DTSTART;VALUE=DATE,DATE:20260101")),
+            "it cannot be read: one of its properties has the wrong kind of value",
+        ),
         ("BEGIN:VCALENDAR\n" * 50_000, "line 9: VCALENDAR is nested too deeply"),
         (calendar(event("DTSTART:00010101")), 'line 4, "Break": 0001-01-01 is out of range'),
     ],
