@@ -324,7 +324,7 @@ async def test_what_is_older_folds_away(ada: Browser, tom: Browser, site: Site) 
         found = (
             "said that this device is yours",
             "set a PIN",
-            "gave another browser on",
+            "allowed another browser",
             "added an address",
         )
         return [[each for each in found if f"Ada {each}" in part] for part in (shown, folded)]
@@ -333,7 +333,7 @@ async def test_what_is_older_folds_away(ada: Browser, tom: Browser, site: Site) 
     assert [len(each) for each in told(start)] == [1, 2]
     assert [len(each) for each in told(other)] == [0, 3]
     assert start.index('id="now"') < start.index('id="known-by"'), "what applies now comes first"
-    assert start.count("Ada gave another browser on") == 1, "twice the same is one sentence"
+    assert start.count("Ada allowed another browser") == 1, "twice the same is one sentence"
     site.home.leap(7 * DAY)
     assert TOLD not in await tom.opens("/")
 
