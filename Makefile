@@ -186,7 +186,8 @@ release: $(VENV)-release/.installed
 	@$(VENV)-release/bin/python scripts/make-release $(if $(KEY),--key "$(KEY)") \
 	    --python "$(or $(PYTHON),/usr/bin/python3)" $(ARGS)
 
-# A release is tried, with a key made for that; two minutes.
+# A release is tried, with a key made for that; two minutes.  ARGS="tests/release --compiled": with
+# the compiled wheel too, two minutes more.
 test-release: $(VENV)-release/.installed $(VENV)/.installed
 	RELEASE=$(abspath $(VENV)-release)/bin/python scripts/in-memory \
 	    $(VENV)/bin/pytest $(or $(ARGS),tests/release)
