@@ -169,10 +169,12 @@ install:
 	    echo '# What differs from the defaults; copdns config schema explains every setting.' \
 	    >$(DESTDIR)/etc/copdns/copdns.yaml
 
-# The package is installed, upgraded, taken back and purged in a Debian of its own; needs root,
-# debootstrap and lintian, and two minutes.
+# The package is installed, upgraded, taken back and purged in a Debian of its own, and a household
+# is set up in another; needs root, debootstrap and lintian, and three minutes.  BEFORE=COMMIT: what
+# is upgraded is a package of that commit (e8ddd6f4f is the first that has one).
+BEFORE ?=
 test-deb: $(VENV)-deb/.installed $(VENV)/.installed
-	PACKAGES=$(abspath $(VENV)-deb)/bin/python scripts/in-memory \
+	BEFORE=$(BEFORE) PACKAGES=$(abspath $(VENV)-deb)/bin/python scripts/in-memory \
 	    $(VENV)/bin/pytest $(or $(ARGS),tests/package)
 
 # The documentation as a site, into build/site: links that lead nowhere are errors.
