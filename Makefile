@@ -171,7 +171,7 @@ install:
 
 # The package is installed, upgraded, taken back and purged in a Debian of its own, and a household
 # is set up in another; needs root, debootstrap and lintian, and three minutes.  BEFORE=COMMIT: what
-# is upgraded is a package of that commit (e8ddd6f4f is the first that has one).
+# is upgraded is a package of that commit (bf7caada3 has older tables, and is the first that works).
 BEFORE ?=
 test-deb: $(VENV)-deb/.installed $(VENV)/.installed
 	BEFORE=$(BEFORE) PACKAGES=$(abspath $(VENV)-deb)/bin/python scripts/in-memory \
