@@ -83,7 +83,9 @@ def machine(debian: Path) -> Machine:
     return Machine(debian)
 
 
-def test_from_the_first_day_to_the_last(machine: Machine, packages: Packages) -> None:
+def test_from_the_first_day_to_the_last(
+    machine: Machine, packages: Packages, capfd: pytest.CaptureFixture[str]
+) -> None:
     before = machine.files()
     (machine.root / SETTINGS).parent.mkdir()
     (machine.root / SETTINGS).write_text("# Of a checkout, or brought along.\n")
@@ -99,7 +101,9 @@ def test_from_the_first_day_to_the_last(machine: Machine, packages: Packages) ->
         assert machine.blocks("films.example")
     rules = machine.copdns("rule", "list", "--json")
 
-    upgrade(machine, packages.after)
+    figures = upgrade(machine, packages.after)
+    with capfd.disabled():
+        print(f"\nThe longest wait of a query in the upgrade: {figures}")
     assert "show whether NAME is allowed" in read_manual(machine.root, "copdns-check")
     assert (machine.root / SETTINGS).read_text() == ours
     with machine.serving():
@@ -139,9 +143,9 @@ def read_manual(root: Path, page: str) -> str:
     ).stdout
 
 
-def upgrade(machine: Machine, package: Path) -> None:
+def upgrade(machine: Machine, package: Path) -> str:
     """Install a version while the one before serves, and let it take its place, while no query is
-    lost and none waits for long, although the databases get other tables."""
+    lost and none waits for long, although the databases get other tables.  Return how long."""
     ear = machine.root / "run" / "notify"
     ear.unlink(missing_ok=True)
     with Supervisor(machine.port, ear) as supervisor:
@@ -156,6 +160,7 @@ def upgrade(machine: Machine, package: Path) -> None:
         finally:
             longest = client.stop()
     assert longest <= supervisor.patience
+    return f"{longest:.2f} s, where a start takes {supervisor.started:.2f} s"
 
 
 def test_lintian_finds_nothing(packages: Packages, tool: Callable[[str], str]) -> None:
