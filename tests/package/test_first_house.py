@@ -34,7 +34,7 @@ from tests.package.conftest import Packages, copy_of, run_in
 from tests.replies import ede_of
 from tests.running import upstream
 
-PATIENCE = 60.0
+PATIENCE = 120.0
 NAMES = 600_000  # as docs/lists.md has it of all lists that are used as soon as they are needed
 NOT_YET = "Not fully protected yet"
 TABLET, TABLET_MAC = "192.168.77.50", "02:00:00:00:00:08"
