@@ -169,10 +169,12 @@ install:
 	    echo '# What differs from the defaults; copdns config schema explains every setting.' \
 	    >$(DESTDIR)/etc/copdns/copdns.yaml
 
-# The package is installed, upgraded, taken back and purged in a Debian of its own; needs root,
-# debootstrap and lintian, and two minutes.
+# The package is installed, upgraded, taken back and purged in a Debian of its own, and a household
+# is set up in another; needs root, debootstrap and lintian, and three minutes.  BEFORE=COMMIT: what
+# is upgraded is a package of that commit (bf7caada3 has older tables, and is the first that works).
+BEFORE ?=
 test-deb: $(VENV)-deb/.installed $(VENV)/.installed
-	PACKAGES=$(abspath $(VENV)-deb)/bin/python scripts/in-memory \
+	BEFORE=$(BEFORE) PACKAGES=$(abspath $(VENV)-deb)/bin/python scripts/in-memory \
 	    $(VENV)/bin/pytest $(or $(ARGS),tests/package)
 
 # The documentation as a site, into build/site: links that lead nowhere are errors.
@@ -186,7 +188,8 @@ release: $(VENV)-release/.installed
 	@$(VENV)-release/bin/python scripts/make-release $(if $(KEY),--key "$(KEY)") \
 	    --python "$(or $(PYTHON),/usr/bin/python3)" $(ARGS)
 
-# A release is tried, with a key made for that; two minutes.
+# A release is tried, with a key made for that; two minutes.  ARGS="tests/release --compiled": with
+# the compiled wheel too, two minutes more.
 test-release: $(VENV)-release/.installed $(VENV)/.installed
 	RELEASE=$(abspath $(VENV)-release)/bin/python scripts/in-memory \
 	    $(VENV)/bin/pytest $(or $(ARGS),tests/release)

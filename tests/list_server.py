@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import socket
 import tarfile
 import threading
 from collections.abc import Iterator, Mapping
@@ -50,8 +51,14 @@ class ListServer(ThreadingHTTPServer):
     daemon_threads = False
     block_on_close = True
 
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
+    def __init__(self, made: socket.socket | None = None) -> None:
+        """made: the socket to answer at, such as one of another network."""
+        super().__init__(("127.0.0.1", 0), _Handler, bind_and_activate=made is None)
+        if made is not None:
+            self.socket.close()
+            self.socket = made
+            self.server_bind()
+            self.server_activate()
         self.pages: dict[str, Page] = {}
         self.asked: list[Asked] = []
         self.closing = threading.Event()
@@ -122,8 +129,8 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def list_server() -> Iterator[ListServer]:
-    server = ListServer()
+def list_server(made: socket.socket | None = None) -> Iterator[ListServer]:
+    server = ListServer(made)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
     try:

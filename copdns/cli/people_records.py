@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import click
+
 from copdns.accounts.account import ViewedPart
 from copdns.accounts.roles import Actor, Role
 from copdns.cli.home import AUTHOR, Home
@@ -77,3 +79,12 @@ def erase_records(home: Home, profile: str) -> None:
     home.log.erase(home.household.id, profile, home.now)
     if household is not None:
         home.with_store(lambda store: AppealStore(store).erase(household.id, profile))
+
+
+def tell_of_backups(home: Home, what: str) -> None:
+    """Say how long scheduled backups still have what was just deleted, where any are made."""
+    if days := home.settings.backup.days:
+        click.echo(
+            f"automatic backups still have {what}: for {days} day{'s'[: days > 1]} at most, "
+            "as long as new ones are made"
+        )

@@ -69,17 +69,25 @@ class Network:
             *options,
         )
 
-    def datagrams(self) -> socket.socket:
-        """Return a datagram socket of the box, made in a thread that goes there and ends."""
-        with ThreadPoolExecutor(1) as thread:
-            return thread.submit(self._datagrams).result()
+    def datagrams(self, where: str = "") -> socket.socket:
+        """Return a datagram socket of the box, or of another namespace."""
+        return self._socket(where or self.box, socket.SOCK_DGRAM)
 
-    def _datagrams(self) -> socket.socket:
-        with open(f"/run/netns/{self.box}") as there:
+    def stream(self, where: str) -> socket.socket:
+        """Return a stream socket of a namespace, which is not connected."""
+        return self._socket(where, socket.SOCK_STREAM)
+
+    def _socket(self, where: str, kind: socket.SocketKind) -> socket.socket:
+        """Make a socket in a thread that goes there and ends."""
+        with ThreadPoolExecutor(1) as thread:
+            return thread.submit(self._socket_here, where, kind).result()
+
+    def _socket_here(self, where: str, kind: socket.SocketKind) -> socket.socket:
+        with open(f"/run/netns/{where}") as there:
             libc = ctypes.CDLL(None, use_errno=True)
             if libc.setns(there.fileno(), CLONE_NEWNET):
                 raise OSError(ctypes.get_errno(), "setns")
-        return socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        return socket.socket(socket.AF_INET, kind)
 
 
 def _now(address: str) -> Sequence[str]:

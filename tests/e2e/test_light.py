@@ -1,4 +1,4 @@
-"""`copdns run --light`: rules and times without pages, in a box with 128 MiB."""
+"""Small boxes: `copdns run --light`, rules and times without pages, in 128 MiB; and all in 256."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
 from urllib.error import URLError
 
 import dns.flags
@@ -16,8 +17,8 @@ from tests.e2e.house import eventually
 from tests.replies import ede_of
 from tests.running import Program, running
 
-NAMES = 100_000
-LIMIT = 128 << 20
+QUERIES = 1000
+PAGES = ("/", "/ask", "/check?name=open.example", "/help", "/guardian/login", "/protection")
 CGROUPS = Path("/sys/fs/cgroup")
 FAMILY = """
 household: Example family
@@ -60,9 +61,28 @@ def test_it_blocks_and_counts_and_serves_nothing_else(tmp_path: Path) -> None:
     assert not QueryLog(tmp_path / "data").rows("home")
 
 
+class Box(NamedTuple):
+    """A control group around all of a program.  group: its folder."""
+
+    group: Path
+
+    @property
+    def under(self) -> list[str]:
+        """The words that start a command in it."""
+        return ["sh", "-c", f'echo $$ > "{self.group / "cgroup.procs"}" && exec "$@"', "sh"]
+
+    def killed(self) -> int:
+        """Return how many processes were ended for want of memory."""
+        for file in ("memory.oom_control", "memory.events"):
+            if (self.group / file).exists():
+                lines = (self.group / file).read_text().splitlines()
+                return sum(int(each.split()[1]) for each in lines if each.startswith("oom_kill "))
+        raise AssertionError("no count of ended processes")
+
+
 @contextmanager
-def memory_group() -> Iterator[tuple[Path, str]]:
-    """Make a control group with little memory; give its folder, and the file for its processes."""
+def box(mib: int) -> Iterator[Box]:
+    """Make a control group (version 1 or 2) with so much memory."""
     if os.geteuid() != 0:
         pytest.skip("needs root, to make a control group")
     parent = CGROUPS / "memory" if (CGROUPS / "memory").is_dir() else CGROUPS
@@ -70,40 +90,36 @@ def memory_group() -> Iterator[tuple[Path, str]]:
     file = "memory.limit_in_bytes" if parent.name == "memory" else "memory.max"
     try:
         group.mkdir()
-        (group / file).write_text(str(LIMIT))
+        (group / file).write_text(str(mib << 20))
     except OSError as error:
         pytest.skip(f"needs control groups with a limit of memory: {error}")
     try:
-        yield group, "cgroup.procs"
+        yield Box(group)
     finally:
         group.rmdir()
 
 
-def oom_kills(group: Path) -> int:
-    for file in ("memory.oom_control", "memory.events"):
-        if (group / file).exists():
-            lines = (group / file).read_text().splitlines()
-            return sum(int(each.split()[1]) for each in lines if each.startswith("oom_kill "))
-    raise AssertionError("no count of killed processes")
-
-
-def test_it_holds_100_000_names_in_128_mib_from_a_list_that_was_compiled_elsewhere(
-    tmp_path: Path,
+@pytest.mark.parametrize(
+    ("mib", "names", "words"),
+    [(128, 100_000, ["--light"]), (256, 1_000_000, [])],  # the second one with pages
+)
+def test_a_small_box_holds_a_list_that_was_compiled_elsewhere(
+    tmp_path: Path, mib: int, names: int, words: list[str]
 ) -> None:
     many = tmp_path / "many.txt"
-    many.write_text("".join(f"name-{number}.listed.example\n" for number in range(NAMES)))
+    many.write_text("".join(f"name-{number}.listed.example\n" for number in range(names)))
     lists = [{"slug": "many", "path": str(many), "category": "games"}]
     lists[0] |= {"format": "domains", "match": "subtree"}
     chosen = settings(tmp_path, lists=lists)
-    last = f"name-{NAMES - 1}.listed.example"
+    last = f"name-{names - 1}.listed.example"
     with running(tmp_path, chosen) as elsewhere:
         eventually(lambda: is_blocked(elsewhere, last), 120)
-    with memory_group() as (group, processes):
-        under = ["sh", "-c", f'echo $$ > "{group / processes}" && exec "$@"', "sh"]
-        with running(tmp_path, chosen, under=under, words=["--light"]) as program:
-            for number in range(0, NAMES, 97):
-                assert is_blocked(program, f"name-{number}.listed.example")
-            assert program.ask("open.example").answer
-            assert program.process.poll() is None
-            assert oom_kills(group) == 0
-            program.stop()
+    with box(mib) as made, running(tmp_path, chosen, under=made.under, words=words) as program:
+        for number in range(0, names, names // QUERIES):
+            assert is_blocked(program, f"name-{number}.listed.example")
+        assert program.ask("open.example").answer
+        for path in () if words else PAGES:
+            assert "</html>" in program.get(path)
+        assert program.process.poll() is None
+        assert made.killed() == 0
+        program.stop()

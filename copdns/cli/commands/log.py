@@ -16,7 +16,7 @@ from copdns.cli.base import json_option
 from copdns.cli.home import Home, pass_home
 from copdns.cli.output import local_text, print_listing, printable
 from copdns.cli.params import number_option, profile_argument, profile_option
-from copdns.cli.people_records import erase_records, record_view
+from copdns.cli.people_records import erase_records, record_view, tell_of_backups
 from copdns.model.errors import HouseholdError
 from copdns.model.names import display
 from copdns.model.record_types import qtype_name
@@ -175,3 +175,4 @@ def erase(home: Home, profile: str, yes: bool) -> None:
         click.confirm(f"Permanently delete {what}?", abort=True)
     erase_records(home, profile)
     click.echo(f"deleted {profile}'s recorded queries and answered requests")
+    tell_of_backups(home, "the answered requests")

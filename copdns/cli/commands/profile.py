@@ -13,7 +13,7 @@ from copdns.cli.commands.profile_show import print_profile
 from copdns.cli.home import Home, pass_home
 from copdns.cli.output import print_json, print_listing
 from copdns.cli.params import SUBJECT, complete_profile, profile_argument
-from copdns.cli.people_records import store_confirmed_age
+from copdns.cli.people_records import store_confirmed_age, tell_of_backups
 from copdns.household.edits import add_profile, remove_profile
 from copdns.household.safeguards import default_mode
 from copdns.list_files.load import bundled_presets
@@ -172,3 +172,4 @@ def remove(home: Home, profile: str) -> None:
     Example:  copdns profile remove mia
     """
     home.change(f"profile {profile} removed", partial(remove_profile, profile_id=profile))
+    tell_of_backups(home, "the rules, schedules and requests")

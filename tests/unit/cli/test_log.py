@@ -123,6 +123,17 @@ def test_erasing_is_asked_about(home: Home) -> None:
     assert home.json("log") == []
 
 
+def test_how_long_backups_have_what_was_deleted_is_told(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    erase = ("log", "erase", "mia", "--yes")
+    assert "backups" not in home.ok(*erase)
+    monkeypatch.setenv("COPDNS_BACKUP__FOLDER", str(home.data))
+    assert "for 7 days at most" in home.ok(*erase)
+    home.ok("profile", "add", "zoe", "--band", "7-9")
+    assert "for 7 days at most" in home.ok("profile", "remove", "zoe")
+
+
 def test_an_unknown_person_is_told_but_one_who_was_removed_can_be_erased(home: Home) -> None:
     write(home, row("a.example", "zoe"), bo=1)
     for words in (["log", "--profile", "mai"], ["log", "erase", "mai", "--yes"]):

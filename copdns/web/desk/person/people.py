@@ -90,6 +90,7 @@ async def person(request: web.Request) -> web.Response:
         block_modes=tuple(BlockMode),
         disputed="disputed" in request.query,
         proposal=await context_of(request).proposals.of(household.id, profile.id),
+        backup_days=context_of(request).settings().backup.days,
     )
 
 
