@@ -18,12 +18,8 @@ import lmdb
 
 from copdns.model.errors import PlaneError
 from copdns.provider.plane.rows import REVISION_KEY, PlaneRows, PlaneTable, Row, table_file
-from copdns.provider.plane.short_cuts import (
-    ADDRESSES_FILE,
-    FILTER_FILE,
-    AddressGroups,
-    NameFilter,
-)
+from copdns.provider.plane.short_cut_layout import ADDRESSES_FILE, FILTER_FILE
+from copdns.provider.plane.short_cuts import AddressGroups, NameFilter
 
 MAP_SIZE: Final = 8 << 30  # octets: what a file may grow to; address space, not memory
 MAX_READERS: Final = 1024  # threads of dnsdist, at most
@@ -44,15 +40,15 @@ class PlaneFiles:
         with _raise_for_people(folder):
             folder.mkdir(parents=True, exist_ok=True)
             self._tables = {table: _open(folder / table_file(table)) for table in PlaneTable}
-            self._addresses = AddressGroups(folder / ADDRESSES_FILE, self._subscribers)
-            self._filter = NameFilter(folder / FILTER_FILE, self._named)
+            self._addresses = AddressGroups(folder / ADDRESSES_FILE, self._read_subscribers)
+            self._filter = NameFilter(folder / FILTER_FILE, self._read_names)
         self._folder = folder
 
-    def _subscribers(self) -> Iterator[Row]:
+    def _read_subscribers(self) -> Iterator[Row]:
         with self._tables[PlaneTable.SUBSCRIBERS].begin() as transaction:
             yield from transaction.cursor().iternext()
 
-    def _named(self) -> Iterator[bytes]:
+    def _read_names(self) -> Iterator[bytes]:
         for table in NAMED:
             with self._tables[table].begin() as transaction:
                 yield from transaction.cursor().iternext(keys=True, values=False)

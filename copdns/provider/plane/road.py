@@ -18,7 +18,7 @@ from typing import Final
 from copdns.model.addresses import Network
 from copdns.provider.plane.name_sets import HELP, UNTRACED
 from copdns.provider.plane.rows import ASKS, BY_PORT, PERSONAL, SOON, PlaneTable, table_file
-from copdns.provider.plane.short_cuts import (
+from copdns.provider.plane.short_cut_layout import (
     ADDRESSES,
     ADDRESSES_FILE,
     FILTER_FILE,

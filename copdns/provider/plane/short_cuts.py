@@ -12,29 +12,21 @@ import mmap
 import os
 from array import array
 from collections.abc import Callable, Iterable, Iterator
-from functools import lru_cache
 from itertools import chain
 from pathlib import Path
 from typing import Final
 
-from copdns.provider.plane.rows import BY_PORT, PERSONAL, Row
+from copdns.provider.plane.rows import Row
+from copdns.provider.plane.short_cut_layout import (
+    ADDRESSES,
+    FILTER_WORDS,
+    NOBODY,
+    WORD,
+    group_code,
+    name_bits,
+)
 
-# Files of another layout need other names: a dnsdist that still runs has these in its memory.
-ADDRESSES_FILE: Final = "addresses.map"
-FILTER_FILE: Final = "names.filter"
-WORD: Final = 4  # octets, of both files
-ADDRESSES: Final = 1 << 32  # of IPv4; nearly all of the file is a hole, and takes no memory
 PART: Final = 1 << 20  # words that are compared at a time
-
-# A name's number: its wire form as one number of base 256, modulo a prime.  Sums of 255 octets stay
-# exact in the floating point of Lua.  Three bits of a word stand for a name.
-PRIME: Final = 61_803_398_903  # below 2**36, and near no power of two
-FILTER_WORDS: Final = 1 << 20
-_NUMBERS: Final = ((1 << 36) // FILTER_WORDS).bit_length() - 1  # bits below those of the word
-
-NOBODY: Final = 0  # in place of a group's code
-SHARED_CODE: Final = 1  # its ports tell
-FIRST_CODE: Final = 2  # of group 0 without rules of its own
 
 
 class AddressGroups:
@@ -42,19 +34,22 @@ class AddressGroups:
 
     def __init__(self, path: Path, rows: Callable[[], Iterable[Row]]) -> None:
         """rows: all subscribers that the table has, in the order of their addresses."""
-        self._words = _mapped(path, ADDRESSES * WORD, lambda words: _match(words, rows()))
+        self._words = _map_file(path, ADDRESSES * WORD, lambda words: _match(words, rows()))
 
     def put(self, rows: Iterable[Row]) -> None:
+        """Take over rows that the table of subscribers has by now."""
         for address, group in rows:
             if len(address) == WORD:
                 self._words.words[int.from_bytes(address)] = group_code(group)
 
     def delete(self, addresses: Iterable[bytes]) -> None:
+        """Leave addresses to nobody."""
         for address in addresses:
             if len(address) == WORD:
                 self._words.words[int.from_bytes(address)] = NOBODY
 
     def close(self) -> None:
+        """Close the file; dnsdist goes on reading it."""
         self._words.close()
 
 
@@ -67,7 +62,7 @@ class NameFilter:
     def __init__(self, path: Path, keys: Callable[[], Iterable[bytes]]) -> None:
         """keys: all names that the tables have."""
         self._keys = keys
-        self._words = _mapped(path, FILTER_WORDS * WORD, self._fill, is_whole=True)
+        self._words = _map_file(path, FILTER_WORDS * WORD, self._fill, is_whole=True)
 
     def add(self, keys: Iterable[bytes]) -> None:
         """Add names, before a table has them."""
@@ -83,22 +78,8 @@ class NameFilter:
         words.words[:] = memoryview(new)
 
     def close(self) -> None:
+        """Close the file; dnsdist goes on reading it."""
         self._words.close()
-
-
-@lru_cache(maxsize=100_000)
-def group_code(group: bytes) -> int:
-    """Return the code of a group as the table of subscribers has it."""
-    if group == BY_PORT:
-        return SHARED_CODE
-    return FIRST_CODE + 2 * int(group[:-1]) + (group[-1:] == PERSONAL.encode())
-
-
-def name_bits(key: bytes) -> tuple[int, int]:
-    """Return which word has the bits of a name in wire form, and the bits."""
-    number = int.from_bytes(key) % PRIME
-    bits = 1 << (number & 31) | 1 << (number >> 5 & 31) | 1 << (number >> 10 & 31)
-    return number >> _NUMBERS, bits
 
 
 def _add(words: memoryview, keys: Iterable[bytes]) -> None:
@@ -138,7 +119,7 @@ class _Words:
         os.close(self._file)
 
 
-def _mapped(
+def _map_file(
     path: Path, octets: int, fill: Callable[[_Words], None], *, is_whole: bool = False
 ) -> _Words:
     """Return a file, filled; is_whole: one that is there needs no filling."""

@@ -9,7 +9,7 @@ from pathlib import Path
 from copdns.model.names import to_wire
 from copdns.provider.plane.files import PlaneFiles
 from copdns.provider.plane.rows import BY_PORT, PlaneRows, PlaneTable
-from copdns.provider.plane.short_cuts import (
+from copdns.provider.plane.short_cut_layout import (
     ADDRESSES,
     ADDRESSES_FILE,
     FILTER_FILE,
