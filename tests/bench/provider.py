@@ -101,17 +101,22 @@ def measure(
         with machine.only_core(here.server, here.real_time):
             agent.catch_up()
         node = settings(tables, upstream)
-        stack.enter_context(front(here, folder / "node", dnsdist_config(node), port_of(node)))
+        first = stack.enter_context(
+            front(here, folder / "node", dnsdist_config(node), port_of(node))
+        )
         found["node"] = time.monotonic() - began
         found["size"] = files.octets()[PlaneTable.SUBSCRIBERS] / 1e6
         say("bedtimes")
         found["bedtime"] = statistics.median(_bedtimes(agent, source))
         say("a dnsdist without policies beside it, in turns")
         plain = replace_port(node)
-        stack.enter_context(front(here, folder / "plain", without_policy(plain), port_of(plain)))
+        other = stack.enter_context(
+            front(here, folder / "plain", without_policy(plain), port_of(plain))
+        )
         load = Generator(programs.load, here)
         asked = _write_names(folder / "asked", names)
-        found["ratio"] = _ratio(load, asked, port_of(node), port_of(plain), rounds, seconds)
+        both = ((port_of(node), first), (port_of(plain), other))
+        found["ratio"] = _ratio(load, asked, both, rounds, seconds)
         say("changes under load")
         options = ["-f", asked, "-a", "-q", str(RATE), "-s", str(SOURCES), "-l", "600"]
         process = load.begin(port_of(node), *options)
@@ -227,22 +232,37 @@ def _shuffle(agent: NodeAgent, source: _Source) -> None:
 
 
 def _ratio(
-    load: Generator, asked: Path, node: int, plain: int, rounds: int, seconds: float
+    load: Generator, asked: Path, both: Sequence[tuple[int, int]], rounds: int, seconds: float
 ) -> float:
+    """Return how many answers come from one for each of the other.
+
+    both: their ports and process ids.  Processor time for an answer is told as well: what else runs
+    on the machine changes it less.
+    """
     ratios = []
     options = ["-f", asked, "-a", "-s", str(SOURCES)]
-    for port in (node, plain):
+    for port, _ in both:
         load.run(port, *options, "-n", str(ASKED))  # fills the cache
     for _ in range(rounds):
-        rates = []
-        for port in (node, plain):
+        rates, costs = [], []
+        for port, process in both:
+            before = _processor_time(process)
             came = load.run(port, *options, "-l", str(seconds))
             if came.lost:
                 raise BenchError(f"{came.lost} questions were lost")
             rates.append(came.rate)
-        say(f"with policies {rates[0]:,.0f}, without {rates[1]:,.0f} answers a second")
+            costs.append((_processor_time(process) - before) / came.answered * 1e6)
+        say(
+            f"with policies {rates[0]:,.0f}, without {rates[1]:,.0f} answers a second; "
+            f"{costs[0]:.2f} and {costs[1]:.2f} us of processor time for each"
+        )
         ratios.append(rates[0] / rates[1])
     return statistics.median(ratios)
+
+
+def _processor_time(process: int) -> float:
+    """Return the seconds that all threads of a process have had, by its clock."""
+    return time.clock_gettime(~process << 3 | 2)  # as clock_getcpuclockid(3) makes it
 
 
 def _write_names(path: Path, names: int) -> Path:
@@ -299,8 +319,8 @@ def port_of(node: NodeSettings) -> int:
 
 
 @contextmanager
-def front(here: Machine, folder: Path, config: str, port: int) -> Iterator[None]:
-    """Run dnsdist until the end, from its first answer on."""
+def front(here: Machine, folder: Path, config: str, port: int) -> Iterator[int]:
+    """Run dnsdist until the end, from its first answer on; give its process id."""
     folder.mkdir(exist_ok=True)
     (folder / "dnsdist.conf").write_text(config)
     command = [program("dnsdist"), "-C", folder / "dnsdist.conf"]
@@ -310,7 +330,7 @@ def front(here: Machine, folder: Path, config: str, port: int) -> Iterator[None]
     try:
         if wait_until(lambda: kind(port, "start.example") == "address", START, process) is None:
             raise BenchError(f"dnsdist does not answer; see {folder}")
-        yield
+        yield process.pid
     finally:
         process.kill()
         process.wait()

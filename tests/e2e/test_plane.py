@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from functools import partial
+from ipaddress import ip_network
 from pathlib import Path
 
 import dns.edns
@@ -20,7 +21,7 @@ import pytest
 from copdns.model.matchers import Matcher, MatchKind
 from copdns.model.verdict import Reason
 from copdns.provider.plane.agent import NodeAgent
-from copdns.provider.plane.dnsdist import NodeSettings
+from copdns.provider.plane.dnsdist import NodeSettings, Tenant
 from copdns.provider.plane.files import PlaneFiles
 from copdns.provider.plane.snapshot import (
     Group,
@@ -286,6 +287,27 @@ def test_while_copdns_is_away_the_class_decides(node: Node) -> None:
         alone = replace(node, port=port)
         eventually(lambda: told(alone.ask("blog.example", MIA)) == OPEN)
         assert told(alone.ask("casino.example", MIA)) == "NOERROR 17 category: gambling"
+
+
+def test_an_ipv6_prefix_of_56_bits_is_a_subscriber_and_another_one_a_stranger(node: Node) -> None:
+    port, networks = free_port(), (ip_network("::/8"),)
+    tenants = (Tenant((ip_network("192.0.2.0/24"),), ADULTS), Tenant(networks, DEFAULT_GROUP))
+    other = replace(node.settings, listen=(f"[::1]:{port}",), tls_listen=(), https_listen=())
+    folder = node.folder / "six"
+    folder.mkdir()
+
+    def ask(name: str) -> str:
+        query = dns.message.make_query(name, "A", use_edns=0)
+        return told(dns.query.udp(query, "::1", PATIENCE, port))
+
+    with front(folder, replace(other, tenants=tenants)):
+        assert ask("games.example") == OPEN
+        assert ask("casino.example") == "NOERROR 17 category: gambling"
+        node.change(PlaneChange(node.next, [Subscriber(key("::/56"), CHILDREN)]))
+        assert ask("a.b.c.d.e.GAMES.example") == "NOERROR 17 category: games"
+        assert ask("chat.help.example") == OPEN
+        node.change(PlaneChange(node.next, gone_addresses=[key("::/56")]))
+        assert ask("games.example") == OPEN
 
 
 # Moves a subscriber to and fro as fast as it can, and says so each time.

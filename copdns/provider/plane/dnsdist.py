@@ -12,18 +12,15 @@ from dataclasses import dataclass
 from typing import Final
 
 from copdns.model.addresses import Network
-from copdns.provider.plane.name_sets import HELP, UNTRACED
-from copdns.provider.plane.rows import ASKS, BY_PORT, PERSONAL, SOON, PlaneTable, table_file
-from copdns.provider.plane.snapshot import IPV6_PREFIX, NO_CLASS, Layer
+from copdns.provider.plane.road import EXPLAIN, road
+from copdns.provider.plane.rows import PlaneTable, table_file
+from copdns.provider.plane.snapshot import Layer
 from copdns.provider.plane.verdicts import SAFE_SEARCH
 from copdns.provider.rollout.figures import COUNTERS, END, STATISTICS_FILE
 
-HOUSEHOLD_TLV: Final = 0xE0  # of the PROXY header to copdns: the id of the household
 FAMILY_TTL: Final = 10  # seconds: how long devices keep a block of each layer
 LONG_TTL: Final = 60
 HELP_TTL: Final = 60  # of every answer about a help name, so that no TTL tells when somebody asked
-SOON_TTL: Final = 60  # at most, of every answer to a group whose class changes soon
-FEWEST_LABELS: Final = 2  # of a name that a list can have: not a whole top-level domain
 NSID: Final = 3  # the EDNS option
 _THIS_MACHINE: Final = ("127.0.0.1/32", "::1/128")
 SOA: Final = '"blocked.invalid.", "nobody.invalid.", 1, 3600, 600, 86400'
@@ -125,65 +122,33 @@ _CHECK: Final = 'checkName="health.invalid.", checkInterval=1, maxCheckFailures=
 
 
 def _tables(node: NodeSettings) -> Iterator[str]:
-    yield "\n-- The tables, which copdns changes while they are read; a lookup sees a whole commit."
-    for table in PlaneTable:
-        yield f'local {table} = newLMDBKVStore({_text(f"{node.folder}/{table_file(table)}")}, "")'
-    yield "-- Names are looked up from the whole name upwards; the first entry has all."
-    yield f"local by_name = KeyValueLookupKeySuffix({FEWEST_LABELS}, true)"
-    yield "-- A subscriber has an IPv4 address, or an IPv6 prefix."
-    yield f"local by_address = KeyValueLookupKeySourceIP(32, {IPV6_PREFIX})"
-    yield "-- Behind carrier-grade NAT it has some ports of an address."
-    yield "local by_port = KeyValueLookupKeySourceIP(32, 128, true)"
+    yield "\n-- The tables, which copdns changes while they are read: a look-up sees whole commits."
+    state = f"{node.folder}/{table_file(PlaneTable.STATE)}"
+    yield f'local {PlaneTable.STATE} = newLMDBKVStore({_text(state)}, "")'
+    yield from road(node.folder, ((tenant.networks, tenant.group) for tenant in node.tenants))
 
 
 def _road(node: NodeSettings) -> Iterator[str]:
-    yield "\n-- 1. Which lists is the name on, and is it protected?"
-    yield _look_up(PlaneTable.NAMES, "by_name", "set")
-    yield "-- 2. Whose address is it?"
-    yield _look_up(PlaneTable.SUBSCRIBERS, "by_address", "group")
-    yield "-- Lines may share it, behind carrier-grade NAT: then its ports tell."
-    yield f'addAction(TagRule("group", "{BY_PORT.decode()}"), SetTagAction("shared", "1"))'
-    yield from _look_up_ports(PlaneTable.PORTS, "group", _SHARED)
-    yield "-- An address that no binding names gets what its tenant chose, never a family's policy."
-    for tenant in node.tenants:
-        networks = _list([str(each) for each in tenant.networks])
-        unknown = f'AndRule{{TagRule("group", ""), NetmaskGroupRule({networks})}}'
-        yield f'addAction({unknown}, SetTagAction("group", "{tenant.group:03}-"))'
-    yield "-- 3. Which class has the group at this moment?"
-    yield _look_up(PlaneTable.GROUPS, 'KeyValueLookupKeyTag("group")', "class")
-    yield "-- 4. Who asks for NSID is told the site and the revision, below."
+    yield "\n-- 1. Who asks for NSID is told the site and the revision, below."
     yield f'addAction(EDNSOptionRule({NSID}), SetTagAction("nsid", "1"))'
-    yield "-- 5. Help names pass, before everything that counts, limits or writes down.  Names on"
-    yield "--    no list pass to the cache unless the class is closed.  All else goes on."
-    yield f"addAction(AllRule(), LuaFFIPerThreadAction([[{_ROUTE}]]))"
-    yield "-- 6. What does the class do with these lists?"
-    yield _look_up(PlaneTable.VERDICTS, 'KeyValueLookupKeyTag("key")', "verdict")
-    yield "-- 7. Does the household have rules, and somebody a rule about this name, or can the"
-    yield "--    class not say all that it wants?  Then copdns decides; while none is there, the"
-    yield "--    class does.  Whose it is, is looked up as the group was: where tables change, the"
-    yield "--    address may still have, or have already, a row of who has it alone."
-    yield "addAction(AndRule{"
-    yield '    TagRule("personal", "1"),'
-    exceptions = f"KeyValueStoreLookupRule({PlaneTable.EXCEPTIONS}, by_name)"
-    yield f'    OrRule{{TagRule("asks", "1"), {exceptions}}},'
-    yield '    PoolAvailableRule("copdns"),'
-    yield '}, SetTagAction("decides", "1"))'
-    alone = f'AndRule{{TagRule("decides", "1"), NotRule({_SHARED})}}'
-    found = f'KeyValueStoreLookupAction({PlaneTable.PERSONAL}, by_address, "household")'
-    yield f"addAction({alone}, {found})"
-    shared = f'AndRule{{TagRule("decides", "1"), {_SHARED}}}'
-    yield from _look_up_ports(PlaneTable.PERSONAL_PORTS, "household", shared)
-    yield "-- 8. The law comes first, then the household, then the class; the EDE says which."
-    yield f"addAction(AllRule(), LuaFFIPerThreadAction([[{_DECIDE}]]))"
-    yield "-- 9. A block by law says that there is no such name, the others that it has no address."
+    yield "-- 2. Which lists is the name on, and is it protected?  Whose address is it, and which"
+    yield "--    class has the group now?  What does the class do with these lists?  Help names and"
+    yield "--    nearly all others end here, and go on to the cache or a resolver."
+    yield "addAction(AllRule(), LuaFFIPerThreadAction(road))"
+    yield "-- 3. The household has rules about this name: copdns decides.  While none is there, the"
+    yield "--    class does, and says so."
+    yield 'local decides = AndRule{TagRule("household", "1"), PoolAvailableRule("copdns")}'
+    yield 'addAction(decides, PoolAction("copdns"))'
+    yield f'addAction(TagRule("household", "1"), LuaFFIPerThreadAction([[{EXPLAIN}]]))'
+    yield "-- 4. A block by law says that there is no such name, the others that it has no address."
     yield _block(Layer.LAW, nxdomain=True, ttl=LONG_TTL)
     yield _block(Layer.SECURITY, nxdomain=False, ttl=LONG_TTL)
     yield _block(Layer.FAMILY, nxdomain=False, ttl=FAMILY_TTL)
-    yield "-- 10. Search engines with their safe mode."
+    yield "-- 5. Search engines with their safe mode."
     yield f'addAction(TagRule("done", "{SAFE_SEARCH}"), PoolAction("safe"))'
-    yield "-- 11. Hosts below help names that nothing blocked: as these, in no cache."
+    yield "-- 6. Hosts below help names that nothing blocked: as these, in no cache."
     yield 'addAction(TagRule("help", "1"), PoolAction("help"))'
-    yield "-- 12. All else is answered from the cache, or by a resolver."
+    yield "-- 7. All else is answered from the cache, or by a resolver."
     if node.dnstap:
         yield "\n-- Blocks by security are told, with the address, which may belong to an infected"
         yield "-- machine.  What a family or the law blocks is told to nobody."
@@ -235,114 +200,6 @@ def _each_second(node: NodeSettings) -> Iterator[str]:
     yield "  pcall(write_figures)"
     yield "end"
     yield "maintenance()"
-
-
-_ROUTE: Final = f"""
-  local ffi = require("ffi")
-  local dq_ = ffi.C
-  local get, put = dq_.dnsdist_ffi_dnsquestion_get_tag, dq_.dnsdist_ffi_dnsquestion_set_tag
-  local name, size = ffi.new("const char*[1]"), ffi.new("size_t[1]")
-  return function(dq)
-    local class, set = get(dq, "class"), get(dq, "set")
-    if class == nil or set == nil then return DNSAction.ServFail end
-    -- On no list, and the class has no mark before its number: the way of nearly all.
-    if set[0] == 0 and class[0] >= 48 and class[0] <= 57 then return DNSAction.Allow end
-    set, class = ffi.string(set), ffi.string(class)
-    -- LENGTH:EXACT/BELOW differs between the name of the entry and the names below it.
-    local length, exact, below = set:match("^(%d+):([^/]*)/(.*)$")
-    if length then
-      dq_.dnsdist_ffi_dnsquestion_get_qname_raw(dq, name, size)
-      set = tonumber(length) == tonumber(size[0]) and exact or below
-    end
-    if set == "{HELP}" then
-      put(dq, "help", "1")
-      dq_.dnsdist_ffi_dnsquestion_set_result(dq, "help", 4)
-      return DNSAction.Pool
-    end
-    -- A host below a help name that lists may block: it is on lists, but in no cache either.
-    if set:find("{UNTRACED}", 1, true) then put(dq, "help", "1") end
-    -- Marks, then a number; of a group that is not known, the class that is always there.
-    local marks, number = class:match("^(%a*)(%d*)$")
-    if not number or number == "" then marks, number = "", "{NO_CLASS}" end
-    if marks:find("{SOON}") then
-      dq_.dnsdist_ffi_dnsquestion_set_max_returned_ttl(dq, {SOON_TTL})
-    end
-    if marks:find("{PERSONAL}") then put(dq, "personal", "1") end
-    if marks:find("{ASKS}") then put(dq, "asks", "1") end
-    put(dq, "key", number .. "|" .. set)
-    return DNSAction.None
-  end
-"""
-_DECIDE: Final = f"""
-  local ffi = require("ffi")
-  local dq_ = ffi.C
-  local get, put = dq_.dnsdist_ffi_dnsquestion_get_tag, dq_.dnsdist_ffi_dnsquestion_set_tag
-  local values = ffi.new("dnsdist_ffi_proxy_protocol_value_t[1]")
-  local function text(dq, tag)
-    local found = get(dq, tag)
-    return found == nil and "" or ffi.string(found)
-  end
-  return function(dq)
-    local done, code, about = text(dq, "verdict"):match("^(%a+):(%d+):(.*)$")
-    local household = text(dq, "household")
-    if household ~= "" and done ~= "{Layer.LAW}" then
-      dq_.dnsdist_ffi_dnsquestion_set_restartable(dq)
-      put(dq, "instead", done or "open")
-      values[0].value, values[0].size, values[0].type = household, #household, {HOUSEHOLD_TLV}
-      dq_.dnsdist_ffi_dnsquestion_add_proxy_protocol_values(dq, 1, values)
-      dq_.dnsdist_ffi_dnsquestion_set_result(dq, "copdns", 6)
-      return DNSAction.Pool
-    end
-    if done then
-      put(dq, "done", done)
-      dq_.dnsdist_ffi_dnsquestion_set_extended_dns_error(dq, tonumber(code), about, #about)
-    end
-    return DNSAction.None
-  end
-"""
-
-
-_SHARED: Final = 'TagRule("shared", "1")'  # the group was found by the port
-
-
-def _look_up(table: PlaneTable, key: str, tag: str) -> str:
-    return f'addAction(AllRule(), KeyValueStoreLookupAction({table}, {key}, "{tag}"))'
-
-
-def _look_up_ports(table: PlaneTable, tag: str, rule: str) -> Iterator[str]:
-    """Yield what looks up who has the port that a query came from, where a rule holds.
-
-    dnsdist finds the first range that does not end before the port, also one that begins after it
-    or that is of another address.  So what it finds, which begins with the key of the first port,
-    is compared.
-    """
-    found = f'KeyValueStoreRangeLookupAction({table}, by_port, "{table}")'
-    yield f"addAction({rule}, {found})"
-    rest = _REST.replace("FROM", table).replace("TO", tag)
-    yield f"addAction({rule}, LuaFFIPerThreadAction([[{rest}]]))"
-
-
-_REST: Final = """
-  local ffi = require("ffi")
-  local dq_ = ffi.C
-  local found, most = ffi.new("char[512]"), 512
-  local from, octets = ffi.new("const void*[1]"), ffi.new("size_t[1]")
-  return function(dq)
-    local size = tonumber(dq_.dnsdist_ffi_dnsquestion_get_tag_raw(dq, "FROM", found, most))
-    local rest = ""
-    if size > 6 then
-      dq_.dnsdist_ffi_dnsquestion_get_remoteaddr(dq, from, octets)
-      local begins = ffi.string(found, 6)
-      local first = begins:byte(5) * 256 + begins:byte(6)
-      local port = tonumber(dq_.dnsdist_ffi_dnsquestion_get_remote_port(dq))
-      if octets[0] == 4 and ffi.string(from[0], 4) == begins:sub(1, 4) and first <= port then
-        rest = ffi.string(found + 6, size - 6)
-      end
-    end
-    dq_.dnsdist_ffi_dnsquestion_set_tag(dq, "TO", rest)
-    return DNSAction.None
-  end
-"""
 
 
 def _block(layer: Layer, *, nxdomain: bool, ttl: int) -> str:

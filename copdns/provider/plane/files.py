@@ -18,12 +18,16 @@ import lmdb
 
 from copdns.model.errors import PlaneError
 from copdns.provider.plane.rows import REVISION_KEY, PlaneRows, PlaneTable, Row, table_file
+from copdns.provider.plane.short_cut_layout import ADDRESSES_FILE, FILTER_FILE
+from copdns.provider.plane.short_cuts import AddressGroups, NameFilter
 
 MAP_SIZE: Final = 8 << 30  # octets: what a file may grow to; address space, not memory
 MAX_READERS: Final = 1024  # threads of dnsdist, at most
 AT_ONCE: Final = 500  # rows of a large table in one transaction
 MODE: Final = 0o660  # dnsdist writes to the lock file beside it
 
+
+NAMED: Final = (PlaneTable.NAMES, PlaneTable.EXCEPTIONS)  # tables of names
 
 _SMALL: Final = frozenset({PlaneTable.VERDICTS, PlaneTable.GROUPS, PlaneTable.STATE})
 AnyRow = TypeVar("AnyRow")
@@ -36,7 +40,18 @@ class PlaneFiles:
         with _raise_for_people(folder):
             folder.mkdir(parents=True, exist_ok=True)
             self._tables = {table: _open(folder / table_file(table)) for table in PlaneTable}
+            self._addresses = AddressGroups(folder / ADDRESSES_FILE, self._read_subscribers)
+            self._filter = NameFilter(folder / FILTER_FILE, self._read_names)
         self._folder = folder
+
+    def _read_subscribers(self) -> Iterator[Row]:
+        with self._tables[PlaneTable.SUBSCRIBERS].begin() as transaction:
+            yield from transaction.cursor().iternext()
+
+    def _read_names(self) -> Iterator[bytes]:
+        for table in NAMED:
+            with self._tables[table].begin() as transaction:
+                yield from transaction.cursor().iternext(keys=True, values=False)
 
     def read_revision(self) -> int | None:
         """Return the revision of what is there; None for new files."""
@@ -66,6 +81,8 @@ class PlaneFiles:
                     written += self._put(table, new)
             for table in reversed(PlaneTable):
                 written += self._delete(table, gone[table])
+            if gone[PlaneTable.NAMES]:
+                self._filter.forget()
         return written
 
     def _put_differences(self, table: PlaneTable, rows: list[Row]) -> tuple[int, list[bytes]]:
@@ -79,17 +96,32 @@ class PlaneFiles:
             is_new = not cursor.first()
             new, gone = ([], []) if is_new else _differences(cursor.iternext(), rows)
         if is_new:
+            self._put_names(table, rows)
             with self._tables[table].begin(write=True) as transaction:
-                return int(transaction.cursor().putmulti(rows, append=True)[1]), []
+                count = int(transaction.cursor().putmulti(rows, append=True)[1])
+            self._put_addresses(table, rows)
+            return count, []
         return self._put(table, new), gone
 
     def _put(self, table: PlaneTable, rows: list[Row]) -> int:
+        self._put_names(table, rows)
         for some in _parts(table, rows):
             with self._tables[table].begin(write=True) as transaction:
                 transaction.cursor().putmulti(some)
+        self._put_addresses(table, rows)
         return len(rows)
 
+    def _put_names(self, table: PlaneTable, rows: list[Row]) -> None:
+        if table in NAMED:
+            self._filter.add(key for key, _ in rows)
+
+    def _put_addresses(self, table: PlaneTable, rows: list[Row]) -> None:
+        if table is PlaneTable.SUBSCRIBERS:
+            self._addresses.put(rows)
+
     def _delete(self, table: PlaneTable, keys: list[bytes]) -> int:
+        if table is PlaneTable.SUBSCRIBERS:
+            self._addresses.delete(keys)
         for some in _parts(table, keys):
             with self._tables[table].begin(write=True) as transaction:
                 for key in some:
@@ -102,6 +134,8 @@ class PlaneFiles:
 
     def close(self) -> None:
         """Close the files; dnsdist goes on reading them."""
+        self._addresses.close()
+        self._filter.close()
         for each in self._tables.values():
             each.close()
 

@@ -38,8 +38,10 @@ def test_every_part_of_dnsdist_begins_with_a_reason() -> None:
 def test_help_names_pass_before_all_that_counts_limits_or_writes_down() -> None:
     text = dnsdist_config(NODE)
     passes = text.index('"help", 4')
-    acts = ("lookup(", "PoolAction", "NegativeAndSOAAction", '"copdns", 6', "addResponseAction")
+    acts = ":lookup(", "PoolAction", "NegativeAndSOAAction", "addResponseAction"
     assert all(passes < text.index(each) for each in acts)
+    decides = text.index("return decide(")
+    assert passes < decides < text.index("addAction(AllRule(), LuaFFIPerThreadAction(road))")
     assert "recordQueries=false, recordResponses=false" in text
     assert 'setSecurityPollSuffix("")' in text
 
@@ -53,8 +55,8 @@ def test_what_lists_may_block_below_a_help_name_goes_to_no_cache() -> None:
 def test_only_subscribers_and_this_machine_may_ask_and_strangers_have_the_tenants_group() -> None:
     text = dnsdist_config(NODE)
     assert 'setACL({"198.51.100.0/24", "2001:db8::/32", "127.0.0.1/32", "::1/128"})' in text
-    assert 'NetmaskGroupRule({"198.51.100.0/24", "2001:db8::/32"})' in text
-    assert 'SetTagAction("group", "007-")' in text
+    assert '{{198, 51, 100, 0}, 24, "007-"},' in text
+    assert f'{{{{32, 1, 13, 184{", 0" * 12}}}, 32, "007-"}},' in text
 
 
 @pytest.mark.parametrize("site", ['a"b', "a\\b", "a\nb", "ä"])
