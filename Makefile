@@ -184,7 +184,8 @@ site: $(VENV)-site/.installed
 
 # The files of a release, into dist/VERSION: make release KEY=FILE (docs/releases.md).  ARGS=--trial:
 # of any commit.
-release: $(VENV)-release/.installed
+release: $(VENV)-release/.installed $(VENV)/.installed
+	@$(if $(findstring --trial,$(ARGS)),,$(VENV)/bin/python scripts/facts check)
 	@$(VENV)-release/bin/python scripts/make-release $(if $(KEY),--key "$(KEY)") \
 	    --python "$(or $(PYTHON),/usr/bin/python3)" $(ARGS)
 

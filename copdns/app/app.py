@@ -65,6 +65,7 @@ REOPEN_EVERY = 5.0  # of a household whose disk could not be written
 COMPARE_EVERY = 30.0  # files with what was written, so that damage is told within a minute
 SEND_EVERY = 60.0  # weekly summaries: they are due at a minute of a day
 BACK_UP_EVERY = 60.0  # looks whether a backup is due
+TEST_EVERY = 60.0  # looks whether a test of copdns itself is due
 CHORES_EVERY = 2.0  # unknown devices, lease files and alarms
 LOOK_AT_DEVICES_EVERY = 60.0  # whether one is silent
 TIDY_EVERY = 600.0
@@ -165,6 +166,8 @@ class App(Parts):
         yield repeat(self._look_at_devices, LOOK_AT_DEVICES_EVERY)
         yield repeat(self._once_for_all(self._digest_chores.send_due), SEND_EVERY)
         yield repeat(self._backup_chores.run_once, BACK_UP_EVERY)
+        if not self.settings.provider.database:
+            yield repeat(self._self_test.run_once, TEST_EVERY)
         yield self._list_reloader.retry_forever()
         yield repeat(self._updates.apply_available, FOLLOW_LISTS)
         if self._followed is None and not self.settings.node.name:

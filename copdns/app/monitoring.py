@@ -14,6 +14,7 @@ from copdns.app.household_source import HouseholdOrigin
 from copdns.app.lists_in_force import ListsInForce
 from copdns.app.mqtt_chores import MqttChores
 from copdns.app.second_box.followed_source import FollowedSource
+from copdns.app.self_test import SelfTest
 from copdns.dns.upstream import UpstreamClient
 from copdns.events.targets import Targets
 from copdns.list_files.facts_updates import FactsUpdater
@@ -45,6 +46,7 @@ class Readiness:
         facts: FactsUpdater,
         backups: BackupChores,
         followed: FollowedSource | None,
+        self_test: SelfTest,
     ) -> None:
         self._upstreams = upstreams
         self._source = source
@@ -58,6 +60,7 @@ class Readiness:
         self._facts = facts
         self._backups = backups
         self._followed = followed
+        self._self_test = self_test
 
     def missing(self) -> tuple[str, ...]:
         """Return what keeps us from answering as we should; () where we are ready."""
@@ -88,6 +91,7 @@ class Readiness:
             self._http_server.warning,
             *(warning() for warning in self._other_warnings),
             self._backups.warning,
+            *self._self_test.warnings,
             CLOCK_WRONG if self._is_clock_wrong() else "",
             "" if self._followed is None else self._followed.warning,
         )

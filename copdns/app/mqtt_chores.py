@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING
 from copdns.app.background import run_logged
 from copdns.app.languages import speak_to_guardians
 from copdns.app.mqtt_state import is_paused, people_shown
-from copdns.app.switch_pace import SwitchPace
 from copdns.app.time_chores import TimeChores
 from copdns.events.mqtt_messages import EVERYONE, SwitchMessage, Topics, home_topics
+from copdns.events.switch_pace import SwitchPace
 from copdns.household.time_edits import pause, unpause_all
 from copdns.model.events import Event
 from copdns.model.household import Household

@@ -46,6 +46,7 @@ from copdns.app.nat64_chores import Nat64Chores
 from copdns.app.push_chores import PushChores
 from copdns.app.second_box.followed_source import as_followed, followed_source
 from copdns.app.seed import seed_household
+from copdns.app.self_test import SelfTest
 from copdns.app.service_manager import find_service_manager
 from copdns.app.snapshot_builder import SnapshotBuilder
 from copdns.app.structured_reasons import StructuredReasons
@@ -422,6 +423,9 @@ class Parts:
             self._set_lease_records,
         )
         await self._device_chores.configure(self.settings.identity)
+        self._self_test = SelfTest(
+            self._upstreams, lambda: self._resolver.snapshot, self._clock, self._events.publish
+        )
         self._bypass_chores = BypassChores(
             self._folder,
             lambda: self._resolver.snapshot,
@@ -443,6 +447,7 @@ class Parts:
             self._facts,
             self._backup_chores,
             self._followed,
+            self._self_test,
         )
 
     def _node_warning(self) -> str:

@@ -153,6 +153,18 @@ _TEXTS: dict[EventKind, tuple[str, str]] = {
         _t("The household's file is in order again"),
         _t("copdns works with it again."),
     ),
+    EventKind.SELF_TEST_TROUBLE: (
+        _t("Something does not work as it should"),
+        _t(
+            "copdns tests itself. It found that safe search does not work for a search engine, or "
+            "that a site would be blocked that nothing should block. The dashboard says which of "
+            "the two, and what you can do."
+        ),
+    ),
+    EventKind.SELF_TEST_WELL: (
+        _t("All works as it should again"),
+        _t("What copdns found when it tested itself is in order again."),
+    ),
     EventKind.MISTAKE_AGAIN: (
         _t("A blocklist has repeated a mistake"),
         _t(

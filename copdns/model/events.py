@@ -44,6 +44,8 @@ class EventKind(StrEnum):
     FACTS_HELD = "facts held"
     HOUSEHOLD_TROUBLE = "household trouble"
     HOUSEHOLD_WELL = "household well"
+    SELF_TEST_TROUBLE = "self-test trouble"
+    SELF_TEST_WELL = "self-test well"
     MISTAKE_AGAIN = "mistake again"
     FULL_LOG_ANNOUNCED = "full log announced"
     GUARDIANS_DISAGREE = "guardians disagree"
@@ -287,6 +289,8 @@ USUAL = (
     EventKind.FACTS_HELD,
     EventKind.HOUSEHOLD_TROUBLE,
     EventKind.HOUSEHOLD_WELL,
+    EventKind.SELF_TEST_TROUBLE,
+    EventKind.SELF_TEST_WELL,
     EventKind.MISTAKE_AGAIN,
     EventKind.FULL_LOG_ANNOUNCED,
     EventKind.GUARDIANS_DISAGREE,

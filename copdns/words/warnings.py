@@ -39,6 +39,14 @@ _FORMS = Forms(
     sentence("lists are being prepared; until they are ready, the previous ones stay active"),
     sentence("the compiled lists were damaged on disk, so they are compiled again"),
     sentence("the backup of the household could not be made: %(why)s"),
+    sentence(
+        "safe search does not work for %(engines)s, because the DNS servers do not know the safe "
+        "host; use other DNS servers, or turn safe search off for it"
+    ),
+    sentence(
+        "help sites that would be blocked for someone, although nothing may block them: %(count)s; "
+        "restart copdns, and if this stays, report it"
+    ),
     sentence("%(why)s; copdns will try again"),
     sentence(
         "the newer facts about protected sites and helplines are damaged on disk, so those that "

@@ -20,6 +20,7 @@ from tests.bench import (
     provider,
     quiet,
     result,
+    ruled,
     small,
     switch,
 )
@@ -37,7 +38,7 @@ from tests.bench.workloads import WORKLOADS
 
 BUILD = Path(__file__).parents[2] / "build" / "bench"
 SMALL, SWITCH, ENCRYPTED, PROVIDER = "small", "switch", "encrypted", "provider"
-HOUSEHOLDS = "households"
+HOUSEHOLDS, RULED = "households", "ruled"
 SOURCES_OF_MANY = 2_000
 USUAL = {"names": 1_000_000, "rounds": 5, "seconds": 2.0}
 QUICK = {"names": 100_000, "rounds": 2, "seconds": 0.5}
@@ -112,7 +113,7 @@ class Choice:
     "--only",
     callback=_words,
     default=",".join([DECIDE, *WORKLOADS]),
-    help="Workloads; or small, switch, encrypted, households or provider.",
+    help="Workloads; or small, switch, encrypted, households, provider or ruled.",
 )
 @click.option("--peers", callback=_words, default=",".join(PEERS), help="Other servers.")
 @click.option(
@@ -182,7 +183,7 @@ def main(
         seconds or usual["seconds"],
         _chosen(
             only,
-            [DECIDE, *WORKLOADS, SMALL, SWITCH, ENCRYPTED, HOUSEHOLDS, PROVIDER],
+            [DECIDE, *WORKLOADS, SMALL, SWITCH, ENCRYPTED, HOUSEHOLDS, PROVIDER, RULED],
             "--only",
         ),
         _chosen(peers, list(PEERS), "--peers"),
@@ -233,10 +234,16 @@ def _measure_apart(
         told = provider.measure(here, compiled(folder), at, *choice.amounts)
         click.echo(provider.report(told))
         return 0
+    if RULED in choice.workloads:
+        many, at = count or ruled.NAMES, _fresh(folder / RULED)
+        choice.builds[0].prepare()
+        found = ruled.measure(here, compiled(folder), at, many, choice.builds[0])
+        click.echo(ruled.report(many, found))
+        return 1 if ruled.is_short(found) else 0
     if SWITCH in choice.workloads:
-        found = switch.measure(here, compiled(folder), _fresh(folder / SWITCH))
-        click.echo(switch.report(found))
-        return 1 if found.lost or found.still_open else 0
+        switched = switch.measure(here, compiled(folder), _fresh(folder / SWITCH))
+        click.echo(switch.report(switched))
+        return 1 if switched.lost or switched.still_open else 0
     return None
 
 

@@ -12,6 +12,7 @@ from enum import Enum
 from ipaddress import ip_address
 from itertools import islice
 
+from copdns.app.self_test import safe_hosts
 from copdns.app.upstream_probe import ProbeResult, probe_encrypted_or_udp, probe_tcp, query_resolver
 from copdns.cli.doctor.finding import Finding, fail, ok, warn
 from copdns.cli.home import Home
@@ -165,13 +166,7 @@ def _check_filtering(home: Home, upstreams: Sequence[UpstreamAddress]) -> Iterat
 
 def _check_safe_hosts(home: Home, upstreams: Sequence[UpstreamAddress]) -> Iterator[Finding]:
     """Look whether the safe hosts in use are there: without one, its engine does not work."""
-    engines = home.catalogue.engines
-    chosen = {pair for each in home.household.profiles for pair in each.safe_search}
-    hosts = {
-        engines[engine].modes[mode]: engines[engine].title
-        for engine, mode in sorted(chosen)
-        if engine in engines and mode in engines[engine].modes
-    }
+    hosts = safe_hosts(home.catalogue.engines, home.household.profiles)
     if not hosts or not upstreams:
         return
     with ThreadPoolExecutor(MAX_PARALLEL) as pool:

@@ -9,6 +9,7 @@ import pytest
 from copdns.app import lists_in_force
 from copdns.app.household_source import DAMAGED, UNREAD, UNWRITTEN, WITHOUT_COPY
 from copdns.app.lists_in_force import STILL_COMPILING
+from copdns.app.self_test import BLOCKED, UNSAFE
 from copdns.list_files.choose import missing_message
 from copdns.list_files.updates import LEFT_OUT, OWN_LISTS_DAMAGED
 from copdns.network.same_client import SeenRequestor, same_client_warning
@@ -54,6 +55,8 @@ def test_what_a_check_of_the_version_before_found_reads_as_today() -> None:
         crowd("192.0.2.1", "192.0.2.2", mac="02:00:00:00:00:01"),
         OWN_LISTS_DAMAGED,
         LEFT_OUT % "Chess, Go",
+        UNSAFE % "Brave Search, Ecosia",
+        BLOCKED % 2,
         _why(Place("192.0.2.1", 80), OSError(errno.EADDRINUSE, "Address already in use")),
     ],
 )

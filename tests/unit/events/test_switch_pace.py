@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from copdns.app.switch_pace import AT_ONCE, EVERY, SwitchPace
+from copdns.events.switch_pace import AT_ONCE, EVERY, SwitchPace
 
 
 def test_some_switches_at_once_and_then_one_a_minute() -> None:
