@@ -227,12 +227,12 @@ def _from_json(line: bytes) -> JournalEntry | None:
     try:
         value = json.loads(line)
         told = tuple(map(told_from_json, value["told"]))
-        return JournalEntry(told, tuple(_moved(*each) for each in value["moved"]))
+        return JournalEntry(told, tuple(_read_moved(*each) for each in value["moved"]))
     except (KeyError, TypeError, ValueError, AddressError, AttributeError, RecursionError):
         return None
 
 
-def _moved(block: str, line: str, is_certain: bool) -> MovedBlock:
+def _read_moved(block: str, line: str, is_certain: bool) -> MovedBlock:
     """Return what a line says; raise AddressError, TypeError or ValueError for what is damaged."""
     if not isinstance(line, str):
         raise TypeError("a line is a text")

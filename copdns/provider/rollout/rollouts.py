@@ -133,8 +133,8 @@ class FleetNode:
         return self.taken.get(kind, NOTHING_TAKEN)
 
     def is_live(self, now: int) -> bool:
-        """Tell whether it was heard of just now."""
-        return now - self.seen <= LIVE_FOR
+        """Tell whether it was heard of just now; not where its clock is far ahead."""
+        return abs(now - self.seen) <= LIVE_FOR
 
 
 def reaches(rollout: Rollout, node: FleetNode, canary_sites: Collection[str]) -> bool:

@@ -175,7 +175,8 @@ class RolloutStore:
         """Store what a node tells of itself at `node.seen`, and what it counted since it last did.
 
         It takes no lock: what follows households waits for it, and its rows are the node's own.
-        Figures of more than two hours before are deleted.
+        Its figures of more than two hours before are deleted, and those of a clock that was ahead;
+        others' are theirs, since this clock may be wrong.
         """
         with self._pool.connection() as connection:
             connection.execute(
@@ -204,7 +205,10 @@ class RolloutStore:
                         *(figures.blocks, list(figures.latencies)),
                     ),
                 )
-            connection.execute("delete from fleet_figures where at <= ?", (node.seen - ROWS_KEPT,))
+            connection.execute(
+                "delete from fleet_figures where node = ? and (at <= ? or at > ?)",
+                (node.name, node.seen - ROWS_KEPT, node.seen),
+            )
             connection.execute("delete from fleet_node where seen < ?", (node.seen - NODE_KEPT,))
 
     def note_taken(self, node: str, kind: RolloutKind, taken: TakenRollout) -> None:

@@ -115,7 +115,7 @@ async def test_what_was_noted_is_written_later_where_a_write_is_cut_off(known: L
     known.forget([Moved("ada", 0)])
     with known._one_by_one:
         writing = asyncio.ensure_future(known.write(2))
-        await asyncio.sleep(0)
+        await asyncio.wait({writing}, timeout=0)
         writing.cancel()
         with pytest.raises(asyncio.CancelledError):
             await writing
