@@ -274,6 +274,6 @@ def with_step(rollout: Rollout, step: RolloutStep) -> Rollout:
 
 def _reason(why: str) -> str:
     text = " ".join(why.split())
-    if not text or len(text) > 500:
+    if not text or len(text) > 500 or not text.isprintable():
         raise RolloutError("a reason has 1 to 500 characters")
     return text

@@ -74,6 +74,12 @@ def test_a_rollout_is_stored_with_its_files_and_each_step(store: RolloutStore) -
         number, lambda found: undo_step(found, number, "bo", "A school is blocked.", NOW + 5)
     )
     assert store.load()[-1].steps == (second.steps[0], step)
+    files["lists/a.txt"] = b"two"
+    with pytest.raises(RolloutError, match=r"was undone: A school is blocked\..*--again"):
+        store.begin(LISTS, "daily", files, "timer", NOW)  # as each hour
+    again = store.begin(LISTS, "daily", files, "ada", NOW, again=True)
+    assert again
+    finish(store, again.number)
     third = store.begin(RolloutKind.PACKAGE, "1.2", {}, "ada", NOW)
     assert third
     finish(store, third.number)
