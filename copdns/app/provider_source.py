@@ -68,6 +68,7 @@ class ProviderSource:
         self.on_moved: Callable[[Sequence[Moved]], None] = _ignore_moved
         self._outbox: OutboxReader | None = None  # None: PostgreSQL was away since the start
         self._known: LastKnown | None = None  # None: nothing can be kept
+        self._position: int | None = None  # in the outbox, up to which all was told
         self._write_at = 0.0  # monotonic
         self._is_unkept = False  # writing did not work last
 
@@ -99,9 +100,16 @@ class ProviderSource:
         known = self._known
         if known is None or known.position is None:
             return
-        if outbox.go_on_after(known.position) > MOST_MISSED:
+        if outbox.go_on_after(known.position) <= MOST_MISSED:
+            return
+        outbox.begin_now()
+        try:
             known.clear()
-            outbox.begin_now()
+        except StoreError as error:
+            # A full disk, for instance: the file follows no more, and is cleared at the next start.
+            log.warning("nothing is kept for a start without PostgreSQL", error=str(error))
+            self._known = None
+            known.close()
 
     def _connect(self) -> OutboxReader:
         pool = self._in_postgres.pool
@@ -157,7 +165,10 @@ class ProviderSource:
         except StoreError as error:
             self._tell_away(f"{AWAY} ({error})")
             self._try_at = now + TRY_AGAIN
+            await self._keep_known((), now)  # what moved just before must not stay until it is back
             return False
+        assert self._outbox is not None
+        self._position = self._outbox.position
         self.on_moved(moved)
         await self._keep_known(moved, now)
         was_away = bool(self.read_only_reason)
@@ -169,14 +180,14 @@ class ProviderSource:
 
         now: monotonic seconds.
         """
-        if self._known is None or self._outbox is None:
+        if self._known is None or self._position is None:
             return
         self._known.forget(moved)
         if now < self._write_at:
             return
         self._write_at = now + WRITE_EVERY
         try:
-            await self._known.write(self._outbox.position)
+            await self._known.write(self._position)
         except StoreError as error:
             if not self._is_unkept:
                 log.warning("nothing is kept for a start without PostgreSQL", error=str(error))
@@ -258,8 +269,8 @@ class ProviderSource:
             await asyncio.wait({self._taking})
             self._taking.exception()  # an error of it concerns nobody any more
         if self._known is not None:
-            if not self.read_only_reason:
-                await self._keep_known((), self._write_at)
+            # Not further than was told: what a call found that was cut off is found again.
+            await self._keep_known((), self._write_at)
             await asyncio.to_thread(self._known.close)
         if self._outbox is not None:
             await asyncio.to_thread(self._outbox.close)

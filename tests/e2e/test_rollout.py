@@ -195,7 +195,6 @@ def test_the_layer_of_families_opens_for_all_and_comes_back(provider: Provider) 
 def test_a_dead_resolver_withdraws_nothing_and_a_dead_dnsdist_not_the_last_address(
     provider: Provider,
 ) -> None:
-    now = time.time()
     said: dict[str, list[str]] = {each: [] for each in provider.nodes}
     announcers = {
         name: Announcer(
@@ -203,7 +202,7 @@ def test_a_dead_resolver_withdraws_nothing_and_a_dead_dnsdist_not_the_last_addre
                 node=NodeSection(name=name, listen=(f"127.0.0.1:{each.port}",)),
                 provider=ProviderSettings(database=provider.settings[DATABASE]),
             ),
-            lambda: now,
+            time.time,
             said[name].append,
         )
         for name, each in provider.nodes.items()

@@ -11,6 +11,7 @@ import socket
 import struct
 import sys
 from collections.abc import Callable
+from ipaddress import ip_address
 from typing import Final
 
 import structlog
@@ -49,6 +50,8 @@ class Announcer:
             raise ConfigError("node.name and node.listen say which node this is, and where it is")
         listens = (*node.listen, *node.tls_listen, *node.https_listen)
         addresses = dict.fromkeys(_host_of(each) for each in listens)
+        if any(ip_address(each).is_unspecified for each in addresses):
+            raise ConfigError("node.listen: to announce addresses, name each, not all of the node")
         self._watch = AddressWatch(tuple(addresses))
         self._settings = settings
         self._now = now

@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable, Iterator, Mapping
+from math import isfinite
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -23,6 +24,8 @@ FILE: Final = "bindings.journal"
 MOST_OCTETS: Final = 256 << 20  # some million events
 AT_ONCE: Final = 16 << 20  # octets that are read; no entry is as long
 RESTART: Final = "restart"
+_SINCE: Final = b'{"since": '  # begins a line
+_HEAD: Final = 64  # octets, in which the first line has its moment
 
 Told = SessionEvent | Restart
 
@@ -72,8 +75,13 @@ class BindingJournal:
             self.since = self.heard = since
 
     def append(self, entry: JournalEntry) -> None:
-        """Put something at the end, on the disk.  Nothing of it is there where this fails."""
-        self._append([_as_json(entry)])
+        """Put something at the end, on the disk.  Nothing of it is there where this fails.
+
+        After a loss, that stands there too: a program that starts reads it.
+        """
+        loss = [{"since": self.since}] if self._has_lost and self.since is not None else []
+        self._append([*loss, _as_json(entry)])
+        self._has_lost = False
 
     def note_loss(self, now: float) -> None:
         """Note that something could not be put there.  now: seconds since 1970."""
@@ -135,14 +143,16 @@ class BindingJournal:
                 end = octets.rfind(b"\n") + 1
                 if end < len(octets):
                     file.truncate(end)  # what was cut off was not confirmed
-                found = json.loads(octets[: octets.find(b"\n")]) if end else {}
-                return float(found.get("since", 0.0))
         except FileNotFoundError:
             return None
         except OSError as error:
             raise self._error(error) from error
-        except ValueError:
-            return 0.0
+        if not end:
+            return 0.0  # nothing was confirmed
+        last = octets.rfind(b"\n" + _SINCE, 0, end) + 1  # the first line, or one after a loss
+        # Where it is damaged, it is not known from when on all is there.
+        found = _read_since(octets[last : octets.find(b"\n", last)])
+        return self.heard if found is None else found
 
     def _error(self, error: OSError) -> StoreError:
         return StoreError(f"{self.path}: {error.strerror}")
@@ -156,25 +166,27 @@ class JournalReader:
 
     def __init__(self, folder: Path) -> None:
         self._path = folder / FILE
-        self._file = (0, 0)  # which one it is, and where it goes on
+        self._file = (0, b"")  # which one it is: a number is given again to a later file
+        self._at = 0  # where it goes on
         self.is_there = False
         self.has_more = True
 
     def take(self) -> list[JournalEntry]:
         """Return what is new since the last call, or a part of it, so that `has_more`."""
-        number, at = self._file
         try:
             with self._path.open("rb") as file:
-                there = os.fstat(file.fileno()).st_ino
-                at = at if there == number else 0
+                head = file.read(_HEAD).partition(b"\n")[0]
+                there = os.fstat(file.fileno()).st_ino, head
+                at = self._at if there == self._file else 0
                 file.seek(at)
                 octets = file.read(AT_ONCE)
         except OSError:
+            self._file, self._at = (0, b""), 0
             self.is_there = self.has_more = False
             return []
         self.has_more = len(octets) == AT_ONCE
-        end = octets.rfind(b"\n") + 1
-        self._file, self.is_there = (there, at + end), True
+        end = octets.rfind(b"\n") + 1 or (AT_ONCE if self.has_more else 0)  # no entry is as long
+        self._file, self._at, self.is_there = there, at + end, True
         found = (_from_json(line) for line in octets[:end].splitlines())
         return [each for each in found if each is not None]
 
@@ -215,6 +227,23 @@ def _from_json(line: bytes) -> JournalEntry | None:
     try:
         value = json.loads(line)
         told = tuple(map(told_from_json, value["told"]))
-        return JournalEntry(told, tuple(MovedBlock(*each) for each in value["moved"]))
-    except (KeyError, TypeError, ValueError, AddressError):
+        return JournalEntry(told, tuple(_read_moved(*each) for each in value["moved"]))
+    except (KeyError, TypeError, ValueError, AddressError, AttributeError, RecursionError):
         return None
+
+
+def _read_moved(block: str, line: str, is_certain: bool) -> MovedBlock:
+    """Return what a line says; raise AddressError, TypeError or ValueError for what is damaged."""
+    if not isinstance(line, str):
+        raise TypeError("a line is a text")
+    line.encode()  # raises for half of a character
+    return MovedBlock(str(read_block(block)), line, bool(is_certain))
+
+
+def _read_since(line: bytes) -> float | None:
+    """Return the moment of a line; None where it has none."""
+    try:
+        found = float(json.loads(line)["since"])
+    except (KeyError, TypeError, ValueError, RecursionError):
+        return None
+    return found if isfinite(found) else None

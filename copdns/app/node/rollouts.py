@@ -6,6 +6,7 @@ While PostgreSQL is away, everything stays as it is.  Used by one thread at a ti
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -17,7 +18,12 @@ from pydantic import TypeAdapter, ValidationError
 
 from copdns.list_files.rollout_files import put_rollout_files
 from copdns.model.errors import CopdnsError, PlaneError, RolloutError
-from copdns.provider.rollout.figures import STATISTICS_FILE, NodeFigures, read_statistics
+from copdns.provider.rollout.figures import (
+    MOST_OCTETS,
+    STATISTICS_FILE,
+    NodeFigures,
+    read_statistics,
+)
 from copdns.provider.rollout.judge import MOST_COMPARED, RolloutBounds, judge
 from copdns.provider.rollout.rollouts import (
     FleetNode,
@@ -42,6 +48,7 @@ RETRY: Final = 10.0  # seconds after files could not be taken
 FRESH: Final = 10.0  # seconds: dnsdist writes its figures each second
 TAKEN_FILE: Final = "rollouts.json"
 CONFIGURATION_FOLDER: Final = "configuration"
+SECRET: Final = 0o600  # settings have passwords and tokens
 MODE: Final = 0o660  # dnsdist, which shares the group, writes its figures
 
 _TAKEN: Final[TypeAdapter[dict[RolloutKind, TakenRollout]]] = TypeAdapter(
@@ -161,7 +168,7 @@ class NodeRollouts:
             return
         folder = self._data / CONFIGURATION_FOLDER
         for name, digest in digests.items():
-            _write(folder / name, self._store.content(digest))
+            _write(folder / name, self._store.content(digest), SECRET)
 
     # --- figures ---
 
@@ -181,7 +188,8 @@ class NodeRollouts:
             self._counted = None
             return None
         try:
-            found = read_statistics(self._statistics.read_text())
+            with self._statistics.open(errors="replace") as file:
+                found = read_statistics(file.read(MOST_OCTETS))
         except (OSError, PlaneError):
             return None  # it was just being written: next time it is all there
         before, self._counted = self._counted, found
@@ -287,12 +295,14 @@ def _write_taken(data: Path, taken: dict[RolloutKind, TakenRollout]) -> None:
     _write(data / TAKEN_FILE, _TAKEN.dump_json(taken))
 
 
-def _write(path: Path, octets: bytes) -> None:
-    """Write a file as a whole; raise PlaneError."""
+def _write(path: Path, octets: bytes, mode: int = 0o644) -> None:
+    """Write a file as a whole; raise PlaneError.  mode: of it, and the umask counts."""
     new = path.with_name(f"{path.name}.new")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        new.write_bytes(octets)
+        new.unlink(missing_ok=True)  # else it would keep its mode
+        with open(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:
+            file.write(octets)
         new.replace(path)
     except OSError as error:
         raise PlaneError(f"{path}: {error.strerror}") from error

@@ -18,7 +18,7 @@ from copdns import __version__
 from copdns.app.memory_use import keep_from_gc
 from copdns.app.node.block_keys import key_around, keys_within
 from copdns.app.node.copies import NodeCopies
-from copdns.app.node.journal import JournalReader
+from copdns.app.node.journal import JournalEntry, JournalReader
 from copdns.app.node.lists_now import ListsNow
 from copdns.model.errors import OddRowError, PlaneError, StoreError
 from copdns.model.household import Household
@@ -64,6 +64,7 @@ class StoreSource:
         self._pool = pool
         self._journal = journal
         self._moved_blocks: set[str] = set()  # by the journal, and not by what PostgreSQL says
+        self._unbound: list[JournalEntry] = []  # of it, until lines are read
         self._lists = lists
         self._copies = copies
         self._kept_shapes = _NO_SHAPES
@@ -138,7 +139,12 @@ class StoreSource:
         self._outbox = self._outbox or OutboxReader(self._pool)
         with keep_from_gc():  # else it looks at millions of objects, for half of the time
             self._read_households(self._now())
+            # First: once PostgreSQL has what is in it, it goes.  Without it, addresses that moved
+            # would be given back to the lines of before for a moment.
+            self._read_journal()
             self._take_lines()
+            self._bind_moved(self._unbound)
+            self._unbound = []
         self._must_read_all = False
 
     def _follow_store(self) -> None:
@@ -235,10 +241,7 @@ class StoreSource:
     def _follow_journal(self) -> None:
         """Take in which addresses went to another line while PostgreSQL is away; once it has what
         was told, what it says counts."""
-        for entry in self._journal.take():
-            for block, line, _ in entry.moved:
-                self._bind(block, line)
-                self._moved_blocks.add(block)
+        self._bind_moved(self._journal.take())
         if not self._moved_blocks or self._journal.is_there or self._is_away:
             return
         try:
@@ -249,6 +252,17 @@ class StoreSource:
         self._moved_blocks.clear()
         for block, line in owners:
             self._bind(block, line)
+
+    def _read_journal(self) -> None:
+        self._unbound += self._journal.take()
+        while self._journal.has_more:
+            self._unbound += self._journal.take()
+
+    def _bind_moved(self, entries: Iterable[JournalEntry]) -> None:
+        for entry in entries:
+            for block, line, _ in entry.moved:
+                self._bind(block, line)
+                self._moved_blocks.add(block)
 
     def _bind(self, text: str, line: str) -> None:
         try:

@@ -80,7 +80,7 @@ class StatusFile:
         status = self.read()
         if status is None:
             return ""
-        if self._now() - status.at > SILENT:
+        if not abs(self._now() - status.at) <= SILENT:  # also by a clock that was set back, or NaN
             silent = "nothing keeps the tables of this node; start copdns node run"
             return "; ".join(filter(None, (silent, status.warning)))
         return status.warning
@@ -95,7 +95,7 @@ class StatusFile:
 
     def _age(self) -> float:
         status = self.read()
-        return -1.0 if status is None else max(self._now() - status.at, 0.0)
+        return -1.0 if status is None else abs(self._now() - status.at)
 
 
 def law_trouble(missing: int, error: PlaneError | Exception | None) -> str:

@@ -53,14 +53,17 @@ def _number(command: click.decorators.FC) -> click.decorators.FC:
     type=click.Path(dir_okay=False, path_type=Path),
     help="A file of a configuration, which nodes get under its name; repeatable.",
 )
+@click.option("--again", is_flag=True, help="Also where the same was undone last.")
 @json_option
 @pass_home
-def begin(home: Home, kind: str, label: str, paths: tuple[Path, ...], as_json: bool) -> None:
+def begin(
+    home: Home, kind: str, label: str, paths: tuple[Path, ...], again: bool, as_json: bool
+) -> None:
     """Bring a change to the canary nodes; it goes on as their figures allow.
 
     Of lists, the files are those of lists and facts that this machine has. A configuration has the
     files that are named, and a package or schema the name of its version alone. What all nodes have
-    already is not begun again.
+    already is not begun again, and what was undone last only with --again.
 
     \b
     Example:  copdns lists update && copdns provider rollout begin lists
@@ -81,7 +84,7 @@ def begin(home: Home, kind: str, label: str, paths: tuple[Path, ...], as_json: b
     if len(files) < len(paths):
         raise click.UsageError("two files have the same name")
     with _store(home) as store:
-        found = store.begin(chosen, label, files, shell_user(), home.now)
+        found = store.begin(chosen, label, files, shell_user(), home.now, again=again)
     if as_json:
         print_json({"number": found.number if found else None})
     elif found is None:

@@ -61,7 +61,7 @@ def covered_families(
 
     known_at: when it was; a node that had been silent by then covers nothing.
     """
-    if now - known_at > KNOWN_FOR:
+    if not 0 <= now - known_at <= KNOWN_FOR:  # a clock that was set back tells nothing
         return frozenset()
     return frozenset().union(
         *(

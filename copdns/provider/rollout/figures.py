@@ -22,6 +22,8 @@ LATENCIES: Final = (  # answers by milliseconds
     *("latency0-1", "latency1-10", "latency10-50", "latency50-100", "latency100-1000"),
     "latency-slow",
 )
+MOST_DIGITS: Final = 18  # what PostgreSQL can add up
+MOST_OCTETS: Final = 4_096  # of the file
 COUNTERS: Final = (QUERIES, SERVFAILS, BLOCKS, *LATENCIES)
 _SLOW_FROM: Final = LATENCIES.index("latency100-1000")
 
@@ -85,14 +87,14 @@ class FigureRow:
 
 
 def read_statistics(text: str) -> NodeFigures:
-    """Return what dnsdist's file says; raise PlaneError for one that is not whole."""
+    """Return what dnsdist's file says; raise PlaneError for one that is not whole, or damaged."""
     *lines, last = text.splitlines() or [""]
     if last != END:
         raise PlaneError("the figures of dnsdist are not whole")
     counters: dict[str, int] = {}
     for line in lines:
         name, _, value = line.partition(" ")
-        if not value.isdecimal():
+        if not (value.isdecimal() and len(value) <= MOST_DIGITS):
             raise PlaneError("the figures of dnsdist cannot be read")
         counters[name] = int(value)
     return _figures(counters)

@@ -28,7 +28,7 @@ from copdns.provider.rollout.rollouts import (
 )
 
 MOST_COMPARED: Final = 1_800  # seconds before and after it was taken
-SILENT_STOPS: Final = 900  # seconds without a word of a node that has it
+SILENT_STOPS: Final = 900  # seconds without a word, or an answer, of a node that has it
 WORST_SERVFAIL: Final = 0.05  # of queries, where there is nothing to compare with
 _NEXT: Final = {
     RolloutStage.CANARY: RolloutStage.SITE,
@@ -101,10 +101,29 @@ def judge(
             why = f"nothing is heard of {names} since it took it"
             return Judgement(RolloutStep(now, COPDNS, rollout.stage, RolloutState.STOPPED, why))
         return Judgement(None, f"news of {names}")
+    if mute := _find_mute(rollout, live, rows, now):
+        why = f"dnsdist of {', '.join(mute)} has not answered for {SILENT_STOPS // 60} minutes"
+        return Judgement(RolloutStep(now, COPDNS, rollout.stage, RolloutState.STOPPED, why))
     if waits_for := _waits_for(rollout, due, live, rows, bounds, is_frozen=is_frozen, now=now):
         return Judgement(None, waits_for)
     after = _NEXT[rollout.stage]
     return Judgement(RolloutStep(now, COPDNS, after, RolloutState.GOING))
+
+
+def _find_mute(
+    rollout: Rollout, live: Iterable[FleetNode], rows: Iterable[FigureRow], now: int
+) -> list[str]:
+    """Return the nodes whose dnsdist ended after they took it, and did not come back in time."""
+    resumed = _resumed_at(rollout)
+    heard = {
+        each.name: max(each.has_taken(rollout.kind).at, resumed)
+        for each in live
+        if not each.answers
+    }
+    for row in rows:
+        if row.node in heard and row.at <= now:
+            heard[row.node] = max(heard[row.node], row.at)
+    return sorted(name for name, at in heard.items() if now - at > SILENT_STOPS)
 
 
 def _waits_for(
@@ -123,6 +142,8 @@ def _waits_for(
     # One that was away when its turn came takes it later, and nobody waits for it.
     if late := [each for each in due if each.is_live(now) and each not in live]:
         return f"{', '.join(sorted(each.name for each in late))} to take it"
+    if mute := [each.name for each in live if not each.answers]:
+        return f"an answer of dnsdist of {', '.join(sorted(mute))}"
     since = max(rollout.stage_since, _last_taken(rollout, live))
     if now - since < (watch := bounds.watch[rollout.stage]):
         return f"the end of its watch, in {since + watch - now} s"

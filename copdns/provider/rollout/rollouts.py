@@ -133,8 +133,8 @@ class FleetNode:
         return self.taken.get(kind, NOTHING_TAKEN)
 
     def is_live(self, now: int) -> bool:
-        """Tell whether it was heard of just now."""
-        return now - self.seen <= LIVE_FOR
+        """Tell whether it was heard of just now; not where its clock is far ahead."""
+        return abs(now - self.seen) <= LIVE_FOR
 
 
 def reaches(rollout: Rollout, node: FleetNode, canary_sites: Collection[str]) -> bool:
@@ -274,6 +274,6 @@ def with_step(rollout: Rollout, step: RolloutStep) -> Rollout:
 
 def _reason(why: str) -> str:
     text = " ".join(why.split())
-    if not text or len(text) > 500:
+    if not text or len(text) > 500 or not text.isprintable():
         raise RolloutError("a reason has 1 to 500 characters")
     return text

@@ -57,7 +57,11 @@ class LastKnown:
         self._waiting: dict[str, KnownHousehold | Moved] = {}
         self._noted: dict[str, tuple[int, float]] = {}  # revision and `until` of those of this run
         self._connection = self._open()
-        self.position = self._read_position()
+        try:
+            self.position = self._read_position()
+        except StoreError as error:
+            self._begin_anew(error)
+            self.position = None
 
     def note(self, household: Household, until: float) -> None:
         """Have a household kept at the next `write`, as it was read."""
@@ -100,9 +104,20 @@ class LastKnown:
                 self._waiting.setdefault(household, Moved(household, NO_REVISION))
             self._noted.clear()
             raise
+        except asyncio.CancelledError:
+            # It may have been written or not; to write it twice is harmless.
+            self._waiting = waiting | self._waiting
+            raise
         self.position = position
 
     def _write(self, waiting: Mapping[str, KnownHousehold | Moved], position: int) -> None:
+        try:
+            self._write_once(waiting, position)
+        except StoreError as error:
+            self._begin_anew(error)  # else what was deleted would stay in a damaged file
+            self._write_once(waiting, position)
+
+    def _write_once(self, waiting: Mapping[str, KnownHousehold | Moved], position: int) -> None:
         has_forgotten = False
         with self._hold() as connection:
             with transaction(connection):
@@ -148,10 +163,22 @@ class LastKnown:
         except StoreError as error:
             if not is_broken(error):
                 raise
-            log.warning("what was known last is damaged, so it is kept anew", error=str(error))
-            for each in ("", "-wal", "-shm"):
-                self.path.with_name(self.path.name + each).unlink(missing_ok=True)
-            return open_database(self.path, LAST_KNOWN)
+            return self._open_anew(error)
+
+    def _open_anew(self, error: StoreError) -> sqlite3.Connection:
+        log.warning("what was known last is damaged, so it is kept anew", error=str(error))
+        for each in ("", "-wal", "-shm"):
+            self.path.with_name(self.path.name + each).unlink(missing_ok=True)
+        return open_database(self.path, LAST_KNOWN)
+
+    def _begin_anew(self, error: StoreError) -> None:
+        """Replace a file that turned out to be damaged; raise what happened where it is not."""
+        if not is_broken(error):
+            raise error
+        with self._one_by_one:
+            self._connection.close()
+            self._connection = self._open_anew(error)
+        self._noted.clear()
 
     def _read_position(self) -> int | None:
         with self._hold() as connection:

@@ -52,9 +52,19 @@ class RolloutStore:
             return _load(connection)
 
     def begin(
-        self, kind: RolloutKind, label: str, files: Mapping[str, bytes], by: str, now: int
+        self,
+        kind: RolloutKind,
+        label: str,
+        files: Mapping[str, bytes],
+        by: str,
+        now: int,
+        *,
+        again: bool = False,
     ) -> Rollout | None:
-        """Store a new rollout; None where the newest that stands has these files, or this label."""
+        """Store a new rollout; None where the newest that stands has these files, or this label.
+
+        again: also where those are of the one that was undone last; else RolloutError.
+        """
         if sum(map(len, files.values())) > MOST_OCTETS:
             raise RolloutError(f"its files have more than {MOST_OCTETS >> 20} MiB")
         digests = {name: sha256(content).hexdigest() for name, content in files.items()}
@@ -67,13 +77,20 @@ class RolloutStore:
                 for each in rollouts
                 if each.kind is kind and each.state is not RolloutState.UNDONE
             ]
-            is_same = bool(standing) and (
-                _digests(connection, standing[-1].number) == digests
-                if files
-                else standing[-1].label == label
-            )
-            if is_same:
+
+            def is_same(other: Rollout) -> bool:
+                if files:
+                    return _digests(connection, other.number) == digests
+                return other.label == label
+
+            if standing and is_same(standing[-1]):
                 return None
+            newest = next((each for each in reversed(rollouts) if each.kind is kind), None)
+            if newest and newest not in standing and not again and is_same(newest):
+                raise RolloutError(
+                    f"rollout {newest.number} had the same and was undone: "
+                    f"{newest.steps[-1].why}; with --again it is begun all the same"
+                )
             ((number,),) = connection.execute(
                 "insert into rollout (kind, label) values (?, ?) returning number",
                 (str(kind), label),
@@ -175,7 +192,8 @@ class RolloutStore:
         """Store what a node tells of itself at `node.seen`, and what it counted since it last did.
 
         It takes no lock: what follows households waits for it, and its rows are the node's own.
-        Figures of more than two hours before are deleted.
+        Its figures of more than two hours before are deleted, and those of a clock that was ahead;
+        others' are theirs, since this clock may be wrong.
         """
         with self._pool.connection() as connection:
             connection.execute(
@@ -204,7 +222,10 @@ class RolloutStore:
                         *(figures.blocks, list(figures.latencies)),
                     ),
                 )
-            connection.execute("delete from fleet_figures where at <= ?", (node.seen - ROWS_KEPT,))
+            connection.execute(
+                "delete from fleet_figures where node = ? and (at <= ? or at > ?)",
+                (node.name, node.seen - ROWS_KEPT, node.seen),
+            )
             connection.execute("delete from fleet_node where seen < ?", (node.seen - NODE_KEPT,))
 
     def note_taken(self, node: str, kind: RolloutKind, taken: TakenRollout) -> None:

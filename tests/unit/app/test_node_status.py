@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from copdns.app.node.status import SILENT, WRITE_EVERY, NodeStatus, StatusFile
+import pytest
+
+from copdns.app.node.status import FILE, SILENT, WRITE_EVERY, NodeStatus, StatusFile
 
 NOW = 1_770_000_000.0
 
@@ -43,3 +45,13 @@ def test_where_nothing_can_be_written_it_grows_old(tmp_path: Path) -> None:
     file = StatusFile(tmp_path / "gone", lambda: NOW)
     file.write(NodeStatus())
     assert file.read() is None
+
+
+@pytest.mark.parametrize("at", [str(NOW + 9_000), "NaN", "Infinity"])
+def test_a_node_is_silent_also_by_a_clock_that_was_set_back_or_none(
+    tmp_path: Path, at: str
+) -> None:
+    file = StatusFile(tmp_path, lambda: NOW)
+    (tmp_path / FILE).write_text(f'{{"at": {at}}}')
+    assert "start copdns node run" in file.warning
+    assert not file.gauges()["copdns_node_age_seconds"]() <= SILENT

@@ -87,3 +87,37 @@ async def test_a_damaged_file_is_kept_anew(tmp_path: Path) -> None:
     assert known.is_empty
     assert known.position is None
     known.close()
+
+
+async def test_a_file_that_turns_out_to_be_damaged_keeps_nothing_of_before(
+    tmp_path: Path,
+) -> None:
+    known = LastKnown(tmp_path)
+    for number in range(400):
+        known.note(home(f"h{number}"), inf)
+    await known.write(1)
+    known.close()
+    path = tmp_path / FILE
+    octets = path.read_bytes()
+    path.write_bytes(octets[:12288] + b"\xff" * (len(octets) - 12288))
+    known = LastKnown(tmp_path)
+    known.forget([Moved(f"h{number}", 0) for number in range(400)])
+    known.note(home("ada"), inf)
+    await known.write(2)
+    assert [each.household.id for each in known.all()] == ["ada"]
+    assert known.position == 2
+    known.close()
+
+
+async def test_what_was_noted_is_written_later_where_a_write_is_cut_off(known: LastKnown) -> None:
+    known.note(home("ada"), inf)
+    await known.write(1)
+    known.forget([Moved("ada", 0)])
+    with known._one_by_one:
+        writing = asyncio.ensure_future(known.write(2))
+        await asyncio.wait({writing}, timeout=0)
+        writing.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await writing
+    await known.write(2)
+    assert known.is_empty

@@ -11,7 +11,7 @@ import pytest
 
 from copdns.app.node import source as source_of_node
 from copdns.app.node.copies import SHAPES_FILE, NodeCopies
-from copdns.app.node.journal import JournalReader
+from copdns.app.node.journal import BindingJournal, JournalEntry, JournalReader, MovedBlock
 from copdns.app.node.law import LawInForce
 from copdns.app.node.lists import NodeLists
 from copdns.app.node.lists_now import ListsNow
@@ -129,6 +129,22 @@ async def test_a_new_node_gets_the_same_without_reading_what_another_has_read(
     assert counted() == ["h0", "h6"]  # one of each shape
     assert wanted["names"] == ["chess.example", "film.example"]
     assert wanted["192.0.2.7"] != wanted["192.0.2.0"] == wanted["192.0.2.5"]
+
+
+async def test_a_node_that_starts_as_postgresql_is_back_knows_at_once_what_moved_meanwhile(
+    store: ProviderStore,
+    homes: tuple[Household, ...],
+    tmp_path: Path,
+) -> None:
+    journal = BindingJournal(tmp_path / "told")
+    journal.begin(NOW)
+    journal.append(JournalEntry((), (MovedBlock("192.0.2.7", "l0", True),)))
+    with node(store, tmp_path) as there:
+        following = JournalReader(tmp_path / "told")
+        new = StoreSource(store.pool, there._lists, there._copies, lambda: NOW, following)
+        found = told(new.snapshot())  # PostgreSQL has the line of before still
+        new.close()
+    assert found["192.0.2.7"] == found["192.0.2.0"]
 
 
 async def test_what_is_out_of_date_does_not_count(

@@ -9,6 +9,7 @@ import signal
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import replace
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ import psycopg
 import pytest
 
 from copdns.app import provider_source
-from copdns.model.errors import StoreError
+from copdns.model.errors import StoreAwayError, StoreError
 from copdns.model.household import Household
 from copdns.settings.provider import ProviderSettings
 from copdns.store.connection import SqlConnection
@@ -239,6 +240,64 @@ async def test_a_server_that_is_stuck_counts_as_away_and_loses_no_change(
     assert moved == [Moved("home", 2)]
     assert not source.read_only_reason
     await source.close()
+
+
+async def opened_source(
+    postgres: str, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> provider_source.ProviderSource:
+    monkeypatch.setattr(provider_source, "TRY_AGAIN", 0.0)
+    source = await opened_source_as_it_is(postgres, folder)
+    await source.store.create(family(), "ada", NOW)
+    assert await eventually_changed(source)
+    found = await source.store.household("home")
+    assert found is not None
+    source.note_read(found, inf)
+    source._write_at = 0.0
+    await source.is_changed()
+    assert await source.find_known(["home"])
+    return source
+
+
+async def test_what_moved_just_before_postgresql_went_away_leaves_the_disk(
+    postgres: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    source = await opened_source(postgres, tmp_path, monkeypatch)
+    await source.store.change("home", renamed("One"), author="ada", what="", now=NOW)
+    source._write_at = inf  # within a second after the last one
+    assert await eventually_changed(source)
+    assert await source.find_known(["home"])
+
+    def fail() -> tuple[Moved, ...]:
+        raise StoreAwayError("it was killed")
+
+    monkeypatch.setattr(source, "_take_in_thread", fail)
+    source._write_at = 0.0
+    assert not await source.is_changed()
+    assert not await source.find_known(["home"])
+    await source.close()
+
+
+async def test_what_a_call_found_that_was_cut_off_by_the_end_is_found_at_the_next_start(
+    postgres: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    source = await opened_source(postgres, tmp_path, monkeypatch)
+    await source.store.change("home", renamed("One"), author="ada", what="", now=NOW)
+    while not await asyncio.to_thread(source._take_in_thread):
+        pass  # what it found is told to nobody: the program ends
+    await source.close()
+    again = await opened_source_as_it_is(postgres, tmp_path)
+    await again.is_changed()
+    assert not await again.find_known(["home"])
+    await again.close()
+
+
+async def opened_source_as_it_is(postgres: str, folder: Path) -> provider_source.ProviderSource:
+    async def seed(_: HouseholdStore) -> None:
+        """Leave it as it is."""
+
+    source = provider_source.ProviderSource(folder, ProviderSettings(database=postgres), seed)
+    await source.open()
+    return source
 
 
 async def eventually_changed(source: provider_source.ProviderSource) -> bool:

@@ -74,6 +74,12 @@ def test_a_rollout_is_stored_with_its_files_and_each_step(store: RolloutStore) -
         number, lambda found: undo_step(found, number, "bo", "A school is blocked.", NOW + 5)
     )
     assert store.load()[-1].steps == (second.steps[0], step)
+    files["lists/a.txt"] = b"two"
+    with pytest.raises(RolloutError, match=r"was undone: A school is blocked\..*--again"):
+        store.begin(LISTS, "daily", files, "timer", NOW)  # as each hour
+    again = store.begin(LISTS, "daily", files, "ada", NOW, again=True)
+    assert again
+    finish(store, again.number)
     third = store.begin(RolloutKind.PACKAGE, "1.2", {}, "ada", NOW)
     assert third
     finish(store, third.number)
@@ -109,6 +115,12 @@ def test_what_nodes_tell_is_kept_for_a_while(store: RolloutStore) -> None:
     later = replace(NODE, seen=NOW + 20, taken={LISTS: TakenRollout(3, NOW + 20)})
     store.report(later)
     assert store.fleet()[0].has_taken(LISTS).at == NOW, "it had it already"
+    ahead = replace(later, name="n3", seen=NOW + ROWS_KEPT + 60)
+    store.report(ahead, figures)
+    store.report(replace(ahead, seen=NOW + 30), figures)
+    assert [(each.node, each.at) for each in store.figures(NOW - 1)] == [
+        *(("n1", NOW), ("n1", NOW + 10), ("n3", NOW + 30))
+    ], "a clock that was ahead took no figures of others, and left none"
     store.report(replace(later, name="n2", seen=NOW + NODE_KEPT + ROWS_KEPT))
     assert [each.name for each in store.fleet()] == ["n2"]
     assert store.figures(0) == ()

@@ -216,6 +216,7 @@ def test_a_configuration_comes_as_files_and_a_package_as_the_name_of_its_version
     fleet.run(10)
     folders = [fleet.folder / each / "configuration" for each in SITES]
     assert [(each / "node.yaml").exists() for each in folders] == [True, False, False]
+    assert (folders[0] / "node.yaml").stat().st_mode & 0o777 == 0o600, "it may have passwords"
 
 
 def fleet_has(fleet: Fleet, name: str) -> bool:
@@ -239,6 +240,17 @@ def test_what_cannot_be_taken_is_told_once_and_tried_again(fleet: Fleet) -> None
     (fleet.folder / "n1" / "kept").rename(lists)
     fleet.run(20, "n1")
     assert fleet.texts()[0] == "two.example\n"
+
+
+@pytest.mark.parametrize("octets", [b"\xff\xfe 1\nend\n", b"queries " + b"9" * 9_000 + b"\nend\n"])
+def test_damaged_figures_harm_nothing(fleet: Fleet, octets: bytes) -> None:
+    fleet.run(20)
+    statistics = fleet.folder / "n1" / "tables" / STATISTICS_FILE
+    statistics.write_bytes(octets)
+    fleet.clock += 20
+    assert fleet.nodes["n1"]._count() is None
+    fleet.run(20)
+    assert {each.name for each in fleet.store.fleet()} == set(SITES)
 
 
 def test_when_a_list_was_asked_for_last_makes_no_other_files(tmp_path: Path) -> None:

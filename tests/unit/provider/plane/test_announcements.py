@@ -55,6 +55,8 @@ def test_another_node_counts_where_it_was_heard_of_and_answers() -> None:
         (replace(OTHER, answers=False), NOW),
         (replace(OTHER, is_failing=True), NOW),
         (replace(OTHER, seen=NOW - LIVE_FOR - 1), NOW),
+        (replace(OTHER, seen=NOW + LIVE_FOR + 1), NOW),
         (OTHER, NOW - KNOWN_FOR - 1),
+        (replace(OTHER, seen=NOW + 3600), NOW + 3600),
     ):
         assert covered_families((other,), "n1", known_at, NOW) == frozenset()

@@ -144,11 +144,22 @@ def test_it_stops_where_nothing_is_heard_of_a_node_that_has_it() -> None:
     assert step(found) == (RolloutStage.CANARY, RolloutState.STOPPED)
 
 
+def test_a_node_whose_dnsdist_does_not_come_back_stops_it() -> None:
+    mute = (replace(CANARY, answers=False), NEIGHBOUR, FAR)
+    found = judged(usual(AT + 10), SILENT_STOPS + 10, nodes=mute)
+    assert found.waits_for == "an answer of dnsdist of n1", "and does not go on meanwhile"
+    found = judged(usual(AT + 10), SILENT_STOPS + 11, nodes=mute)
+    assert step(found) == (RolloutStage.CANARY, RolloutState.STOPPED)
+    assert found.step
+    assert found.step.why == "dnsdist of n1 has not answered for 15 minutes"
+
+
 def test_what_dnsdist_counts_is_read_as_a_whole_and_from_its_start() -> None:
     text = "".join(f"{name} {number}\n" for number, name in enumerate(COUNTERS, start=1)) + END
     found = read_statistics(text)
     assert found == NodeFigures(1, 2, 3, tuple(range(4, 4 + len(LATENCIES))))
-    for broken in ("", text.removesuffix(END), text.replace("queries", "others"), f"x y\n{END}"):
+    broken_ones = (text.removesuffix(END), text.replace("queries", "others"), f"x y\n{END}")
+    for broken in ("", *broken_ones, f"queries {'9' * 19}\n{text}", f"queries nan\n{text}"):
         with pytest.raises(PlaneError):
             read_statistics(broken)
     more = found + found
