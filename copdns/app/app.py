@@ -28,7 +28,7 @@ from copdns.app.from_settings import (
     new_limits,
     new_rebinding_guard,
 )
-from copdns.app.memory_use import collect_young, let_go_of_libraries, trim_memory
+from copdns.app.memory_use import Trimmer, collect_young, let_go_of_libraries, trim_memory
 from copdns.app.parts import Parts
 from copdns.app.service_manager import feed_watchdog
 from copdns.list_files.index_store import LoadedLists
@@ -69,7 +69,7 @@ TEST_EVERY = 60.0  # looks whether a test of copdns itself is due
 CHORES_EVERY = 2.0  # unknown devices, lease files and alarms
 LOOK_AT_DEVICES_EVERY = 60.0  # whether one is silent
 TIDY_EVERY = 600.0
-TRIM_EVERY = 10.0  # free memory goes back to the system: that takes a fifth of a millisecond
+TRIM_EVERY = 10.0  # free memory goes back to the system
 
 MAX_FLUSHED = 500  # tallies at a time: all those of a thousand profiles would delay answers
 SWITCH_INTERVAL = 0.0001  # seconds for which a thread may run while another waits
@@ -160,7 +160,7 @@ class App(Parts):
         yield self._push.run()
         yield self._mqtt.run()
         yield repeat(self._tidy, TIDY_EVERY)
-        yield repeat(self._trim, TRIM_EVERY)
+        yield repeat(Trimmer(self._loop.time).run_once, TRIM_EVERY)
         yield repeat(self._device_chores.run_once, CHORES_EVERY)
         yield repeat(self._check_alarms, CHORES_EVERY)
         yield repeat(self._look_at_devices, LOOK_AT_DEVICES_EVERY)
@@ -309,9 +309,6 @@ class App(Parts):
         await asyncio.to_thread(self._log.count_lists, self._recorder.list_counts.take(now))
         self._recent_blocks.forget(now)
         collect_young()
-
-    async def _trim(self) -> None:
-        trim_memory()
 
     async def _note_scores(self, now: float) -> None:
         """Store how lists stand this week, if that is not what was stored last."""

@@ -17,7 +17,7 @@ import gc
 import os
 import re
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from importlib import import_module
 from importlib.machinery import ModuleSpec, PathFinder
@@ -26,6 +26,7 @@ from types import ModuleType
 
 GC_THRESHOLDS = (10_000, 1_000_000, 1_000_000)
 _M_ARENA_MAX = -8  # of malloc.h
+_TRIM_REST = 20_000  # times as long as a trim took, until the next
 _MADV_DONTNEED = 4  # of sys/mman.h
 # A line of smaps that begins a mapping: its addresses, what may be done with it, and the file.
 _MAPPING = re.compile(r"([0-9a-f]+)-([0-9a-f]+) (\S{4}) \S+ \S+ \S+ *(.*)")
@@ -101,6 +102,28 @@ def trim_memory() -> None:
     """
     with suppress(AttributeError):  # as with musl
         ctypes.CDLL(None).malloc_trim(0)
+
+
+class Trimmer:
+    """Trims memory again and again: the longer that takes, the less often.
+
+    Nobody gets memory meanwhile, so queries wait.  It takes a fifth of a millisecond, and 11 where
+    the heap has 30,000 holes.
+    """
+
+    def __init__(
+        self, monotonic: Callable[[], float], trim: Callable[[], None] = trim_memory
+    ) -> None:
+        self._monotonic = monotonic
+        self._trim = trim
+        self._due_at = 0.0
+
+    async def run_once(self) -> None:
+        """Trim, if it is time."""
+        began = self._monotonic()
+        if began >= self._due_at:
+            self._trim()
+            self._due_at = began + _TRIM_REST * (self._monotonic() - began)
 
 
 def let_go_of_libraries() -> None:

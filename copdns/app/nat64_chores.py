@@ -28,6 +28,7 @@ NAME = "ipv4only.arpa"
 SHORTEST, LONGEST = 60.0, 3600.0  # bounds of the TTL that it came with
 AFTER_NONE = 300.0  # the network has no NAT64, or the servers do not know of it
 AFTER_SILENCE = 10.0
+BETWEEN_ANNOUNCEMENTS = 10.0  # seconds between two changes that routers announce
 
 
 class Nat64Chores:
@@ -49,6 +50,8 @@ class Nat64Chores:
         """
         self.prefixes: tuple[IPv6Network, ...] = ()
         self._shown: tuple[IPv6Network, ...] = ()  # by the servers that were asked
+        self._heard: tuple[IPv6Network, ...] = ()  # from routers
+        self._hears_at = 0.0  # monotonic seconds
         self._announced = announced or AnnouncedPrefixes()
         self._upstreams = upstreams
         self._settings = settings
@@ -64,14 +67,15 @@ class Nat64Chores:
         """Ask if it is time; tell whether the prefixes are others now."""
         settings, before = self._settings(), self.prefixes
         if settings.dns64.prefix != AUTO:
-            self.prefixes = self._shown = ()
+            self.prefixes = self._shown = self._heard = ()
+            self._hears_at = 0.0
             self._asked_by = None
             self._announced.close()
             return False  # the settings in force say what holds
         self._announced.open()
         about = settings.dns64, settings.upstreams
         mono = self._loop.time()
-        announced = tuple(map(nat64_prefix, self._announced.now(mono)))
+        announced = self._hear(mono)
         if not announced and (about != self._asked_by or mono >= self._due_at):
             self._asked_by = about
             self._take(await self._ask(), mono)
@@ -79,6 +83,17 @@ class Nat64Chores:
         if self.prefixes != before:
             log.info("learned the prefix of NAT64", prefixes=[*map(str, self.prefixes)])
         return self.prefixes != before
+
+    def _hear(self, mono: float) -> tuple[IPv6Network, ...]:
+        """Return what routers announce; what they say next counts after a while.
+
+        Anyone in the network can announce something else each second, and each time all rules are
+        built anew.
+        """
+        announced = tuple(map(nat64_prefix, self._announced.now(mono)))
+        if announced != self._heard and mono >= self._hears_at:
+            self._heard, self._hears_at = announced, mono + BETWEEN_ANNOUNCEMENTS
+        return self._heard
 
     def _take(self, answer: UpstreamResponse | None, mono: float) -> None:
         if answer is None or answer.rcode not in (0, 3):

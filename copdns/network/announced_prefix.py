@@ -8,13 +8,17 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable
+from ipaddress import IPv6Network
 
 from copdns.model.errors import TextError
 from copdns.model.nat64 import nat64_prefix
 from copdns.network.kernel import open_netlink, read_pending
 from copdns.network.netlink import ANNOUNCEMENTS, AnnouncedPrefix, read_messages
 
-MAX_KNOWN = 16  # prefixes at a time: anyone in the network can announce more
+# Prefixes at a time.  Anyone in the network can announce more, and each adds an address to answers.
+MAX_KNOWN = 4
+# What a translator may have: addresses of the Internet, of a site, and those set apart for it.
+TRANSLATORS = tuple(map(IPv6Network, ("2000::/3", "fc00::/7", "64:ff9b::/47")))
 
 
 class AnnouncedPrefixes:
@@ -63,9 +67,11 @@ class AnnouncedPrefixes:
 
     def _take(self, announced: AnnouncedPrefix, mono: float) -> None:
         try:
-            nat64_prefix(announced.prefix)
+            prefix = nat64_prefix(announced.prefix)
         except (ValueError, TextError):
             return
+        if not any(prefix.subnet_of(each) for each in TRANSLATORS):
+            return  # such as this machine itself, or a device of the same network
         if not announced.lifetime:
             self._ends.pop(announced.prefix, None)
         elif announced.prefix in self._ends or len(self._ends) < MAX_KNOWN:

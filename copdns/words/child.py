@@ -13,7 +13,7 @@ from typing import NamedTuple
 from copdns.model import sentences
 from copdns.model.verdict import SCHOOL, Reason, StepNumber, Verdict
 from copdns.time.own_timers import OWN
-from copdns.words.child_reasons import REASONS, Key, Three
+from copdns.words.child_reasons import NARROW_RULES, REASONS, Key, Three
 from copdns.words.levels import Level
 from copdns.words.phrases import Phrase, Phrases
 
@@ -34,7 +34,10 @@ class Said(NamedTuple):
 
 def why(verdict: Verdict, level: Level) -> Said:
     """Return the reason of a verdict in one sentence."""
-    said = said_of(REASONS[key_of(verdict)].at(level), verdict)
+    three = REASONS[key_of(verdict)]
+    if verdict.reason is Reason.RULE and verdict.blocks:
+        three = NARROW_RULES.get(verdict.rule[:1], three)
+    said = said_of(three.at(level), verdict)
     if level is Level.FULL or "name" not in said.values:
         return said
     # "=" and "*." before a name say nothing to a child.
@@ -353,4 +356,4 @@ WEEKS_FROM = Phrase("weeks", "from %(day)s")  # the first day on which it holds 
 
 def every_three() -> tuple[Three, ...]:
     """Return all that can be said of a verdict, for tests and translators."""
-    return (_UNTIL, _HOP, _ASK, *_NEXT.values(), *REASONS.values())
+    return (_UNTIL, _HOP, _ASK, *_NEXT.values(), *REASONS.values(), *NARROW_RULES.values())

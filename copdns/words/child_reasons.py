@@ -83,9 +83,22 @@ _NO_MINUTES = Three(
 )
 _RULE_BLOCKS = Three(
     Phrase("pictures", "A grown-up blocked %(name)s and sites that belong to it."),
-    Phrase("plain", "A grown-up at home blocked everything on %(name)s."),
+    Phrase("plain", "A grown-up at home blocked %(name)s and sites that belong to it."),
     Phrase("full", "Someone at home set a rule that blocks it: %(name)s."),
 )
+# The same for rules that are about less, by how they begin.
+NARROW_RULES: Mapping[str, Three] = {
+    "=": Three(
+        Phrase("pictures", "A grown-up blocked this site: %(name)s."),
+        Phrase("plain", "A grown-up at home blocked this site: %(name)s."),
+        _RULE_BLOCKS.full,
+    ),
+    "*": Three(
+        Phrase("pictures", "A grown-up blocked sites that belong to %(name)s."),
+        Phrase("plain", "A grown-up at home blocked sites that belong to %(name)s."),
+        _RULE_BLOCKS.full,
+    ),
+}
 _RULE_ALLOWS = Three(
     Phrase("pictures", "A grown-up said you can use this site."),
     Phrase("plain", "A grown-up at home allowed this site: %(name)s."),

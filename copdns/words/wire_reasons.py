@@ -66,7 +66,9 @@ def _nameable(verdict: Verdict, qname: str, reader: WireReader) -> Said:
     if _may_say(said, reader):
         return said
     reason = verdict.reason if verdict.reason in _TIMED else Reason.RULE
-    plain = replace(verdict, reason=reason, category="", service="", list="", rule=qname)
+    # As a rule about this name alone: what else is blocked is not told.
+    rule = qname if reader.level is Level.FULL else f"={qname}"
+    plain = replace(verdict, reason=reason, category="", service="", list="", rule=rule)
     return child.why(plain, reader.level)
 
 

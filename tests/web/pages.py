@@ -279,6 +279,7 @@ MOMENTS: tuple[Page, ...] = (
             ("/guardian/calendar", "", "calendar"),
             ("/guardian/appeals/{appeal}", "", "appeal"),
             ("/guardian/lists", "", "lists"),
+            ("/guardian/names", "", "names"),
         )
     ),
     Page("/guardian/", GUARDIAN, "", _menu, "menu"),

@@ -171,13 +171,18 @@ def _check_safe_hosts(home: Home, upstreams: Sequence[UpstreamAddress]) -> Itera
         return
     with ThreadPoolExecutor(MAX_PARALLEL) as pool:
         states = list(pool.map(lambda host: _look_up_state(upstreams[0], host), hosts))
-    gone = [host for host, state in zip(hosts, states, strict=True) if state in UNREACHABLE]
+    found = dict(zip(hosts, states, strict=True))
+    gone = [host for host in hosts if found[host] in UNREACHABLE]
+    unknown = [host for host in hosts if found[host] is NameState.UNKNOWN]
     for host in gone:
         what = (
             f"{hosts[host]} does not work with safe search: {upstreams[0]} says nothing of {host}"
         )
         yield warn(ABOUT, what, "ask another upstream, or turn safe search off for this engine")
-    if not gone:
+    if unknown:
+        what = f"{upstreams[0]} gives no answer about safe hosts of search engines: "
+        yield warn(ABOUT, what + ", ".join(unknown), "try again, or ask another upstream")
+    if not gone and not unknown:
         yield ok(ABOUT, f"the safe hosts of search engines are there ({len(hosts)} checked)")
 
 

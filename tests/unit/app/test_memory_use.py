@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from copdns.app.memory_use import read_only_pages
+from copdns.app.memory_use import Trimmer, read_only_pages
 
 BEGIN = """from copdns.app.memory_use import leave_out_extras
 leave_out_extras()
@@ -160,3 +160,20 @@ print(before - after > 2_000, hashlib.sha256(b"games.example").hexdigest()[:8])
 
 def test_libraries_go_on_after_their_code_was_let_go_of() -> None:
     assert said(LIBRARIES) == "True b4b13436"
+
+
+@pytest.mark.parametrize(("takes", "times"), [(0.0002, 60), (0.011, 3)])
+async def test_memory_is_trimmed_the_less_often_the_longer_that_takes(
+    takes: float, times: int
+) -> None:
+    now, trimmed = 0.0, 0
+
+    def trim() -> None:
+        nonlocal now, trimmed
+        now, trimmed = now + takes, trimmed + 1
+
+    trimmer = Trimmer(lambda: now, trim)
+    for second in range(0, 600, 10):
+        now = float(second)
+        await trimmer.run_once()
+    assert trimmed == times

@@ -8,10 +8,17 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from copdns.app.nat64_chores import AFTER_NONE, AFTER_SILENCE, LONGEST, SHORTEST, Nat64Chores
+from copdns.app.nat64_chores import (
+    AFTER_NONE,
+    AFTER_SILENCE,
+    BETWEEN_ANNOUNCEMENTS,
+    LONGEST,
+    SHORTEST,
+    Nat64Chores,
+)
 from copdns.dns.connections import NAT64_ZONE
 from copdns.model.nat64 import nat64_prefix
-from copdns.network.announced_prefix import AnnouncedPrefixes
+from copdns.network.announced_prefix import MAX_KNOWN, AnnouncedPrefixes
 from copdns.settings.config import Dns64Settings, Settings
 from tests.fakes import BROKEN, NO_SUCH_NAME, SILENCE, FakeUpstream
 from tests.unit.kernel import prefix_message
@@ -75,8 +82,34 @@ async def test_a_prefix_that_a_router_takes_back_is_gone(network: Network) -> No
     network.announce("2001:db8:64::/96", 600)
     assert await network.follow()
     network.announce("2001:db8:64::/96", 0)
-    assert await network.follow(1, NO_SUCH_NAME)
+    assert await network.follow(BETWEEN_ANNOUNCEMENTS, NO_SUCH_NAME)
     assert network.chores.prefixes == ()
+
+
+async def test_a_stranger_who_announces_something_else_each_second_changes_little(
+    network: Network,
+) -> None:
+    changes = 0
+    for second in range(60):
+        network.announce("2001:db8:64::/96", 600 * (second % 2))
+        changes += await network.follow(1)
+    assert changes <= 60 / BETWEEN_ANNOUNCEMENTS + 1
+
+
+async def test_many_announced_prefixes_are_few_and_the_first_one_stays(network: Network) -> None:
+    network.announce("2001:db8:64::/96", 600)
+    for n in range(1, 100):
+        network.announce(f"2001:db8:64:{n:x}::/96", 65528)
+    await network.follow()
+    assert network.chores.prefixes[0] == OTHER_PREFIX
+    assert len(network.chores.prefixes) == MAX_KNOWN
+
+
+@pytest.mark.parametrize("prefix", ["::/96", "::ffff:0:0/96", "fe80::/64", "ff02::/96", "::/32"])
+async def test_a_prefix_that_no_translator_has_is_not_taken(network: Network, prefix: str) -> None:
+    network.announce(prefix, 600)
+    await network.follow()
+    assert network.chores.prefixes == (PREFIX,)
 
 
 async def test_a_prefix_is_learned_and_asked_for_again_before_its_answer_expires(

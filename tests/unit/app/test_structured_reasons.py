@@ -125,8 +125,8 @@ async def test_a_list_that_the_household_pasted_is_not_named(tmp_path: Path, cat
     kept = OwnLists(tmp_path)
     wanted = Wanted("What Ada fears", category, "bets.example")
     own = keep_list(kept, wanted, load_catalogue(()), family(), 7).own
-    tom = replace(TOM, categories=frozenset({own.category}))
-    home = Home(family(MIA, tom), load_catalogue(kept.sources()))
+    mia, tom = (replace(each, categories=frozenset({own.category})) for each in (MIA, TOM))
+    home = Home(family(mia, tom), load_catalogue(kept.sources()))
     settings = Settings.model_validate(ON)
     reasons = StructuredReasons(
         lambda: home.resolver.snapshot, lambda: settings, lambda: {each.slug for each in kept.all()}
@@ -136,3 +136,6 @@ async def test_a_list_that_the_household_pasted_is_not_named(tmp_path: Path, cat
     text = told(home, "tom", "bets.example")["j"]
     assert text
     assert "ada" not in text.lower()
+    if not category:  # nor is more told than that this one is blocked
+        text = told(home, "mia", "bets.example")["j"]
+        assert text.startswith("A grown-up blocked this site: bets.example.")

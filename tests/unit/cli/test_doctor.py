@@ -174,6 +174,12 @@ def test_a_safe_host_that_is_gone_is_told_and_only_those_in_use_are_asked_for(ho
         told = "Microsoft Bing does not work with safe search: "
         told += f"{upstream.address} says nothing of strict.bing.com"
         assert ("warn", told) in found(home, "upstreams")
+    with resolver(strict_bing_com="servfail") as upstream:
+        set_up(home, upstream.address)
+        told = f"{upstream.address} gives no answer about safe hosts of search engines: "
+        about_upstreams = found(home, "upstreams")
+        assert ("warn", told + "strict.bing.com") in about_upstreams
+        assert not any("are there" in each for _, each in about_upstreams)
 
 
 def test_the_sample_has_a_name_of_every_help_group() -> None:

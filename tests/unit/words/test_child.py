@@ -240,3 +240,17 @@ def test_a_child_reads_the_name_of_a_rule_without_its_signs() -> None:
         verdict = Verdict(Action.BLOCK, Reason.RULE, 10, rule=rule)
         assert why(verdict, Level.PICTURES).values == {"name": "games.example"}
         assert why(verdict, Level.FULL).values == {"name": rule}
+
+
+@pytest.mark.parametrize(
+    ("rule", "told"),
+    [
+        ("games.example", "blocked %(name)s and sites that belong to it."),
+        ("=games.example", "blocked this site: %(name)s."),
+        ("*.games.example", "blocked sites that belong to %(name)s."),
+    ],
+)
+def test_a_small_child_reads_of_what_a_rule_is_and_of_no_more(rule: str, told: str) -> None:
+    verdict = Verdict(Action.BLOCK, Reason.RULE, 10, rule=rule)
+    assert why(verdict, Level.PICTURES).phrase.text == f"A grown-up {told}"
+    assert why(verdict, Level.PLAIN).phrase.text == f"A grown-up at home {told}"

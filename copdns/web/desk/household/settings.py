@@ -13,6 +13,7 @@ from pydantic import BaseModel
 
 from copdns.accounts.roles import Permission
 from copdns.settings.config import NodeSection, Settings
+from copdns.settings.provider import RolloutSettings
 from copdns.web.context import context_of
 from copdns.web.session import require
 from copdns.words.phrases import Phrase
@@ -59,7 +60,11 @@ def settings_of(settings: Settings) -> Iterator[tuple[str, tuple[Setting, ...]]]
 
 def _section(prefix: str, section: BaseModel, usual: BaseModel) -> Iterator[Setting]:
     for name in type(section).model_fields:
-        yield _setting(f"{prefix}.{name}", getattr(section, name), getattr(usual, name))
+        value, before = getattr(section, name), getattr(usual, name)
+        if isinstance(value, BaseModel):
+            yield from _section(f"{prefix}.{name}", value, before)
+        else:
+            yield _setting(f"{prefix}.{name}", value, before)
 
 
 def _setting(name: str, value: Any, usual: Any) -> Setting:
@@ -370,7 +375,10 @@ EFFECTS: Mapping[str, Phrase] = {
     ),
     "provider.kept": Phrase("setting", "None that anyone would notice."),
     **dict.fromkeys(
-        (f"node.{each}" for each in NodeSection.model_fields),
+        (
+            *(f"provider.rollouts.{each}" for each in RolloutSettings.model_fields),
+            *(f"node.{each}" for each in NodeSection.model_fields),
+        ),
         Phrase("setting", "None at home: only the machines of a provider use it."),
     ),
     "household": Phrase("setting", "None: it is used only when copdns starts for the first time."),
