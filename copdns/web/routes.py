@@ -256,6 +256,7 @@ ROUTES = (
     web.get("/guardian/house", house.house),
     web.get("/guardian/log", log.log),
     web.get("/guardian/log/live", log.live),
+    web.get("/guardian/asking", overview.asking),
     web.get("/guardian/numbers", statistics.numbers),
     web.get("/guardian/month", report.month),
     web.get("/guardian/changes", changes.changes),

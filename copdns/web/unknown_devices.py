@@ -141,8 +141,8 @@ def _identifiers(visitor: UnknownDevice) -> tuple[tuple[str, ...], tuple[str, ..
 
 
 async def end_guests_of(request: web.Request, actor: Actor, visitor: UnknownDevice) -> None:
-    """End the guest access of an unknown device, which has an owner now: guest rules would go
-    first."""
+    """End guest access and request of an unknown device, which has an owner now: guest rules
+    would go first."""
     macs = (visitor.mac,) if visitor.mac else ()
     await end_guests_at(request, actor, (visitor.address,), macs)
 
@@ -150,9 +150,13 @@ async def end_guests_of(request: web.Request, actor: Actor, visitor: UnknownDevi
 async def end_guests_at(
     request: web.Request, actor: Actor, addresses: Collection[str], macs: Collection[str]
 ) -> None:
-    """End guest access at these addresses and MAC addresses."""
+    """End guest access, and requests for it, at these addresses and MAC addresses."""
     context = context_of(request)
     now = int(context.now())
+    asked = await context.guests.requests(actor.household, now)
+    answered = [e.address for e in asked if e.address in addresses or e.mac in macs]
+    if answered:
+        await context.guests.forget_requests(actor.household, answered)
     for each in await context.guests.of(actor.household, now):
         if each.address in addresses or each.mac in macs:
             await context.guests.end(actor.household, each.id, actor.name, now)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import datetime
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from gettext import GNUTranslations, NullTranslations
@@ -245,6 +245,25 @@ def zones() -> tuple[str, ...]:
 def _is_place(zone: str) -> bool:
     """Tell whether a zone is called by a place: "Etc/..." are hours, "Etc/Unknown" among them."""
     return "/" in zone and not zone.startswith("Etc/")
+
+
+@lru_cache(maxsize=1)
+def zone_countries() -> Mapping[str, str]:
+    """Return the country of each zone that is called by a place, such as "FR" of "Europe/Paris"."""
+    found: Mapping[str, str] = get_global("zone_territories")
+    return {each: found[each] for each in sorted(found) if _is_place(each)}
+
+
+def country_of_language(accept: str) -> str:
+    """Return the country that a browser's first language names, such as "GB" of "en-GB"; "" for
+    none, and for "en-US", which browsers say wherever nobody chose.
+
+    accept: an Accept-Language header, of any origin and length.
+    """
+    first = accept[:MAX_HEADER].split(",")[0].split(";")[0].strip().lower()
+    country = first.rpartition("-")[2].upper() if "-" in first else ""
+    is_country = len(country) == 2 and country.isascii() and country.isalpha()
+    return country if is_country and first != "en-us" else ""
 
 
 def negotiate(accept: str, household: str = SOURCE, among: Sequence[str] = LANGUAGES) -> str:

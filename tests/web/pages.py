@@ -380,7 +380,7 @@ NO_HTML = (
 AWAY = ("/device/away/{code}", "/guardian/devices/{device}/away/{code}")
 NOT_PAGES = (
     *("/healthz", "/readyz", "/metrics", "/static", "/api"),
-    *("/protection/dot", "/guardian/log/live", "/me/data.json"),
+    *("/protection/dot", "/guardian/log/live", "/guardian/asking", "/me/data.json"),
     *AWAY,
     "/guardian/move-in/{code}",  # led to by a file: one of MOMENTS
 )

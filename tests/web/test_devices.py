@@ -121,6 +121,40 @@ async def test_who_asks_to_be_let_in_is_let_in_or_not(client: Client, site: Site
     assert (guest.address, guest.profile) == ("2001:db8::90", "tom")
 
 
+@pytest.mark.parametrize(("mac", "known"), [(MAC, MAC), ("", "192.0.2.90")])
+async def test_who_asks_gets_the_device_from_now_on_in_one_tap(
+    client: Client, site: Site, mac: str, known: str
+) -> None:
+    await site.context.guests.ask("home", "192.0.2.90", site.now, mac=mac)
+    page = await text(client, HERE)
+    assert '<button name="owner" value="tom" class="outline">Tom' in page
+    assert ("We would know it only by its network address." in page) == (not mac)
+    page = await send(client, "/guardian/unknown/192.0.2.90/guest", owner="tom")
+    assert " belongs to \u2068Tom\u2069 now." in page
+    assert ("tom", known) in (await devices_of(site)).values()
+    assert await site.context.guests.of("home", site.now) == ()
+    assert await site.context.guests.requests("home", site.now) == ()
+    await send(client, "/guardian/unknown/192.0.2.90/guest", 404, owner="tom")  # already
+
+
+async def test_for_a_day_the_page_says_whose_rules_apply(client: Client, site: Site) -> None:
+    await site.context.guests.ask("home", "192.0.2.90", site.now)
+    page = await send(client, "/guardian/unknown/192.0.2.90/guest", profile="tom")
+    assert "\u2068Tom\u2069&#39;s rules apply to the device for a day" in page
+
+
+async def test_the_part_of_the_overview_for_its_script_is_no_look(
+    client: Client, site: Site
+) -> None:
+    assert "asking for access" not in await text(client, "/guardian/asking")
+    await site.context.guests.ask("home", "192.0.2.90", site.now)
+    part = await text(client, "/guardian/asking")
+    assert "1 device asking for access" in part
+    assert part.count('id="asking"') == 1
+    assert part in await text(client, "/guardian/"), "the script finds no difference"
+    assert "We know whose device each one is" not in await text(client, "/guardian/")
+
+
 async def test_the_overview_says_that_one_asks_to_be_let_in(client: Client, site: Site) -> None:
     assert "asks to be let in" not in await text(client, "/guardian/")
     await site.context.guests.ask("home", "192.0.2.90", site.now)

@@ -82,6 +82,7 @@ REACHED_OTHERWISE = {
     "/guardian/setup": "its address is printed at the first start",
     "/guardian/join": "its address is in an invitation",
     "/guardian/log/live": "read by the script of the activity log",
+    "/guardian/asking": "a part of the overview, for its script",
     "/guardian/devices/{device}/setup/{file}": "downloaded, where encrypted DNS can be set up",
     "/guardian/devices/{device}/away/{code}": "led to where a token was made: test_device_away.py",
     "/guardian/devices/{device}/away/{code}/{file}": "downloaded from there",

@@ -15,6 +15,7 @@ from copdns.model.household import Band, Contact, Household, OwnService, Rule, R
 from copdns.model.matchers import parse_matcher
 from copdns.model.times import Budget, Schedule, Slot, Topic, TopicKind
 from copdns.store.household_db.proposals import Proposal
+from copdns.web.child.rules import group_rules
 from copdns.words.phrases import LANGUAGES
 from tests.home import Home
 from tests.household import MIA, NOW, TOM, block, family
@@ -197,3 +198,17 @@ async def test_a_child_reads_which_apps_are_allowed_although_strangers_can_write
     assert "Netflix" not in page
     if language == "en":
         assert "You can use these too. People can write to you there: Minecraft." in page
+
+
+def test_the_rules_of_an_app_are_read_as_one() -> None:
+    names = tuple(parse_matcher(each) for each in ("video.example", "clips.example"))
+    app = OwnService("video", "Video", names)
+    first = Rule("r1", RuleAction.BLOCK, names[0], scope="mia")
+    other = Rule("r3", RuleAction.BLOCK, parse_matcher("toys.example"), scope="mia")
+    rules = [first, replace(first, id="r2", target=names[1]), other]
+    assert [(each.app, len(each.rules)) for each in group_rules(rules, (app,))] == [
+        ("video", 2),
+        ("", 1),
+    ]
+    half = group_rules([first, other], (app,))
+    assert [each.app for each in half] == ["", ""], "one of its sites is not the app"

@@ -14,6 +14,7 @@ from copdns.model.hosts import child_page_url
 from copdns.model.household import Band, Household
 from copdns.network.setup_steps import SetupStep
 from copdns.network.unknown_devices import UnknownDevice
+from copdns.store.household_db.audit_trail import AuditTrail
 from copdns.store.log_db.unknown_devices import save_unknown_devices
 from copdns.web.context import PARTS
 from copdns.web.device_setup.qr import qr
@@ -93,10 +94,31 @@ async def test_the_zone_of_the_machine_is_offered_until_one_was_chosen(
 ) -> None:
     monkeypatch.setenv("TZ", "America/Lima")
     page = await text(desk, "/guardian/wizard/place")
-    assert "<option selected>America/Lima</option>" in page
+    assert 'data-of="PE" selected>America/Lima</option>' in page
+    assert "This is our guess, so please check it." in page
     assert "Etc/" not in page
     await take(desk, SetupStep.PLACE, name="We", timezone="UTC")
-    assert "<option selected>UTC</option>" in await text(desk, "/guardian/wizard/place")
+    page = await text(desk, "/guardian/wizard/place")
+    assert "<option selected>UTC</option>" in page
+    assert "our guess" not in page
+
+
+@pytest.mark.parametrize(
+    ("speaks", "zone", "country"),
+    [
+        ("fr-FR,fr;q=0.9", "Europe/Paris", "FR"),
+        ("en-US,en;q=0.9", "Etc/UTC", ""),  # said wherever nobody chose
+        ("es-MX", "Etc/UTC", "MX"),  # a country with several zones
+    ],
+)
+async def test_a_computer_without_a_place_has_the_zone_of_the_browsers_country(
+    desk: Client, monkeypatch: pytest.MonkeyPatch, speaks: str, zone: str, country: str
+) -> None:
+    monkeypatch.setenv("TZ", "Etc/UTC")
+    headers = {"Accept": "text/html", "Accept-Language": speaks}
+    page = await (await desk.get("/guardian/wizard/place", headers=headers)).text()
+    assert f" selected>{zone}</option>" in page
+    assert f'<option value="{country}" selected>' in page or not country
 
 
 async def test_the_schools_names_are_protected(desk: Client, site: Site) -> None:
@@ -202,7 +224,29 @@ async def test_helplines_that_nobody_has_to_check_are_no_step(desk: Client, site
     lines = bundled_helplines()
     known = next(each for each in lines.countries if not lines.to_confirm(each))
     await take(desk, SetupStep.PLACE, timezone="UTC", country=known)
-    assert "Step 7 of 7" in await take(desk, SetupStep.DEVICES)
+    assert "Step 6 of 6" in await take(desk, SetupStep.DEVICES)
+    page = await text(desk, "/guardian/wizard")
+    assert "7. <strong>" not in page
+    assert 'href="/guardian/wizard/helplines"' in page, "they can be looked at"
+    assert "Step" not in await text(desk, "/guardian/wizard/helplines")
+    history = [each.what for each in await AuditTrail(site.context.thread).changes("home", 50)]
+    assert "setup: devices done" in history
+    assert "setup: helplines done" not in history, "nobody did it"
+
+
+async def test_a_step_can_be_skipped_and_stays_to_do(desk: Client, site: Site) -> None:
+    """Skipping is a link: nothing is stored, so that the step does not count as done."""
+    page = await text(desk, "/guardian/wizard/router")
+    assert '<a href="/guardian/wizard/devices">Skip this step</a>' in page
+    last = await text(desk, "/guardian/wizard/door")
+    assert '<a href="/guardian/checks">Skip this step</a>' in last
+
+
+async def test_at_its_end_it_offers_to_tell_when_a_child_asks(desk: Client) -> None:
+    assert "Be told when a child asks" not in await text(desk, "/guardian/checks")
+    for each in SetupStep:
+        page = await take(desk, each, timezone="UTC")
+    assert 'href="/guardian/app">Be told when a child asks</a>' in page
 
 
 async def test_a_device_that_was_not_seen_is_written_in(desk: Client, site: Site) -> None:
@@ -210,10 +254,38 @@ async def test_a_device_that_was_not_seen_is_written_in(desk: Client, site: Site
     assert "see a device here?" in page
     assert "turn Wi-Fi off and on again" in page
     for _ in range(2):
-        await take(desk, SetupStep.DEVICES, known="00:00:5e:00:53:02", profile="mia", name="Box")
+        page = await take(
+            desk, SetupStep.DEVICES, add="1", known="00:00:5e:00:53:02", profile="mia", name="Box"
+        )
+        assert "Step 5 of 7" in page, "there may be a further one"
     (device,) = [each for each in (await stored(site)).devices if each.macs]
     assert (device.id, device.profile, device.macs) == ("box", "mia", ("00:00:5e:00:53:02",))
     await take(desk, SetupStep.DEVICES, 400, known="no address", profile="mia")
+
+
+async def test_a_device_that_was_described_and_not_added_yet_comes_along(
+    desk: Client, site: Site
+) -> None:
+    """Somebody goes on with a device in the form: it is added and told, or the step stays and says
+    what is missing."""
+    page = await text(desk, "/guardian/wizard/devices")
+    assert page.count('action="/guardian/wizard/devices"') == 1, "both buttons send what is there"
+    box = {"known": "00:00:5e:00:53:02", "profile": "mia", "name": "Box"}
+    for missing, said in (
+        ("known", "Enter the MAC address or an IP address of the device"),
+        ("profile", "Choose whose device this is"),
+    ):
+        page = await take(desk, SetupStep.DEVICES, 400, **{**box, missing: "", "kind": "other"})
+        assert said in page
+        assert 'value="Box"' in page
+        assert '<details class="card" id="add" open>' in page
+    assert (await site.setups.progress("home")).items == {}
+    page = await take(desk, SetupStep.DEVICES, **box)
+    assert "Step 6 of 7" in page
+    assert "\u2068Box\u2069 belongs to \u2068Mia\u2069 now." in page
+    assert "box" in {each.id for each in (await stored(site)).devices}
+    page = await take(desk, SetupStep.DEVICES, 400, add="1", known="", profile="", name="")
+    assert "Enter the MAC address or an IP address of the device" in page
 
 
 async def test_a_guardian_vouches_for_a_helpline(desk: Client, site: Site) -> None:

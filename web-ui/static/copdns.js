@@ -2,14 +2,14 @@
 // page has a link that does the same.
 "use strict";
 
-function follow(seconds, parts) {
+function follow(seconds, from, parts) {
   const wait = 1000 * Number(seconds);
   // As they came: what a reader has unfolded since is no news, and stays so.
   const last = new Map(parts.map((part) => [part, part.innerHTML]));
   async function look() {
     if (!document.hidden) {
       try {
-        const reply = await fetch(location.href, { headers: { Accept: "text/html" } });
+        const reply = await fetch(from || location.href, { headers: { Accept: from ? "*/*" : "text/html" } });
         const page = new DOMParser().parseFromString(await reply.text(), "text/html");
         for (const part of reply.ok ? parts : []) {
           const fresh = page.getElementById(part.id);
@@ -38,12 +38,13 @@ function live(rows) {
   };
 }
 
-// One look for all parts that are as fresh.
+// One look for all parts that are as fresh; data-from: of a page that has no more.
 const paces = new Map();
 document.querySelectorAll("[data-fresh][id]").forEach((part) => {
-  paces.set(part.dataset.fresh, [...(paces.get(part.dataset.fresh) ?? []), part]);
+  const pace = `${part.dataset.fresh} ${part.dataset.from ?? ""}`;
+  paces.set(pace, [...(paces.get(pace) ?? []), part]);
 });
-paces.forEach((parts, seconds) => follow(seconds, parts));
+paces.forEach((parts, pace) => follow(...pace.split(" "), parts));
 document.querySelectorAll("[data-live]").forEach(live);
 
 // Where the pages about a person stand in one row, the one that is read is in sight.

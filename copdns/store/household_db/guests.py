@@ -5,6 +5,7 @@ A browser of theirs is linked as any other (`pairings.py`), until the time is ov
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import NamedTuple
 
 from copdns.accounts.account import (
@@ -222,6 +223,19 @@ class Guests:
             unpair(connection, household, REQUEST_PREFIX + address)
             if done.rowcount:
                 audit(connection, household, author, "a device was refused access", now)
+
+        await self._thread.write(work, household)
+
+    async def forget_requests(self, household: str, addresses: Collection[str]) -> None:
+        """Delete the requests of addresses whose device belongs to somebody now."""
+
+        def work(connection: SqlConnection) -> None:
+            for address in addresses:
+                connection.execute(
+                    "delete from guest_request where household = ? and address = ?",
+                    (household, address),
+                )
+                unpair(connection, household, REQUEST_PREFIX + address)
 
         await self._thread.write(work, household)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from aiohttp import web
@@ -9,8 +10,10 @@ from aiohttp import web
 from copdns.accounts.roles import Permission, may
 from copdns.household.presets import Preset
 from copdns.list_files.load import bundled_presets
+from copdns.lists.find_app import app_of
 from copdns.model.broad_networks import is_broad_network
 from copdns.model.household import Household, Profile, Rule
+from copdns.policy.typed_site import Apps, apps_of
 from copdns.time.plan import budgets_in_force, in_scope
 from copdns.web.child.my_data import resolvers
 from copdns.web.child.page import child_page
@@ -31,6 +34,16 @@ class ClosedForReason(NamedTuple):
     why: str
 
 
+class RulesForReason(NamedTuple):
+    """Rules that do the same for the same reason.
+
+    app: the id of the service whose sites they are, all of them; "" for other rules.
+    """
+
+    rules: tuple[Rule, ...]
+    app: str = ""
+
+
 async def rules(request: web.Request) -> web.Response:
     """Show what is allowed, what is blocked and why, and who decides."""
     person, context = await person_of(request), context_of(request)
@@ -48,7 +61,11 @@ async def rules(request: web.Request) -> web.Response:
         usual=_default_reason(preset, profile),
         closed=_group_closed(preset, profile),
         searches=_search_reasons(preset, profile),
-        rules=group_by_reason(_rules_with_effect(home, profile)) if is_known else (),
+        rules=group_rules(
+            _rules_with_effect(home, profile), apps_of(home, context.snapshot().library)
+        )
+        if is_known
+        else (),
         schedules=in_scope(home.schedules, profile) if is_known else (),
         budgets=budgets_in_force(home, profile) if is_known else (),
         resolvers=resolvers(home, person.profile, context.settings()),
@@ -61,6 +78,25 @@ async def rules(request: web.Request) -> web.Response:
 def _rules_with_effect(home: Household, profile: Profile) -> list[Rule]:
     found = in_scope(home.rules, profile)
     return [each for each in found if not is_broad_network(each.target)]
+
+
+def group_rules(rules: Sequence[Rule], apps: Apps) -> list[RulesForReason]:
+    """Return rules in groups: one that was made for an app has as many rules as the app has sites,
+    and is read as one."""
+    left = dict.fromkeys(rules)
+    found = []
+    for app in map(app_of, apps):
+        of_app = [each for each in left if each.target in app.names]
+        for key in dict.fromkeys(map(_what_it_does, of_app)):
+            same = tuple(each for each in of_app if _what_it_does(each) == key)
+            if len(same) > 1 and {each.target for each in same} == set(app.names):
+                found.append(RulesForReason(same, app.slug))
+                left = dict.fromkeys(each for each in left if each not in same)
+    return found + [RulesForReason(tuple(each)) for each in group_by_reason(left)]
+
+
+def _what_it_does(rule: Rule) -> tuple[object, ...]:
+    return rule.action, rule.note, rule.scope, rule.over_security, rule.unsafe_search
 
 
 def _default_reason(preset: Preset | None, profile: Profile) -> str:

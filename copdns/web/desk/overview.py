@@ -61,22 +61,7 @@ async def overview(request: web.Request) -> web.Response:
     home = await require_house(request, Permission.SEE_STATUS)
     context, household, now = home.context, home.household, home.now
     sees_people = may(home.actor, Permission.SEE_PROFILES)
-    appeals = (
-        await context.appeals.appeals(household.id, states=TO_ANSWER)
-        if may(home.actor, Permission.SEE_APPEALS)
-        else ()
-    )
-    waiting = [each for each in appeals if not is_for_others(each, home.actor)]
-    to_talk = [each for each in waiting if each.state is AppealState.TALK]
-    to_answer = sorted(
-        (each for each in waiting if each.state is not AppealState.TALK),
-        key=lambda each: each.since,
-    )
-    asking = (
-        await context.guests.requests(household.id, now)
-        if sees_people and may(home.actor, Permission.EDIT_DEVICES)
-        else ()
-    )
+    waiting = await _waiting(home)
     cards = await _cards(home, waiting) if sees_people else []
     unknown = await _unknown_devices(home) if sees_people else []
     children = [each for each in cards if is_paused_with_all(each.profile)]
@@ -85,10 +70,7 @@ async def overview(request: web.Request) -> web.Response:
         "desk/overview.html",
         **template_values(home),
         wanting=await _talk_notices(home),
-        waiting=len(to_answer),
-        to_answer=to_answer[:REQUESTS_SHOWN] if sees_people else [],
-        to_talk=len(to_talk),
-        asking=asking,
+        **await _asking(home, waiting),
         silent=await _new_bypass_notices(home),
         proposals=await context.proposals.due(household.id, now) if sees_people else (),
         ages_due=await _ages_due(home),
@@ -103,6 +85,39 @@ async def overview(request: web.Request) -> web.Response:
         makers=await makers_of(unknown),
         **await _changes(home),
     )
+
+
+async def asking(request: web.Request) -> web.Response:
+    """Return the part of the overview with what waits for an answer.  Its script looks for it every
+    few seconds, and that is no look at anybody's minutes, as a look at the overview is."""
+    home = await require_house(request, Permission.SEE_STATUS)
+    values = {**template_values(home), **await _asking(home, await _waiting(home))}
+    page = home.context.pages.fragment(request, "desk/overview_asking.html", **values)
+    return web.Response(text=page, content_type="text/html")
+
+
+async def _waiting(home: HouseRequest) -> list[Appeal]:
+    """Return the requests that the reader may answer."""
+    if not may(home.actor, Permission.SEE_APPEALS):
+        return []
+    appeals = await home.context.appeals.appeals(home.household.id, states=TO_ANSWER)
+    return [each for each in appeals if not is_for_others(each, home.actor)]
+
+
+async def _asking(home: HouseRequest, waiting: Sequence[Appeal]) -> dict[str, Any]:
+    """Return the values that tell who waits for an answer: people, and devices."""
+    sees_people = may(home.actor, Permission.SEE_PROFILES)
+    talk = [each for each in waiting if each.state is AppealState.TALK]
+    to_answer = sorted((e for e in waiting if e not in talk), key=lambda each: each.since)
+    sees_devices = sees_people and may(home.actor, Permission.EDIT_DEVICES)
+    return {
+        "waiting": len(to_answer),
+        "to_answer": to_answer[:REQUESTS_SHOWN] if sees_people else [],
+        "to_talk": len(talk),
+        "asking": await home.context.guests.requests(home.household.id, home.now)
+        if sees_devices
+        else (),
+    }
 
 
 async def _cards(home: HouseRequest, waiting: Sequence[Appeal]) -> list[PersonCard]:

@@ -12,8 +12,9 @@ from aiohttp import web
 
 from copdns.accounts.account import GuestKind
 from copdns.accounts.roles import Actor, Permission, may
+from copdns.household.check import printable
 from copdns.household.edits import remove_device, set_device
-from copdns.model.addresses import is_private_mac
+from copdns.model.addresses import KnownBy, is_private_mac
 from copdns.model.device_tokens import short_token
 from copdns.model.errors import HouseholdError
 from copdns.model.household import Household
@@ -70,6 +71,7 @@ async def devices(request: web.Request) -> web.Response:
         guests=await context.guests.of(household.id, now),
         pins=await context.pins.people(household.id),
         private={each.id for each in household.devices if any(map(is_private_mac, each.macs))},
+        is_private_mac=is_private_mac,
         moves=[
             each
             for each in await context.claims.all_moves(household.id)
@@ -198,32 +200,60 @@ async def name(request: web.Request) -> web.Response:
 
 
 async def guest(request: web.Request) -> web.Response:
-    """Let an unknown device in for a day, as a guest or as a person; or refuse it.  `visitor` in
-    the path is the address of a device that asks itself."""
+    """Make an unknown device a person's from now on; or let it in for a day, as a guest or as a
+    person; or refuse it.  `visitor` in the path is the address of a device that asks itself."""
     actor, context = await _require_editor(request), context_of(request)
     fields, now = await fields_of(request), int(context.now())
     address, mac = await _address_and_mac(request, actor)
+    if owner := _text(fields, "owner"):
+        await _give(request, actor, owner, (address, mac))
+        raise web.HTTPSeeOther(HERE)
     if "refuse" in fields:
         question = sentence("refuse this device? Anyone who uses it has to ask again")
         await require_sure(request, question)
         await context.guests.refuse(actor.household, address, actor.name, now)
         say_done(request, actor, sentence("the device stays a guest, and guest rules apply to it"))
         raise web.HTTPSeeOther(HERE)
+    profile = _text(fields, "profile")
     await context.guests.approve(
-        actor.household,
-        GuestKind.GUEST,
-        address,
-        _text(fields, "profile"),
-        actor.name,
-        now,
-        mac=mac,
+        actor.household, GuestKind.GUEST, address, profile, actor.name, now, mac=mac
     )
+    person = household_in_force(request, actor).profile(profile)
     say_done(
         request,
         actor,
-        sentence("the device can be used for a day, and after that guest rules apply"),
+        sentence("the device can be used for a day, and after that guest rules apply")
+        if person is None
+        else sentence(
+            "%(name)s's rules apply to the device for a day, and after that guest rules",
+            name=person.name,
+        ),
     )
     raise web.HTTPSeeOther(HERE)
+
+
+async def _give(
+    request: web.Request, actor: Actor, profile: str, address_and_mac: tuple[str, str]
+) -> None:
+    """Make a device a person's.  It is known by its MAC address; by its address where none was
+    seen, of which the page says that it may become another device's."""
+    address, mac = address_and_mac
+    known = KnownBy((), (mac,)) if mac else KnownBy((address,), ())
+    seen = await unassigned_devices(
+        context_of(request).folder, await stored_household(request, actor)
+    )
+    name = next(
+        (e.name for e in seen if e.name and (e.mac == mac if mac else e.address == address)), ""
+    )
+    edit = partial(add_typed_device, name=printable(name), profile=profile, known=known)
+    owner = household_in_force(request, actor).profile(profile)
+    said = sentence(
+        "%(device)s belongs to %(name)s now",
+        device=printable(name) or mac or address,
+        name=owner.name if owner else profile,
+    )
+    await change_household(request, actor, edit, f"a device added for {profile}", said=said)
+    await end_guests_at(request, actor, (address,), known.macs)
 
 
 async def end_guest(request: web.Request) -> web.Response:

@@ -16,8 +16,9 @@ from copdns.accounts.roles import Actor, Permission
 from copdns.household.check import protected_in_vain
 from copdns.household.edit_checks import free_slug
 from copdns.household.edits import add_profile, set_household
+from copdns.model.addresses import KnownBy
 from copdns.model.errors import HouseholdError, NameTextError
-from copdns.model.household import LANGUAGES, Band, Household, Profile
+from copdns.model.household import LANGUAGES, Band, DeviceKind, Household, Profile
 from copdns.model.names import host_of
 from copdns.model.sentences import Sentence, sentence
 from copdns.network.machine import machine_timezone
@@ -38,13 +39,14 @@ from copdns.web.unknown_devices import (
     add_unknown_device,
     end_guests_at,
     end_guests_of,
+    parse_kind,
     parse_known_by,
     suggest_owner,
     unknown_devices_of,
 )
 from copdns.web.wording import desk_wording
 from copdns.words.helplines import Helplines
-from copdns.words.phrases import zones
+from copdns.words.phrases import country_of_language, zone_countries, zones
 
 Values = Mapping[str, Any]
 _WHOSE = "whose-"  # before the id of an unknown device: the field with its owner
@@ -70,19 +72,20 @@ class _Step(NamedTuple):
 async def wizard(request: web.Request) -> web.Response:
     """Show all steps."""
     wizard_request = await _wizard_request(request)
-    return _page(wizard_request, "desk/wizard.html", steps=tuple(SetupStep))
+    return _page(wizard_request, "desk/wizard.html", steps=_steps_of(wizard_request))
 
 
 async def step(request: web.Request) -> web.Response:
     """Show one step."""
     wizard_request = await _wizard_request(request)
-    this = _require_step(request)
+    this, steps = _require_step(request), _steps_of(wizard_request)
     return _page(
         wizard_request,
         f"desk/wizard_{this}.html",
         this=this,
-        number=tuple(SetupStep).index(this) + 1,
-        of=len(SetupStep),
+        number=steps.index(this) + 1 if this in steps else 0,
+        of=len(steps),
+        later=_page_after(this, steps),
         **await _STEPS[this].values(wizard_request),
     )
 
@@ -101,9 +104,8 @@ async def take(request: web.Request) -> web.Response:
     )
     after = tuple(SetupStep)[tuple(SetupStep).index(this) + 1 :]
     if after and after[0] is SetupStep.HELPLINES and _has_no_line_to_check(wizard_request):
-        await context.setups.save(
-            household, after[0], SetupState.DONE, now, author=wizard_request.actor.name
-        )
+        # Nobody did it, so that the audit has no line about it.
+        await context.setups.save(household, after[0], SetupState.DONE, now)
         after = after[1:]
     raise web.HTTPSeeOther(f"/guardian/wizard/{after[0]}" if after else "/guardian/checks")
 
@@ -113,6 +115,19 @@ async def _wizard_request(request: web.Request) -> WizardRequest:
     context = context_of(request)
     home = await stored_household(request, actor)
     return WizardRequest(request, actor, home, await context.setups.progress(home.id))
+
+
+def _steps_of(wizard_request: WizardRequest) -> tuple[SetupStep, ...]:
+    """Return the steps that have something to do; helplines only where one has to be checked."""
+    country = _country(wizard_request)
+    none_to_check = bool(country) and not _helplines(wizard_request).to_confirm(country)
+    return tuple(each for each in SetupStep if each is not SetupStep.HELPLINES or not none_to_check)
+
+
+def _page_after(this: SetupStep, steps: tuple[SetupStep, ...]) -> str:
+    """Return where somebody goes who leaves a step for later."""
+    after = [each for each in tuple(SetupStep)[tuple(SetupStep).index(this) + 1 :] if each in steps]
+    return f"/guardian/wizard/{after[0]}" if after else "/guardian/checks"
 
 
 def _require_step(request: web.Request) -> SetupStep:
@@ -163,20 +178,40 @@ async def _place_values(wizard_request: WizardRequest) -> Values:
     here = phrases_in(language_of(wizard_request.request))
     lines = _helplines(wizard_request)
     countries = [(here.country(code), code) for code in lines.countries]
+    zone, is_guess = _zone(wizard_request)
     return {
         "zones": zones(),
-        "zone": _zone(wizard_request),
+        "zone": zone,
+        "is_guess": is_guess,
+        "countries_of": zone_countries(),
+        "country": _country(wizard_request),
         "tongues": [phrases_in(each) for each in LANGUAGES],
         "countries": sorted(countries),
     }
 
 
-def _zone(wizard_request: WizardRequest) -> str:
-    """Return the household's zone; that of the machine until somebody chose one."""
+def _zone(wizard_request: WizardRequest) -> tuple[str, bool]:
+    """Return the household's zone, and whether it is a guess: until somebody chose one, that of
+    the machine, or of the browser's country where the machine has none of a place."""
     usual = Household(wizard_request.home.id, wizard_request.home.name).timezone
     if wizard_request.home.timezone != usual or wizard_request.progress.is_done(SetupStep.PLACE):
-        return wizard_request.home.timezone
-    return machine_timezone(os.environ.get("TZ", "")) or usual
+        return wizard_request.home.timezone, False
+    found = machine_timezone(os.environ.get("TZ", ""))
+    known = zone_countries()
+    if found in known:
+        return found, True
+    there = [each for each, code in known.items() if code == _country(wizard_request)]
+    return (there[0] if len(there) == 1 else found or usual), True
+
+
+def _country(wizard_request: WizardRequest) -> str:
+    """Return the household's country; until somebody chose one, the one that the browser's first
+    language names; "" for none."""
+    if wizard_request.home.country or wizard_request.progress.is_done(SetupStep.PLACE):
+        return wizard_request.home.country
+    accepted = wizard_request.request.headers.get("Accept-Language", "")
+    guess = country_of_language(accepted)
+    return guess if guess in _helplines(wizard_request).countries else ""
 
 
 async def _take_place(wizard_request: WizardRequest, fields: Fields) -> bool:
@@ -242,18 +277,29 @@ async def _device_values(wizard_request: WizardRequest) -> Values:
 
 
 async def _take_devices(wizard_request: WizardRequest, fields: Fields) -> bool:
-    """Give each unknown device the owner that was chosen, and go on; or add one that was typed
-    in."""
-    if "known" in fields:
-        return await _take_typed_device(wizard_request, fields)
+    """Give each unknown device the owner that was chosen, add one that was typed in, and go on;
+    with "add", stay for a further one."""
+    typed = _parse_typed(fields) if _is_typed(fields) else None  # before anything is stored
     there = {
         e.id: e for e in await unknown_devices_of(wizard_request.request, wizard_request.home.id)
     }
+    is_given = False
     for field, profile in fields.items():
         wanted, is_owner = field.removeprefix(_WHOSE), field.startswith(_WHOSE)
         if is_owner and profile:
             await _give(wizard_request, there.get(wanted), str(profile), fields)
-    return True
+            is_given = True
+    if typed is None and "add" in fields and not is_given:
+        typed = _parse_typed(fields)  # says what is missing
+    if typed is not None:
+        await _take_typed_device(wizard_request, typed)
+    return "add" not in fields
+
+
+def _is_typed(fields: Fields) -> bool:
+    """Tell whether somebody began to describe a device: it is then added, or refused, and not
+    lost."""
+    return any(str(fields.get(each, "")).strip() for each in ("known", "profile", "name"))
 
 
 async def _give(
@@ -274,10 +320,27 @@ async def _give(
     await end_guests_of(wizard_request.request, wizard_request.actor, visitor)
 
 
-async def _take_typed_device(wizard_request: WizardRequest, fields: Fields) -> bool:
-    known, profile = parse_known_by(str(fields["known"])), str(fields.get("profile", ""))
-    name = str(fields.get("name", ""))
-    edit = partial(add_typed_device, name=name, profile=profile, known=known)
+class _TypedDevice(NamedTuple):
+    """name: "" for none.  profile: the id of its person."""
+
+    name: str
+    profile: str
+    known: KnownBy
+    kind: DeviceKind
+
+
+def _parse_typed(fields: Fields) -> _TypedDevice:
+    """Return the device that was described; raise HouseholdError where something is missing."""
+    known, profile = parse_known_by(str(fields.get("known", ""))), str(fields.get("profile", ""))
+    if not profile:
+        raise HouseholdError("choose whose device this is", name="profile")
+    kind = parse_kind(str(fields.get("kind", "")))
+    return _TypedDevice(str(fields.get("name", "")), profile, known, kind)
+
+
+async def _take_typed_device(wizard_request: WizardRequest, typed: _TypedDevice) -> None:
+    name, profile, known, _ = typed
+    edit = partial(add_typed_device, **typed._asdict())
     owner = wizard_request.home.profile(profile)
     said = sentence(
         "%(device)s belongs to %(name)s now",
@@ -286,7 +349,6 @@ async def _take_typed_device(wizard_request: WizardRequest, fields: Fields) -> b
     )
     await _change(wizard_request, edit, f"setup: a device added for {profile}", said)
     await end_guests_at(wizard_request.request, wizard_request.actor, *known)
-    return False
 
 
 def _has_no_line_to_check(wizard_request: WizardRequest) -> bool:
