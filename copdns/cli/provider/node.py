@@ -109,7 +109,7 @@ def take(options: Options, kind: str) -> None:
     at once. After an undo it is the version before. The exit code is 1 where there is none.
 
     \b
-    Example:  apt-get install -y "copdns=$(copdns -c node.yaml node take package)"
+    Example:  copdns -c node.yaml node take package
     """
     from copdns.app.node.take import take_version  # no home has its libraries
 

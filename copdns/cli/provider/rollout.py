@@ -66,7 +66,7 @@ def begin(
     already is not begun again, and what was undone last only with --again.
 
     \b
-    Example:  copdns lists update && copdns provider rollout begin lists
+    Example:  copdns provider rollout begin lists
     """
     chosen = RolloutKind(kind)
     if paths and chosen is not RolloutKind.CONFIGURATION:

@@ -131,12 +131,14 @@ CHANGES |= {"repair", "confirm-age", "accept", "refuse", "rollback", "flush", "l
 CHANGES |= {"revoke", "confirm", "withdraw", "decide"}
 CHANGES |= {"look", "assign"}  # of a tenant of a provider
 CHANGES |= {"make", "agree", "code"}  # of a child in two homes
+# Of what reaches many households of a provider.
+CHANGES |= {"begin", "undo", "stop", "resume", "freeze", "thaw", "take", "open", "close"}
 A_FILE_FOR_OTHERS = {"household export", "config schema", "lists export", "schedule export"}
 A_FILE_FOR_OTHERS |= {"dhcp config", "provider law zone", "provider statement", "provider report"}
 # These print one line.
 A_FILE_FOR_OTHERS |= {"provider desk text", "provider verify", "provider serve"}
 # Programs that run until stopped, and what other programs read.
-A_FILE_FOR_OTHERS |= {"node bindings", "node dnsdist", "node unbound"}
+A_FILE_FOR_OTHERS |= {"node bindings", "node dnsdist", "node unbound", "node announce"}
 
 
 @pytest.mark.parametrize(("path", "command"), EVERY, ids=[path for path, _ in EVERY])
