@@ -67,4 +67,4 @@ class ProviderSettings(Section):
         description="How many households are kept in memory, each read when a forwarder of "
         "`dns.forwarders` names it in a PROXY header; 0: all are read at the start.",
     )
-    rollouts: RolloutSettings = Field(default_factory=RolloutSettings)
+    rollouts: RolloutSettings = RolloutSettings()

@@ -49,7 +49,7 @@ def full() -> Counters:
         if name.startswith(
             (
                 *("copdns_backup", "copdns_cache_entries", "copdns_cache_octets"),
-                *("copdns_facts", "copdns_log", "copdns_mqtt"),
+                *("copdns_facts", "copdns_log", "copdns_mqtt", "copdns_node"),
             )
         )
         or name in ("copdns_policy_revision", "copdns_list_entries", "copdns_events_dropped")

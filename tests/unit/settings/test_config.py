@@ -50,7 +50,7 @@ def settings(shape: type[BaseModel] = Settings, above: str = "") -> Iterator[tup
     """Yield every setting with its dotted key."""
     for name, field in shape.model_fields.items():
         if isinstance(field.default, Section):
-            yield from settings(type(field.default), f"{name}.")
+            yield from settings(type(field.default), f"{above}{name}.")
         else:
             yield above + name, field
 
@@ -403,18 +403,16 @@ def test_the_reference_file_shows_every_setting_at_its_default() -> None:
     assert sorted(written_keys(yaml.safe_load(text))) == sorted(key for key, _ in settings())
 
 
-def written_keys(sections: Mapping[str, object]) -> Iterator[str]:
+def written_keys(
+    sections: Mapping[str, object], shape: type[BaseModel] = Settings, above: str = ""
+) -> Iterator[str]:
     """Yield the dotted keys of a file of settings, empty sections left out."""
-    sections_of = {key for key, field in Settings.model_fields.items() if _is_section(field)}
     for key, value in sections.items():
-        if key in sections_of and isinstance(value, dict):
-            yield from (f"{key}.{each}" for each in value)
+        default = shape.model_fields[key].default
+        if isinstance(default, Section) and isinstance(value, dict):
+            yield from written_keys(value, type(default), f"{above}{key}.")
         else:
-            yield key
-
-
-def _is_section(field: FieldInfo) -> bool:
-    return isinstance(field.default, Section)
+            yield above + key
 
 
 def test_the_file_of_make_run_needs_no_rights_and_stays_on_loopback() -> None:
