@@ -152,10 +152,12 @@ ROAD = "tests/e2e/test_road.py"
 # How fast something is, and what is lost or late: another test beside them could spoil what they
 # see.
 MEASURING = (
+    "tests/bench/test_households.py",
     "tests/bench/test_load.py",
     "tests/bench/test_quiet.py",
     "tests/bench/test_small.py",
     "tests/e2e/test_load.py",
+    "tests/faults/test_program.py",
     "tests/unit/cli/test_restore_speed.py",
     "tests/e2e/test_node.py",
     "tests/e2e/test_restart.py",
