@@ -66,12 +66,23 @@ async def _find_actor(request: web.Request) -> Actor | None:
         scheme, _, token = key.partition(" ")
         return await context.tokens.find(token if scheme.lower() == "bearer" else "", now)
     cookie = cookie_of(request, SESSION)
-    found = await context.sessions.find(cookie, now) if cookie else None
+    is_use = not _is_by_itself(request)
+    found = await context.sessions.find(cookie, now, is_use=is_use) if cookie else None
     if found is None:
         return None
     session, account = found
     request[LOGGED_IN] = session
     return Actor(account.household, account.id, account.name, account.role, account.profile)
+
+
+def _is_by_itself(request: web.Request) -> bool:
+    """Tell whether a page that stands open looks for news: nobody has to be there for that, so it
+    must not keep a session alive.
+
+    By Fetch Metadata (W3C), which browsers send over HTTPS and from loopback only.
+    """
+    mode = request.headers.get("Sec-Fetch-Mode", "navigate")
+    return request.method == "GET" and mode != "navigate"
 
 
 async def require(

@@ -7,7 +7,7 @@ import re
 import pyotp
 import pytest
 
-from copdns.accounts.account import SESSION_FRESH
+from copdns.accounts.account import SESSION_FRESH, SESSION_IDLE
 from copdns.accounts.roles import Permission, Role
 from tests.web.guardians import PASSWORD, log_in, set_up
 from tests.web.site import HTML, Client, Site, send, text
@@ -126,6 +126,19 @@ async def test_all_others_are_logged_out(client: Client, site: Site) -> None:
     await send(client, "/guardian/me/sessions", all="1")
     assert await site.context.sessions.find(there, site.now) is None
     assert "Your account" in await text(client, "/guardian/me")
+
+
+@pytest.mark.parametrize("path", ["/guardian/asking", "/guardian/inbox"])
+async def test_a_page_that_stands_open_keeps_nobody_logged_in(
+    client: Client, site: Site, path: str
+) -> None:
+    (ada,) = await site.accounts.all("home")
+    site.home.leap(SESSION_IDLE - 1)
+    for mode, used in (("cors", site.now - SESSION_IDLE + 1), ("navigate", site.now)):
+        headers = {"Accept": "text/html", "Sec-Fetch-Mode": mode}
+        assert (await client.get(path, headers=headers)).status == 200
+        (found,) = await site.context.sessions.of(ada, site.now)
+        assert found.used == used
 
 
 async def test_somebody_elses_browser_is_not(client: Client, site: Site) -> None:

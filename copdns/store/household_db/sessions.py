@@ -78,8 +78,13 @@ class Sessions:
 
         return await self._thread.write(work, account.household)
 
-    async def find(self, cookie: str, now: int) -> tuple[Session, Account] | None:
-        """Return the session of a cookie and its account; None where it is over or unknown."""
+    async def find(
+        self, cookie: str, now: int, *, is_use: bool = True
+    ) -> tuple[Session, Account] | None:
+        """Return the session of a cookie and its account; None where it is over or unknown.
+
+        is_use: that keeps it from ending unused.
+        """
 
         def work(connection: SqlConnection) -> tuple[Session, Account] | None:
             row = connection.execute(
@@ -94,7 +99,7 @@ class Sessions:
             return session, account
 
         found = await self._thread.read(work)
-        if found is not None and abs(now - found[0].used) >= USED_PRECISION:
+        if found is not None and is_use and abs(now - found[0].used) >= USED_PRECISION:
             await self._thread.write(
                 lambda connection: connection.execute(
                     "update session set used = ? where digest = ?", (now, found[0].digest)

@@ -64,7 +64,8 @@ async def _session_household(request: web.Request) -> str:
         actor = await context.tokens.find(token if scheme.lower() == "bearer" else "", now)
         return actor.household if actor is not None else ""
     cookie = cookie_of(request, SESSION)
-    found = await context.sessions.find(cookie, now) if cookie else None
+    # Whether that is a use, the page itself tells.
+    found = await context.sessions.find(cookie, now, is_use=False) if cookie else None
     return found[1].household if found is not None else ""
 
 
