@@ -152,8 +152,10 @@ def run_here(
 ) -> subprocess.CompletedProcess[str]:
     """Run a command of copdns, told by its words and options, in this process.
 
-    In a thread of its own: in this one Playwright may have its event loop.
+    In a thread of its own: in this one Playwright may have its event loop.  Not for `run`, which
+    sets up the log and the imports of its process for good.
     """
+    assert "run" not in words
     with ThreadPoolExecutor(1) as thread:
         done = thread.submit(CliRunner(env=environment).invoke, main, words).result()
     said = done.stderr

@@ -52,12 +52,17 @@ async def collecting(
     journal = BindingJournal(folder)
     collector = BindingCollector(pool, 3 * HOUR, lambda: times.now, journal, times.prepare)
     await collector.begin()
+    leading = collector._leading
+    pid = leading.info.backend_pid if leading else 0
     writing = asyncio.create_task(collector._write_forever())
     try:
         yield collector
     finally:
         writing.cancel()
         collector.close()
+        if pid:  # PostgreSQL ends its lock a moment after the connection
+            with pool.connection() as connection:
+                connection.run_here(f"select pg_terminate_backend({pid}, 5000)")
 
 
 def owner(pool: PostgresPool) -> str:
