@@ -14,7 +14,7 @@ BESIDE = -n 6 --dist loadfile
 PREFIX ?= /opt/copdns
 DESTDIR ?=
 
-.PHONY: provider run test test-compiled compiled oracle lanes flood conformance faults soak fuzz screenshots
+.PHONY: provider run test test-whole looks test-compiled compiled oracle lanes turns flood conformance faults soak fuzz screenshots
 .PHONY: attack testssl damage bench lint words lock install deb test-deb test-container
 .PHONY: release test-release site clean
 
@@ -31,6 +31,15 @@ provider: $(VENV)/.installed
 test: $(VENV)/.installed
 	@$(if $(BROWSER),scripts/add-browser $(VENV) requirements-browser.lock)
 	PYTHONDONTWRITEBYTECODE= scripts/in-memory $(VENV)/bin/pytest $(or $(ARGS),$(BESIDE))
+
+# All that `make test` has a telling part of (tests/whole.py): each page in every look and language,
+# chance with all its examples, and what is marked `whole`.  Two to three minutes more.
+test-whole:
+	@$(MAKE) --no-print-directory test COPDNS_WHOLE=yes
+
+# Of that, the pages.
+looks:
+	@$(MAKE) --no-print-directory test-whole ARGS="tests/web/test_pages.py tests/web/test_staff_look.py"
 
 # What shows that the compiled core does as its sources do: scenarios, the lane, the oracle, privacy,
 # time, faults, and packets of every kind.  The core is compiled into a copy of this checkout.
@@ -62,6 +71,10 @@ lanes: $(VENV)/.installed
 	COPDNS_LANE=$(or $(ARGS),200000) COPDNS_LANE_DIGEST=$(CURDIR)/build/lanes.compiled; \
 	    export COPDNS_LANE COPDNS_LANE_DIGEST; $(IN_COMPILED)/pytest -q tests/lane
 	@cat build/lanes.sources build/lanes.compiled && cmp build/lanes.sources build/lanes.compiled
+
+# 100,000 questions of households with opposite rules, in turns, through dnsdist.
+turns: $(VENV)/.installed
+	COPDNS_TURNS=$(or $(ARGS),100000) $(VENV)/bin/pytest -q tests/e2e/test_plane_turns.py
 
 # Ten million spoiled packets, by the compiled core: no crash, no bug, no growth.  ARGS: how many.
 flood: $(VENV)/.installed

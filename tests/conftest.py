@@ -10,7 +10,7 @@ import gc
 import os
 import shutil
 import signal
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterable
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -19,6 +19,7 @@ from hypothesis import HealthCheck, settings
 
 from tests.reading_lists import keep_what_is_read
 from tests.templates import keep_compiled_templates
+from tests.whole import WHOLE, examples
 
 keep_what_is_read()
 
@@ -28,7 +29,12 @@ SHARED_DATA = ROOT.parent / "shared" / "data"
 GARBAGE = 20_000, 20, 20  # new objects, and searches, after which young and old ones are searched
 
 # An example that takes long tells of a busy machine, not of a mistake.
-settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile(
+    "patient",
+    deadline=None,
+    max_examples=examples(100),
+    suppress_health_check=[HealthCheck.too_slow],
+)
 settings.load_profile("patient")
 
 
@@ -79,15 +85,18 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         for each in left:
             del paths[each]
         items[:] = paths
-    # Also by path: pytest-xdist wants the same order from all processes.
-    items.sort(key=lambda item: (_rank(paths[item]), paths[item]))
+    if not WHOLE and (left := [item for item in items if item.get_closest_marker("whole")]):
+        config.hook.pytest_deselected(items=left)
+        items[:] = [item for item in items if not item.get_closest_marker("whole")]
+    places = {each: place for place, each in enumerate(order_files(paths.values()))}
+    items.sort(key=lambda item: places[paths[item]])  # the same in all processes
     skip = pytest.mark.skip(reason=_NO_DATA)
     for item, path in paths.items():
         if item.get_closest_marker("shared_data") and not SHARED_DATA.is_dir():
             item.add_marker(skip)
         if _is_for_one_python(item, path):
             item.add_marker("once")
-        if path.startswith(MEASURING):
+        if path in MEASURING:
             item.add_marker("alone")
 
 
@@ -98,7 +107,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> object:
         return None
     from tests.beside import MeasuringLast  # needs pytest-xdist, which is there now
 
-    return MeasuringLast(config, log, lambda file: file.startswith(MEASURING))
+    return MeasuringLast(config, log, MEASURING, WAITING)
 
 
 # What takes minutes and is left out, not skipped, unless a variable is set, as `make test-deb` and
@@ -163,34 +172,54 @@ MEASURING = (
     "tests/e2e/test_restart.py",
     "tests/e2e/test_takeover_netns.py",
 )
+# Of those, what waits for most of its time, the longest one first: two of them leave each other
+# more of a machine with two cores than they need.
+WAITING = (
+    "tests/e2e/test_node.py",
+    "tests/e2e/test_takeover_netns.py",
+    "tests/e2e/test_restart.py",
+    "tests/unit/cli/test_restore_speed.py",
+    "tests/bench/test_small.py",
+)
 
 
-# The files that take longest, by how long, which are begun with, so that in the end none is left to
-# one process while others have nothing to do.  Some of them wait more than they work.  The last
-# ones are those that take a second or two each.
+# What waits more than it works, for the programs that it starts: run together, such files leave
+# cores with nothing to do, and beside what works they cost little time.
+PATIENT = "tests/e2e/", "tests/faults/"
+# The files that take longest, by how long, with which each of both kinds is begun, so that in the
+# end none is left to one process while others have nothing to do.  The last ones of those that work
+# are those that take a second or two each.
 LONG = (
-    "tests/web/test_pages.py",
-    "tests/e2e/test_damage.py",
-    "tests/web/test_flow_appeal.py",
-    "tests/web/test_api_attacked.py",
-    "tests/faults/test_upstreams.py",
-    "tests/e2e/test_oracle.py",
-    "tests/unit/cli/test_update.py",
-    "tests/unit/list_files/test_fetch.py",
-    "tests/e2e/test_compiling.py",
-    "tests/web/test_strangers.py",
-    "tests/web/test_step_up.py",
+    *("tests/web/test_pages.py", "tests/web/test_flow_appeal.py", "tests/web/test_api_attacked.py"),
+    *("tests/unit/cli/test_update.py", "tests/unit/list_files/test_fetch.py"),
+    *("tests/web/test_strangers.py", "tests/web/test_step_up.py"),
+    *("tests/faults/test_upstreams.py", "tests/e2e/test_router_netns.py"),
+    *("tests/e2e/test_damage.py", "tests/e2e/test_lists.py", "tests/e2e/test_compiling.py"),
+    *("tests/e2e/test_killed_node.py", "tests/e2e/test_service.py", "tests/e2e/test_oracle.py"),
+    *("tests/e2e/test_dhcp_netns.py", "tests/e2e/test_replay.py", "tests/e2e/test_node_changes.py"),
 )
 SHORT = "tests/unit/"
+SOONER = 1.25  # how much sooner than the others the patient ones are done, since each takes longer
 
 
-def _rank(path: str) -> int:
-    """Rank files by when they are run; those of one rank stay as they are."""
+def order_files(paths: Iterable[str]) -> list[str]:
+    """Return files in the order in which they are run: the patient ones spread evenly among the
+    others, then what measures."""
+    known = {*paths}
+    measuring = sorted(known & {*MEASURING}, key=lambda path: (path not in WAITING, path))
+    waiting = [each for each in WAITING if each in known]
+    files = sorted(known - {*MEASURING}, key=_rank)
+    patient = [each for each in files if each.startswith(PATIENT)]
+    places = {each: place / len(patient) / SOONER for place, each in enumerate(patient)}
+    working = [each for each in files if each not in places]
+    places |= {each: place / len(working) for place, each in enumerate(working)}
+    return sorted(places, key=places.__getitem__) + waiting + measuring[len(waiting) :]
+
+
+def _rank(path: str) -> tuple[int, str]:
     if path in LONG:
-        return LONG.index(path)
-    if path.startswith(MEASURING):
-        return len(LONG) + 2
-    return len(LONG) + path.startswith(SHORT)
+        return LONG.index(path), ""
+    return len(LONG) + path.startswith(SHORT), path
 
 
 def _is_for_one_python(item: pytest.Item, path: str) -> bool:

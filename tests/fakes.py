@@ -17,7 +17,7 @@ import dns.rrset
 from copdns.dns.exchange import Exchange
 from copdns.dns.message import UpstreamResponse, read_response
 from copdns.dns.query import CacheKey
-from copdns.privacy.retention import CountKey, LogRow, WaitingRow
+from copdns.privacy.retention import CountKey, LogRow, WaitingRow, WaitingRows
 from copdns.time.clock import Clock, LastSeen, Moment
 
 NO_SUCH_NAME, SILENCE = "no such name", "silence"
@@ -74,12 +74,14 @@ class FakeLog:
     """What a `QueryLog` was given, in the order it came."""
 
     def __init__(self) -> None:
-        self.rows: list[LogRow] = []
+        self.waiting = WaitingRows(1 << 40)
         self.counts: Counter[CountKey] = Counter()
         self.erasures = 0  # raise it when something is erased
 
-    def add(self, row: WaitingRow) -> None:
-        self.rows.append(row.row())
+    @property
+    def rows(self) -> list[LogRow]:
+        waiting = self.waiting.rows
+        return [each.row() if isinstance(each, WaitingRow) else each for each in waiting]
 
     def count(self, key: CountKey, n: int = 1) -> None:
         self.counts[key] += n

@@ -24,7 +24,7 @@ from copdns.model.verdict import Requestor, Verdict
 from copdns.policy.decide import Policy
 from copdns.policy.judge import RebindingGuard
 from copdns.policy.snapshot import Client, Snapshot
-from copdns.privacy.recent_blocks import RecentBlocks
+from copdns.privacy.recent_blocks import RecentBlocks, blocks_in
 from copdns.server.answer import Resolver
 from copdns.server.help_rounds import HelpRounds
 from copdns.server.lazy_free import LazyFreeQueue
@@ -313,7 +313,7 @@ class Home:
         client = self.resolver.snapshot.identify(by)
         replies = lane.replies_for(client.policy)
         entry = replies.find(wire[2:])
-        if entry is None or moment.mono >= entry.check_at:
+        if entry is None or moment.mono >= entry.check_at or entry.unnoted & replies.bit:
             return None
         replies.tally_of(entry).add()
         if entry.cache_entry is not None:
@@ -327,6 +327,6 @@ class Home:
             name: repr(getattr(self.counters, name)) for name in dir(Counters) if name[0] != "_"
         }
         rings = self.recent._rings.items()  # looking at `blocks` would draw codes
-        blocks = [(key, name, each.at) for key, ring in rings for name, each in ring.items()]
+        blocks = [(key, name, at) for key, ring in rings for name, _, at in blocks_in(ring)]
         rows, counts = list(self.log.rows), dict(self.log.counts)
         return counters, rows, counts, blocks, len(self.resolver.responses.cache)

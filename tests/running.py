@@ -174,6 +174,7 @@ def running(
     *,
     forked: bool = True,
     words: Sequence[str] = (),
+    command: Sequence[str | Path] = COPDNS,
 ) -> Iterator[Program]:
     """Start copdns with its data in a folder, and wait until it answers.
 
@@ -182,7 +183,7 @@ def running(
     environment: more settings, as variables.  HTTPS is off unless they give it a port.  Upstreams
     that the settings name stand there alone, so that a reload can change them.  forked: let
     tests/forking.py begin it, where it can; else Python does, as where its memory is looked at.
-    words: options of `copdns run`.
+    words: options of `copdns run`.  command: which copdns; `forked` is of this one alone.
     """
     with ExitStack() as stack:
         ear = stack.enter_context(closing(_ear(folder / "notify")))
@@ -203,7 +204,7 @@ def running(
         }
         options: Sequence[str | Path] = ["-c", settings, "--data", folder / "data"]
         heard = {**environment, "NOTIFY_SOCKET": str(folder / "notify")}
-        process, output = _begin([*options, "run", *words], heard, under, forked)
+        process, output = _begin([*options, "run", *words], heard, [*under, *command], forked)
         with process:
             program = Program(port, web_port, options, environment, process, output, ear)
             try:
@@ -216,16 +217,17 @@ def running(
 def _begin(
     words: Sequence[str | Path],
     environment: Mapping[str, str],
-    under: Sequence[str | Path],
+    command: Sequence[str | Path],
     forked: bool,
 ) -> tuple[Process, Output]:
     reading, writing = os.pipe()
     output = Output(reading)
     try:
-        if forked and not under and can_fork(environment):
+        if forked and tuple(command) == COPDNS and can_fork(environment):
             return Forked(words, environment, writing, writing), output
-        command = [*under, *COPDNS, *words]
-        begun = subprocess.Popen(command, env=environment, stdout=writing, stderr=writing)
+        begun = subprocess.Popen(
+            [*command, *words], env=environment, stdout=writing, stderr=writing
+        )
         return begun, output
     finally:
         os.close(writing)

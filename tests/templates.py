@@ -8,7 +8,9 @@ from collections.abc import Callable
 from functools import partial
 from tempfile import TemporaryDirectory
 
-FOLDER = "PYTEST_TEMPLATES"  # a variable: the folder of what is compiled; "" where none is kept
+# A variable: the folder of what is compiled, and of what else all processes of a run take over;
+# "" where none is kept.
+FOLDER = "PYTEST_TEMPLATES"
 
 
 def keep_compiled_templates() -> Callable[[], None]:

@@ -26,6 +26,7 @@ MADE = {
     "_needs_days",  # copdns/time/schedule.py
     "_id_taken",  # copdns/household/time_edits.py
     "failure",  # copdns/words/download_warnings.py: known again by its form
+    *("_too_faint", "_too_faint_at_night"),  # copdns/provider/tenant_look.py
     "load_sentence",  # copdns/model/sentence_json.py: as another process made it
 }
 # Names that hold such sentences.
@@ -38,6 +39,7 @@ TOLD = {
 }
 HTTP = {
     *("HTTPForbidden", "HTTPNotFound", "HTTPBadRequest", "HTTPUnauthorized", "HTTPConflict"),
+    "HTTPTooManyRequests",
     *("HTTPGone", "HTTPTooManyRequests", "HTTPServiceUnavailable"),
 }
 # Forms by which lines and titles are known again: the values come from those.
@@ -75,6 +77,8 @@ def is_translatable(node: ast.expr) -> bool:
             return (
                 "told" in ast.unparse(node) or "sentence" in ast.unparse(node).lower() or held(node)
             )
+        case ast.IfExp():
+            return is_translatable(node.body) and is_translatable(node.orelse)
         case ast.Call():
             return called(node.func) in MADE or held(node)
     return is_text(node) or held(node)

@@ -16,15 +16,24 @@ from babel.messages.pofile import read_po
 
 from copdns.list_files.load import load_catalogue
 from copdns.web.wording import GROUPS
-from copdns.words.phrases import DESK_LANGUAGES, LANGUAGES, PLACEHOLDER, placeholders
+from copdns.words.phrases import APP_NAME, DESK_LANGUAGES, LANGUAGES, PLACEHOLDER, placeholders
 
 ROOT = Path(__file__).parents[1]
 LOCALE = ROOT / "web-ui" / "locale"
 TRANSLATED = [each for each in LANGUAGES if each != "en"]
+# What a provider's staff reads, on its pages and in errors.
+STAFF = (
+    "web-ui/templates/staff/",
+    "copdns/web/staff/",
+    "copdns/provider/",
+    *("copdns/app/node/", "copdns/list_files/rollout_files.py"),
+    "copdns/store/provider_db/",
+)
 # The desk is for grown-ups: its texts have fewer languages, and are shown in English elsewhere.
 # Below: what errors say to guardians; a child can meet those of appeals, guests and pairings alone.
 DESK = (
     "web-ui/templates/desk/",
+    *STAFF,
     *(
         f"copdns/web/{each}"
         for each in (
@@ -162,6 +171,9 @@ def test_what_is_said_of_data_that_ships_is_collected(used: Catalog) -> None:
     said |= {each.note for each in library.engines.values() if each.note}
     said |= {text for each in library.services.values() for text in each.affects.values()}
     assert said <= {each.id for each in used}
+    named = {each.id for each in used if each.context == APP_NAME}
+    assert {"ChatGPT and Sora", "YouTube Restricted Mode"} <= named
+    assert "YouTube" not in named
 
 
 def test_every_group_of_services_has_a_name() -> None:

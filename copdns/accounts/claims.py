@@ -94,8 +94,13 @@ AlikeClaims = tuple[Claim, ...]
 
 
 class FoldedClaims(NamedTuple):
-    """The claims of a page, the newest first.  new: in sight.  older: folded away."""
+    """The claims of a page, in each part the newest first.
 
+    contestable: can still be objected to, and in sight.  new: in sight besides.  older: folded
+    away.
+    """
+
+    contestable: tuple[AlikeClaims, ...]
     new: tuple[AlikeClaims, ...]
     older: tuple[AlikeClaims, ...]
 
@@ -114,11 +119,12 @@ def fold_claims(claims: Iterable[Claim], now: float, *, on_start: bool) -> Folde
         said = (each.kind, each.device, each.author, each.objected is not None)
         alike.setdefault((*said, each.may_be_objected(now)), []).append(each)
     groups = [tuple(each) for each in alike.values()]
-    newest = groups[:IN_SIGHT]
-    new = tuple(
-        each for each in groups if each[0].may_be_objected(now) or (on_start and each in newest)
+    contestable = tuple(each for each in groups if each[0].may_be_objected(now))
+    newest = groups[:IN_SIGHT] if on_start else []
+    new = tuple(each for each in newest if each not in contestable)
+    return FoldedClaims(
+        contestable, new, tuple(each for each in groups if each not in (*contestable, *new))
     )
-    return FoldedClaims(new, tuple(each for each in groups if each not in new))
 
 
 def is_watched(claims: Iterable[Claim], device: str, now: int) -> bool:

@@ -111,10 +111,23 @@ def clear_failures(log: FailureLog, attempt: Attempt) -> FailureLog:
     return FailureLog(failures)
 
 
+def take_back_failure(log: FailureLog, attempt: Attempt) -> FailureLog:
+    """Return the log without one failure that was none; all others of the attempt stay.
+
+    So whoever has one household's code gains no guesses at others by typing it in between.
+    """
+    failures = dict(log.failures)
+    for key in _keys(attempt):
+        found = failures.pop(key, None)
+        if found is not None and found.tries > 1:
+            failures[key] = found._replace(tries=found.tries - 1)
+    return FailureLog(failures)
+
+
 def _keys(attempt: Attempt) -> tuple[FailureKey, ...]:
     if attempt.browser:
         return (("browser", attempt.browser),)
-    address = ("address", _network(attempt.address))
+    address = ("address", client_network(attempt.address))
     if attempt.is_pin:
         return (_key_of_device(attempt), ("pin", attempt.account), address)
     return (("account", attempt.account), address)
@@ -126,7 +139,7 @@ def _key_of_device(attempt: Attempt) -> FailureKey:
     return "account", f"pin:{attempt.account} {attempt.address}"
 
 
-def _network(address: str) -> str:
+def client_network(address: str) -> str:
     """Return the address, or the /64 of an IPv6 address: a device may choose any address in it."""
     try:
         found = ip_address(address)

@@ -128,7 +128,7 @@ def _find_captured(
     """
     there = {(each.profile, text) for each in before.devices for text in _texts(each)}
     mine = [text for text in _texts(device) if _is_of_one_device(text)]
-    also = _seen_with(before, device, seen)
+    also = _find_other_addresses(before, device, seen)
     return tuple(
         text
         for each in after.devices
@@ -139,7 +139,7 @@ def _find_captured(
     )
 
 
-def _seen_with(household: Household, device: Device, seen: Seen) -> frozenset[str]:
+def _find_other_addresses(household: Household, device: Device, seen: Seen) -> frozenset[str]:
     """Return by what a device could be known too: the MAC addresses at its addresses, and their
     other addresses.
 

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import structlog
 
 from copdns.app.account_chores import log_setup_code
-from copdns.app.background import Work, free_gradually, repeat, run_logged
+from copdns.app.background import Work, free_gradually, in_slices, repeat, run_logged
 from copdns.app.from_settings import (
     about_responses,
     fixed_settings,
@@ -49,6 +49,7 @@ log = structlog.get_logger("copdns")
 
 # Seconds between two runs of a chore.
 FOLLOW_HOUSEHOLD = 0.1  # so that a change is in force well within a second
+FOLLOW_MANY = 0.05  # the same of a provider's households: nodes wait until they are told as well
 FOLLOW_MACHINE = 5.0  # its addresses and resolvers
 FOLLOW_NAT64 = 1.0  # whether it is time to ask for the prefix
 FOLLOW_LISTS = 2.0  # which lists are here, and which are due
@@ -56,6 +57,7 @@ FLUSH_EVERY = 0.25  # tallies into metrics and log: a killed process loses littl
 FOLLOW_APPEALS = 2.0
 FORGET_TALLIES = 60.0  # of households that may be here no longer
 REMIND_EVERY = 60.0
+WARN_MANY = 10.0  # of what closes soon, in the browsers of a provider's families
 FREE_EVERY = 0.1
 GIVE_STALE_EVERY = 0.1
 REFRESH_EVERY = 0.5
@@ -79,18 +81,28 @@ class App(Parts):
     """One running copdns."""
 
     def __init__(
-        self, settings: Settings, reread: Callable[[], Settings], *, is_light: bool = False
+        self,
+        settings: Settings,
+        reread: Callable[[], Settings],
+        *,
+        is_light: bool = False,
+        hangups: list[int] | None = None,
     ) -> None:
-        """reread: returns the settings as they are now, for SIGHUP; may raise CopdnsError."""
+        """reread: returns the settings as they are now, for SIGHUP; may raise CopdnsError.
+
+        hangups: SIGHUPs since the settings were read; more are added until they can be followed.
+        """
         super().__init__(settings, is_light=is_light)
         self._reread = reread
         self._stop = asyncio.Event()
         self._waiting_reload: asyncio.Task[None] | None = None
+        self._hangups = [] if hangups is None else hangups
         self._scores: dict[ListCountKey, int] = {}  # of lists, as they were stored last
         self._told_servers: object = None
 
     async def run(self) -> None:
         """Serve until SIGTERM or SIGINT; raise CopdnsError where it cannot start."""
+        self._loop.add_signal_handler(signal.SIGHUP, self._hangups.append, int(signal.SIGHUP))
         await self.begin()
         self._log.start()
         if self._lists.loaded.is_current:  # else they are needed once more, and cleared then
@@ -103,8 +115,19 @@ class App(Parts):
     # --- serving ---
 
     async def _serve(self) -> None:
+        # Before the first answer: from then on something is counted that a stop has to write.
+        for number in (signal.SIGTERM, signal.SIGINT):
+            self._loop.add_signal_handler(number, self._stop.set)
         await self._listen()
         await self._control.open()
+        await self._begin_housekeeping()
+        try:
+            await self._run_chores()
+        finally:
+            await self._housekeeping.targets.close()
+
+    async def _run_chores(self) -> None:
+        """Serve pages as well and have the chores run, until somebody says stop."""
         if self.is_light:
             log.warning("there are no pages: nobody can read here why something is blocked, or ask")
         else:
@@ -115,11 +138,13 @@ class App(Parts):
         if self._followed is None:
             await run_logged(lambda: self._account_chores.tell(self._events))
         await run_logged(self._updates.apply_available)  # so that readiness is right from the start
-        for number in (signal.SIGTERM, signal.SIGINT):
-            self._loop.add_signal_handler(number, self._stop.set)
+        if self._stop.is_set():
+            return
         async with asyncio.TaskGroup() as tasks:
             running = {tasks.create_task(each) for each in self._chores()}
             self._loop.add_signal_handler(signal.SIGHUP, lambda: self._begin_reload(tasks, running))
+            if self._hangups:
+                self._begin_reload(tasks, running)
             log.info(
                 "ready",
                 addresses=sorted(self._listeners.addresses),
@@ -138,7 +163,9 @@ class App(Parts):
 
     def _chores(self) -> Iterator[Coroutine[Any, Any, None]]:
         """Yield the chores that run for as long as the program does."""
-        yield repeat(self._household.poll, FOLLOW_HOUSEHOLD)
+        subscribers = None if self._provider is None else self._provider.subscribers
+        many = subscribers is not None
+        yield repeat(self._household.poll, FOLLOW_MANY if many else FOLLOW_HOUSEHOLD)
         yield repeat(self._household.reopen, REOPEN_EVERY)
         yield repeat(self._household.compare, COMPARE_EVERY)
         yield repeat(self._mend, COMPARE_EVERY)
@@ -152,22 +179,27 @@ class App(Parts):
         yield repeat(self._follow_time, FOLLOW_TIME)
         yield repeat(self._once_for_all(self._appeal_chores.tell), FOLLOW_APPEALS)
         yield repeat(self._once_for_all(self._appeal_chores.raise_overdue), REMIND_EVERY)
-        if self._subscribers is not None:
-            yield self._subscribers.run()
-            yield repeat(self._subscribers.follow, FOLLOW_HOUSEHOLD)
+        if subscribers is not None:
+            yield subscribers.run()
+            yield repeat(subscribers.follow, FOLLOW_HOUSEHOLD)
             yield repeat(self._forget_tallies, FORGET_TALLIES)
-        yield self._targets.run()
-        yield self._push.run()
-        yield self._mqtt.run()
+        if self._provider is not None and self._provider.warnings is not None:
+            yield repeat(self._once_for_all(self._provider.warnings.run_once), WARN_MANY)
+        if self._minutes is not None:
+            yield repeat(self._count_minutes, FOLLOW_TIME)
+            yield repeat(self._minutes.exchange, FOLLOW_TIME)
+        yield self._housekeeping.targets.run()
+        yield self._housekeeping.push.run()
+        yield self._housekeeping.mqtt.run()
         yield repeat(self._tidy, TIDY_EVERY)
         yield repeat(Trimmer(self._loop.time).run_once, TRIM_EVERY)
         yield repeat(self._device_chores.run_once, CHORES_EVERY)
         yield repeat(self._check_alarms, CHORES_EVERY)
         yield repeat(self._look_at_devices, LOOK_AT_DEVICES_EVERY)
-        yield repeat(self._once_for_all(self._digest_chores.send_due), SEND_EVERY)
-        yield repeat(self._backup_chores.run_once, BACK_UP_EVERY)
+        yield repeat(self._once_for_all(self._housekeeping.digests.send_due), SEND_EVERY)
+        yield repeat(self._housekeeping.backups.run_once, BACK_UP_EVERY)
         if not self.settings.provider.database:
-            yield repeat(self._self_test.run_once, TEST_EVERY)
+            yield repeat(self._housekeeping.self_test.run_once, TEST_EVERY)
         yield self._list_reloader.retry_forever()
         yield repeat(self._updates.apply_available, FOLLOW_LISTS)
         if self._followed is None and not self.settings.node.name:
@@ -177,7 +209,8 @@ class App(Parts):
             yield repeat(self._facts.refresh, FOLLOW_LISTS)
         if self._followed is not None:
             yield self._new_follower_chores(self._followed).run()
-        if (opened := self._new_opened_lines()) is not None:
+        if self._provider is not None:
+            opened = self._provider.new_opened_lines(self._list_reloader.open_lines)
             yield repeat(opened.follow, FOLLOW_LISTS)
         yield self._help_chores.run()
         yield feed_watchdog(self._manager)
@@ -209,7 +242,8 @@ class App(Parts):
         self._nat64.close()
         self._upstreams.close()
         await self._time_chores.close()
-        await self._targets.close()
+        if self._minutes is not None:
+            await self._minutes.close()
         self._recorder.flush(self._now())
         await asyncio.to_thread(self._log.stop)
         await asyncio.to_thread(self._logins.close)
@@ -269,10 +303,14 @@ class App(Parts):
 
     async def _look_at_devices(self) -> None:
         self._recorder.ways_round = self._catalogue.ways_round
-        await self._bypass_chores.run_once()
+        await self._housekeeping.bypass.run_once()
 
     async def _flush_records(self) -> None:
         self._recorder.flush(self._now(), MAX_FLUSHED)
+
+    async def _count_minutes(self) -> None:
+        assert self._minutes is not None
+        await self._minutes.count()
 
     async def _forget_tallies(self) -> None:
         self._recorder.forget_policies()
@@ -287,7 +325,8 @@ class App(Parts):
 
     async def _tell_upstreams(self) -> None:
         self._told_servers = servers = self._upstreams_in_force.servers
-        if self._subscribers is not None or self._followed is not None:  # told by others, or there
+        many = self._provider is not None and self._provider.subscribers is not None
+        if many or self._followed is not None:  # told by others, or there
             return
         await self._account_chores.note_upstreams(servers)
 
@@ -297,17 +336,21 @@ class App(Parts):
             await self._store.tidy(int(now))
             await self._appeal_chores.tidy()
             await self._account_chores.tidy()
-            await self._push_store.tidy(int(now))
+            await self._housekeeping.push_store.tidy(int(now))
             await self._account_chores.remind()
             await self._tell_upstreams()
-            await self._first_box.followers.tidy(int(now))
+            await self._housekeeping.first_box.followers.tidy(int(now))
             await self._note_scores(now)
         self._time_chores.ledger.forget(now)
+        if self._minutes is not None:
+            await self._minutes.forget()
+            if self._source.does_chores and not self._clock.is_wrong:
+                await self._minutes.tidy()
         await asyncio.to_thread(self._log.purge, now, chosen.rows_days, chosen.counts_days)
         if not self._clock.is_wrong:
             await asyncio.to_thread(self._log.purge_moved_aside, now)
         await asyncio.to_thread(self._log.count_lists, self._recorder.list_counts.take(now))
-        self._recent_blocks.forget(now)
+        await in_slices(self._recent_blocks.forget(now))
         collect_young()
 
     async def _note_scores(self, now: float) -> None:
@@ -391,25 +434,29 @@ class App(Parts):
             None if may_stay else new_failures(self.settings.cache),
         )
         self._listeners.set_forwarders(settings.dns)
-        self._targets.configure(settings.events)
+        self._housekeeping.targets.configure(settings.events)
         await run_logged(self._tell_upstreams)
         log.info("reloaded")
         if waits:
             log.warning(
-                "changes to ports, TCP limits, encrypted, web, data and provider take effect "
+                "changes to ports, TCP limits, encrypted, web, data, provider and node take effect "
                 "at the next start"
             )
 
 
 async def serve(
-    settings: Settings, reread: Callable[[], Settings], *, is_light: bool = False
+    settings: Settings,
+    reread: Callable[[], Settings],
+    *,
+    is_light: bool = False,
+    hangups: list[int] | None = None,
 ) -> None:
     """Run one App, the only one of its data folder; raise CopdnsError where it cannot start.
 
-    is_light: without pages.
+    is_light: without pages.  hangups: as of an `App`.
     """
     # Each system call lets another thread take Python's lock.  With Python's default of 5 ms, a
     # thread that reads a file would delay hundreds of queries.
     sys.setswitchinterval(SWITCH_INTERVAL)
     with contextlib.suppress(asyncio.CancelledError), hold_server_lock(Path(settings.data)):
-        await App(settings, reread, is_light=is_light).run()
+        await App(settings, reread, is_light=is_light, hangups=hangups).run()

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 
 from copdns.appeals.appeal import AppealKind, AppealState
 from copdns.appeals.life import DAY, HOUR, AppealDeadlines
-from copdns.appeals.list_errors import named_again
+from copdns.appeals.list_errors import count_returned_names
 from copdns.appeals.news import news
 from copdns.events.bus import EventBus
 from copdns.list_files.load import known_ids
@@ -60,7 +60,7 @@ class AppealChores:
         now, after = self._clock().wall, self._library().index
         for household in await self._store.households_with_errors():
             errors = await self._store.list_errors(household)
-            for slug, names in named_again(errors, before.index, after).items():
+            for slug, names in count_returned_names(errors, before.index, after).items():
                 event = MistakeEvent(EventKind.MISTAKE_AGAIN, household, slug, now, names)
                 self._events.publish(event)
 

@@ -7,6 +7,7 @@ not stored.  Pure.  Moments are seconds since the epoch.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
+from dataclasses import replace
 from typing import NamedTuple
 
 from copdns.model.household import Household
@@ -53,6 +54,22 @@ def ended_budgets(
             if graces.get(remaining.id) and remaining.minutes <= has - had:
                 closure = Closure(Reason.BUDGET, now, remaining.end, remaining.about, remaining.id)
                 yield GracePeriod(who, closure, graces[remaining.id])
+
+
+def used_up_budgets(
+    household: Household, before: Policy, after: Policy, now: float
+) -> Iterator[GracePeriod]:
+    """Yield the budgets with a grace period that had minutes left in one policy of a profile, and
+    have none in the next."""
+    if before.time_rules is None or after.time_rules is None:
+        return
+    graces = {each.id: each.grace * MINUTE for each in household.budgets if each.grace}
+    left = {each.id for each in before.time_rules.plan.remaining}
+    for each in after.time_rules.plan.closures:
+        is_new = each.reason is Reason.BUDGET and each.start <= now < each.end
+        if is_new and each.period in left and graces.get(each.period):
+            closure = replace(each, start=now)
+            yield GracePeriod((household.id, before.profile), closure, graces[each.period])
 
 
 def _profiles_with_grace(snapshot: Snapshot) -> Iterator[tuple[Who, Policy, Household]]:

@@ -61,7 +61,8 @@ class HouseholdInForce:
             self._resolver.snapshot = await self._snapshots.build(
                 before, before.library, households
             )
-            self._recent.keep_only(lambda: owned_devices(households))
+            if before.subscribers is None:  # those are not among these households
+                self._recent.keep_only(lambda: owned_devices(households))
             self._is_behind = False
 
     async def reopen(self) -> None:

@@ -25,7 +25,7 @@ from copdns.store.household_db.condition import current_path, is_as_stored, repa
 from copdns.store.household_db.household import HouseholdStore
 from copdns.store.household_db.notes import FIRST_START
 from copdns.store.household_db.watch import Watcher
-from copdns.store.read_only import is_unwritable
+from copdns.store.read_only_access import is_unwritable
 
 log = structlog.get_logger("copdns")
 

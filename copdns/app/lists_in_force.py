@@ -20,7 +20,7 @@ from copdns.app.snapshot_builder import SnapshotBuilder
 from copdns.list_files.index_store import IndexStore, LoadedLists
 from copdns.list_files.load import bundled_files, own_sources
 from copdns.lists.catalogue import Catalogue
-from copdns.lists.opened import OpenedLine, open_catalogue
+from copdns.lists.opened_lines import OpenedLine, open_catalogue
 from copdns.lists.source import ListSource
 from copdns.model.errors import ListError
 from copdns.server.answer import Resolver

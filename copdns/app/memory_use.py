@@ -13,11 +13,12 @@ Imports nothing of copdns: it comes before everything else.
 from __future__ import annotations
 
 import ctypes
+import dataclasses
 import gc
 import os
 import re
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from importlib import import_module
 from importlib.machinery import ModuleSpec, PathFinder
@@ -37,6 +38,7 @@ def leave_out_extras() -> None:
 
     To be called before anything else is imported; aiohttp comes when it is needed.
     """
+    share_refusals()
     import_structlog()
     leave_out_plugins()
     import_schemas()
@@ -75,6 +77,47 @@ def import_schemas() -> None:
         import pydantic_core.core_schema  # noqa: F401
     finally:
         origin.TypedDict = usual  # type: ignore[attr-defined]
+
+
+def share_refusals() -> None:
+    """Let frozen dataclasses refuse changes by two functions whose code all of them share.
+
+    The standard library writes, compiles and keeps source text of these for each class: a tenth of
+    a start.  A Python that does so in another way keeps its own.
+    """
+    if sys.version_info < (3, 15) and hasattr(dataclasses, "_frozen_get_del_attr"):
+        dataclasses._frozen_get_del_attr = _refuse_changes
+
+
+def _refuse_changes(
+    cls: type, fields: Iterable[dataclasses.Field[object]], target: object
+) -> tuple[Callable[..., None], ...]:
+    """Make what refuses to change fields, for a class that `dataclasses` is making.
+
+    target: the globals until Python 3.12, whose caller adds what is returned; from 3.13 what adds
+    compiled functions, and nothing is expected back.
+    """
+    names = frozenset(field.name for field in fields)
+
+    def __setattr__(self: object, name: str, value: object) -> None:  # noqa: N807 - its name
+        if type(self) is cls or name in names:
+            raise dataclasses.FrozenInstanceError(f"cannot assign to field {name!r}")
+        super(cls, self).__setattr__(name, value)  # type: ignore[arg-type]
+
+    def __delattr__(self: object, name: str) -> None:  # noqa: N807 - its name
+        if type(self) is cls or name in names:
+            raise dataclasses.FrozenInstanceError(f"cannot delete field {name!r}")
+        super(cls, self).__delattr__(name)  # type: ignore[arg-type]
+
+    functions = (__setattr__, __delattr__)
+    if isinstance(target, dict):
+        return functions
+    for function in functions:
+        if function.__name__ in vars(cls):
+            raise TypeError(f"Cannot overwrite attribute {function.__name__} in {cls.__name__}")
+        function.__qualname__ = f"{cls.__qualname__}.{function.__name__}"
+        setattr(cls, function.__name__, function)
+    return ()
 
 
 class _Untyped(dict[str, object]):

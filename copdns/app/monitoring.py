@@ -7,21 +7,24 @@ counted.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
-from copdns.app.backup_chores import BackupChores
 from copdns.app.device_chores import DeviceChores
 from copdns.app.household_source import HouseholdOrigin
 from copdns.app.lists_in_force import ListsInForce
-from copdns.app.mqtt_chores import MqttChores
 from copdns.app.second_box.followed_source import FollowedSource
-from copdns.app.self_test import SelfTest
 from copdns.dns.upstream import UpstreamClient
-from copdns.events.targets import Targets
 from copdns.list_files.facts_updates import FactsUpdater
 from copdns.list_files.updates import ListUpdater
 from copdns.server.answer import Resolver
 from copdns.store.log_db.querylog import QueryLog
 from copdns.web.http_server import HttpServer
+
+if TYPE_CHECKING:  # made once queries are answered
+    from copdns.app.backup_chores import BackupChores
+    from copdns.app.mqtt_chores import MqttChores
+    from copdns.app.self_test import SelfTest
+    from copdns.events.targets import Targets
 
 CLOCK_WRONG = (
     "this machine's clock is certainly wrong, so time rules cannot work as they should; set it, or "
@@ -94,6 +97,16 @@ class Readiness:
             *self._self_test.warnings,
             CLOCK_WRONG if self._is_clock_wrong() else "",
             "" if self._followed is None else self._followed.warning,
+        )
+        return tuple(filter(None, found))
+
+    def family_warnings(self) -> tuple[str, ...]:
+        """Return those of the warnings that a family of a provider notices; the others are about
+        the machine of all families."""
+        found = (
+            self._source.read_only_reason,
+            self._updates.missing_text,
+            CLOCK_WRONG if self._is_clock_wrong() else "",
         )
         return tuple(filter(None, found))
 

@@ -17,9 +17,11 @@ from typing import Final
 
 from copdns.app.account_chores import AccountChores
 from copdns.app.background import run_logged
+from copdns.app.many_households.subscriber_minutes import SubscriberMinutes
 from copdns.model.household import Household
 from copdns.model.verdict import Requestor
 from copdns.policy.build_snapshot import build_snapshot
+from copdns.policy.decide import Policy
 from copdns.policy.guest import guest_key
 from copdns.policy.snapshot import Client, Snapshot
 from copdns.policy.subscribers import NOBODYS
@@ -31,9 +33,9 @@ from copdns.store.household_db.thread import StoreThread
 from copdns.store.postgres.outbox import Moved
 from copdns.time.plan import PolicyInputs
 from copdns.web.many_households.family_door import CHOSEN, DEVICE
+from copdns.web.person import LINE
 
 MOST: Final = 500  # households that are kept; of those that no request is about, the oldest go
-LINE: Final = "line"  # the device that a browser is of which only the code is known
 
 
 class PageHouseholds:
@@ -46,17 +48,23 @@ class PageHouseholds:
         base: Callable[[], Snapshot],
         policy_inputs: Callable[[], PolicyInputs],
         now: Callable[[], float],
+        minutes: SubscriberMinutes | None = None,
     ) -> None:
+        """minutes: of the limits of those whose pages are open; None: nobody counts them."""
         self._thread = thread
         self._codes = FamilyCodes(thread)
         self._account_chores = account_chores
         self._base = base
         self._policy_inputs = policy_inputs
         self._now = now
+        self._minutes = minutes
+        self._inputs: dict[str, PolicyInputs] = {}  # what those that are here depend on
         self._here: dict[str, Snapshot] = {}  # in the order of their last use
         self._held: Counter[str] = Counter()  # requests that run about one
         self._until: dict[str, float] = {}  # when one has to be read again
         self._reading: set[asyncio.Task[None]] = set()
+        self._reads = 0  # that were begun
+        self._numbers: dict[str, int] = {}  # of the reads that those that are here come from
 
     async def find(self, code: str) -> str:
         """Return whose code it is; "" for nobody's.  Raises StoreError."""
@@ -65,6 +73,14 @@ class PageHouseholds:
     async def find_device(self, digest: str) -> str:
         """Return whose device has a token; "" for nobody's.  Raises StoreError."""
         return await self._codes.find_device(digest)
+
+    async def code_of(self, household: str) -> str:
+        """Return the code of a household, made at the first call.  Raises StoreError."""
+        return await self._codes.of(household)
+
+    async def renew_code(self, household: str, author: str, now: int) -> str:
+        """Return another code of a household, and let the former one go.  Raises StoreError."""
+        return await self._codes.renew(household, author, now)
 
     @asynccontextmanager
     async def hold(self, household: str) -> AsyncIterator[bool]:
@@ -108,6 +124,23 @@ class PageHouseholds:
                 self._reading.add(task)
                 task.add_done_callback(self._reading.discard)
 
+    def has(self, household: str) -> bool:
+        """Tell whether a household is here."""
+        return household in self._here
+
+    def policies_of(self, _household: str) -> tuple[Policy, ...]:
+        """Return none: what is asked for has its policies elsewhere."""
+        return ()
+
+    def compile_again(self, household: str) -> None:
+        """Have a household read at the next request: its minutes of use are others."""
+        if household in self._here:
+            self._until[household] = 0.0
+
+    def policy_inputs(self) -> PolicyInputs:
+        """Return what the policies depend on that `snapshot` has."""
+        return self._inputs.get(CHOSEN.get()) or self._policy_inputs()
+
     def snapshot(self) -> Snapshot:
         """Return what the request that runs now may see: its household, or none."""
         return self._here.get(CHOSEN.get()) or self._base()
@@ -131,24 +164,35 @@ class PageHouseholds:
         return Client(household, LINE, policy)
 
     async def _read(self, household: str) -> None:
+        self._reads += 1
+        number = self._reads
         found = await self._thread.read(partial(_load, household))
         if found is None:
-            self._here.pop(household, None)
-            self._until.pop(household, None)
+            self._drop(household)
             return
         admitted, until = await self._account_chores.with_own_guests(found)
+        inputs = self._policy_inputs()
+        if self._minutes is not None:
+            await self._minutes.take(admitted)
+            inputs = self._minutes.inputs_of(admitted, inputs)
         base = self._base()
+        if self._numbers.get(household, number) > number:
+            return  # what was begun to be read later was here sooner
+        self._numbers[household] = number
         self._here[household] = build_snapshot(
-            base, base.library, base.defaults, [admitted], self._now(), self._policy_inputs()
+            base, base.library, base.defaults, [admitted], self._now(), inputs
         )
-        self._until[household] = until
+        self._inputs[household], self._until[household] = inputs, until
         self._drop_oldest()
 
     def _drop_oldest(self) -> None:
         idle = [each for each in self._here if each not in self._held]
         for each in idle[: max(len(self._here) - MOST, 0)]:
-            del self._here[each]
-            self._until.pop(each, None)
+            self._drop(each)
+
+    def _drop(self, household: str) -> None:
+        for there in (self._here, self._until, self._inputs, self._numbers):
+            there.pop(household, None)
 
 
 def _load(household: str, connection: SqlConnection) -> Household | None:

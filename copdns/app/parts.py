@@ -11,6 +11,7 @@ import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,11 +20,8 @@ from copdns.accounts.further_guardian import FURTHER_GUARDIAN_WAITS
 from copdns.app.account_chores import AccountChores, ignore_read
 from copdns.app.alarms import Alarms
 from copdns.app.appeal_chores import AppealChores
-from copdns.app.backup_chores import BackupChores
-from copdns.app.bypass_chores import BypassChores
 from copdns.app.control import ControlSocket
 from copdns.app.device_chores import DeviceChores
-from copdns.app.digest_chores import DigestChores
 from copdns.app.encrypted_dns import EncryptedDns
 from copdns.app.from_settings import (
     forwards_subnets,
@@ -37,16 +35,11 @@ from copdns.app.from_settings import (
 from copdns.app.help_chores import HelpChores
 from copdns.app.household_in_force import HouseholdInForce
 from copdns.app.household_source import HouseholdOrigin, HouseholdSource
-from copdns.app.languages import speak_to_browser, speak_to_guardians
-from copdns.app.light import without_pages
 from copdns.app.lists_in_force import ListReloader, ListsInForce
 from copdns.app.monitoring import Readiness, build_gauges
-from copdns.app.mqtt_chores import MqttChores
 from copdns.app.nat64_chores import Nat64Chores
-from copdns.app.push_chores import PushChores
 from copdns.app.second_box.followed_source import as_followed, followed_source
 from copdns.app.seed import seed_household
-from copdns.app.self_test import SelfTest
 from copdns.app.service_manager import find_service_manager
 from copdns.app.snapshot_builder import SnapshotBuilder
 from copdns.app.structured_reasons import StructuredReasons
@@ -56,7 +49,7 @@ from copdns.app.upstreams_in_force import UpstreamsInForce
 from copdns.dns.help_answers import HelpAnswers
 from copdns.dns.upstream import UpstreamClient
 from copdns.events.bus import EventBus
-from copdns.events.targets import Targets
+from copdns.household.pageless_household import without_pages
 from copdns.list_files.choose import available_lists
 from copdns.list_files.copies import Copies
 from copdns.list_files.facts_updates import SLUG, FactsUpdater
@@ -64,8 +57,9 @@ from copdns.list_files.load import bundled_files
 from copdns.list_files.updates import ListUpdater
 from copdns.lists.catalogue import Catalogue
 from copdns.lists.source import ListSource
+from copdns.model.errors import StartError
 from copdns.model.events import EventKind, HeldEvent
-from copdns.model.hosts import DESK_HOST, OWN_HOSTS, child_page_url, desk_url
+from copdns.model.hosts import DESK_HOST, OWN_HOSTS, child_page_url
 from copdns.model.household import Household, PrivacyMode
 from copdns.model.verdict import Requestor
 from copdns.network import machine
@@ -87,7 +81,6 @@ from copdns.server.recorder import Recorder
 from copdns.settings.config import Settings, defaults_of
 from copdns.store.household_db.appeals import AppealStore
 from copdns.store.household_db.household import HouseholdStore
-from copdns.store.household_db.push import PushStore
 from copdns.store.household_db.thread import StoreThread
 from copdns.store.log_db.querylog import QueryLog
 from copdns.time.clock import Clock
@@ -96,25 +89,20 @@ from copdns.time.plan import PolicyInputs
 from copdns.web.http_server import HttpServer
 from copdns.web.https import Https
 from copdns.web.logins import Logins
-from copdns.web.many_households.family_door import FamilyDoor
-from copdns.web.second_box.bundles import FirstBox
 
 if TYPE_CHECKING:
     from aiohttp import web
 
-    from copdns.app.many_households.opened_lines import OpenedLines
-    from copdns.app.many_households.provider_desk import ProviderDesk
-    from copdns.app.node.status import StatusFile
-    from copdns.app.page_households import PageHouseholds
-    from copdns.app.subscriber_chores import SubscriberChores
+    from copdns.app.many_households.provider_parts import ProviderParts
 
 
 class Parts:
     """All that one copdns is made of.
 
-    Most of it is there after `begin`, in whose order each part finds those that it needs.
+    Most of it is there after `begin`, in whose order each part finds those that it needs; what no
+    query waits for is there after `_begin_housekeeping`.
     settings: those in force.  is_light: without pages, and so without what a person would have to
-    be able to read there (`light.py`).
+    be able to read there (`household/pageless_household.py`).
     """
 
     def __init__(self, settings: Settings, *, is_light: bool = False) -> None:
@@ -132,22 +120,19 @@ class Parts:
             lambda: self._catalogue,
             time.time,
             lambda here: self._put_lists_in_force(here),
-            tell_held=lambda slug: self._events.publish(
-                HeldEvent(EventKind.LIST_HELD, slug, self._clock().wall)
-            ),
+            tell_held=lambda slug: self._tell_held(EventKind.LIST_HELD, slug),
         )
         self._facts = FactsUpdater(
             self._folder,
             lambda: self.settings.facts,
             time.time,
-            tell_held=lambda: self._events.publish(
-                HeldEvent(EventKind.FACTS_HELD, SLUG, self._clock().wall)
-            ),
+            tell_held=lambda: self._tell_held(EventKind.FACTS_HELD, SLUG),
         )
         self._manager = find_service_manager()
         self._clock = Clock(time.time, time.monotonic, machine.clock_is_synchronised)
         self._followed = followed_source(self._folder)
         self._note_read: Callable[[Household, float], None] = ignore_read
+        self._provider = self._new_provider()
         self._source = self._new_source()
         self._child_page = child_page_url(settings.web.port)  # a new port: at the next start
         self._https = Https(self._folder, settings.web, self._now, lambda: self._clock.is_wrong)
@@ -164,27 +149,24 @@ class Parts:
 
     # --- making ---
 
-    def _new_source(self) -> HouseholdOrigin:
-        async def seed(store: HouseholdStore) -> None:
-            await seed_household(store, self.settings, self._catalogue, int(time.time()))
+    async def _seed(self, store: HouseholdStore) -> None:
+        await seed_household(store, self.settings, self._catalogue, int(time.time()))
 
+    def _new_provider(self) -> ProviderParts | None:
+        """Return what a provider's copdns has besides these parts; None at home."""
+        if not self.settings.provider.database:
+            return None
+        from copdns.app.many_households.provider_parts import ProviderParts  # its libraries too
+
+        return ProviderParts(self._folder, self.settings, self._seed, self._clock, time.time)
+
+    def _new_source(self) -> HouseholdOrigin:
         if self._followed is not None:
             return self._followed
-        if self.settings.provider.database:
-            from copdns.app.provider_source import ProviderSource  # no home has its libraries
-
-            source = ProviderSource(self._folder, self.settings.provider, seed)
-            self._note_read = source.note_read
-            return source
-        return HouseholdSource(self._folder, seed)
-
-    def _new_log(self) -> QueryLog:
-        database = self.settings.provider.database
-        if not database:
-            return QueryLog(self._folder)
-        from copdns.store.log_db.provider_log import ProviderLog
-
-        return ProviderLog(self._folder, database)
+        if self._provider is not None:
+            self._note_read = self._provider.source.note_read
+            return self._provider.source
+        return HouseholdSource(self._folder, self._seed)
 
     async def _open(self) -> Sequence[Household]:
         """Open the store, and load lists; return the households."""
@@ -196,7 +178,7 @@ class Parts:
             self._thread,
             self._now,
             lambda: self.settings.events.appeal_names,
-            keeps_last=bool(self.settings.provider.database),
+            keeps_last=self._provider is not None,
             on_read=self._note_read,
         )
         households = await self._account_chores.with_guests(await self._source.households())
@@ -212,24 +194,16 @@ class Parts:
     async def _begin_recording(self, households: Sequence[Household]) -> None:
         """Make what counts and records look-ups, minutes, appeals and events."""
         self._counters = Counters()
-        self._log = self._new_log()
+        provider = self._provider
+        self._log = QueryLog(self._folder) if provider is None else provider.new_log()
         self._recent_blocks = RecentBlocks(make_appeal_code)
-        desk = desk_url(self.settings.web.port, self.settings.web.tls_port)
         self._events = EventBus(self._is_unlogged)
-        self._targets = Targets(
-            self.settings.events,
-            desk=desk,
-            speaks=lambda household: speak_to_guardians(
-                self._resolver.snapshot.households, household
-            ),
-        )
-        if self._followed is None:  # the first box tells what happens
-            self._events.subscribe(self._targets.enqueue)
         self._alarms = Alarms()
         self._time_chores = TimeChores(
             self._folder, lambda: self._resolver.snapshot, self._clock, self._events
         )
         await self._time_chores.begin(households)
+        self._minutes = None if provider is None else provider.begin_minutes()
         self._appeal_chores = AppealChores(
             AppealStore(self._store),
             lambda: self._catalogue,
@@ -237,41 +211,6 @@ class Parts:
             self._clock,
             self._events,
         )
-        self._digest_chores = DigestChores(
-            self._store,
-            self._thread,
-            self._log,
-            self._folder,
-            lambda: self._resolver.snapshot,
-            lambda: self.settings,
-            self._clock,
-            desk,
-        )
-        self._backup_chores = BackupChores(
-            self._folder, lambda: self.settings.backup, self._updates.own, self._clock
-        )
-        self._push_store = PushStore(self._thread)
-        self._push = PushChores(
-            self._push_store,
-            AppealStore(self._store),
-            self._folder,
-            lambda: self.settings.push,
-            self._clock,
-            speak_to_browser,
-        )
-        if self._followed is None:
-            self._events.subscribe(self._push.on_event)
-        self._first_box = FirstBox(
-            self._thread,
-            self._folder,
-            self._time_chores.merge,
-            self._time_chores.todays_usage,
-            self._now,
-        )
-        chosen, snapshot = lambda: self.settings.mqtt, lambda: self._resolver.snapshot
-        self._mqtt = MqttChores(chosen, snapshot, self._time_chores, self._store, self._clock)
-        if self._followed is None:
-            self._events.subscribe(self._mqtt.on_event)
 
     async def _begin_answering(self, households: Sequence[Household]) -> None:
         """Make what answers, and what applies changes of household, lists and upstreams."""
@@ -286,9 +225,8 @@ class Parts:
             self._now,
             self._adapt,
         )
-        self._recorder = Recorder(
-            self._counters, self._recent_blocks, self._log, self._time_chores.ledger
-        )
+        counting = self._time_chores if self._minutes is None else self._minutes
+        self._recorder = Recorder(self._counters, self._recent_blocks, self._log, counting.ledger)
         self._note_own_lists()
         help_answers = HelpAnswers()
         snapshot = await self._snapshots.build(None, self._catalogue, households)
@@ -318,19 +256,16 @@ class Parts:
         self._list_reloader = ListReloader(
             self._lists, self._snapshots, self._resolver, self._appeal_chores, lambda: self.settings
         )
-        self._begin_subscribers()
+        if self._provider is not None:
+            self._provider.begin_subscribers(
+                self._resolver,
+                self._thread,
+                self._account_chores,
+                self._policy_inputs,
+                lambda event: self._housekeeping.push.tell(event),
+                self._recent_blocks,
+            )
         self._begin_listening()
-
-    def _new_opened_lines(self) -> OpenedLines | None:
-        """Return what follows a provider's reviewers; None at home."""
-        if not self.settings.provider.database:
-            return None
-        from copdns.app.many_households.opened_lines import OpenedLines
-        from copdns.store.household_db.provider import ProviderStore
-
-        assert isinstance(self._store, ProviderStore)
-        folder, open_lines = Path(self.settings.node.folder), self._list_reloader.open_lines
-        return OpenedLines(self._store.pool, folder, open_lines, self._now)
 
     def _begin_listening(self) -> None:
         """Make what takes queries, in clear text and encrypted."""
@@ -338,11 +273,7 @@ class Parts:
         held = HeldSockets(passed, self._manager.hold, self._manager.release)
         self._listeners = Listeners(self._resolver, self._clock, held)
         self._encrypted = EncryptedDns(
-            self._folder,
-            self.settings,
-            self._resolver,
-            self._clock,
-            lambda: self._clock.is_wrong,
+            self._folder, self.settings, self._resolver, self._clock, lambda: self._clock.is_wrong
         )
         self._resolver.discovery = Discovery(
             self.settings.encrypted.name or DESK_HOST,
@@ -350,41 +281,6 @@ class Parts:
             lambda: self._encrypted.names,
             lambda: secure_child_page(self.settings, self._https.offer),
         )
-
-    def _begin_subscribers(self) -> None:
-        """Read households on demand, where a provider's are, beside the program of a node."""
-        self._node: StatusFile | None = None
-        if self.settings.provider.database:
-            from copdns.app.node.status import StatusFile
-
-            self._node = StatusFile(Path(self.settings.node.folder), time.time)
-        self._subscribers: SubscriberChores | None = None
-        self._pages_of: PageHouseholds | None = None
-        if self.settings.provider.kept and self.settings.provider.database:
-            from copdns.app.page_households import PageHouseholds
-            from copdns.app.provider_source import ProviderSource
-            from copdns.app.subscriber_chores import SubscriberChores
-
-            assert isinstance(self._source, ProviderSource)
-            self._subscribers = SubscriberChores(
-                self.settings.provider.kept,
-                self._resolver,
-                self._store,
-                self._account_chores,
-                self._clock,
-                self._policy_inputs,
-                lambda: bool(self._source.read_only_reason),
-                self._source.note_read,
-                self._source.find_known,
-            )
-            self._pages_of = PageHouseholds(
-                self._thread,
-                self._account_chores,
-                lambda: self._resolver.snapshot,
-                self._policy_inputs,
-                self._now,
-            )
-            self._source.on_moved = self._pages_of.forget_after(self._subscribers.forget)
 
     async def _tell_reasons(self) -> None:
         """Tell the reasons of blocks to devices as the settings say."""
@@ -423,17 +319,37 @@ class Parts:
             self._set_lease_records,
         )
         await self._device_chores.configure(self.settings.identity)
-        self._self_test = SelfTest(
-            self._upstreams, lambda: self._resolver.snapshot, self._clock, self._events.publish
-        )
-        self._bypass_chores = BypassChores(
-            self._folder,
-            lambda: self._resolver.snapshot,
-            self._clock,
-            self._events,
-        )
         self._store.see = self._device_chores.see
         self._store.forget = self._log.erase
+
+    async def _begin_housekeeping(self) -> None:
+        """Make what no query waits for; queries are answered while it is imported.
+
+        Raises StartError where it cannot be imported.
+        """
+        try:
+            await asyncio.to_thread(import_module, "copdns.app.housekeeping")
+        except Exception as error:  # a damaged file may raise anything
+            raise StartError(
+                f"a part of copdns cannot be read, so it does not run ({error}); look at the disk, "
+                "and install copdns again"
+            ) from error
+        from copdns.app.housekeeping import Housekeeping
+
+        self._housekeeping = house = Housekeeping(
+            folder=self._folder,
+            settings=lambda: self.settings,
+            snapshot=lambda: self._resolver.snapshot,
+            clock=self._clock,
+            store=self._store,
+            thread=self._thread,
+            log=self._log,
+            own_lists=self._updates.own,
+            events=self._events,
+            time_chores=self._time_chores,
+            upstreams=self._upstreams,
+            tells=self._followed is None,  # the first box tells what happens
+        )
         self._readiness = Readiness(
             self._upstreams,
             self._source,
@@ -442,16 +358,21 @@ class Parts:
             self._updates,
             self._device_chores,
             self._http_server,
-            (lambda: self._encrypted.warning, lambda: self._mqtt.warning, self._node_warning),
+            (lambda: self._encrypted.warning, lambda: house.mqtt.warning, self._node_warning),
             lambda: self._clock.is_wrong,
             self._facts,
-            self._backup_chores,
+            house.backups,
             self._followed,
-            self._self_test,
+            house.self_test,
+        )
+        self._counters.gauges = build_gauges(
+            *(self._resolver, self._log, house.targets, self._facts, house.backups),
+            house.mqtt,
+            {} if self._provider is None else self._provider.node.gauges(),
         )
 
     def _node_warning(self) -> str:
-        return "" if self._node is None else self._node.warning
+        return "" if self._provider is None else self._provider.node.warning
 
     def _join_counters(self) -> None:
         """Let the metrics read what parts count themselves."""
@@ -464,11 +385,6 @@ class Parts:
         self._counters.appeal_kinds = lambda: {
             str(kind): count for kind, count in self._appeal_chores.kinds.items()
         }
-        self._counters.gauges = build_gauges(
-            *(self._resolver, self._log, self._targets, self._facts, self._backup_chores),
-            self._mqtt,
-            {} if self._node is None else self._node.gauges(),
-        )
 
     # --- what is in force ---
 
@@ -480,6 +396,9 @@ class Parts:
 
     def _now(self) -> float:
         return self._clock().wall
+
+    def _tell_held(self, kind: EventKind, slug: str) -> None:
+        self._events.publish(HeldEvent(kind, slug, self._now()))
 
     def _is_unlogged(self, household: str, profile: str) -> bool:
         """Tell whether the log must not name a profile: its privacy mode is off, or it is gone."""
@@ -508,16 +427,18 @@ class Parts:
         from copdns.web.pages import Pages
         from copdns.web.routes import application
 
-        pages = self._pages_of
+        provider = self._provider
+        pages = None if provider is None else provider.pages
         context = AppContext(
             registry=build_registry(self._counters, lambda: self._recorder.flush(self._now())),
             readiness=self._readiness.missing,
             warnings=self._readiness.warnings,
+            family_warnings=self._readiness.family_warnings,
             hosts=OWN_HOSTS | {"localhost", *self.settings.web.hosts},
             snapshot=pages.snapshot if pages is not None else lambda: self._resolver.snapshot,
-            policy_inputs=self._policy_inputs,
+            policy_inputs=self._policy_inputs if pages is None else pages.policy_inputs,
             identify=pages.identify if pages is not None else self._identify,
-            door=None if pages is None else self._new_door(pages),
+            door=None if provider is None else provider.new_door(time.monotonic),
             recent=self._recent_blocks,
             now=self._now,
             pages=Pages(door=self._child_page),
@@ -536,40 +457,20 @@ class Parts:
             updates=self._updates,
             facts=lambda: self._lists.loaded.facts,
             facts_updates=self._facts,
-            targets=self._targets,
+            targets=self._housekeeping.targets,
             damage=lambda: self._source.damage,
             repair=self._household.repair,
             https=lambda: self._https.offer,
             own_timers=self._time_chores.own_timers,
             desk_over_http=self.settings.web.desk_over_http,
-            try_push=self._push.send_test,
+            try_push=self._housekeeping.push.send_test,
             trouble_of_upstream=trouble_of,
-            first_box=None
-            if self._followed or self.settings.provider.database
-            else self._first_box,
+            first_box=None if self._followed or provider else self._housekeeping.first_box,
             follows=None if self._followed is None else self._followed.status,
-            review_desk=self._new_review_desk(),
-            further_guardian_waits=FURTHER_GUARDIAN_WAITS if self.settings.provider.database else 0,
+            review_desk=None if provider is None else provider.new_review_desk(),
+            further_guardian_waits=0 if provider is None else FURTHER_GUARDIAN_WAITS,
         )
         return application(context)
-
-    def _new_door(self, pages: PageHouseholds) -> FamilyDoor:
-        """Return what tells the pages of many households apart."""
-        from copdns.app.many_households.tenant_looks import TenantLooks
-        from copdns.store.household_db.provider import ProviderStore
-
-        assert isinstance(self._store, ProviderStore)
-        return FamilyDoor(pages, time.monotonic, TenantLooks(self._store.pool).of)
-
-    def _new_review_desk(self) -> ProviderDesk | None:
-        """Return the way to a provider's reviewers; None at home."""
-        if not self.settings.provider.database:
-            return None
-        from copdns.app.many_households.provider_desk import ProviderDesk
-        from copdns.store.household_db.provider import ProviderStore
-
-        assert isinstance(self._store, ProviderStore)
-        return ProviderDesk(self._store.pool)
 
     def _identify(self, requestor: Requestor) -> Client:
         return self._recognition.identify(requestor, self._clock())

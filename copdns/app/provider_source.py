@@ -4,8 +4,8 @@ While PostgreSQL cannot be reached, queries are answered by what was read last; 
 say at once that nothing can be read or changed.  What moved meanwhile is in the outbox, and is in
 force within a second after it is back.
 
-What was read is kept in a file too (`store/provider_db/last_known.py`), by which a copdns answers
-that starts while PostgreSQL is away.
+What was read is kept in a file too (`store/provider_db/known_households.py`), by which a copdns
+answers that starts while PostgreSQL is away.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from copdns.store.household_db.provider import ProviderStore, make_tables
 from copdns.store.postgres.connection import PostgresPool
 from copdns.store.postgres.outbox import Moved, OutboxReader
 from copdns.store.postgres.schema import apply_own_steps
-from copdns.store.provider_db.last_known import ALL_OF_THEM, KnownHousehold, LastKnown
+from copdns.store.provider_db.known_households import ALL_OF_THEM, KnownHousehold, LastKnown
 from copdns.store.provider_db.register_schema import PROVIDER
 
 log = structlog.get_logger("copdns")

@@ -15,7 +15,7 @@ from copdns.app.background import run_logged
 from copdns.events.notices import NoticeThrottle, Speaks
 from copdns.events.push_message import PUSHED, build_message, build_test
 from copdns.events.push_result import PushResult
-from copdns.events.push_sender import PushDelivery, PushSender
+from copdns.events.push_sender import PushBounds, PushDelivery, PushSender
 from copdns.model.events import AppealEvent, Event
 from copdns.model.push import PushSubscription
 from copdns.settings.config import PushSettings
@@ -55,6 +55,7 @@ class PushChores:
         settings: Callable[[], PushSettings],
         clock: Clock,
         speaks: SpeaksTo,
+        bounds: PushBounds = PushBounds(),  # noqa: B008 - a value
     ) -> None:
         self.sender = PushSender(
             folder,
@@ -62,6 +63,7 @@ class PushChores:
             _CurrentBrowsers(store, clock),
             lambda: clock().wall,
             lambda: clock().mono,
+            bounds=bounds,
         )
         self._store = store
         self._appeals = appeals

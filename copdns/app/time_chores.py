@@ -17,6 +17,7 @@ import structlog
 
 from copdns.app import time_events
 from copdns.app.grace_periods import GracePeriod, ended_budgets, ending_schedules, grace_grants
+from copdns.app.limit_days import LimitDays, note_own_limits, read_inputs
 from copdns.app.time_events import TimeState
 from copdns.events.bus import EventBus
 from copdns.model.errors import StoreError
@@ -24,7 +25,7 @@ from copdns.model.events import ClockEvent, EventKind, TimeEvent
 from copdns.model.household import Household, PrivacyMode, Profile
 from copdns.policy.build_snapshot import build_snapshot, profiles_of
 from copdns.policy.snapshot import Snapshot
-from copdns.privacy.own_numbers import hidden_limits, inputs_for_others, own_limits
+from copdns.privacy.own_numbers import hidden_limits, inputs_for_others
 from copdns.store.log_db.usage import (
     UsageStore,
     close_days,
@@ -34,20 +35,15 @@ from copdns.store.log_db.usage import (
 )
 from copdns.time.clock import Clock, LastSeen, continues_when_wrong
 from copdns.time.closing_soon import WarningState, due_warnings
-from copdns.time.days import DAY_SECONDS, BudgetDay, budget_day, zone_of
+from copdns.time.days import DAY_SECONDS, budget_day, zone_of
 from copdns.time.ledger import BudgetKey, UsageLedger
 from copdns.time.minutes import (
     MINUTE,
-    NARROW,
-    WIDE,
-    DayStart,
-    Minutes,
     Usage,
-    UseCriteria,
     estimate,
 )
 from copdns.time.own_timers import OwnTimers
-from copdns.time.plan import NO_INPUTS, PolicyInputs, carried_budgets
+from copdns.time.plan import NO_INPUTS, PolicyInputs
 
 log = structlog.get_logger("copdns")
 
@@ -70,14 +66,14 @@ class TimeChores:
     ) -> None:
         self.policy_inputs = NO_INPUTS
         self.own_timers = OwnTimers()
-        self.ledger = UsageLedger(self._day_of, self._criteria_of)
+        self._households: Mapping[str, Household] = {}
+        self._limit_days = LimitDays(lambda each: self._households.get(each))
+        self.ledger = UsageLedger(self._limit_days.day_of, self._limit_days.criteria_of)
         self._folder = folder
         self._snapshot = snapshot
         self._clock = clock
         self._events = events
         self._store = UsageStore(folder)
-        self._households: Mapping[str, Household] = {}
-        self._days: dict[Who, BudgetDay] = {}
         self._minute = 0
         self._is_merged = False  # another box counted more since the last second
         self._recalled_on = date.min  # in UTC: when the stored minutes were read last
@@ -86,6 +82,7 @@ class TimeChores:
         self._warning_state = WarningState()
         self._for_others: tuple[Snapshot, PolicyInputs, Snapshot] | None = None
         self._failing = False
+        self._begins_wrong = False
 
     async def begin(self, households: Iterable[Household]) -> None:
         """Continue from the last run; a log that cannot be read counts as empty."""
@@ -106,8 +103,7 @@ class TimeChores:
         """Return the moment, and since when the clock is wrong (monotonic; None: it is right)."""
         wrong_since = self._clock.begin(last_seen, continues_when_wrong(self._households.values()))
         now = self._clock().wall
-        if wrong_since is not None:
-            self._events.publish(ClockEvent(EventKind.CLOCK_WRONG, now))
+        self._begins_wrong = wrong_since is not None
         self._warning_state = WarningState(warned_until=last_seen.at if last_seen else 0.0)
         return now, wrong_since
 
@@ -128,8 +124,11 @@ class TimeChores:
     async def run_second(self) -> bool:
         """Run the chores of a second; tell whether policies have to be built again."""
         snapshot, before = self._snapshot(), self.policy_inputs
+        if self._begins_wrong:  # nobody who would tell it was there at the beginning
+            self._begins_wrong = False
+            self._events.publish(ClockEvent(EventKind.CLOCK_WRONG, self._clock().wall))
         if self._set_households(snapshot.households):
-            self._note_own(self._clock().wall)
+            note_own_limits(self.ledger, self._households.values(), self._clock().wall)
         if self._clock.recheck():
             self._events.publish(ClockEvent(EventKind.CLOCK_RIGHT, self._clock().wall))
         now = self._clock().wall
@@ -218,9 +217,9 @@ class TimeChores:
         """Return the minutes of a budget of today that were used until a moment; none where it is
         before today's start."""
         who = household, profile
-        day = self._day_of(*who, self._clock().wall)
+        day = self._limit_days.day_of(*who, self._clock().wall)
         marks = self.ledger.marks(*who, budget, day).before(int(moment - day.start) // MINUTE)
-        return estimate(marks, self._criteria_of(*who, budget)).likely
+        return estimate(marks, self._limit_days.criteria_of(*who, budget)).likely
 
     def _is_own(self, household: str, profile: str, budget: str, now: float) -> bool:
         """Tell whether the minutes of a budget are the person's alone to see."""
@@ -264,50 +263,13 @@ class TimeChores:
         if households is self._households:
             return False
         self._households = households
-        self._days.clear()
+        self._limit_days.clear()
         return True
-
-    def _day_of(self, household: str, profile: str, at: float) -> DayStart:
-        day = self._days.get((household, profile))
-        if day is None or not day.start <= at < day.end:
-            home = self._households.get(household)
-            person = home.profile(profile) if home is not None else None
-            if home is not None and person is not None:
-                home = home.local_to(person)
-            zone, starts = (home.timezone, home.day_starts) if home else ("UTC", 0)
-            day = self._days[household, profile] = budget_day(at, zone_of(zone), starts)
-        return DayStart(day.day, int(day.start))
-
-    def _criteria_of(self, household: str, profile: str, budget: str) -> UseCriteria:
-        home = self._households.get(household)
-        found = next((each for each in home.budgets if each.id == budget), None) if home else None
-        return NARROW if found is not None and found.about else WIDE
 
     def _read_inputs(self, now: float) -> PolicyInputs:
         """Return the policy inputs with the minutes as they are now."""
-        used: dict[Who, Mapping[str, Minutes]] = {}
-        before: dict[Who, Mapping[str, Minutes]] = {}
-        own: dict[Who, frozenset[str]] = {}
-        self._note_own(now)
-        for household, profile in self._profiles_with_budgets():
-            who = household.id, profile.id
-            today = self._day_of(*who, now)
-            if theirs := self.ledger.own_budgets(*who, today):
-                own[who] = theirs
-            self.ledger.begin_day(*who, carried_budgets(household, profile), now)
-            if found := self.ledger.minutes_by_budget(*who, today):
-                used[who] = found
-            if carried_budgets(household, profile) and (
-                found := self.ledger.minutes_by_budget(*who, self._day_of(*who, today.start - 1))
-            ):
-                before[who] = found
-        return replace(self.policy_inputs, used=used, used_before=before, own=own)
-
-    def _note_own(self, now: float) -> None:
-        """Note the budgets whose minutes are a person's alone from now on, for today."""
-        for household, profile in self._profiles_with_budgets():
-            limits = own_limits(household, profile, now)
-            self.ledger.note_own(household.id, profile.id, limits, now)
+        households = self._households.values()
+        return read_inputs(self.ledger, self._limit_days, households, self.policy_inputs, now)
 
     def _profiles_with_budgets(self) -> Iterator[tuple[Household, Profile]]:
         for household in self._households.values():

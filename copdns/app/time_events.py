@@ -15,6 +15,7 @@ from copdns.model.events import Event, EventKind, GrantEvent, PauseEvent, Ticket
 from copdns.model.household import Household
 from copdns.model.times import Grant, Origin, PauseSpan, Ticket
 from copdns.model.verdict import Reason
+from copdns.policy.decide import Policy
 from copdns.policy.grant_ends import grant_ends, is_lifted, opened_budgets
 from copdns.policy.snapshot import Snapshot
 from copdns.time.budget import RemainingBudget
@@ -92,14 +93,21 @@ def closed_budgets(snapshot: Snapshot, now: float) -> Iterator[tuple[Key, frozen
     """Yield for each profile the ids of budgets of which a silence is no use in the minute of a
     moment: they are used up, all names are closed, or a permission opens what they count."""
     for household in snapshot.households.values():
-        for who, plan in time_plans(snapshot, household):
-            closed = [each for each in plan.closures if each.start <= now < each.end]
-            spent = {each.period for each in closed if each.reason is Reason.BUDGET}
-            if any(not each.about for each in closed):
-                spent |= {each.id for each in plan.remaining}
-            spent |= opened_budgets(snapshot.policy(*who), now)
-            if spent:
-                yield who, frozenset(spent)
+        for who, _ in time_plans(snapshot, household):
+            if spent := closed_budgets_of(snapshot.policy(*who), now):
+                yield who, spent
+
+
+def closed_budgets_of(policy: Policy, now: float) -> frozenset[str]:
+    """Return the same of one policy."""
+    if policy.time_rules is None:
+        return frozenset()
+    plan = policy.time_rules.plan
+    closed = [each for each in plan.closures if each.start <= now < each.end]
+    spent = {each.period for each in closed if each.reason is Reason.BUDGET}
+    if any(not each.about for each in closed):
+        spent |= {each.id for each in plan.remaining}
+    return frozenset(spent | opened_budgets(policy, now))
 
 
 def time_events(before: TimeState, after: TimeState, now: float) -> Iterator[Event]:

@@ -66,7 +66,7 @@ def is_list_error(name: str, to: ContestedVerdict, vouches: Vouch) -> bool:
     return to.reason in (Reason.CATEGORY, Reason.BYPASS) and not to.via and vouches(name)
 
 
-def opened_for_everyone(
+def open_for_everyone(
     household: Household, name: str, known: KnownIds, now: int
 ) -> tuple[Household, Rule]:
     """Return the household with a rule that opens a name, and the rule; one that is there stays."""
@@ -95,7 +95,9 @@ def what_closes(
     return contest(verdict, revision) if verdict.blocks else None
 
 
-def named_again(errors: Iterable[WrongEntry], before: Index, after: Index) -> dict[str, int]:
+def count_returned_names(
+    errors: Iterable[WrongEntry], before: Index, after: Index
+) -> dict[str, int]:
     """Return how many names each list has back that it was wrong about, and had not before.
 
     before: an index without the list counts as one that names nothing.

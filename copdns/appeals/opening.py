@@ -82,7 +82,7 @@ class ApprovalTerms:
     lasts: seconds, or a wish; None: as long as was asked for.  everyone: a rule for the whole
     household, with ALWAYS.  narrow: the name alone, without what else its service needs.
     minutes: how many are given back; None: all that were asked for.  besides: what else closes the
-    name (`appeals/still_closed.py`) is opened as well, for as long; of a yes that ends.
+    name (`appeals/other_closures.py`) is opened as well, for as long; of a yes that ends.
     band: another age group than the one that was asked for.  only_age: without its usual settings.
     """
 
@@ -312,17 +312,19 @@ def _add_grants(
     for about in opens.about:
         household = give_grant(
             household,
-            ask.profile,
-            about,
+            Grant(
+                about,
+                start=now,
+                end=end,
+                given=now,
+                content=opens.content,
+                time=opens.time,
+                origin=Origin.APPEAL,
+                author=author,
+                note=note,
+                profile=ask.profile,
+            ),
             known,
-            start=now,
-            end=end,
-            given=now,
-            content=opens.content,
-            time=opens.time,
-            origin=Origin.APPEAL,
-            author=author,
-            note=note,
         )
     return household
 

@@ -112,7 +112,7 @@ TOLD = {
     DecisionReason.NEEDED_FOR_SCHOOL: _t("You need it for school, so you can use it."),
     DecisionReason.NEEDED_FOR_WELLBEING: _t("It is good for you, so you can use it."),
     DecisionReason.OLD_ENOUGH: _t("You are old enough for it now."),
-    DecisionReason.FAIR_ENOUGH: _t("You gave a good reason, so you can use it."),
+    DecisionReason.FAIR_ENOUGH: _t("That is fine, so you can use it."),
     DecisionReason.TRIAL: _t("Let us try it. Then we will look at it again together."),
     DecisionReason.TOGETHER: _t("You can use it while an adult is with you."),
     DecisionReason.SPECIAL_DAY: _t("Today is different, so you can use it this time."),

@@ -23,8 +23,8 @@ def facts_json(
         "error": state.error,
         "troubles": list(troubles),
         "version": state.version if state.held else "",
-        "waiting": _held_json(state.waiting),
-        "kept": _held_json(each for each in state.held if each.id in state.kept),
+        "waiting": _held_facts_json(state.waiting),
+        "kept": _held_facts_json(each for each in state.held if each.id in state.kept),
         "earlier": [
             {
                 "digest": each.digest,
@@ -37,7 +37,7 @@ def facts_json(
     }
 
 
-def _held_json(held: Iterable[HeldFact]) -> list[dict[str, object]]:
+def _held_facts_json(held: Iterable[HeldFact]) -> list[dict[str, object]]:
     shown = []
     for each in held:
         found = held_fact_json(each)

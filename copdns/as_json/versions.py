@@ -6,11 +6,13 @@ from collections.abc import Iterable
 
 from copdns.as_json.plain import utc
 from copdns.lists.download import CopyState
-from copdns.lists.held import HeldVersion, version_id
+from copdns.lists.version_book import HeldVersion, version_id
 from copdns.lists.versions import NeededKind, diff_json
 
 
-def held_json(slug: str, held: HeldVersion, *, shows_rules: bool = True) -> dict[str, object]:
+def held_version_json(
+    slug: str, held: HeldVersion, *, shows_rules: bool = True
+) -> dict[str, object]:
     """Return a version that is held: why, and how it differs from the one in force.
 
     shows_rules: the reader may know what the household allows and protects; else that is only

@@ -37,7 +37,7 @@ def add(home: Home, device: str, as_json: bool) -> None:
     made = make_device_token()
     edit = partial(add_token, device_id=device, digest=token_digest(made))
     before, after = home.apply_change(f"device {device}: token added", edit)
-    chosen = home.settings.encrypted
+    chosen = home.settings.for_devices.encrypted
     if as_json:
         named_port = chosen.tls_port or chosen.quic_port
         print_json(new_token_json(device, made, chosen.name, named_port, chosen.https_port))

@@ -25,6 +25,7 @@ from copdns.app.seed import HOME, seed_household
 from copdns.cli.base import Options, pass_options, read_text
 from copdns.cli.changes import print_changes
 from copdns.cli.home_lists import HomeLists
+from copdns.cli.operator_edits import check_operator_edit
 from copdns.household.check import KnownIds
 from copdns.household.edit_checks import require_profile
 from copdns.household.file import parse
@@ -44,18 +45,18 @@ from copdns.policy.snapshot import Snapshot
 from copdns.privacy.own_numbers import own_limits, usages_for_others
 from copdns.settings.config import AUTO, Settings, defaults_of
 from copdns.store.db import store_error
-from copdns.store.followed import BUNDLE, read_following
 from copdns.store.household_copy import HouseholdCopy
 from copdns.store.household_db import condition
 from copdns.store.household_db.claims import Claims
 from copdns.store.household_db.condition import FILE, repair
 from copdns.store.household_db.guests import Guests
 from copdns.store.household_db.household import HouseholdStore
-from copdns.store.household_db.notes import REPAIRED, TAKEN, Change
+from copdns.store.household_db.notes import CONSOLE, REPAIRED, TAKEN, Change
 from copdns.store.household_db.thread import StoreThread
 from copdns.store.log_db.querylog import QueryLog
 from copdns.store.log_db.unknown_devices import load_unknown_devices
-from copdns.store.log_db.usage import load_clock, load_history
+from copdns.store.log_db.usage import load_clock
+from copdns.store.second_box_files import BUNDLE, read_following
 from copdns.time.clock import Clock, continues_when_wrong
 from copdns.time.days import BudgetDay, budget_day, zone_of
 from copdns.time.minutes import Minutes, Usage
@@ -125,7 +126,8 @@ class Home:
             return QueryLog(self.folder)
         from copdns.store.log_db.provider_log import ProviderLog
 
-        log = ProviderLog(self.folder, self.settings.provider.database)
+        provider = self.settings.provider
+        log = ProviderLog(self.folder, provider.database, has_minutes=bool(provider.kept))
         atexit.register(log.close)
         return log
 
@@ -283,7 +285,7 @@ class Home:
         return tuple(usages_for_others(self.household, found, self.now))
 
     def _usage(self, since: date) -> tuple[Usage, ...]:
-        return load_history(self.folder, self.household.id, None, since)
+        return self.log.usage(self.household.id, None, since)
 
     def hidden_limits(self, profile: Profile) -> frozenset[str]:
         """Return the ids of a person's limits whose minutes of today only that person sees."""
@@ -354,7 +356,7 @@ class Home:
 
         def edit_found(before: Household) -> Household:
             found.append(before)
-            return edit(before)
+            return check_operator_edit(before, edit(before)) if self.is_providers else edit(before)
 
         catalogue = self.catalogue  # first: it opens the database too
 
@@ -407,6 +409,8 @@ class Home:
 
     def create(self, household: Household) -> None:
         """Store the first household, and print what it contains."""
+        if self.is_providers:
+            check_operator_edit(Household(household.id, ""), household)
         after = self.with_store(lambda store: store.create(household, AUTHOR, self.now))
         print_changes(Household(household.id, ""), after)
 
@@ -476,7 +480,10 @@ class Home:
             household = await self.find_household(store)
             if household is None:
                 raise StoreError("there is no such household; see provider.household")
-            return await FamilyCodes(StoreThread(store)).of(household, anew=anew)
+            codes = FamilyCodes(StoreThread(store))
+            if anew:
+                return await codes.renew(household, CONSOLE, int(time.time()))
+            return await codes.of(household)
 
         return self.with_provider(work)
 

@@ -9,7 +9,7 @@ from copdns.list_files.choose import AvailableLists, ChosenLists, available_list
 from copdns.list_files.copies import Copies, sources_on_disk
 from copdns.list_files.index_store import IndexStore
 from copdns.list_files.load import bundled_files, own_sources
-from copdns.list_files.log_only import LogOnlyLists
+from copdns.list_files.log_only_lists import LogOnlyLists
 from copdns.list_files.memory import available_memory
 from copdns.list_files.own_lists import OwnLists
 from copdns.lists.catalogue import Catalogue

@@ -14,9 +14,9 @@ from copdns.cli.base import BAND, json_option
 from copdns.cli.home import Home, pass_home
 from copdns.cli.output import count_text, print_json, print_table, printable
 from copdns.household.moving_in.draft import Result, Surroundings
-from copdns.household.moving_in.found import FoundSettings
 from copdns.household.moving_in.plan import Plan, make_plan, store_plan
 from copdns.household.moving_in.recognise import DATABASE, MAX_FILE, read_database, read_file
+from copdns.household.moving_in.wishes import FoundSettings
 from copdns.list_files.own_lists import (
     OwnLists,
     Wanted,

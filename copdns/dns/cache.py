@@ -4,7 +4,7 @@ The cache holds what the upstream said and no decision: every query is decided b
 so one child's block never shows in another's reply.
 
 A TTL that goes down would tell each device when another one asked.  So a record that came with a
-TTL of T seconds is given with `given_ttl(T)` to everybody, and the response is dropped so much
+TTL of T seconds is given with `shorten_ttl(T)` to everybody, and the response is dropped so much
 earlier that nobody holds a record for longer than T.
 
 A response that has expired stays for a while, for when no upstream can say anything newer
@@ -44,7 +44,7 @@ _LOOKED: Final = -1  # no second
 _ANY_TYPE: Final = -1  # NXDOMAIN holds for every type of a name (RFC 2308 section 5); none has this
 
 
-def given_ttl(ttl: int) -> int:
+def shorten_ttl(ttl: int) -> int:
     """Return the TTL that a record is given with, in seconds.  ttl: that with which it came."""
     return min(ttl // 2, MAX_GIVEN_TTL)
 
@@ -97,11 +97,11 @@ class CacheEntry:
     ) -> None:
         """answer: as it came from the upstream.
 
-        fixed_ttl: that of every record, in seconds; None: `given_ttl`.
+        fixed_ttl: that of every record, in seconds; None: `shorten_ttl`.
         """
         body, longest, places = bytearray(answer.rrs), 0, []
         for at, ttl in answer.ttl_places:
-            given = given_ttl(ttl) if fixed_ttl is None else fixed_ttl
+            given = shorten_ttl(ttl) if fixed_ttl is None else fixed_ttl
             _TTL(body, at, given)
             places.append((at, given))
             if given > longest:
@@ -211,7 +211,7 @@ class Cache:
         for _, of_record in answer.ttl_places:
             if of_record < ttl:  # of the authority or the additional section
                 ttl = of_record
-        entry = CacheEntry(answer, mono + ttl - given_ttl(ttl))
+        entry = CacheEntry(answer, mono + ttl - shorten_ttl(ttl))
         entry.key = key
         if ttl <= 0:
             if answer.rcode == NOERROR or answer.rcode == NXDOMAIN:

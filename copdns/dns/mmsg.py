@@ -11,6 +11,8 @@ import ctypes
 import errno
 import os
 import socket
+import sys
+from contextlib import suppress
 from typing import Any, Literal
 
 BATCH_SIZE = 64  # datagrams per call: with more, responses of upstreams would wait too long
@@ -45,6 +47,8 @@ class _Message(ctypes.Structure):
 _MESSAGE = ctypes.sizeof(_Message)
 _IOVEC = ctypes.sizeof(_Iovec)
 _SIZE_T: Literal["I", "Q"] = "Q" if ctypes.sizeof(ctypes.c_size_t) == 8 else "I"
+# Of linux/in.h; Python's module has no names for these.
+_IP_MTU_DISCOVER, _PMTUDISC_WANT, _PMTUDISC_PROBE = 10, 1, 3
 _NOTHING_THERE = frozenset({errno.EAGAIN, errno.EWOULDBLOCK, errno.EINTR})
 
 
@@ -99,7 +103,10 @@ class Batch:
         while sent < count:
             done: int = _libc.sendmmsg(fd, self._at(sent), count - sent, socket.MSG_DONTWAIT)
             if done < 0:
-                if ctypes.get_errno() == errno.EINTR:
+                number = ctypes.get_errno()
+                if number == errno.EINTR:
+                    continue
+                if number == errno.EMSGSIZE and _allow_fragments(fd):
                     continue
                 lost.append(sent)
                 done = 1  # on to the next
@@ -108,3 +115,28 @@ class Batch:
 
     def _at(self, place: int) -> Any:
         return ctypes.byref(self._messages, place * _MESSAGE)
+
+
+def forbid_fragments(sock: socket.socket) -> None:
+    """Have what a socket sends over IPv4 go whole or not at all (DF; RFC 9715 section 3.1).
+
+    The kernel then needs no number that fragments would have, and does not ask what it learnt of
+    the way to each peer.  Nor can forged ICMP messages make it fragment.  A kernel that refuses it,
+    such as the one that gVisor gives to containers, fragments as before.
+    """
+    if sys.platform == "linux" and sock.family == socket.AF_INET:
+        with suppress(OSError):
+            sock.setsockopt(socket.IPPROTO_IP, _IP_MTU_DISCOVER, _PMTUDISC_PROBE)
+
+
+def _allow_fragments(fd: int) -> bool:
+    """Undo `forbid_fragments`, where an interface of this machine is too narrow for a datagram.
+
+    Return whether there was anything to undo.
+    """
+    value, size = ctypes.c_int(), ctypes.c_uint32(ctypes.sizeof(ctypes.c_int))
+    option = fd, socket.IPPROTO_IP, _IP_MTU_DISCOVER, ctypes.byref(value)
+    if _libc.getsockopt(*option, ctypes.byref(size)) or value.value != _PMTUDISC_PROBE:
+        return False
+    value.value = _PMTUDISC_WANT
+    return not _libc.setsockopt(*option, size)

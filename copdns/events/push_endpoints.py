@@ -1,8 +1,8 @@
 """Which push services a message may be sent to: the browsers' own, and no machine at home.
 
 A browser names its service itself, so whoever has a browser here could name any address, and have
-this machine send there.  So only hosts of the settings are used, and none whose address is private,
-unless the settings say so.  Pure.
+this machine send there.  So only hosts of the settings are used, over HTTPS alone, and none whose
+address is private, unless the settings say so; nothing is sent to this machine itself.  Pure.
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from urllib.parse import urlsplit
 
 MAX_LENGTH = 2048  # letters of an endpoint; those of today have 150 to 600
+# Of networks at home (RFC 1918 and 4193): not loopback, and no link-local address.
+_HOME = tuple(map(ip_network, ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7")))
 _NAT64 = ip_network("64:ff9b::/96")  # holds an IPv4 address (RFC 6052 section 2.1)
 
 
@@ -19,8 +21,7 @@ def is_allowed_endpoint(url: str, hosts: Iterable[str], *, private: bool = False
     """Tell whether messages may be sent to a URL.
 
     hosts: names; one such as `*.push.apple.com` stands for all names below it.  private: services
-    at home are allowed (the setting `push.private_addresses`), also over plain HTTP and any port:
-    what is sent is encrypted in any case.
+    at home are allowed (the setting `push.private_addresses`), and any port.
     """
     try:
         parts = urlsplit(url)
@@ -31,13 +32,14 @@ def is_allowed_endpoint(url: str, hosts: Iterable[str], *, private: bool = False
         return False
     if parts.username is not None or parts.fragment:
         return False
-    if parts.scheme != "https" and not (private and parts.scheme == "http"):
+    if parts.scheme != "https":
         return False
     if port not in (None, 443) and not private:
         return False
     if not any(_covers(each, host) for each in hosts):
         return False
-    return private or not _is_address(host)
+    # One of the internet has a name: the great services do.
+    return not _is_address(host) or (private and is_home_address(host))
 
 
 def _covers(wanted: str, host: str) -> bool:
@@ -64,6 +66,24 @@ def is_public_address(text: str) -> bool:
     if inside is not None:
         return is_public_address(str(inside))
     return address.is_global and not address.is_multicast and not address.is_reserved
+
+
+def is_home_address(text: str) -> bool:
+    """Tell whether an address is one of a network at home; one of this machine alone is not.
+
+    text: an IPv4 or IPv6 address, also with a zone.
+    """
+    address = ip_address(text.partition("%")[0])
+    found = _address_inside(address) or address
+    return any(found in each for each in _HOME)
+
+
+def may_send_to(text: str, *, private: bool) -> bool:
+    """Tell whether messages may be sent to an address.
+
+    text: as for `is_public_address`.  private: as for `is_allowed_endpoint`.
+    """
+    return is_public_address(text) or (private and is_home_address(text))
 
 
 def _address_inside(address: IPv4Address | IPv6Address) -> IPv4Address | None:

@@ -1,4 +1,4 @@
-"""Post one message to a push service, at an address of the internet only.
+"""Post one message to a push service: at an address of the internet, or at home where that is set.
 
 Imported with the first message, as `posting.py` is with the first webhook: aiohttp takes many
 megabytes.
@@ -26,45 +26,50 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 from aiohttp.resolver import ThreadedResolver
 
 from copdns import __version__
-from copdns.events.push_endpoints import is_public_address
+from copdns.events.push_endpoints import may_send_to
 from copdns.events.push_result import PushOutcome, PushResult, judge_status
 
 
-class PublicResolver(AbstractResolver):
-    """Looks names up as the machine does, and refuses one that leads into the house.
+class CheckedResolver(AbstractResolver):
+    """Looks names up as the machine does, and refuses one that leads where nothing may be sent.
 
-    Whoever answers for a name could otherwise point it here.  inner: who looks up.
+    Whoever answers for a name could otherwise point it here.  inner: who looks up.  private: as
+    for `is_allowed_endpoint`.
     """
 
-    def __init__(self, inner: AbstractResolver) -> None:
+    def __init__(self, inner: AbstractResolver, *, private: bool) -> None:
         self._inner = inner
+        self._private = private
 
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
     ) -> list[ResolveResult]:
-        """Return the addresses of a name; raise OSError where one of them is not public."""
+        """Return the addresses of a name; raise OSError where one may not be sent to."""
         found = await self._inner.resolve(host, port, family)
-        if not all(is_public_address(each["host"]) for each in found):
-            raise OSError(f"{host} has an address that is not of the internet")
+        if not all(may_send_to(each["host"], private=self._private) for each in found):
+            raise OSError(f"{host} has an address to which no notices are sent")
         return found
 
     async def close(self) -> None:
         await self._inner.close()
 
 
-async def post_message(
-    endpoint: str, body: bytes, headers: Mapping[str, str], seconds: float, *, private: bool
-) -> PushResult:
-    """Return what a push service says to a message.
+def resolver_for(*, private: bool) -> AbstractResolver:
+    """Return who looks up a push service.  private: it may be at home."""
+    return CheckedResolver(ThreadedResolver(), private=private)
 
-    private: it may be at home.
-    """
-    encrypted = endpoint.startswith("https:")
-    certificates = await asyncio.to_thread(create_default_context) if encrypted else True
-    inner = ThreadedResolver()
+
+async def post_message(
+    endpoint: str,
+    body: bytes,
+    headers: Mapping[str, str],
+    seconds: float,
+    resolver: AbstractResolver,
+) -> PushResult:
+    """Return what a push service says to a message."""
     connector = TCPConnector(
-        ssl=certificates,
-        resolver=inner if private else PublicResolver(inner),
+        ssl=await asyncio.to_thread(create_default_context),
+        resolver=resolver,
         use_dns_cache=False,  # each look-up is checked
     )
     try:

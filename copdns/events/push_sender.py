@@ -12,7 +12,7 @@ import traceback
 from collections.abc import Awaitable, Callable
 from importlib import import_module
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 from urllib.parse import urlsplit
 
 import structlog
@@ -25,6 +25,9 @@ from copdns.model.errors import CopdnsError
 from copdns.model.push import PushKind, PushSubscription, read_octets
 from copdns.settings.config import PushSettings
 
+if TYPE_CHECKING:
+    from aiohttp.abc import AbstractResolver
+
 log = structlog.get_logger("copdns")
 
 MAX_WAITING = 200  # messages that wait or are being sent; more are dropped
@@ -33,6 +36,17 @@ AT_ONCE = 4  # requests at a time
 PAUSES = (2.0, 10.0, 60.0, 300.0, 1800.0)
 SECONDS = 15.0  # for one attempt
 SEALING = 60.0  # seconds after which the process that encrypts is killed
+
+
+class PushBounds(NamedTuple):
+    """waiting: messages that wait or are being sent; more are dropped.  at_once: requests."""
+
+    waiting: int = MAX_WAITING
+    at_once: int = AT_ONCE
+
+
+# At a provider: bedtimes of 2,000 families begin at the same minute.
+MANY_BOUNDS = PushBounds(10_000, 32)
 
 
 class PushDelivery(NamedTuple):
@@ -63,7 +77,8 @@ class PushSender:
     """Sends to browsers.
 
     folder: has the keys.  settings: those in force.  now: seconds since the epoch, for signatures.
-    mono: monotonic seconds.  pause: waits for so many seconds.
+    mono: monotonic seconds.  pause: waits for so many seconds.  resolver: who looks up push
+    services; None: the machine, whose answers are checked.
     """
 
     def __init__(
@@ -74,6 +89,8 @@ class PushSender:
         now: Callable[[], float],
         mono: Callable[[], float],
         pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        resolver: Callable[[], AbstractResolver] | None = None,
+        bounds: PushBounds = PushBounds(),  # noqa: B008 - a value
     ) -> None:
         self.dropped = 0
         self._folder = folder
@@ -82,14 +99,16 @@ class PushSender:
         self._now = now
         self._mono = mono
         self._pause = pause
+        self._resolver = resolver
         self._queue: asyncio.Queue[PushDelivery] = asyncio.Queue()
         self._unfinished = 0
-        self._gate = asyncio.Semaphore(AT_ONCE)
+        self._most = bounds.waiting
+        self._gate = asyncio.Semaphore(bounds.at_once)
         self._failing: set[str] = set()  # hosts whose trouble was logged
 
     def send(self, delivery: PushDelivery) -> None:
         """Queue a message."""
-        if self._unfinished >= MAX_WAITING:
+        if self._unfinished >= self._most:
             self.dropped += 1
             return
         self._unfinished += 1
@@ -175,11 +194,10 @@ class PushSender:
         }
         # With the first message, as for webhooks: it takes time and memory.
         await asyncio.to_thread(import_module, "aiohttp")
-        from copdns.events.push_posting import post_message
+        from copdns.events.push_posting import post_message, resolver_for
 
-        return await post_message(
-            endpoint, read_octets(sealed["body"]), headers, SECONDS, private=private
-        )
+        resolver = self._resolver() if self._resolver else resolver_for(private=private)
+        return await post_message(endpoint, read_octets(sealed["body"]), headers, SECONDS, resolver)
 
     async def _seal(self, delivery: PushDelivery, settings: PushSettings) -> dict[str, str] | None:
         """Return body and signature of a message; None where the browser's keys are no keys."""

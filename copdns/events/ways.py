@@ -122,13 +122,7 @@ class ToWebhook:
     @asynccontextmanager
     async def open(self) -> AsyncIterator[Deliver]:
         """Open one HTTP session for several events, which keeps no cookie."""
-        # With the first event, since most machines have no webhook; in a thread, since it takes
-        # some tenths of a second, for which queries must not wait.
-        await asyncio.to_thread(import_module, "aiohttp")
-        from copdns.events.posting import open_poster
-
-        url, seconds = self.webhook.url, self.times.post
-        async with open_poster(url, self._headers(), seconds) as poster:
+        async with _open_poster(self.webhook.url, self.webhook.token, self.times.post) as poster:
             yield partial(self._deliver, poster)
 
     async def deliver_once(self, event: Event) -> str:
@@ -137,15 +131,29 @@ class ToWebhook:
         async with hasty.open() as deliver:
             return await deliver(event)
 
-    def _headers(self) -> dict[str, str]:
-        headers = {"User-Agent": f"copdns/{__version__}", "Content-Type": "application/json"}
-        if self.webhook.token:
-            headers["Authorization"] = f"Bearer {self.webhook.token}"
-        return headers
-
     async def _deliver(self, poster: Poster, event: Event) -> str:
         body = json.dumps(event_json(event)).encode()
         return await _attempt(partial(poster.post, body), self.times.pauses)
+
+
+async def post_json(url: str, token: str, body: bytes, times: DeliveryTimes) -> str:
+    """Post JSON to a web server once, with attempts as for an event; return what went wrong."""
+    async with _open_poster(url, token, times.post) as poster:
+        return await _attempt(partial(poster.post, body), times.pauses)
+
+
+@asynccontextmanager
+async def _open_poster(url: str, token: str, seconds: float) -> AsyncIterator[Poster]:
+    # With the first event, since most machines have no webhook; in a thread, since it takes
+    # some tenths of a second, for which queries must not wait.
+    await asyncio.to_thread(import_module, "aiohttp")
+    from copdns.events.posting import open_poster
+
+    headers = {"User-Agent": f"copdns/{__version__}", "Content-Type": "application/json"}
+    if token:
+        headers["Authorization"] = f"Bearer {token}"
+    async with open_poster(url, headers, seconds) as poster:
+        yield poster
 
 
 # --- a program ------------------------------------------------------------------------------------

@@ -361,6 +361,6 @@ def is_protected(household: Household, known: KnownIds, name: str) -> bool:
     )
 
 
-def protected_in_vain(household: Household, known: KnownIds) -> tuple[str, ...]:
+def find_vain_protections(household: Household, known: KnownIds) -> tuple[str, ...]:
     """Return what a household protects without effect; an older one, or a file, may have some."""
     return tuple(each for each in household.protected if not known.has_effect(each))

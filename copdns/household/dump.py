@@ -38,8 +38,8 @@ def dump(household: Household) -> str:
     """Return the household as the text of a file, with what is not as by default."""
     nested, listed = _devices_apart(household)
     short, long = _rules_apart(household)
-    schedules, all_schedules = _timed_apart(household, household.schedules, schedule_text)
-    budgets, all_budgets = _timed_apart(household, household.budgets, budget_text)
+    schedules, all_schedules = _split_timed(household, household.schedules, schedule_text)
+    budgets, all_budgets = _split_timed(household, household.budgets, budget_text)
     written: dict[str, Any] = {
         "household": household.name,
         "id": household.id,
@@ -120,6 +120,8 @@ def _devices_apart(household: Household) -> tuple[dict[str, Any], dict[str, Any]
             "tokens": list(device.tokens),
         }
         text = {"name": device.name} | {key: each for key, each in known_by.items() if each}
+        if not any(known_by.values()):
+            text["tokens"] = []  # of a provider's family, which makes one next
         is_other = device.kind is DeviceKind.OTHER
         text |= {} if is_other else {"kind": str(device.kind)}
         if listed or order[device.profile] < last:
@@ -127,7 +129,7 @@ def _devices_apart(household: Household) -> tuple[dict[str, Any], dict[str, Any]
         else:
             last = order[device.profile]
             plain = device.name == device.id and not device.macs and is_other
-            plain = plain and not device.tokens
+            plain = plain and "tokens" not in text
             nested.setdefault(device.profile, {})[device.id] = (
                 text["addresses"] if plain and device.addresses else text
             )
@@ -153,7 +155,7 @@ def _rules_apart(household: Household) -> tuple[dict[str, dict[str, list[str]]],
     return short, []
 
 
-def _timed_apart(
+def _split_timed(
     household: Household, values: Iterable[Timed], text: Callable[[Timed, str], Any]
 ) -> tuple[dict[str, dict[str, Any]], dict[str, Any]]:
     """Return the schedules or budgets that can stand below their profiles, and the rest.

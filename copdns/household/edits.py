@@ -222,8 +222,13 @@ def add_device(
     name: str = "",
     macs: Iterable[str] = (),
     kind: DeviceKind = DeviceKind.OTHER,
+    *,
+    needs_address: bool = True,
 ) -> Household:
-    """Add a device, known by MAC addresses, addresses or prefixes, of which the longer decides."""
+    """Add a device, known by MAC addresses, addresses or prefixes, of which the longer decides.
+
+    needs_address: not at a provider, where a device can be known by its token alone.
+    """
     require_profile(household, profile_id)
     if any(each.id == device_id for each in household.devices):
         raise HouseholdError(
@@ -237,7 +242,9 @@ def add_device(
         _each(mac_address, macs),
         kind,
     )
-    return validate(replace(household, devices=(*household.devices, _reachable(device))))
+    if needs_address:
+        device = _reachable(device)
+    return validate(replace(household, devices=(*household.devices, device)))
 
 
 def set_device(household: Household, device_id: str, **values: Any) -> Household:
@@ -252,13 +259,15 @@ def set_device(household: Household, device_id: str, **values: Any) -> Household
     if old is None:
         there = [each.id for each in household.devices]
         raise HouseholdError(no_such("device", device_id, there))
-    new = _reachable(replace(old, **values))
+    new = replace(old, **values)
+    if old.addresses or old.macs:
+        new = _reachable(new)
     devices = tuple(new if each is old else each for each in household.devices)
     return validate(replace(household, devices=devices))
 
 
 def _reachable(device: Device) -> Device:
-    if not device.addresses and not device.macs:
+    if not (device.addresses or device.macs or device.tokens):
         raise HouseholdError(
             "%(device)s has no address to recognise it by; add a MAC address such as "
             "02:00:00:00:00:01, or an IP address such as 192.168.1.20",

@@ -61,7 +61,7 @@ DeviceToken = Annotated[str, ByText(stored_token)]
 LocalValue = Annotated[str, ByText(local_value)]
 Addresses = Annotated[tuple[DeviceAddress, ...], Field(min_length=1)]
 Macs = Annotated[tuple[DeviceMac, ...], Field(min_length=1)]
-Tokens = Annotated[tuple[DeviceToken, ...], Field(min_length=1, max_length=MAX_TOKENS)]
+Tokens = Annotated[tuple[DeviceToken, ...], Field(max_length=MAX_TOKENS)]
 Upstream = Annotated[str, ByText(split_address)]
 
 
@@ -80,7 +80,10 @@ class BandChangeShape(Written):
 
 
 class DeviceShape(Written):
-    """A device below its profile; where it has no name of its own, a list of addresses will do."""
+    """A device below its profile; where it has no name of its own, a list of addresses will do.
+
+    tokens: of a device that has no address and gets its first token later, [].
+    """
 
     name: str | None = None
     addresses: Addresses = ()
@@ -90,7 +93,7 @@ class DeviceShape(Written):
 
     @model_validator(mode="after")
     def _is_known_by_something(self) -> Self:
-        if not self.addresses and not self.macs:
+        if not (self.addresses or self.macs or "tokens" in self.model_fields_set):
             raise ValueError("there is no address to recognise it by; add `addresses` or `macs`")
         return self
 

@@ -310,40 +310,11 @@ def add_bonus(
     return validate(replace(household, bonuses=(*household.bonuses, made)))
 
 
-def give_grant(
-    household: Household,
-    profile_id: str,
-    about: Subject | None,
-    known: KnownIds,
-    *,
-    start: float,
-    end: float,
-    given: float,
-    content: bool = True,
-    time: bool = False,
-    origin: Origin = Origin.GUARDIAN,
-    author: str = "",
-    note: str = "",
-) -> Household:
-    """Give a permission, the last of grants, with a fresh id.
-
-    about: None for every name.  Other values: as of a Grant.
-    """
-    require_profile(household, profile_id)
-    _refuse_unknown(household, about, known)
-    made = Grant(
-        about,
-        start,
-        end,
-        given,
-        content=content,
-        time=time,
-        id=free_id("g", household.grants),
-        profile=profile_id,
-        origin=origin,
-        author=author,
-        note=note,
-    )
+def give_grant(household: Household, grant: Grant, known: KnownIds) -> Household:
+    """Give a permission, the last of grants, with a fresh id.  grant: its id is left out."""
+    require_profile(household, grant.profile)
+    _refuse_unknown(household, grant.about, known)
+    made = replace(grant, id=free_id("g", household.grants))
     return validate(replace(household, grants=(*household.grants, made)))
 
 

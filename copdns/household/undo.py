@@ -12,8 +12,8 @@ from dataclasses import fields, is_dataclass, replace
 from datetime import date
 from typing import Any
 
+from copdns.household.changed_parts import KEYS, PROFILE_KEYS
 from copdns.household.edit_checks import validate
-from copdns.household.parts import KEYS, PROFILE_KEYS
 from copdns.model.errors import HouseholdError
 from copdns.model.household import Device, Household, Profile
 from copdns.model.matchers import Matcher

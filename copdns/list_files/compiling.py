@@ -23,7 +23,7 @@ from copdns.list_files import index_file
 from copdns.list_files.facts import SHIPPED, Facts, load_facts_of
 from copdns.list_files.list_text import read_text
 from copdns.lists.catalogue import read_files
-from copdns.lists.compiled import pack
+from copdns.lists.compiled_index import pack
 from copdns.lists.drafts import all_drafts
 from copdns.lists.merge import merge
 from copdns.lists.source import ListSource

@@ -50,11 +50,11 @@ class Copies:
 
     def state(self, slug: str) -> CopyState:
         """Return the state of a copy; a copy of another size than noted counts as gone."""
-        found, mark = self.noted_state(slug), self.mark(slug)
+        found, mark = self.read_noted_state(slug), self.mark(slug)
         whole = mark is not None and mark.octets == found.octets
         return found if whole else found.without_copy()
 
-    def noted_state(self, slug: str) -> CopyState:
+    def read_noted_state(self, slug: str) -> CopyState:
         """Return what was noted of a copy, whether or not its text is whole."""
         found, mark = _read_note(self._state_path(slug)), self.mark(slug)
         if mark is not None and mark.octets != found.octets:

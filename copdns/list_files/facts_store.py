@@ -357,12 +357,12 @@ def _find_stopped(gate: Gate, read: ReadText) -> set[tuple[str, str]]:
     return {(each.slug, name) for each in drafts for name in gate.stopped_entries(each)}
 
 
-def held_lines(held: Sequence[HeldFact]) -> list[str]:
+def describe_held_facts(held: Sequence[HeldFact]) -> list[str]:
     """Return what waits, a line each, for commands."""
-    return [_held_line(each) for each in held]
+    return [_describe_held_fact(each) for each in held]
 
 
-def _held_line(held: HeldFact) -> str:
+def _describe_held_fact(held: HeldFact) -> str:
     if held.reasons:
         why = ", ".join(held.reasons)
         return f"! {held.key}: {held.names} entries instead of {held.names_before} ({why})"

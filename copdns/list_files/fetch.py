@@ -42,8 +42,8 @@ from copdns.lists.download import (
     redirect_target,
     status_error,
 )
-from copdns.lists.held import HeldVersion
 from copdns.lists.source import Source
+from copdns.lists.version_book import HeldVersion
 from copdns.lists.versions import find_reasons
 from copdns.model.addresses import bad_url
 from copdns.model.errors import FetchError

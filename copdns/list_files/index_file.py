@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import IO
 
-from copdns.lists.compiled import HEADER_SIZE, CompiledIndex, checksum, read_header, unpack
+from copdns.lists.compiled_index import HEADER_SIZE, CompiledIndex, checksum, read_header, unpack
 from copdns.model.errors import ListError
 
 SUFFIX, UNFINISHED = ".index", ".part"

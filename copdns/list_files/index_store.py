@@ -27,7 +27,7 @@ from copdns.list_files.load import files_of, load_catalogue
 from copdns.list_files.resources import find_folder
 from copdns.lists import trie
 from copdns.lists.catalogue import Catalogue, build_catalogue
-from copdns.lists.compiled import FORMAT, CompiledIndex, pack, unpack
+from copdns.lists.compiled_index import FORMAT, CompiledIndex, pack, unpack
 from copdns.lists.drafts import all_drafts
 from copdns.lists.index import ListKind
 from copdns.lists.merge import merge

@@ -39,7 +39,7 @@ from copdns.lists.own_lists import (
     tidy_text,
 )
 from copdns.lists.parse import ListFormat
-from copdns.lists.sealed import seal, unseal
+from copdns.lists.sealed_text import seal, unseal
 from copdns.lists.source import ListSource
 from copdns.model.addresses import slug as read_slug
 from copdns.model.errors import BackupError, HouseholdError, ListError

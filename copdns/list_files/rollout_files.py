@@ -41,7 +41,11 @@ def read_rollout_files(data: Path) -> dict[str, bytes]:
             for note in FollowedFiles(data, is_rolled_out).notes():
                 found[note.path] = _without_tries(note.path, (data / note.path).read_bytes())
         except OSError as error:
-            raise RolloutError(f"{error.filename}: {error.strerror}") from error
+            raise RolloutError(
+                "%(path)s cannot be used: %(why)s",
+                path=str(error.filename),
+                why=str(error.strerror),
+            ) from error
     return found
 
 

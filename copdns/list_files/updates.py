@@ -19,7 +19,7 @@ from copdns.list_files.copies import Copies, sources_on_disk
 from copdns.list_files.facts import facts_mark
 from copdns.list_files.fetch import Clock, Fetcher, FetchOutcome, FetchResult, open_fetcher
 from copdns.list_files.load import bundled_presets
-from copdns.list_files.log_only import LogOnlyLists
+from copdns.list_files.log_only_lists import LogOnlyLists
 from copdns.list_files.memory import available_memory
 from copdns.list_files.own_lists import OwnLists
 from copdns.list_files.versions import Versions, vouched_names
@@ -32,8 +32,8 @@ from copdns.lists.download import (
     after_failure,
     next_fetch_at,
 )
-from copdns.lists.held import HeldVersion
 from copdns.lists.source import ListSource, Source
+from copdns.lists.version_book import HeldVersion
 from copdns.model.errors import FetchError, HouseholdError, ListError
 from copdns.model.household import Household
 from copdns.model.sentences import sentence
@@ -239,7 +239,7 @@ class ListUpdater:
         """Restore copies that are gone or cut off, from the versions that are kept."""
         for slug in slugs:
             if not self._states[slug].has_copy:
-                noted = await asyncio.to_thread(self._copies.noted_state, slug)
+                noted = await asyncio.to_thread(self._copies.read_noted_state, slug)
                 if noted.has_copy and await asyncio.to_thread(self._heal, slug):
                     self._states[slug] = await asyncio.to_thread(self._copies.state, slug)
 

@@ -27,7 +27,7 @@ from copdns.household.presets import Preset
 from copdns.list_files.copies import PACKED, PACKED_BEFORE, TEXT, Copies
 from copdns.list_files.unpack import CHUNK
 from copdns.lists.download import CopyState, after_rollback, read_state
-from copdns.lists.held import HeldVersion, VersionBook, VersionChoice, version_id
+from copdns.lists.version_book import HeldVersion, VersionBook, VersionChoice, version_id
 from copdns.lists.versions import HoldReason, diff_json, read_diff
 from copdns.model.errors import FetchError, HouseholdError
 from copdns.model.household import Household, RuleAction
@@ -74,7 +74,7 @@ class Versions:
     def heal(self, slug: str) -> None:
         """Finish what a killed process began, and restore what is damaged; raise OSError."""
         self._copies.finish_replacing(slug)
-        state = self._copies.noted_state(slug)
+        state = self._copies.read_noted_state(slug)
         if state.has_copy and self._copies.digest(slug) != state.sha256:
             with suppress(FetchError, OSError):  # no such version: the list is fetched again
                 self._restore(slug, state)
@@ -236,7 +236,7 @@ class Versions:
         text = _dump_book(book)
         for name in (_COPY, _BOOK):
             self._copies.write_whole(folder / name, text)
-        in_force = self._copies.noted_state(slug)
+        in_force = self._copies.read_noted_state(slug)
         named = {self.packed_path(slug, each) for each in (in_force, *_all_states(book))}
         for path in folder.glob("*.gz"):
             if path not in named:

@@ -57,6 +57,7 @@ class Service:
     """A service such as a video site.
 
     affects: by name, what else stops when that is blocked.  called: other spellings of its title.
+    spares: names of `affects` that may stay allowed: what needs them works, and not the service.
     """
 
     slug: str
@@ -66,6 +67,7 @@ class Service:
     affects: Mapping[str, str]
     group: str
     called: tuple[str, ...] = ()
+    spares: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,7 +254,14 @@ def _own_categories(found: BundledFiles, sources: Iterable[ListSource]) -> dict[
 def _services(file: ServicesShape) -> dict[str, Service]:
     return {
         slug: Service(
-            slug, each.title, each.contact, each.names, each.affects, each.group, each.called
+            slug,
+            each.title,
+            each.contact,
+            each.names,
+            each.affects,
+            each.group,
+            each.called,
+            each.spares,
         )
         for slug, each in file.services.items()
     }

@@ -82,13 +82,13 @@ def all_drafts(
     sources = tuple(sources)
     found = without_taken_names(found, sources)
     taken = {each.slug for each in sources if each.keeps_name}
-    bundled = [_called_otherwise(each, taken) for each in bundled_drafts(found, read)]
+    bundled = [_give_free_slug(each, taken) for each in bundled_drafts(found, read)]
     gate = Gate(bundled, read_gate_rules(found, read))
     # `map` keeps no list, so that a big one is freed before the next one is read.
     return map(gate.let_through, chain(bundled, added_drafts(found, sources, text_of)))
 
 
-def _called_otherwise(draft: Draft, taken: Collection[str]) -> Draft:
+def _give_free_slug(draft: Draft, taken: Collection[str]) -> Draft:
     """Return a protected group or a signal, which newer facts may bring, under a slug that no list
     of the household's own has."""
     slug = draft.slug
@@ -202,7 +202,7 @@ def services_slug(category: str) -> str:
 
 def _no_safe_search_list(file: SafeSearchShape) -> Draft:
     names = (each.name for each in file.no_safe_search)
-    title = sentence("Search engines without a safe mode").text
+    title = sentence("Search engines without safe search").text
     return _bundled_draft(NO_SAFE_SEARCH, ListKind.NO_SAFE_SEARCH, NO_SAFE_SEARCH, title, names)
 
 

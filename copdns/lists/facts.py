@@ -13,7 +13,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from copy import deepcopy
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 from typing import Any, Final, NamedTuple
 
@@ -31,7 +31,7 @@ from copdns.lists.fact_entries import (
     names_in,
     steady_entries,
 )
-from copdns.lists.sealed import seal, unseal
+from copdns.lists.sealed_text import seal, unseal
 from copdns.lists.shapes import (
     BypassShape,
     InfrastructureShape,
@@ -392,6 +392,11 @@ class FactsState:
     def version(self) -> str:
         """Return the text that stands for all that is held (`held_version`)."""
         return held_version(self.held)
+
+    def for_readers(self) -> FactsState:
+        """Return the state for whoever does not look after the facts: what is in force, without
+        what waits for others, what failed at the machine, and ways back."""
+        return replace(self, held=(), kept=(), earlier=(), error="", tried_at=None)
 
 
 def dump_facts_state(state: FactsState) -> str:

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from copdns.lists.catalogue import Service
 from copdns.model.household import OwnService
 from copdns.model.matchers import Matcher
+from copdns.model.names import suffixes
 
 _BETWEEN = re.compile(r"[(),]| and ")  # "Fortnite and Epic Games", "X (Twitter)"
 
@@ -48,6 +49,17 @@ def app_of(service: Service | OwnService, wanted: str = "") -> KnownApp:
     sites = [each.name for each in names if each.name.count(".") == 1]
     called = (each for each in sites if _fold(each.partition(".")[0]) == wanted)
     return KnownApp(service.slug, service.title, names, next(called, names[0].name))
+
+
+def owners_of(apps: Iterable[KnownApp]) -> dict[str, KnownApp]:
+    """Return the app that each name belongs to."""
+    return {name.name: each for each in apps for name in each.names}
+
+
+def app_of_name(name: str, owners: Mapping[str, KnownApp]) -> KnownApp | None:
+    """Return the app with the longest name that covers this one; None for none."""
+    found = (owners[each] for each in suffixes(name) if each in owners)
+    return next((each for each in found if any(e.covers(name) for e in each.names)), None)
 
 
 def _spellings(service: Service | OwnService) -> set[str]:

@@ -30,7 +30,7 @@ from copdns.lists.line import SkipReason
 from copdns.lists.pattern_parts import UNBOUNDED
 from copdns.lists.patterns import PatternSet
 from copdns.lists.small_index import BLOCKING, Draft, HeldEntry, Names
-from copdns.lists.special import SpecialRules
+from copdns.lists.special_rules import SpecialRules
 from copdns.lists.terms import Terms
 from copdns.model.broad_networks import address_shares
 from copdns.model.matchers import Matcher, MatchKind
@@ -213,12 +213,12 @@ class Gate:
                 for name, found_above in self._above.items()
                 if any(each.is_closed_to(draft.subject) for each in found_above)
             )
-            hashes = special.hashes.without({*self._needed_by_others(draft.subject), *above})
+            hashes = special.hashes.without({*self._find_names_of_others(draft.subject), *above})
         if len(hashes) < len(special.hashes):
             unused[SkipReason.INFRASTRUCTURE] += len(special.hashes) - len(hashes)
         patterns = tuple(each for each in special.patterns if each[1].allow or each[0] not in taken)
         if hashes or any(not terms.allow for _, terms in patterns):
-            ruled[_OF_GATE] = self._kept_open(draft.subject)
+            ruled[_OF_GATE] = self._find_names_to_keep_open(draft.subject)
             if draft.subject not in _NAMES_SCHOOLS:
                 patterns += tuple((text, _OF_GATE) for text in _SCHOOL_PATTERNS)
         kept = SpecialRules(
@@ -232,7 +232,7 @@ class Gate:
         shown = tuple(held[:MAX_HELD])
         return replace(draft, special=kept, unused=dict(unused), held=shown)
 
-    def _kept_open(self, subject: str) -> dict[str, MatchKind]:
+    def _find_names_to_keep_open(self, subject: str) -> dict[str, MatchKind]:
         """Return what a list about a subject may not take, nor what is below, but for protected
         names, which are asked for before any list."""
         rules = self._rules
@@ -240,7 +240,7 @@ class Gate:
         below = (Matcher(name) for name, claims in rules.below.items() if subject not in claims)
         return {each.name: each.match for each in (*below, *mistakes, *rules.unopened)}
 
-    def _needed_by_others(self, subject: str) -> dict[str, SkipReason]:
+    def _find_names_of_others(self, subject: str) -> dict[str, SkipReason]:
         """Return the names that a list about a subject may not take, with the reason."""
         rules = self._rules
         found = {
@@ -271,7 +271,7 @@ class Gate:
         and why."""
         found = PatternSet(text for text, terms in draft.special.patterns if not terms.allow)
         taken: dict[str, tuple[str, SkipReason]] = {}
-        for name, reason in self._needed_by_others(draft.subject).items() if found else ():
+        for name, reason in self._find_names_of_others(draft.subject).items() if found else ():
             for each in found.find(name, UNBOUNDED):
                 taken.setdefault(found.texts[each], (name, reason))
         return taken

@@ -13,7 +13,7 @@ from typing import Final, NamedTuple, Protocol
 
 from copdns.lists.hashes import HIDDEN
 from copdns.lists.pattern_parts import is_pattern
-from copdns.lists.special import (
+from copdns.lists.special_rules import (
     EMPTY_TABLE,
     SpecialRules,
     SpecialTable,
@@ -63,8 +63,9 @@ class ListInfo:
 class Entry(NamedTuple):
     """A line of a list.  list: its number.  allow: an exception, which lifts its own list only.
 
-    A negative number is that of a rule with terms (`lists/special.py`).  A pattern stands in place
-    of a name with the match EXACT, since it says nothing about what is below the name it found.
+    A negative number is that of a rule with terms (`lists/special_rules.py`).  A pattern stands in
+    place of a name with the match EXACT, since it says nothing about what is below the name it
+    found.
     """
 
     list: int

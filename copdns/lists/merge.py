@@ -14,7 +14,7 @@ from typing import Final, NamedTuple
 
 from copdns.lists.index import OPENING_KINDS
 from copdns.lists.small_index import Draft, ListStatus, Names, is_opened_by, status_of
-from copdns.lists.special import SpecialTable, TableBuilder, rule_number
+from copdns.lists.special_rules import SpecialTable, TableBuilder, rule_number
 from copdns.model.matchers import MatchKind
 from copdns.model.names import suffixes
 

@@ -98,8 +98,8 @@ def tidy_text(text: str) -> str:
         raise HouseholdError("paste the list first, a site on each line", name="text")
     if len(text) > MAX_LETTERS:
         raise HouseholdError(
-            "a list can have at most %(most)s characters; split it, or ask the person who set up"
-            " copdns to add it as a file",
+            "a list can have at most %(most)s characters; split it, or have it added as a file on"
+            " the copdns computer (technical)",
             name="text",
             most=f"{MAX_LETTERS:,}",
         )

@@ -38,7 +38,7 @@ from copdns.lists.line import (
 from copdns.lists.pattern_parts import pattern_size
 from copdns.lists.patterns import MAX_TOTAL
 from copdns.lists.server_lines import ZoneReader, read_dnsmasq, read_unbound, settle_zone
-from copdns.lists.special import NOTHING_SPECIAL, SpecialRules
+from copdns.lists.special_rules import NOTHING_SPECIAL, SpecialRules
 from copdns.lists.terms import PLAIN, Terms
 from copdns.model.errors import ListError
 from copdns.model.matchers import Matcher, MatchKind

@@ -230,17 +230,20 @@ class BundledServiceShape(Shape):
     """A service.
 
     contact: with whom a child comes into contact there.  beacons: names that devices ask for on
-    their own.  affects: what else stops with one of its names, in words.  called: how else people
-    write its title.
+    their own.  affects: what else stops with one of its names, in words.  spares: those that may
+    stay allowed.  called: how else people write its title.  in_words: the title has words in it,
+    and is translated.
     """
 
     title: Text
+    in_words: bool = False
     called: tuple[Text, ...] = ()
     group: Slug
     contact: Contact
     names: Annotated[tuple[Name, ...], Field(min_length=1)]
     beacons: tuple[Name, ...] = ()
     affects: dict[str, Text] = Field(default_factory=dict)
+    spares: tuple[str, ...] = ()
 
 
 class ServicesShape(Shape):
@@ -265,9 +268,11 @@ class GeneratedShape(Shape):
 
 
 class EngineShape(Shape):
-    """A search engine.  modes: the target of its hosts, by mode of safe search."""
+    """A search engine.  modes: the target of its hosts, by mode of safe search.  in_words: the
+    title has words in it, and is translated."""
 
     title: Text
+    in_words: bool = False
     for_children: bool
     modes: Annotated[dict[Slug, Domain], Field(min_length=1)]
     hosts: tuple[Domain, ...] = ()

@@ -13,7 +13,7 @@ from zlib import crc32
 
 from copdns.lists.index import DictIndex, Index, ListInfo, ListKind
 from copdns.lists.parse import SkippedLine, SkipReason
-from copdns.lists.special import NOTHING_SPECIAL, SpecialRules, special_digest
+from copdns.lists.special_rules import NOTHING_SPECIAL, SpecialRules, special_digest
 from copdns.model.matchers import Matcher, MatchKind
 
 Names = dict[str, MatchKind]

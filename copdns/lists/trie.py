@@ -12,7 +12,7 @@ from typing import Final, NamedTuple, Protocol
 from copdns.lists import table
 from copdns.lists.index import Entry, ListInfo, ListKind
 from copdns.lists.merge import EntrySet
-from copdns.lists.special import EMPTY_TABLE, SpecialTable
+from copdns.lists.special_rules import EMPTY_TABLE, SpecialTable
 from copdns.model.matchers import MatchKind
 
 try:

@@ -18,7 +18,7 @@ from copdns.lists.parse import ParsedList
 from copdns.lists.pattern_parts import UNBOUNDED
 from copdns.lists.patterns import PatternSet
 from copdns.lists.small_index import Draft, Names
-from copdns.lists.special import SpecialRules
+from copdns.lists.special_rules import SpecialRules
 from copdns.lists.terms import Terms
 from copdns.model.broad_networks import address_shares
 from copdns.model.matchers import Matcher, MatchKind

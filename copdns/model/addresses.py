@@ -206,8 +206,8 @@ def _device_address(text: str) -> str:
         if "%" in text:
             raise
         raise TextError(
-            "'%(written)s' is not a device address; it should look like 02:00:00:00:00:01 "
-            "(technical: a MAC address; 192.0.2.1, 2001:db8::1 or 2001:db8::/64 also work)",
+            "'%(written)s' is not a device address; it should be like 192.0.2.1, or six pairs of "
+            "letters and numbers such as 02:00:00:00:00:01",
             written=text,
         ) from None
 

@@ -8,13 +8,14 @@ zones are no such names.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from importlib.machinery import SourceFileLoader
 from importlib.util import find_spec
 from typing import NamedTuple
 
 from copdns.model.household import Household
+from copdns.model.names import normalize
 
 _PRIVATE = ("home.arpa", "in-addr.arpa", "ip6.arpa")  # public suffixes by the list, but local
 
@@ -30,6 +31,14 @@ def broad_names(household: Household) -> frozenset[str]:
     An older household, or a file, may have some; they have no effect.
     """
     return _broad(frozenset(_names(household)))
+
+
+def listed_suffixes() -> Iterator[str]:
+    """Yield the public suffixes, in normal form; of a pattern of them what stands above it."""
+    for line in _list_text().split("\n"):
+        name = line.strip().removeprefix("*.")
+        if name and not name.startswith(("//", "!")):
+            yield name if name.isascii() else normalize(name)
 
 
 class AnsweredSite(NamedTuple):

@@ -170,15 +170,15 @@ class PlaneError(CopdnsError):
     """The files that dnsdist reads cannot be read or written."""
 
 
-class RegisterError(CopdnsError):
+class RegisterError(UserError, CopdnsError):
     """A provider's register does not take what somebody wants to write, or was changed."""
 
 
-class RolloutError(CopdnsError):
+class RolloutError(UserError, CopdnsError):
     """A rollout cannot be what somebody wants it to be."""
 
 
-class SignOnError(CopdnsError):
+class SignOnError(UserError, CopdnsError):
     """Somebody of a provider's staff cannot be logged in by the single sign-on."""
 
 
@@ -196,6 +196,10 @@ class UpstreamUnreachableError(UpstreamError):
 
 class NotRunningError(CopdnsError):
     """No running copdns does what a command asks for."""
+
+
+class StartError(CopdnsError):
+    """A part of the program is missing, or cannot be read."""
 
 
 class ListenError(CopdnsError):

@@ -38,6 +38,7 @@ MAX_PROBLEMS = 100
 ENVIRONMENT_PREFIX = "COPDNS_"
 
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_WITH_VALUE = (ScalarEvent, CollectionStartEvent)
 _WORDS = {"true": True, "false": False, "null": None, "~": None, "": None}
 _INTEGER = re.compile(r"[-+]?(0|[1-9][0-9]{0,17})", re.ASCII)
 _FLOAT = re.compile(r"[-+]?[0-9]{1,17}\.[0-9]{1,17}", re.ASCII)
@@ -173,7 +174,7 @@ class _Reader:
                 "list files"
             )
         try:
-            return self._document(yaml.parse(text, Loader=_Loader))
+            return self._document(iter(_Loader(text).get_event, None))
         except yaml.MarkedYAMLError as error:
             raise self._broken(error, text) from None
         except yaml.reader.ReaderError as error:
@@ -208,7 +209,7 @@ class _Reader:
     def _value(self, event: Event, events: Iterator[Event], path: Path) -> object:
         if isinstance(event, AliasEvent):
             self._stop(event, "an alias (*) is not supported; write the value again")
-        assert isinstance(event, ScalarEvent | CollectionStartEvent)
+        assert isinstance(event, _WITH_VALUE)
         if event.anchor is not None:
             self._stop(event, "an anchor (&) is not supported; remove it")
         if event.tag is not None:
@@ -258,9 +259,11 @@ def _mark(event: Event) -> tuple[int, int]:
 
 
 def _parse_plain(text: str) -> object:
-    """Return what plain (unquoted) text stands for; most is just text."""
+    """Return what plain (unquoted) text stands for."""
     if text in _WORDS:
         return _WORDS[text]
+    if text[0] not in "+-0123456789":  # most is just text: two patterns would take longer
+        return text
     if _INTEGER.fullmatch(text):
         return int(text)
     return float(text) if _FLOAT.fullmatch(text) else text

@@ -75,7 +75,11 @@ class SetupProgress(NamedTuple):
     @property
     def next_step(self) -> SetupStep | None:
         """Return the first step that is not done; None where all are."""
-        return next((each for each in SetupStep if not self.is_done(each)), None)
+        return self.next_of(SetupStep)
+
+    def next_of(self, steps: Iterable[SetupStep]) -> SetupStep | None:
+        """Return the first of some steps that is not done; None where all of them are."""
+        return next((each for each in steps if not self.is_done(each)), None)
 
     @property
     def open_checks(self) -> tuple[Check, ...]:

@@ -15,7 +15,7 @@ from copdns.dns.records import AAAA, PTR, SRV, TXT, A
 from copdns.lists.catalogue import Catalogue
 from copdns.lists.index import DictIndex, Entry, Index, ListInfo, ListKind
 from copdns.lists.keys import find_key
-from copdns.lists.log_only import COUNTING_KINDS
+from copdns.lists.log_only_book import COUNTING_KINDS
 from copdns.model.broad_names import broad_names
 from copdns.model.household import (
     Contact,
@@ -85,7 +85,7 @@ class HouseholdContext:
     help_ends: the last labels of all help names, such as "uk".
     closable_groups: protected groups that a pause, a schedule or a budget closes all the same.
     verdict_by_entry: the memo of `Blocker.list_verdict`, which all its policies share.
-    log_only: slugs of the lists that only count for now (`lists/log_only.py`).
+    log_only: slugs of the lists that only count for now (`lists/log_only_book.py`).
     """
 
     household: str

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from copdns.dns.records import A
 from copdns.lists.index import DictIndex, Entry, Index, ListInfo
-from copdns.lists.special import Networks
+from copdns.lists.special_rules import Networks
 from copdns.model.addresses import Network
 from copdns.model.household import BlockMode, FullLogSpan, PrivacyMode, Rule
 from copdns.model.matchers import Matcher, MatchKind
@@ -52,7 +52,7 @@ class AddressList(NamedTuple):
     reason: Reason
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class Policy:
     """One profile's rules, ready to be asked.  Compared by identity: a change makes a new one.
 
@@ -71,27 +71,29 @@ class Policy:
     nat64: how the network translates for devices without IPv4; None where it does not.
     """
 
+    # Down to `is_child`: what is read for a name that was decided before.  First and side by side,
+    # since the processor's cache has little of a thousand policies.
+    group: PolicyGroup = field(default_factory=PolicyGroup)
+    splits: SplitTable | None = None
+    time_rules: TimeRules | None = None
+    address_rules: tuple[AddressRule, ...] = ()
+    address_lists: tuple[AddressList, ...] = ()
+    nat64: Nat64 | None = None
+    max_ttl: int | None = None
+    full_log: FullLogSpan | None = None
+    privacy: PrivacyMode = PrivacyMode.OFF
+    block_mode: BlockMode = BlockMode.NODATA
+    is_child: bool = False
     household: str
     profile: str
     index: Index
     order: tuple[Step, ...]
     steps: tuple[Step, ...]
     steps_if_unlisted: tuple[Step, ...]
-    splits: SplitTable | None = None
-    time_rules: TimeRules | None = None
-    address_rules: tuple[AddressRule, ...] = ()
-    block_mode: BlockMode = BlockMode.NODATA
-    max_ttl: int | None = None
-    privacy: PrivacyMode = PrivacyMode.OFF
-    full_log: FullLogSpan | None = None
-    is_child: bool = False
     child_page: str = ""
     untraced_lists: frozenset[int] = frozenset()
     help_ends: frozenset[str] = frozenset()
-    group: PolicyGroup = field(default_factory=PolicyGroup)
     list_rules: ListRules | None = None
-    address_lists: tuple[AddressList, ...] = ()
-    nat64: Nat64 | None = None
 
     @property
     def judges_addresses(self) -> bool:
@@ -311,4 +313,12 @@ def explain(policy: Policy, qname: str, qtype: int, now: float) -> tuple[StepRes
 def refusing_policy() -> Policy:
     """Return the policy of those who are not served here (`dns.allow`): all is refused."""
     refusal = AccessStep(refuse=True)
-    return Policy("", "", DictIndex(()), (refusal,), (refusal,), (refusal,))
+    alone = (refusal,)
+    return Policy(
+        household="",
+        profile="",
+        index=DictIndex(()),
+        order=alone,
+        steps=alone,
+        steps_if_unlisted=alone,
+    )

@@ -16,7 +16,7 @@ from typing import Final, NamedTuple
 
 from copdns.lists.hashes import HIDDEN
 from copdns.lists.index import Entry
-from copdns.lists.special import SpecialTable
+from copdns.lists.special_rules import SpecialTable
 from copdns.lists.terms import Terms
 from copdns.model.addresses import Network
 from copdns.model.household import DeviceKind, Household, Profile

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
+from itertools import count
 from typing import Final
 
 from copdns.lists.index import Entry, ListInfo, entry_text
@@ -72,21 +73,35 @@ class RuleSet:
         return None
 
 
+_numbers: Final = count()  # of groups that were asked
+_BITS: Final = 60  # groups of a room: as many as a small integer has bits
+
+
 class PolicyGroup:
     """Policies made of equal settings; only their own rules differ.
 
     Where no rule of theirs can cover a name, one verdict serves all.
+
+    bit, room: `take_bit` gives them; 0 and 0 before.
     """
 
-    __slots__ = ("_ends",)
+    __slots__ = ("_ends", "bit", "room")
 
     def __init__(self, ruled: Iterable[str] = ()) -> None:
         """ruled: names that the own rules of the first policy are about."""
         self._ends = set(map(_end, ruled))
+        self.bit = 0
+        self.room = 0
 
     def add(self, other: PolicyGroup) -> None:
         """Take in the policies of another group; only before any of them is asked."""
         self._ends |= other._ends
+
+    def take_bit(self) -> None:
+        """Have a bit that no other group of the same room has."""
+        if not self.bit:
+            number = next(_numbers)
+            self.room, self.bit = number // _BITS, 1 << number % _BITS
 
     def shares_verdict(self, qname: str) -> bool:
         """Tell whether no own rule of the group can cover a name.

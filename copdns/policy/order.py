@@ -1,8 +1,10 @@
 """The order of decision: which steps a query takes, one after another, and why in this order.
 
-`decision_order` is the only place that says so.  The first step that gives a verdict decides
-(`decide.py`), and docs/decision.md explains the same order to people.  `steps.py` has what each
-step does, `step_builders.py` what it is made from.  Pure: no clock, no files, no network.
+`decision_order` is the only place that says so for copdns itself; what subscribers of a class have
+in common at a provider, dnsdist decides by `provider/plane/verdicts.py`, which changes with it.
+The first step that gives a verdict decides (`decide.py`), and docs/decision.md explains the same
+order to people.  `steps.py` has what each step does, `step_builders.py` what it is made from.
+Pure: no clock, no files, no network.
 """
 
 from __future__ import annotations
@@ -12,7 +14,7 @@ from ipaddress import ip_network
 from typing import Final
 
 from copdns.lists.index import ListKind
-from copdns.lists.special import SpecialTable
+from copdns.lists.special_rules import SpecialTable
 from copdns.model.broad_networks import is_broad_network
 from copdns.model.household import Profile, Rule
 from copdns.model.matchers import Matcher
@@ -41,7 +43,9 @@ from copdns.policy.steps import AccessStep, GrantStep, ProtectedStep, RuleStep
 from copdns.policy.time_rules import build_time_rules
 from copdns.time.plan import NO_TIME_PLAN, TimePlan
 
-BUDGET_TTL: Final = 60  # seconds: so that devices ask often enough for minutes to be counted
+# Seconds: so that devices ask often enough for minutes to be counted.  The end of a verdict bounds
+# a TTL too (`ttl_limit`).
+BUDGET_TTL: Final = 60
 
 
 def decision_order(
@@ -96,7 +100,8 @@ def decision_order(
         category_step(profile, context, blocker),
         # 14. Only what nothing blocked has to be made safe.  Search engines are sent to their safe
         # hosts; those without a safe mode are blocked, if the profile says so.  A grant of content
-        # opens one of those, but never turns off another's safe mode.
+        # opens one of those, but never turns off another's safe mode.  Safe hosts are protected
+        # (step 4); what else is in their responses is judged (`judge_response`).
         safe_search,
         # 15. For names that no step above decided: a grant of content (reason `granted`), essential
         # names where a failure leaves only those open (`failures: essential`), the default.
@@ -120,12 +125,12 @@ def help_policy(context: HouseholdContext) -> Policy:
     refusal = AccessStep(refuse=True)
     order = (passes, refusal)
     return Policy(
-        "",
-        "",
-        context.index,
-        order,
-        order,
-        (refusal,),
+        household="",
+        profile="",
+        index=context.index,
+        order=order,
+        steps=order,
+        steps_if_unlisted=(refusal,),
         untraced_lists=untraced,
         help_ends=context.help_ends,
         nat64=context.defaults.nat64,

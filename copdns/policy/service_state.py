@@ -10,12 +10,13 @@ from typing import NamedTuple
 
 from copdns.dns.records import A
 from copdns.model.matchers import Matcher, MatchKind
-from copdns.model.verdict import Action, Reason, Verdict
-from copdns.policy.decide import Policy, decide
+from copdns.model.verdict import Action, Reason, StepNumber, Verdict
+from copdns.policy.decide import Policy, decide, explain
 from copdns.time.plan import NO_TIME_PLAN
 
 AHEAD = 86_400  # seconds that are looked ahead
 _BELOW = "www"  # stands for all names below one that is not meant itself
+_CATEGORIES = StepNumber.CATEGORIES
 _BLOCKED = frozenset({Action.BLOCK, Action.REFUSE})
 
 
@@ -33,12 +34,14 @@ class ServiceState(NamedTuple):
     verdict: on the name of it that the earliest step blocks; of an open one, on its first name.
     until: when that verdict gives way to another one, within a day; None: not by then.  Minutes of
     a limit that may be used up are not foreseen.  then: that other verdict.
+    also: where a contact kind blocks it, the verdict of a category that would block it without.
     """
 
     extent: Extent
     verdict: Verdict
     until: float | None = None
     then: Verdict | None = None
+    also: Verdict | None = None
 
 
 def service_state(policy: Policy, names: Iterable[Matcher], now: float) -> ServiceState:
@@ -51,7 +54,18 @@ def service_state(policy: Policy, names: Iterable[Matcher], now: float) -> Servi
     if len(blocked) == len(hosts):
         extent = Extent.BLOCKED
     until, then = _next_of(policy, hosts[lead], verdicts[lead], now)
-    return ServiceState(extent, verdicts[lead], until, then)
+    also = _category_of(policy, hosts[lead], now) if _is_by_contact(verdicts[lead]) else None
+    return ServiceState(extent, verdicts[lead], until, then, also)
+
+
+def _is_by_contact(verdict: Verdict) -> bool:
+    return verdict.blocks and verdict.reason is Reason.CONTACT
+
+
+def _category_of(policy: Policy, host: str, now: float) -> Verdict | None:
+    """Return the verdict of the step of categories, where that blocks a host too."""
+    found = (each.verdict for each in explain(policy, host, A, now) if each.number is _CATEGORIES)
+    return next((each for each in found if each is not None and each.blocks), None)
 
 
 def _host_of(matcher: Matcher) -> str:

@@ -10,10 +10,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from ipaddress import ip_address, ip_network
 from itertools import islice
-from typing import Final, NamedTuple, Protocol
+from typing import Any, Final, NamedTuple, Protocol
 
 from copdns.lists.catalogue import Catalogue
 from copdns.model.addresses import Network
+from copdns.model.block_ring import BlockRing
 from copdns.model.build import mypyc_attr
 from copdns.model.bypass_signs import OTHERS_HEARD, UNHEARD, Heard
 from copdns.model.household import Device, Household, Profile
@@ -29,7 +30,7 @@ MAX_UNKNOWN: Final = 1024  # unknown clients, until `take_unknown` is called
 
 
 @mypyc_attr(acyclic=True)
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, unsafe_hash=True)
 class Client:
     """Who sent a query.  device: its id, "" for one that nobody named.
 
@@ -38,6 +39,8 @@ class Client:
         another device.
     heard: whether it asked anything lately; OTHERS_HEARD where nobody looks for signs of
         bypass, UNHEARD of this machine itself and of strangers.
+    ring: the device's last blocks, from the first on.  last_block, last_other: what its last block
+        and its last other reply were counted by (a `Tally` of the recorder).  Nothing else changes.
     """
 
     household: str
@@ -45,6 +48,9 @@ class Client:
     policy: Policy
     is_certain: bool = True
     heard: Heard = OTHERS_HEARD
+    ring: BlockRing | None = field(default=None, compare=False, repr=False)
+    last_block: Any = field(default=None, compare=False, repr=False)
+    last_other: Any = field(default=None, compare=False, repr=False)
 
 
 # Who sent a query of a household that is not read yet (`policy/subscribers.py`).

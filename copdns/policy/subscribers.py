@@ -8,7 +8,7 @@ those with the rules, as people of one household do.  Pure: `now` is seconds sin
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterator
 from dataclasses import fields, replace
 from itertools import islice
 from math import inf
@@ -265,10 +265,29 @@ class Subscribers:
             return NOT_HERE
         if kept.household is None:
             return self.nobody
+        return self._compile_if_due(kept, kept.household).identify(requestor)
+
+    def _compile_if_due(self, kept: _Kept, household: Household) -> CompiledHousehold:
         if kept.compiled.compile_at <= self._now or kept.generation != self._generation:
-            kept.compiled = self._compile(kept.household)
+            kept.compiled = self._compile(household)
             kept.generation = self._generation
-        return kept.compiled.identify(requestor)
+        return kept.compiled
+
+    def policies_of(self, household: str) -> Iterator[Policy]:
+        """Yield the policies that a household has now; none of one that is not here."""
+        kept = self._here.get(household)
+        if kept is not None and kept.household is not None:
+            compiled = self._compile_if_due(kept, kept.household)
+            yield compiled.unknown.policy
+            if compiled.devices is not None:
+                known = {**compiled.devices.by_token, **compiled.devices.by_mac}
+                yield from {each.policy for each in known.values()}
+
+    def compile_again(self, household: str) -> None:
+        """Compile one household at its next question: its minutes of use are others."""
+        kept = self._here.get(household)
+        if kept is not None:
+            kept.generation = -1
 
     def take_wanted(self, limit: int) -> tuple[str, ...]:
         """Return households that were asked for since, and are not here."""

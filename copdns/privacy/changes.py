@@ -13,7 +13,7 @@ from enum import StrEnum
 from typing import NamedTuple, Protocol
 
 from copdns.model.household import Profile
-from copdns.model.undone import UNDONE
+from copdns.model.undo_prefix import UNDONE
 
 TOLD_FOR = 30 * 86_400  # seconds: longer nobody looks for what changed
 MOST = 20
@@ -110,7 +110,7 @@ def _without_told_links(found: Collection[Changed]) -> Iterator[Changed]:
     """Leave out that a browser was linked where a guardian had let it within the hour before."""
     let = [each for each in found if each.device is DeviceChange.BROWSER]
     for each in found:
-        is_link = each.what in _LINKED
+        is_link = each.what in _LINKED or each.what.startswith(_LINKED_FOR)
         if not is_link or not any(
             one.what.startswith(f"{each.author}:") and 0 <= each.at - one.at <= TOGETHER
             for one in let
@@ -201,6 +201,8 @@ _BY_NAME = tuple(
             rf"device {_DEVICE}: token (?:added|revoked)",
             rf"{_DEVICE}: (?:another browser can be linked|a linked browser was removed)",
             rf"{_DEVICE}: (?:another browser may be paired|a paired browser was removed)",
+            rf"browser linked to this device for {_PERSON}",
+            rf"\S+: (?:another browser can be linked|a linked browser was removed) for {_PERSON}",
             rf"{_PERSON}: PIN (?:set|removed|taken away)",
             rf"{_PERSON}: the change before this was made with a PIN from a guardian",
             rf"{_PERSON}: objected to a linked browser or PIN",
@@ -233,8 +235,9 @@ _BY_NAME = tuple(
     )
     for form in forms
 )
-# The device itself is the author.
+# The device itself is the author; before, the line did not say whose it is.
 _LINKED = ("browser linked to this device", "browser paired with this device")
+_LINKED_FOR = "browser linked to this device for "
 
 
 # An id has no space, so no id looks like one of these.
@@ -243,7 +246,7 @@ _DEVICE_CHANGES = (
     (DeviceChange.ADDED, re.compile(r" (added for|assigned to) |: device \S+ is \S+'s$")),
     (DeviceChange.MOVED, re.compile(r" changed: now ")),
     (DeviceChange.BROWSER, re.compile(r": another browser (can|may) be ")),
-    (DeviceChange.NO_BROWSER, re.compile(r": a (linked|paired) browser was removed$")),
+    (DeviceChange.NO_BROWSER, re.compile(r": a (linked|paired) browser was removed( for \S+)?$")),
     (DeviceChange.PIN, re.compile(r": PIN set$")),
     (DeviceChange.NO_PIN, re.compile(r": PIN (removed|taken away)$")),
     (DeviceChange.TRIED, re.compile(r"^device \S+: everything but .+ allowed until ")),

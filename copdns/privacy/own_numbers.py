@@ -3,8 +3,9 @@
 A limit on one site, a rule for one name or a list of three would tell a guardian when, how often
 and for how long somebody was there, whose privacy mode promises counts and no names.  So of
 somebody in the mode `counts` or `off`, minutes and ends of such a limit are shown to that person
-alone, and a query that a thing of the household's own decided is counted among the rest.  Limits
-and rules work as they do for everybody.  Pure; moments are seconds since the epoch.
+alone, and a query that a thing of the household's own decided is counted among the rest.  At which
+hours somebody looked sites up is that person's alone too: others get sums of days.  Limits and
+rules work as they do for everybody.  Pure; moments are seconds since the epoch.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ from copdns.model.household import Household, PrivacyMode, Profile
 from copdns.model.times import Budget, Subject, Topic, TopicKind
 from copdns.model.verdict import Action, Reason, Verdict
 from copdns.policy.today import Today
+from copdns.privacy.retention import CountKey
+from copdns.time.days import local_time, starts_at, zone_of
 from copdns.time.minutes import Usage
 from copdns.time.own_timers import OWN, OwnTimer, Who
 from copdns.time.plan import PolicyInputs, budgets_in_force
@@ -181,3 +184,32 @@ def _is_own_now(household: Household, usage: Usage, limit: Budget | None, now: f
     if profile is not None and profile.privacy_at(now) not in COUNTS_ONLY:
         return False
     return limit is None or is_own_limit(household, limit)
+
+
+def since_whole_day(household: Household, since: float) -> float:
+    """Return the start of a moment's day: a sum of its rest would tell how much came before."""
+    zone = zone_of(household.timezone)
+    return starts_at(local_time(since, zone).date(), 0, zone)
+
+
+def counts_for_others(
+    household: Household, counts: Iterable[tuple[CountKey, int]], now: float, reader: str = ""
+) -> tuple[tuple[CountKey, int], ...]:
+    """Return counts as somebody else may see them, in their order.
+
+    Those of whom no names are kept, guests among them, are sums of days on the household's
+    calendar; their hour is the first that begins on that day.  reader: the id of the person
+    who looks; "" for nobody of the household's people.
+    """
+    zone = zone_of(household.timezone)
+    named = {e.id for e in household.profiles if e.privacy_at(now) not in COUNTS_ONLY}
+    first: dict[int, int] = {}  # of the day, by hour: an hour has many counts
+    found: dict[CountKey, int] = {}
+    for key, n in counts:
+        if key.profile not in named and key.profile != reader:
+            if key.hour not in first:
+                day = local_time(key.hour * 3600, zone).date()
+                first[key.hour] = -(-int(starts_at(day, 0, zone)) // 3600)
+            key = key._replace(hour=first[key.hour])
+        found[key] = found.get(key, 0) + n
+    return tuple(found.items())

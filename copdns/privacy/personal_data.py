@@ -1,8 +1,8 @@
 """What is kept of a person: to read on the own page, and all of it as a file.
 
 For the person the file is whole.  A guardian gets what a guardian may see: names that tell too much
-are "other" (`privacy/masked_names.py`), minutes that are the person's alone (`own_numbers.py`) and
-what only the device in hand shows are not in it.
+are "other" (`privacy/masked_names.py`), minutes and hours that are the person's alone
+(`own_numbers.py`) and what only the device in hand shows are not in it.
 Nobody else's part is in either, and help names are in nobody's, since nothing keeps them.  Pure:
 what was read is given, moments are seconds since the epoch.
 """
@@ -27,7 +27,7 @@ from copdns.privacy.bypass_signs import notices_for_guardians
 from copdns.privacy.changes import HasLine, all_changes_for
 from copdns.privacy.consent import Question
 from copdns.privacy.masked_names import NameMask
-from copdns.privacy.own_numbers import usages_for_others
+from copdns.privacy.own_numbers import counts_for_others, usages_for_others
 from copdns.privacy.retention import CountKey, LogRow
 from copdns.time.days import local_time, zone_of
 from copdns.time.minutes import Minutes, Usage, estimate, fieldwise_max
@@ -163,7 +163,9 @@ def _records(
 ) -> dict[str, Any]:
     """Return what was recorded of a person.  hidden: as in `export_data`."""
     rows = map(hidden.row, kept.rows) if hidden else kept.rows
-    counts = hidden.counts(kept.counts) if hidden else kept.counts
+    counts = (
+        counts_for_others(household, hidden.counts(kept.counts), now) if hidden else kept.counts
+    )
     minutes = usages_for_others(household, kept.minutes, now) if hidden else kept.minutes
     signs = notices_for_guardians(kept.bypass_signs, now) if hidden else kept.bypass_signs
     devices = [each.id for each in household.devices if each.profile == profile.id]

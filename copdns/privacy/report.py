@@ -75,6 +75,12 @@ class PersonCounts:
     closed: tuple[tuple[str, int | None], ...]
     minutes: tuple[tuple[str, int], ...]
 
+    @property
+    def leaves_out(self) -> bool:
+        """Tell whether `blocked` is without what was blocked fewer than SMALL times (`_sum_of`)."""
+        known = [n for _, n in self.closed if n is not None]
+        return len(known) < len(self.closed) and self.blocked == sum(known)
+
 
 @dataclass(frozen=True, slots=True)
 class Appeals:

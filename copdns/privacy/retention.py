@@ -6,6 +6,7 @@ query, so plain tuples and no loops.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 from copdns.model.build import mypyc_attr
@@ -90,6 +91,90 @@ class WaitingRow:
         )
 
 
+def list_values(rows: Sequence[tuple[object, ...] | WaitingRow]) -> list[object]:
+    """Return the values of rows in turn, of a WaitingRow those of its LogRow.
+
+    Texts are plain: of any other kind of them the driver asks Python each time what it is.
+    """
+    values: list[object] = []
+    for row in rows:
+        if not isinstance(row, WaitingRow):
+            values.extend(row)
+            continue
+        verdict = row.verdict
+        values.append(row.at)
+        values.append(row.household)
+        values.append(row.profile)
+        values.append(row.device)
+        values.append(row.qname)
+        values.append(row.qtype)
+        values.append(str(verdict.action))
+        values.append(str(verdict.reason))
+        values.append(verdict.category)
+        values.append(verdict.service)
+        values.append(verdict.list)
+        values.append(verdict.rule)
+        values.append(verdict.via)
+    return values
+
+
+def group_by_profile(
+    rows: Sequence[LogRow | WaitingRow],
+    groups: dict[tuple[str, str], list[LogRow | WaitingRow]],
+) -> None:
+    """Add rows to those of their household and profile, in their order."""
+    for row in rows:
+        whose = row.household, row.profile
+        group = groups.get(whose)
+        if group is None:
+            groups[whose] = [row]
+        else:
+            group.append(row)
+
+
+class WaitingRows:
+    """Rows on their way from the event loop to the thread that writes them, the oldest first.
+
+    One adds and the other takes, without a lock: what changes `rows` is one call of a list each
+    time, in which Python changes no thread.
+
+    capacity: how many wait at most.  refused: how many found no room.
+    """
+
+    __slots__ = ("capacity", "refused", "rows")
+
+    def __init__(self, capacity: int) -> None:
+        self.capacity = capacity
+        self.refused = 0
+        self.rows: list[LogRow | WaitingRow] = []
+
+    def has_room(self) -> bool:
+        """Tell whether another row finds room; one that finds none counts as refused."""
+        if len(self.rows) < self.capacity:
+            return True
+        self.refused += 1
+        return False
+
+    def add(self, row: LogRow | WaitingRow) -> None:
+        """Add a row that there is room for."""
+        self.rows.append(row)
+
+    def take(self) -> list[LogRow | WaitingRow]:
+        """Return all rows, which wait no longer."""
+        taken = self.rows[:]
+        del self.rows[: len(taken)]  # not what came in between
+        return taken
+
+    def put_back(self, taken: list[LogRow | WaitingRow]) -> int:
+        """Put rows before what came meanwhile; of too many the newest go.  Return how many went."""
+        self.rows[:0] = taken
+        excess = len(self.rows) - self.capacity
+        if excess <= 0:
+            return 0
+        del self.rows[-excess:]
+        return excess
+
+
 class CountKey(NamedTuple):
     """The key of a count of look-ups.  household, profile: ids.  hour: hours since the epoch."""
 
@@ -135,8 +220,12 @@ def log_row(
     qtype: int,
     verdict: Verdict,
     now: float,
+    waiting: WaitingRows | None = None,
 ) -> WaitingRow | None:
-    """Return the row to keep, or None.  household, profile, device: ids."""
+    """Return the row to keep, or None.  household, profile, device: ids.
+
+    waiting: where it will wait.  Without room there it is not made, and counted there.
+    """
     # A child who looks for help must be able to trust that nobody can ever see it.
     if verdict.is_untraced:
         return None
@@ -151,14 +240,24 @@ def log_row(
         device = ""
     else:
         return None
+    if waiting is not None and not waiting.has_room():
+        return None
     return WaitingRow(at, household, profile, device, qname, qtype, verdict)
 
 
 def count_key(
     mode: PrivacyMode, household: str, profile: str, verdict: Verdict, now: float
 ) -> CountKey | None:
-    """Return what to count the look-up under, or None."""
+    """Return what to count the look-up under, or None.
+
+    A page of copdns and a check of a device, which looks up a handful of made-up names, are no
+    visit to a site: a child would read that the tablet opened six.  A site that the household leads
+    there, which has a rule, is one.
+    """
     if verdict.is_untraced or mode is PrivacyMode.OFF:
+        return None
+    local = verdict.local
+    if local is not None and not verdict.rule and (local.is_own_address or local.is_status):
         return None
     hour = int(now) // 3600
     return _new(

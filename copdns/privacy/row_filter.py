@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from math import inf
 from typing import NamedTuple
+
+from copdns.privacy.retention import LogRow
 
 
 class RowFilter(NamedTuple):
@@ -21,6 +24,19 @@ class RowFilter(NamedTuple):
     service: str = ""
     since: float = 0
     until: float = 0
+
+    def wants(self, row: LogRow) -> bool:
+        """Tell whether a row is wanted, as the statement does that looks for some
+        (`store/log_db/rows.py`)."""
+        return (
+            self.since <= row.at < (self.until or inf)
+            and row.action in (self.actions or (row.action,))
+            and row.reason in (self.reasons or (row.reason,))
+            and row.device == (self.device or row.device)
+            and row.category == (self.category or row.category)
+            and row.service == (self.service or row.service)
+            and (self.text in row.qname or self.text in row.via)
+        )
 
 
 EVERY_ROW = RowFilter()

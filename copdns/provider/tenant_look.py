@@ -11,6 +11,7 @@ from typing import Final
 
 from copdns.model.contrast import TEXT, can_be_read, is_colour
 from copdns.model.errors import RegisterError
+from copdns.model.sentences import Sentence, sentence
 
 MOST_NAME: Final = 40  # characters
 MOST_TEXT: Final = 200
@@ -36,26 +37,45 @@ def check_look(look: TenantLook, languages: tuple[str, ...]) -> TenantLook:
 
     languages: those that pages have.
     """
-    _require_text("the name", look.name, MOST_NAME)
+    _require_text(sentence("the name"), look.name, MOST_NAME)
     for colour, dark in ((look.light, False), (look.dark, True)):
         if not is_colour(colour):
-            raise RegisterError(f"{colour!r} is no colour; write one such as #4048b0")
-        if not can_be_read(colour, dark=dark):
-            hint = "a lighter" if dark else "a darker"
-            where = "at night" if dark else "by day"
             raise RegisterError(
-                f"{colour} cannot be read {where}: its contrast is below {TEXT} to 1; "
-                f"take {hint} one"
+                "'%(colour)s' is no colour; write one such as #4048b0", colour=colour
             )
+        if not can_be_read(colour, dark=dark):
+            raise RegisterError(_too_faint_at_night(colour) if dark else _too_faint(colour))
     if look.contact and not look.contact.startswith("https://"):
         raise RegisterError("the contact is a page; it begins with https://")
     for language, text in look.texts.items():
         if language not in languages:
-            raise RegisterError(f"{language} is none of {', '.join(languages)}")
-        _require_text("the text", text, MOST_TEXT)
+            raise RegisterError(
+                "%(language)s is none of %(names)s", language=language, names=", ".join(languages)
+            )
+        _require_text(sentence("the text"), text, MOST_TEXT)
     return look
 
 
-def _require_text(what: str, text: str, most: int) -> None:
+def _too_faint(colour: str) -> Sentence:
+    return sentence(
+        "%(colour)s is hard to read by day: its contrast is below %(ratio)s to 1; take a darker "
+        "one",
+        colour=colour,
+        ratio=TEXT,
+    )
+
+
+def _too_faint_at_night(colour: str) -> Sentence:
+    return sentence(
+        "%(colour)s is hard to read at night: its contrast is below %(ratio)s to 1; take a lighter "
+        "one",
+        colour=colour,
+        ratio=TEXT,
+    )
+
+
+def _require_text(what: Sentence, text: str, most: int) -> None:
     if not text.strip() or len(text) > most or not text.isprintable():
-        raise RegisterError(f"{what} is missing, or has more than {most} characters")
+        raise RegisterError(
+            "%(what)s is missing, or has more than %(most)s characters", what=what, most=most
+        )

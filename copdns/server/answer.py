@@ -1,14 +1,18 @@
 """The path of a query.  Read this first.
 
     octets in -> Snapshot.identify -> read_query_body (dns/query) -> decide (policy/decide)
-        BLOCK, LOCAL, REFUSE -> the reply (dns/wire)
+        BLOCK, LOCAL, REFUSE -> the reply (server/replies), by block mode: docs/blocking.md
         ALLOW, REWRITE -> cache, else upstream (server/responses) -> judge_response (policy/judge)
-            -> the reply (server/upstream_replies)
+            -> the reply (server/upstream_replies); what is blocked inside a response is answered
+               and recorded like a block of the name itself
     and Recorder.record counts it, and logs the name as far as the profile's privacy mode lets it.
 
+No reply has a TTL beyond the end of its verdict, or beyond the policy's `max_ttl` (`ttl_limit`).
+
 Nothing here waits: a query that an upstream must be asked for becomes a PendingQuery, and is
-answered when the response is there (server/waiting).  If the snapshot was swapped meanwhile or the
-verdict has ended, the query is decided again first (`Resolver._answer_again`).
+answered when the response is there (server/waiting_queries).  Equal questions wait together, and
+one goes upstream; those for help names do not (see below).  If the snapshot was swapped meanwhile
+or the verdict has ended, the query is decided again first (`Resolver._answer_again`).
 
 Words, here and in all that is called from here:
 
@@ -24,16 +28,21 @@ Words, here and in all that is called from here:
     grant         a permission for which later steps do not block, until it ends
     cache         responses, by QNAME, QTYPE, DO, CD and zone; holds no decision and no help name
     stale         said of a cached response that has expired; it is given while no upstream says
-                  anything newer
-    failure       a question that an upstream could not answer a moment ago, and is not asked again
+                  anything newer: after 1.5 s (`STALE_AFTER`), or at once where all of them have
+                  been silent lately (`Silence`)
+    failure       a question that an upstream could not answer, and that is not asked again, by
+                  whichever device, for a second (`dns.failure_ttl`), then for twice as long each
+                  time, up to a minute
     refresh       a question that copdns asks by itself, so that the cache has the answer before
                   somebody asks: no client's, so that nothing of it is counted or logged
     help answers  responses for help names, fetched at an even pace whoever asks
-    packet cache  whole replies, by the query's octets and policy; holds no reply that depends on
+    packet cache  (the lane; a query that it does not answer takes the chain, which is `answer`)
+                  whole replies, by the query's octets and policy; holds no reply that depends on
                   anything else (one over TCP, a local answer, one in block mode `page`), nor the
                   reply to a query that waited for an upstream
-    memo          parsed queries with their verdicts, by the query's octets; holds no reply and no
-                  verdict that time can change; only used where there is no packet cache
+    memo          parsed queries with their verdicts, by the query's octets; holds no reply, and no
+                  verdict of a policy that has times, whatever the name; only used where there is
+                  no packet cache
     own rule      an allow or block that somebody in the household wrote, for one profile, for
                   those with a tag, or for all
     stranger      a requestor outside `dns.allow`; its policy refuses everything
@@ -59,20 +68,20 @@ cache and goes into none, and no query waits with another.  Either way every rec
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, Final
+from typing import Any
 
 from copdns.dns.bug_log import BugLog
 from copdns.dns.cache import Cache, CacheEntry
 from copdns.dns.exchange import Asks
-from copdns.dns.failures import EDE_CACHED_ERROR, Failure, Failures
+from copdns.dns.failures import EDE_CACHED_ERROR, Failures
 from copdns.dns.help_answers import HelpAnswers
 from copdns.dns.query import PLAIN_UDP_SIZE, Query, read_query_body, with_tcp_size
-from copdns.dns.records import AAAA, ANY, RD, RESINFO, SVCB
-from copdns.dns.wire import any_reply, empty_reply, error_reply, truncated_reply
+from copdns.dns.records import ANY, RD, RESINFO, SVCB
+from copdns.dns.wire import empty_reply, truncated_reply
 from copdns.model.build import mypyc_attr
 from copdns.model.errors import REFUSED, SERVFAIL, NotAQueryError, WireError
 from copdns.model.household import SplitUpstream
-from copdns.model.reasons import NOT_AUTHORITATIVE, Ede, ede_of
+from copdns.model.reasons import Ede, ede_of
 from copdns.model.verdict import Action, LocalRecord, Reason, Requestor, Verdict
 from copdns.policy.decide import decide_query, look_and_decide
 from copdns.policy.judge import RebindingGuard
@@ -91,34 +100,33 @@ from copdns.server.hooks import (
 )
 from copdns.server.lazy_free import LazyFreeQueue
 from copdns.server.limits import Bound, ClientLimits, Excess, Limits
-from copdns.server.mapped_responses import find_mapped
+from copdns.server.mapped_responses import find_response
 from copdns.server.packet_cache import PacketCache
-from copdns.server.pending import CacheMiss, PendingQuery, SendReply
+from copdns.server.pending_query import CacheMiss, PendingQuery, SendReply
 from copdns.server.recorder import Recorder
 from copdns.server.replies import (
     blocked_query_reply,
     local_query_reply,
-    ttl_within,
+    malformed_reply,
+    unasked_reply,
     unsupported_reply,
     with_lease,
 )
 from copdns.server.responses import Responses
 from copdns.server.upstream_replies import UpstreamReplies, with_asked_subnet
 from copdns.server.verdict_memo import VerdictMemo
-from copdns.server.waiting import WaitingQueries, failed_reply
+from copdns.server.waiting_queries import WaitingQueries, failed_reply
 from copdns.time.clock import Moment
-
-ANY_TTL: Final = 3600
-_EDE_NOT_OURS: Final = Ede(
-    NOT_AUTHORITATIVE, "not a name of this network; ask with recursion desired"
-)
 
 
 @mypyc_attr(allow_interpreted_subclasses=True)  # tests have one that counts
 class Resolver:
     """Answers queries under the policies of `snapshot`, which is swapped whole.
 
-    screen: says what happens to a query whose client is uncertain (set by `Recognition`).
+    screen: says what happens to a query whose client is uncertain (set by `Recognition`), which one
+        can be only where devices are known by their MAC addresses: the kernel is asked for this
+        one.  Over UDP, where it does not know it yet, the reply is truncated, so that the query
+        comes again over TCP; who is still unknown then is a guest.
     add_sightings: returns the given snapshot with the MAC addresses that the network shows now
         (set by `Recognition`).
     on_probe: called with each query below probe.home.arpa; the set-up pages send these from a
@@ -189,7 +197,8 @@ class Resolver:
         """Return the reply, NO_REPLY, or None.
 
         NO_REPLY: nothing is ever sent.  None: an upstream is asked, and `send_reply(reply,
-        reply_to)` is called later.  It never raises.
+        reply_to)` is called later.  It never raises: a bug gives SERVFAIL, and the log has the
+        error's type and where it arose, but not its text, in which a name could stand.
         known: as the snapshot in force identified the requestor; None where nobody asked it yet.
         """
         try:
@@ -202,46 +211,31 @@ class Resolver:
                     # To a response or a malformed message it is NO_REPLY as well.
                     return truncated_reply(message) if screening is Screening.TRUNCATE else NO_REPLY
                 client = self._snapshot.identify(requestor)  # screening may have found the device
-            policy, body = client.policy, message[2:]
-            is_unlisted = False
+            policy, body, is_unlisted = client.policy, message[2:], False
             entry = self._memo.get(body)
             if entry is not None:
                 query = entry.query
-                verdict = entry.verdicts.get(policy.group) or self._memo.decide(
-                    entry, policy, moment.wall
-                )
+                verdict = entry.find(policy.group) or self._memo.decide(entry, policy, moment.wall)
             else:
                 try:
                     query = read_query_body(body)
                 except NotAQueryError:  # shorter than a header, or a response
                     return NO_REPLY
                 except WireError as error:
-                    # FORMERR for no or several questions, a name that is too long or anything
-                    # malformed; NOTIMP for another opcode (dns/query.py, `read_query_body`).
-                    self.recorder.count_malformed()
-                    # A stranger does not learn what is wrong with its message.
-                    return error_reply(message, error if client.household else _NOT_A_CLIENT)
+                    self.recorder.count_malformed()  # NOTIMP for other opcodes, else FORMERR
+                    return malformed_reply(message, error, is_client=bool(client.household))
                 if query.edns is not None and query.edns.has_empty_ede:
                     query = self.replies.with_old_wish(query)
                 verdict, is_unlisted = look_and_decide(
                     policy, query.qname, query.qtype, moment.wall
                 )
             sized = query if requestor.transport == "udp" else with_tcp_size(query)
-            reply = self._reply(
-                message, sized, requestor, client, verdict, moment, None, is_unlisted
-            )
+            reply = self._reply(message, sized, requestor, client, verdict, moment, is_unlisted)
             if isinstance(reply, CacheMiss):
                 pending = PendingQuery(
-                    message,
-                    sized,
-                    requestor,
-                    send_reply,
-                    reply_to,
-                    self._snapshot,
-                    client,
-                    verdict,
-                    is_unlisted,
+                    message, sized, requestor, send_reply, reply_to, self._snapshot, client, verdict
                 )
+                pending.is_unlisted = is_unlisted
                 return self._wait(reply, pending)
             if entry is None and self.packet_cache is None and len(message) <= PLAIN_UDP_SIZE:
                 self._memo.add(body, query, policy, verdict)
@@ -258,91 +252,88 @@ class Resolver:
         client: Client,
         verdict: Verdict,
         moment: Moment,
-        answered: CacheMiss | None = None,
         is_unlisted: bool = False,
+        answered: CacheMiss | None = None,
     ) -> bytes | CacheMiss:
         """Return the reply, recorded, or what an upstream must be asked for it.
 
-        answered: the cache miss that the query waited for.  is_unlisted: the name is surely on no
-        list.  In one piece, like `answer`: every query would feel the calls.
+        is_unlisted: the name is surely on no list.  answered: the cache miss that the query waited
+        for.
         """
         if query.qtype == SVCB or query.qtype == RESINFO:
             verdict = self._discover(query, requestor, verdict)
         message_id, policy, action = message[:2], client.policy, verdict.action
-        entry: CacheEntry | None = None
-        # Most names are asked for only once, so the reply to a query that waited is not stored; the
-        # reply to the second query for the name is.
-        cacheable = answered is None
-        ede: Ede | None = None
         if query.is_unsupported and action is not Action.REFUSE:  # BADVERS, or REFUSED: CH, AXFR
             reply = unsupported_reply(message_id, query)
             self.recorder.count_unsupported(client, requestor, verdict, reply)
             return reply
+        entry: CacheEntry | None = None
+        # Most names are asked for only once, so the reply to a query that waited is not stored; the
+        # reply to the second query for the name is.
+        cacheable = answered is None
         if action is Action.ALLOW or action is Action.REWRITE:
-            if query.qtype == ANY:  # no upstream is asked (RFC 8482)
-                reply = any_reply(message_id, query, ttl_within(policy, verdict, moment, ANY_TTL))
-            elif not query.flags & RD:
-                # Cached or not: the difference would tell what other devices asked for.
-                reply = empty_reply(message_id, query, REFUSED, _EDE_NOT_OURS)
+            if query.qtype == ANY or not query.flags & RD:
+                reply = unasked_reply(message_id, query, policy, verdict, moment)
             else:
-                found: CacheEntry | CacheMiss | Failure | None = self.responses.find(
-                    query, policy, verdict, moment, answered
-                )
-                if policy.nat64 is not None and query.qtype == AAAA:
-                    found = find_mapped(
-                        self.responses, query, policy, verdict, moment, found, answered
-                    )
-                if isinstance(found, CacheEntry):
+                found = find_response(self.responses, query, policy, verdict, moment, answered)
+                if isinstance(found, CacheMiss):
+                    return found
+                if found is None:  # it failed a moment ago
+                    cacheable = False
+                    reply = empty_reply(message_id, query, SERVFAIL, EDE_CACHED_ERROR)
+                else:
                     entry = found
-                    cacheable = cacheable and entry.ede is None  # soon there may be a newer one
                     reply, verdict = self.replies.reply(
                         message_id, query, requestor, policy, verdict, moment, entry
                     )
+                    if entry.ede is not None:  # soon there may be a newer one
+                        cacheable = False
                     if verdict.blocks and query.wants_structured_errors:
                         cacheable = False
                     if self.responses.forwards_subnets and query.subnet:
                         reply = with_asked_subnet(reply, query, verdict)
-                elif isinstance(found, CacheMiss):
-                    return found
-                else:  # it failed a moment ago
-                    cacheable = False
-                    reply = empty_reply(message_id, query, SERVFAIL, EDE_CACHED_ERROR)
         elif action is Action.BLOCK:
+            ede: Ede | None = None
             if query.edns is not None and query.edns.wants_structured_errors:
                 ede = self.replies.structured_ede(query, requestor, policy, verdict, moment)
                 # In the household's language and with its names, none of which change a policy.
                 cacheable = cacheable and not ede.is_structured
             reply = blocked_query_reply(message_id, query, requestor, policy, verdict, moment, ede)
         elif action is Action.LOCAL:
-            if self.lease_records:
-                verdict = with_lease(query, policy, verdict, self.lease_records)
-            reply, verdict = local_query_reply(
-                message_id, query, requestor, policy, verdict, moment
+            reply, verdict = self._local_reply(
+                message_id, query, requestor, client, verdict, moment
             )
-            if verdict.local is not None and verdict.local.is_probe:
-                self.on_probe(query.qname, requestor, client, moment.wall)
         else:
             reply = empty_reply(message_id, query, REFUSED, ede_of(verdict))
         tally = self.recorder.record(
             client, requestor, query, verdict, reply, moment.wall, is_unlisted=is_unlisted
         )
         if cacheable and self.packet_cache is not None:
+            notes = self.recorder.notes_of(
+                tally, policy, query.qname, verdict, moment.wall, is_unlisted=is_unlisted
+            )
             self.packet_cache.store(
-                message,
-                query,
-                requestor,
-                policy,
-                verdict,
-                reply,
-                tally,
-                entry,
-                moment,
-                to_log=self.recorder.may_log_name(policy, verdict),
-                usage=self.recorder.usage_of(
-                    policy, query.qname, verdict, moment.wall, is_unlisted=is_unlisted
-                ),
+                message, query, requestor, policy, verdict, reply, notes, entry, moment
             )
         return reply
+
+    def _local_reply(
+        self,
+        message_id: bytes,
+        query: Query,
+        requestor: Requestor,
+        client: Client,
+        verdict: Verdict,
+        moment: Moment,
+    ) -> tuple[bytes, Verdict]:
+        """Return the reply about a name of this machine or of the home network, and its verdict."""
+        policy = client.policy
+        if self.lease_records:
+            verdict = with_lease(query, policy, verdict, self.lease_records)
+        reply, verdict = local_query_reply(message_id, query, requestor, policy, verdict, moment)
+        if verdict.local is not None and verdict.local.is_probe:
+            self.on_probe(query.qname, requestor, client, moment.wall)
+        return reply, verdict
 
     def _wait(self, miss: CacheMiss, pending: PendingQuery) -> bytes | None:
         """Let a query wait for an upstream; if it may not, return its reply."""
@@ -367,7 +358,7 @@ class Resolver:
         if miss.entry is None and verdict.action in (Action.ALLOW, Action.REWRITE):
             return self.waiting.servfail(pending, moment)
         reply = self._reply(
-            pending.message, query, pending.requestor, client, verdict, moment, miss
+            pending.message, query, pending.requestor, client, verdict, moment, answered=miss
         )
         if isinstance(reply, CacheMiss):  # another response is needed now
             self.waiting.wait(reply, pending)
@@ -400,8 +391,9 @@ class Resolver:
     ) -> bytes | None:
         """Return what `answer` does, for a query that is beyond a bound of its client.
 
-        Nothing of it is recorded but that there was one, and for a help name not even that.  It
-        never raises.
+        That is REFUSED over TCP and its like, and over UDP now and then a truncated reply, else
+        none; a protected name is answered, within a bound of its own.  Nothing of it is recorded
+        but that there was one, and for a help name not even that.  It never raises.
         """
         try:
             client, limit = self._snapshot.identify(requestor), limits.of(bound)
@@ -484,7 +476,3 @@ class Resolver:
 
 def _splits(snapshot: Snapshot) -> list[tuple[SplitUpstream, ...]]:
     return [each.split_upstreams for each in snapshot.households.values()]
-
-
-# The reply to a stranger's malformed message: the same as to a well-formed one.
-_NOT_A_CLIENT: Final = WireError("not served here", REFUSED)

@@ -6,14 +6,15 @@ metrics and the log; that visits only those that counted.  Pure.
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Final
 
 from copdns.dns.cache import CacheEntry
 from copdns.model.build import mypyc_attr
 from copdns.model.verdict import Verdict
 from copdns.policy.decide import Policy
 from copdns.time.clock import Moment
-from copdns.time.minutes import UsedName
+
+_MOMENT: Final = 1.0  # seconds
 
 
 class Tally:
@@ -36,13 +37,13 @@ class Tally:
         own: bool = False,
     ) -> None:
         """running: it adds itself there when it begins to count."""
-        self._running = running
-        self.policy = policy
+        self.count = 0
         self.verdict = verdict
         self.rcode = rcode
         self.transport = transport
+        self.policy = policy
         self.own = own
-        self.count = 0
+        self._running = running
 
     def add(self) -> None:
         """Count one more; from the first one on it is in `running`."""
@@ -50,10 +51,32 @@ class Tally:
             self._running.append(self)
         self.count += 1
 
+    def is_of(self, running: list[Tally]) -> bool:
+        """Tell whether it adds itself to this list: whether it is this recorder's."""
+        return self._running is running
+
     def take(self) -> int:
         """Return the count, and reset it."""
         count, self.count = self.count, 0
         return count
+
+
+@mypyc_attr(acyclic=True)
+class ReplyNotes:
+    """What has to be noted each time that a reply is sent.
+
+    tally: counts it.  to_log: the recorder may log the name.
+    budgets: the ids of those that it uses, perhaps none; None: it shows no use.
+    """
+
+    __slots__ = ("budgets", "tally", "to_log")
+
+    def __init__(
+        self, tally: Tally, *, to_log: bool = False, budgets: tuple[str, ...] | None = None
+    ) -> None:
+        self.tally = tally
+        self.to_log = to_log
+        self.budgets = budgets
 
 
 @mypyc_attr(acyclic=True)
@@ -75,10 +98,16 @@ class LoggedName:
         )
 
 
-class NotesUsage(Protocol):
-    """Whoever notes minutes of use; `Recorder` does."""
+@mypyc_attr(acyclic=True)
+class ReplyUse:
+    """The ids of the budgets that a reply uses under the policy with this bit; then of others."""
 
-    def note_usage(self, usage: UsedName, now: float, /) -> None: ...
+    __slots__ = ("bit", "budgets", "other")
+
+    def __init__(self, bit: int, budgets: tuple[str, ...], other: ReplyUse | None) -> None:
+        self.bit = bit
+        self.budgets = budgets
+        self.other = other
 
 
 @mypyc_attr(acyclic=True)
@@ -89,11 +118,15 @@ class CachedReply:
     body: the reply without its ID.
     kind: place of its tally in `PolicyReplies.tallies`.
     cache_entry: the response that it was made of.
-    check_at: when `refresh` must be called before it is sent; expires: when it is another reply.
+    check_at: when `check` must be called before it is sent; expires: when it is another reply.
         Both in monotonic seconds.
     to_log: for `Recorder.log_again`, each time; None: the name is not logged.
-    usage: for `Recorder.note_usage`, once a minute; None: it shows no use.
     policies: the bits of the policies under which it is given.
+    used: of these, the bits of those under which it shows use of the name `used_name`, for
+        `Recorder.note_use` once a minute each; other_uses: of which budgets, where those are not
+        the ones of unlisted names.
+    unnoted: of these, the bits of those whose use was not noted yet in the minute that ends at
+        `check_at`.
     round: that of `PacketCache` in which it, or one that hangs together with it, was stored last.
     noted_in: the number of the rows of five minutes that have its row already, as
         `Recorder.log_again` counts them, for the policies with the bits `noted_for`; 0: none.
@@ -109,11 +142,14 @@ class CachedReply:
         "noted_for",
         "noted_in",
         "other",
+        "other_uses",
         "policies",
         "query",
         "round",
         "to_log",
-        "usage",
+        "unnoted",
+        "used",
+        "used_name",
     )
 
     def __init__(
@@ -125,7 +161,6 @@ class CachedReply:
         kind: int,
         cache_entry: CacheEntry | None,
         to_log: LoggedName | None,
-        usage: UsedName | None,
     ) -> None:
         self.query = query
         self.body = body
@@ -134,8 +169,11 @@ class CachedReply:
         self.kind = kind
         self.cache_entry = cache_entry
         self.to_log = to_log
-        self.usage = usage
         self.policies = 0
+        self.unnoted = 0
+        self.used = 0
+        self.used_name = ""
+        self.other_uses: ReplyUse | None = None
         self.round = 0
         self.noted_in = 0
         self.noted_for = 0
@@ -148,25 +186,66 @@ class CachedReply:
             found = found.other
         return found
 
-    def refresh(self, moment: Moment, recorder: NotesUsage) -> bool:
-        """Note this minute's use.  False: the reply has expired; answer anew."""
+    def check(self, moment: Moment) -> bool:
+        """Begin another minute of use, where it is time.  False: it has expired; answer anew."""
         if moment.mono >= self.expires:
             return False
-        check_at = self.expires
-        if self.usage is not None:
-            recorder.note_usage(self.usage, moment.wall)
-            check_at = min(check_at, next_minute(moment))
-        self.check_at = check_at
+        if moment.mono >= self.check_at:
+            self.check_at, self.unnoted = self.expires, self.used
+            if self.used:
+                self.check_at = min(self.expires, next_minute(moment))
         return True
 
+    def budgets_under(self, policy: Policy, bit: int) -> tuple[str, ...]:
+        """Return the ids of the budgets that it uses under a policy, which has this bit."""
+        use = self.other_uses
+        while use is not None:
+            if use.bit == bit:
+                return use.budgets
+            use = use.other
+        time_rules = policy.time_rules
+        assert time_rules is not None
+        assert time_rules.budgets_if_unlisted is not None
+        return time_rules.budgets_if_unlisted
+
+    def give_to(self, bit: int, expires: float, check_at: float) -> None:
+        """Let it be given under another policy, for which it holds as long as said."""
+        self.policies |= bit
+        self.expires = min(self.expires, expires)
+        self.check_at = min(self.check_at, check_at)
+
+    def note_budgets(self, policy: Policy, bit: int, budgets: tuple[str, ...], qname: str) -> None:
+        """Note what it uses under a policy, for which that is noted in this minute already."""
+        self.used |= bit
+        if not self.used_name:
+            self.used_name = qname
+        time_rules = policy.time_rules
+        if time_rules is None or budgets != time_rules.budgets_if_unlisted:
+            self.other_uses = ReplyUse(bit, budgets, self.other_uses)
+
+    def take_from(self, bits: int) -> None:
+        """Let it no longer be given under some policies."""
+        self.policies &= ~bits
+        self.noted_for &= ~bits
+        self.unnoted &= ~bits
+        self.used &= ~bits
+        use, self.other_uses = self.other_uses, None
+        while use is not None:
+            following = use.other
+            if not use.bit & bits:
+                use.other = self.other_uses
+                self.other_uses = use
+            use = following
+
     def equals(self, other: CachedReply) -> bool:
-        """Tell whether another reply to the same query can be given in its place."""
+        """Tell whether another reply to the same query can be given in its place.
+
+        The ends of both may differ by a moment: they are reckoned at different times.
+        """
         if (
             self.kind != other.kind
             or self.cache_entry is not other.cache_entry
-            or self.expires != other.expires
-            or self.usage is not None
-            or other.usage is not None
+            or (self.expires != other.expires and abs(self.expires - other.expires) > _MOMENT)
             or self.body != other.body
         ):
             return False
@@ -217,9 +296,7 @@ class PolicyReplies:
         return sum([each.of_policy(self.bit) is not None for each in self.replies.values()])
 
 
-def no_replies() -> PolicyReplies:
-    """Return the replies for whom none is stored."""
-    return PolicyReplies({}, 0)
+NO_REPLIES: Final = PolicyReplies({}, 0)  # of those for whom none is stored
 
 
 def next_minute(moment: Moment) -> float:

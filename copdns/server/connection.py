@@ -17,8 +17,8 @@ from typing import Any, Final, cast
 from copdns.model.errors import ListenError
 from copdns.model.verdict import Requestor
 from copdns.server.answer import Resolver
-from copdns.server.forwarded import NO_FORWARDERS, Forwarder, Forwarders, with_edns_device
-from copdns.server.pending import SendReply
+from copdns.server.forwarders import NO_FORWARDERS, Forwarder, Forwarders, with_edns_device
+from copdns.server.pending_query import SendReply
 from copdns.server.places import AS_STRANGER, Places
 from copdns.server.tokens import NO_TOKENS, DeviceTokens, is_refused
 from copdns.server.udp import bind_socket

@@ -7,7 +7,7 @@ from copdns.dns.wire import empty_reply, truncated_reply
 from copdns.model.errors import REFUSED
 from copdns.server.hooks import NO_REPLY
 from copdns.server.limits import EDE_LIMITED, Bound, Excess, Limits
-from copdns.server.pending import CacheMiss, PendingQuery
+from copdns.server.pending_query import CacheMiss, PendingQuery
 from copdns.server.recorder import Recorder
 from copdns.server.responses import Responses
 

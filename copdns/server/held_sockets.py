@@ -12,7 +12,7 @@ from ipaddress import ip_address
 
 import structlog
 
-from copdns.server.udp import bind_socket, set_buffers
+from copdns.server.udp import bind_socket, set_options
 
 log = structlog.get_logger("copdns")
 
@@ -53,7 +53,7 @@ class HeldSockets:
         found = self._passed.pop((_plain(address), port, kind), None)
         if found is not None:
             _, sock = found
-            set_buffers(sock)
+            set_options(sock)
             return sock
         sock = bind_socket(address, port, kind)
         self._hold(sock, _name(address, port, kind))

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from copdns.model.verdict import Requestor
 from copdns.policy.snapshot import Client, Snapshot
-from copdns.server.pending import SendReply
+from copdns.server.pending_query import SendReply
 from copdns.time.clock import Moment
 
 PutAside = Callable[[bytes, Requestor, SendReply, Any], "bytes | None"]

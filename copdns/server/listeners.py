@@ -13,7 +13,7 @@ from copdns.model.errors import ListenError
 from copdns.network.machine import ADDRESS_MISSING, listen_addresses
 from copdns.server.answer import Resolver
 from copdns.server.connection import StreamLimits
-from copdns.server.forwarded import Forwarder, Forwarders
+from copdns.server.forwarders import Forwarder, Forwarders
 from copdns.server.held_sockets import HeldSockets
 from copdns.server.tcp import TcpServer
 from copdns.server.udp import UdpServer

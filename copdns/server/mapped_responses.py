@@ -12,12 +12,31 @@ from copdns.dns.query import Query, with_type
 from copdns.dns.records import AAAA, A
 from copdns.model.verdict import Verdict
 from copdns.policy.decide import Policy, decide_query
-from copdns.server.pending import CacheMiss, PendingQuery
+from copdns.server.pending_query import CacheMiss, PendingQuery
 from copdns.server.responses import Responses
 from copdns.time.clock import Moment
 
 
-def find_mapped(
+def find_response(
+    responses: Responses,
+    query: Query,
+    policy: Policy,
+    verdict: Verdict,
+    moment: Moment,
+    answered: CacheMiss | None,
+) -> CacheEntry | CacheMiss | None:
+    """Return the response that the cache has, or what an upstream must be asked for it.
+
+    None: it failed a moment ago, and is not asked again yet.
+    """
+    found: CacheEntry | CacheMiss | Failure | None
+    found = responses.find(query, policy, verdict, moment, answered)
+    if policy.nat64 is not None and query.qtype == AAAA:
+        found = _find_mapped(responses, query, policy, verdict, moment, found, answered)
+    return None if isinstance(found, Failure) else found
+
+
+def _find_mapped(
     responses: Responses,
     query: Query,
     policy: Policy,
@@ -59,7 +78,7 @@ def map_answered(
     them, or of the IPv4 ones that may stand for them."""
     policy, verdict = pending.client.policy, pending.verdict
     if miss.key.qtype == AAAA or policy.nat64 is None:
-        return find_mapped(responses, pending.query, policy, verdict, moment, miss.entry)
+        return _find_mapped(responses, pending.query, policy, verdict, moment, miss.entry)
     name, nothing, mapped = verdict.target or pending.query.qname, None, None
     if not miss.untraced:
         nothing = responses.cache.find(miss.key._replace(qtype=AAAA), moment.mono)

@@ -12,7 +12,7 @@ from typing import Final
 from copdns.dns.stream_options import EVERYTHING, KEEPALIVE, grant_wishes, read_wishes
 from copdns.model.errors import ProxyError
 from copdns.server.connection import READ_SIZE, ClientConnection, Speaker
-from copdns.server.forwarded import read_proxy, with_proxy_source
+from copdns.server.forwarders import read_proxy, with_proxy_source
 
 _LENGTH: Final = 2  # octets before each message
 

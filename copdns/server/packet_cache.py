@@ -35,19 +35,24 @@ from copdns.server.cached_reply import (
     LoggedName,
     PolicyReplies,
     Replies,
+    ReplyNotes,
     Tally,
     next_minute,
 )
 from copdns.server.lazy_free import LazyFreeQueue
 from copdns.time.clock import Moment
-from copdns.time.minutes import UsedName
 
-MAX_REPLIES: Final = 32_768
+# Five people with other times each ask for ten thousand names.  A reply and its query take one of
+# these places, and another for each PLACE octets: else queries with filling, about made-up names,
+# would take four times the memory.
+MAX_REPLIES: Final = 65_536
+PLACE: Final = 512
 _ROUND: Final = 256  # replies that are stored, and dropped, at a time
 MAX_QUERY_SIZE: Final = 512  # octets; longer queries are rare
 MAX_CLOCK_DRIFT: Final = 1.0  # seconds between both clocks; more is a jump of the wall clock
 _FOREVER: Final = float("inf")
 _BITS: Final = 60  # policies of a room: as many as a small integer has bits
+_TIMED_BITS: Final = 8  # those with times may each have another reply, which are looked at in turn
 _MAX_OTHERS: Final = 8  # replies to one query under other policies
 _MAX_KINDS: Final = 4_096
 
@@ -55,19 +60,21 @@ _MAX_KINDS: Final = 4_096
 class _Room:
     """Replies of policies that may share them, the longest stored first.
 
-    bits: in use; left: those of them whose policies are outdated.
+    is_timed: the policies have times.  bits: in use; left: those of them whose policies are
+        outdated.
     """
 
-    __slots__ = ("bits", "left", "replies")
+    __slots__ = ("bits", "is_timed", "left", "replies")
 
-    def __init__(self) -> None:
+    def __init__(self, *, is_timed: bool) -> None:
         self.replies: Replies = {}
+        self.is_timed = is_timed
         self.bits = 0
         self.left = 0
 
     def take_bit(self) -> int:
         """Return a bit that no policy has here; 0 where all are in use."""
-        for place in range(_BITS):
+        for place in range(_TIMED_BITS if self.is_timed else _BITS):
             if not self.bits >> place & 1:
                 self.bits |= 1 << place
                 return 1 << place
@@ -81,22 +88,21 @@ _Kind = tuple[Action, Reason, str, bool, int, str]
 class PacketCache:
     """Replies by query, the message without its ID, and by policy.
 
-    A reply that several policies without times have in common is there once.  A policy with times
-    has its own: they end with its verdicts, and show its use.
+    A reply that several policies have in common is there once.  Those of policies with times end
+    with their verdicts and show their use, so that these share none with the others.
     """
 
     def __init__(self, lazy_free: LazyFreeQueue) -> None:
         """lazy_free: takes what is dropped all at once."""
         self._lazy_free = lazy_free
-        self._rooms: list[_Room] = []  # of policies without times
+        self._rooms: list[_Room] = []
         self._of_policy: dict[Policy, PolicyReplies] = {}
-        # The reply stored last for each query under a policy with times, to share values with.
-        self._last: Replies = {}
         self._kinds: dict[_Kind, int] = {}
         self._count = 0
+        self._places = 0  # that they take
         self._stored = 0
         self._round = 0  # of _ROUND replies each
-        # How many of each round are there, the first round first; none without replies.
+        # How many places those of each round take, the first round first; none without replies.
         self._in_round: dict[int, int] = {}
         self._drift: float | None = None
 
@@ -111,13 +117,12 @@ class PacketCache:
         return found
 
     def _new_place(self, policy: Policy) -> PolicyReplies:
-        if policy.time_rules is not None:
-            return PolicyReplies({}, 1)
+        is_timed = policy.time_rules is not None
         for room in self._rooms:
-            bit = room.take_bit()
+            bit = room.take_bit() if room.is_timed == is_timed else 0
             if bit:
                 return PolicyReplies(room.replies, bit)
-        room = _Room()
+        room = _Room(is_timed=is_timed)
         self._rooms.append(room)
         return PolicyReplies(room.replies, room.take_bit())
 
@@ -129,21 +134,17 @@ class PacketCache:
         policy: Policy,
         verdict: Verdict,
         reply: bytes,
-        tally: Tally | None,
+        notes: ReplyNotes | None,
         entry: CacheEntry | None,
         moment: Moment,
-        *,
-        to_log: bool = False,
-        usage: UsedName | None = None,
     ) -> None:
         """Store a reply, unless it depends on more than the query and the policy.
 
-        Returns at once for an untraced verdict, which has no tally.
-        tally: None for an untraced verdict.  entry: the response that the reply was made of.
-        to_log: the recorder may log the name.  usage: what the reply shows to be in use.
+        notes: None for an untraced verdict, for which it returns at once.
+        entry: the response that the reply was made of.
         """
         if (
-            tally is None
+            notes is None
             or requestor.transport != "udp"
             or requestor.household  # a forwarder asks, whose datagrams are not looked up here
             or not _is_plain(message, query, policy, verdict)
@@ -152,18 +153,21 @@ class PacketCache:
         expires = moment.mono + _lasts(policy, verdict, entry, moment.wall)
         if entry is not None:
             expires = min(expires, entry.expires)
-        if to_log and policy.time_rules is not None and policy.time_rules.ends_move(moment.wall):
+        rules = policy.time_rules
+        if notes.to_log and rules is not None and rules.ends_move(moment.wall):
             expires = min(expires, next_minute(moment))  # the log tells the verdict's end too
         if expires <= moment.mono:
             return
         check_at = expires
-        if usage is not None:
+        if notes.budgets is not None:
             check_at = min(check_at, next_minute(moment))
-        logged = LoggedName(query.qname, query.qtype, verdict) if to_log else None
+        logged = LoggedName(query.qname, query.qtype, verdict) if notes.to_log else None
         body, place = reply[2:], self.replies_for(policy)
-        kind = self._note_tally(place, tally)
-        cached = CachedReply(message[2:], body, check_at, expires, kind, entry, logged, usage)
-        self._put(place, cached, shares=policy.time_rules is None)
+        kind = self._note_tally(place, notes.tally)
+        cached = CachedReply(message[2:], body, check_at, expires, kind, entry, logged)
+        chosen = self._put(place, cached)
+        if notes.budgets is not None:
+            chosen.note_budgets(policy, place.bit, notes.budgets, query.qname)
 
     def _note_tally(self, place: PolicyReplies, tally: Tally) -> int:
         """Return the kind of a tally, which counts replies of that kind for its policy from now
@@ -188,8 +192,8 @@ class PacketCache:
         tallies[kind] = tally
         return kind
 
-    def _put(self, place: PolicyReplies, new: CachedReply, *, shares: bool) -> None:
-        """Put a reply in, or let another policy's be given that is equal.
+    def _put(self, place: PolicyReplies, new: CachedReply) -> CachedReply:
+        """Put a reply in, or let another policy's be given that is equal; return which.
 
         Where there is no room, those that were stored longest ago go.  All replies to one query
         are of the round in which the last of them was stored, since they go together.
@@ -204,8 +208,8 @@ class PacketCache:
         while each is not None:
             following = each.other
             if each.policies & bit:
-                each.policies -= bit
-            if chosen is None and shares and each.equals(new):
+                each.take_from(bit)
+            if chosen is None and each.equals(new):
                 chosen = each
             elif each.policies and count < _MAX_OTHERS:
                 if end is None:
@@ -222,54 +226,40 @@ class PacketCache:
             each = following
         if chosen is None:
             chosen = new
-            like = head
-            if not shares:
-                like = self._last.pop(query, None)
-                if like is None and self._rooms:
-                    like = self._rooms[0].replies.get(query)
+            like = self._rooms[0].replies.get(query) if head is None else head
             if like is not None:
                 new.share_values(like)
-            if not shares:
-                self._last[new.query] = new
             self._count += 1
+            self._places += _places_of(chosen)
         else:
             self._leave_round(chosen)
-        chosen.policies |= bit
+        chosen.give_to(bit, new.expires, new.check_at)
         chosen.other = first
         replies[chosen.query] = chosen
         self._join_round(chosen)
         self._stored += 1
         if not self._stored % _ROUND:
             self._round = self._stored // _ROUND
-        if self._count > MAX_REPLIES:
+        if self._places > MAX_REPLIES:
             self._make_room()
+        return chosen
 
     def _make_room(self) -> None:
-        """Drop the rounds that were stored first, whoever they are for, until a whole one is free.
+        """Drop the rounds that were stored first, whoever they are for, until a whole one fits.
 
         Many replies at a time: a dict finds its first key only by going over the places of all that
         were deleted before it.  By age alone: what one policy is asked now would soon be dropped
         for what others were asked long ago, if the one with most replies had to give way.
         """
-        last, free = -1, MAX_REPLIES - self._count
+        last, free = -1, MAX_REPLIES - self._places
         for number, in_it in self._in_round.items():
             last = number
             free += in_it
             if free >= _ROUND:
                 break
-        for replies in self._every_dict():
-            for each in _drop_first(replies, last):
+        for room in self._rooms:
+            for each in _drop_first(room.replies, last):
                 self._subtract_all(each)
-        _drop_first(self._last, last)
-
-    def _every_dict(self) -> list[Replies]:
-        found = [room.replies for room in self._rooms]
-        found += [
-            each.replies
-            for policy, each in self._of_policy.items()
-            if policy.time_rules is not None
-        ]
-        return found
 
     def _subtract_all(self, gone: CachedReply) -> None:
         """Subtract a reply and the others to its query."""
@@ -280,14 +270,15 @@ class PacketCache:
 
     def _subtract(self, gone: CachedReply) -> None:
         self._count -= 1
+        self._places -= _places_of(gone)
         self._leave_round(gone)
 
     def _join_round(self, cached: CachedReply) -> None:
         now = cached.round = self._round
-        self._in_round[now] = self._in_round.get(now, 0) + 1
+        self._in_round[now] = self._in_round.get(now, 0) + _places_of(cached)
 
     def _leave_round(self, cached: CachedReply) -> None:
-        left = self._in_round[cached.round] - 1
+        left = self._in_round[cached.round] - _places_of(cached)
         if left:
             self._in_round[cached.round] = left
         else:
@@ -306,9 +297,6 @@ class PacketCache:
         outdated = [policy for policy in self._of_policy if policy not in in_force]
         for policy in outdated:
             place = self._of_policy.pop(policy)
-            if policy.time_rules is not None:
-                self._empty(place.replies)
-                continue
             for room in self._rooms:
                 if room.replies is place.replies:
                     room.left |= place.bit
@@ -317,7 +305,6 @@ class PacketCache:
                 self._tidy(room)
         if outdated:
             self._rooms = [room for room in self._rooms if room.bits]
-            self._forget_last()
 
     def _tidy(self, room: _Room) -> None:
         """Drop the replies of policies that left a room; their bits are free again.
@@ -327,7 +314,7 @@ class PacketCache:
         """
         before = room.replies
         after: Replies = {}
-        bits = room.bits - room.left
+        left, bits = room.left, room.bits - room.left
         gone: list[CachedReply] = []
         for query, head in before.items():
             each: CachedReply | None = head
@@ -335,8 +322,7 @@ class PacketCache:
             end: CachedReply | None = None
             while each is not None:
                 following = each.other
-                each.policies &= bits
-                each.noted_for &= bits
+                each.take_from(left)
                 each.other = None
                 if each.policies:
                     if end is None:
@@ -359,9 +345,8 @@ class PacketCache:
 
     def clear(self) -> None:
         """Drop all replies; their memory is freed a slice at a time."""
-        for replies in self._every_dict():
-            self._empty(replies)
-        self._forget_last()
+        for room in self._rooms:
+            self._empty(room.replies)
         self._kinds.clear()
         for each in self._of_policy.values():
             each.tallies.clear()
@@ -372,9 +357,9 @@ class PacketCache:
         self._lazy_free.add([*replies.values()])
         replies.clear()  # the same object, which the servers hold
 
-    def _forget_last(self) -> None:
-        last, self._last = self._last, {}
-        self._lazy_free.add(last)
+
+def _places_of(cached: CachedReply) -> int:
+    return 1 + (len(cached.query) + len(cached.body)) // PLACE
 
 
 def _drop_first(replies: Replies, last: int) -> list[CachedReply]:

@@ -356,13 +356,19 @@ class QuicClient(StreamClient):
             self._quic.receive_datagram(datagram, at, now=self._now())
             self._go_on()
         except Exception as error:  # noqa: BLE001 - what a client sends must harm no other
-            report_bug(error)
-            self.end(INTERNAL_ERROR)
+            self._end_after(error)
 
     def _ring(self) -> None:
         self._alarm = None
-        self._quic.handle_timer(now=max(self._now(), self._alarm_at or 0.0))
-        self._go_on()
+        try:
+            self._quic.handle_timer(now=max(self._now(), self._alarm_at or 0.0))
+            self._go_on()
+        except Exception as error:  # noqa: BLE001 - the timer goes on with what the client sent
+            self._end_after(error)
+
+    def _end_after(self, error: Exception) -> None:
+        report_bug(error)
+        self.end(INTERNAL_ERROR)
 
     def _go_on(self) -> None:
         self._streams.read_events()

@@ -11,6 +11,7 @@ from typing import Final, Protocol
 
 from copdns.dns.query import Query
 from copdns.dns.records import RCODE
+from copdns.model.block_ring import BlockRing
 from copdns.model.build import mypyc_attr
 from copdns.model.bypass_signs import OTHERS_HEARD, SignKind
 from copdns.model.household import PrivacyMode
@@ -23,18 +24,18 @@ from copdns.privacy.recent_blocks import RecentBlocks
 from copdns.privacy.retention import (
     ROUND_TO,
     CountKey,
-    WaitingRow,
+    WaitingRows,
     count_key,
     log_row,
     may_log_name,
 )
-from copdns.server.cached_reply import CachedReply, LoggedName, Tally
+from copdns.server.cached_reply import CachedReply, LoggedName, ReplyNotes, Tally
 from copdns.server.limits import Bound
 from copdns.server.metrics import Counters
 from copdns.time.ledger import UsageLedger
-from copdns.time.minutes import UsedName
 
-MAX_RECENT_ROWS: Final = 20_000  # rows of these five minutes that are remembered
+# Rows of these five minutes that are remembered.  A set of a few more takes four times the memory.
+MAX_RECENT_ROWS: Final = 19_000
 _ROW_BITS: Final = (1 << 60) - 1  # what a number of two digits of Python's has
 MAX_TALLIES: Final = 16_384  # of all policies, each with its count
 
@@ -46,13 +47,15 @@ TallyKey = tuple[Policy, Action, Reason, str, bool, int, str, str]
 class LogQueue(Protocol):
     """Where rows and counts wait to be written; `QueryLog` of the store is one.
 
-    erasures: goes up when a profile is erased.  `add` and `count` never raise and never wait.
+    waiting: its rows, the same object for good.  erasures: goes up when a profile is erased.
+    `count` never raises and never waits.
     """
 
     @property
-    def erasures(self) -> int: ...
+    def waiting(self) -> WaitingRows: ...
 
-    def add(self, row: WaitingRow) -> None: ...
+    @property
+    def erasures(self) -> int: ...
 
     def count(self, key: CountKey, n: int = 1) -> None: ...
 
@@ -79,10 +82,9 @@ class Recorder:
         self._counters = counters
         self._recent = recent
         self._log = log
+        self._waiting = log.waiting
         self._tallies: dict[TallyKey, Tally] = {}
-        # That of each policy's last block, and of its last other reply.
-        self._last_blocks: dict[Policy, Tally] = {}
-        self._last_tallies: dict[Policy, Tally] = {}
+        self._counted: dict[tuple[Action, Reason, str, str], Verdict] = {}  # those of the tallies
         self._running: list[Tally] = []
         self._flush_all = False  # the next flush hands on every tally
         self._window = 0  # the number of these five minutes ...
@@ -141,10 +143,11 @@ class Recorder:
             return None
         policy = client.policy
         rcode, transport = reply[3] & RCODE, requestor.transport
-        lasts = self._last_blocks if verdict.action is Action.BLOCK else self._last_tallies
-        last = lasts.get(policy)  # most names are counted as the one before
-        if (
-            last is not None
+        is_block = verdict.action is Action.BLOCK
+        last = client.last_block if is_block else client.last_other
+        if (  # most names are counted as the one before
+            isinstance(last, Tally)
+            and last.is_of(self._running)
             and last.rcode == rcode
             and last.transport == transport
             and (last.verdict is verdict or _are_counted_alike(last.verdict, verdict))
@@ -164,12 +167,15 @@ class Recorder:
             )
             tally = self._tallies.get(key) or self._new_tally(key, verdict)
             if policy.privacy not in COUNTS_ONLY:  # else `own` may be another one next time
-                lasts[policy] = tally
+                if is_block:
+                    client.last_block = tally
+                else:
+                    client.last_other = tally
         tally.add()
         client.heard.lately = True
-        usage = self.usage_of(policy, query.qname, verdict, now, is_unlisted=is_unlisted)
-        if usage is not None:
-            self.note_usage(usage, now)
+        budgets = self.budgets_used(policy, query.qname, verdict, now, is_unlisted=is_unlisted)
+        if budgets is not None:
+            self.note_use(policy, budgets, query.qname, now)
         if self.may_log_name(policy, verdict):
             self.log_name(client, query.qname, query.qtype, verdict, now)
             if verdict.reason is Reason.BYPASS and client.heard is not OTHERS_HEARD:
@@ -193,7 +199,7 @@ class Recorder:
         tally = self._tallies.get(key) or self._new_tally(key, refused)
         tally.add()
 
-    def usage_of(
+    def budgets_used(
         self,
         policy: Policy,
         qname: str,
@@ -201,23 +207,39 @@ class Recorder:
         now: float,
         *,
         is_unlisted: bool = False,
-    ) -> UsedName | None:
-        """Return what a query shows to be in use, for budgets and grace periods.
+    ) -> tuple[str, ...] | None:
+        """Return the ids of the budgets that a query uses, perhaps none, as for grace periods.
 
         is_unlisted: the name is surely on no list.
         None: it shows no use, or nobody counts.  Holds until the verdict's end.
         """
         if policy.time_rules is None or not policy.time_rules.tracks_usage or self._ledger is None:
             return None
-        budgets = charged_budgets(policy, qname, verdict, now, is_unlisted=is_unlisted)
-        if budgets is None:
-            return None
-        return UsedName(policy.household, policy.profile, budgets, qname)
+        return charged_budgets(policy, qname, verdict, now, is_unlisted=is_unlisted)
 
-    def note_usage(self, usage: UsedName, now: float) -> None:
-        """Note what is in use; once a minute is enough."""
+    def notes_of(
+        self,
+        tally: Tally | None,
+        policy: Policy,
+        qname: str,
+        verdict: Verdict,
+        now: float,
+        *,
+        is_unlisted: bool,
+    ) -> ReplyNotes | None:
+        """Return what has to be noted each time that the same reply is sent.
+
+        tally: as `record` returned it.  None: nothing may be, of an untraced verdict.
+        """
+        if tally is None:
+            return None
+        budgets = self.budgets_used(policy, qname, verdict, now, is_unlisted=is_unlisted)
+        return ReplyNotes(tally, to_log=self.may_log_name(policy, verdict), budgets=budgets)
+
+    def note_use(self, policy: Policy, budgets: tuple[str, ...], qname: str, now: float) -> None:
+        """Note what is in use, and the ids of its budgets; once a minute is enough."""
         if self._ledger is not None:
-            self._ledger.record(*usage, now)
+            self._ledger.record(policy.household, policy.profile, budgets, qname, now)
 
     def may_log_name(self, policy: Policy, verdict: Verdict) -> bool:
         """Tell whether the name may be logged now or later, as well as counted."""
@@ -226,9 +248,12 @@ class Recorder:
     def _new_tally(self, key: TallyKey, verdict: Verdict) -> Tally:
         if len(self._tallies) >= MAX_TALLIES:
             self._tallies.clear()  # those that run are handed on all the same
-            self._last_blocks.clear()
-            self._last_tallies.clear()
-        policy, _, _, _, own, rcode, transport, _ = key
+            self._counted.clear()
+        policy, action, reason, category, own, rcode, transport, source = key
+        # One verdict for all policies: `record` looks at it each time, and of a thousand different
+        # ones the processor's cache has few.
+        if verdict.local is None:
+            verdict = self._counted.setdefault((action, reason, category, source), verdict)
         tally = self._tallies[key] = Tally(
             self._running, policy, verdict, rcode, transport, own=own
         )
@@ -259,8 +284,7 @@ class Recorder:
         """Put the name in the child's ring and in the log, as far as the privacy mode allows."""
         policy = client.policy
         if verdict.blocks and policy.is_child and client.device:
-            owned = client.household, policy.profile, client.device
-            self._recent.add(owned, qname, verdict, now)
+            self._recent.add(self._ring_of(client), qname, verdict, now)
         mode = policy.privacy_at(now)
         if mode is PrivacyMode.OFF or mode is PrivacyMode.COUNTS:
             return
@@ -275,9 +299,10 @@ class Recorder:
             qtype,
             verdict,
             now,
+            self._waiting,
         )
         if row is not None:
-            self._log.add(row)
+            self._waiting.add(row)
 
     def log_again(
         self, client: Client, cached: CachedReply, logged: LoggedName, bit: int, now: float
@@ -302,14 +327,19 @@ class Recorder:
                 cached.noted_in, cached.noted_for = self._rows_number, 0
             cached.noted_for |= bit  # not the rows: a reply may stay for days
         elif logged.verdict.blocks and policy.is_child and client.device:
-            owned = client.household, policy.profile, client.device
-            self._recent.add(owned, logged.qname, logged.verdict, now)
+            self._recent.add(self._ring_of(client), logged.qname, logged.verdict, now)
+
+    def _ring_of(self, client: Client) -> BlockRing:
+        ring = client.ring
+        if ring is None or ring.is_dropped:
+            owned = client.household, client.policy.profile, client.device
+            ring = client.ring = self._recent.ring_of(owned)
+        return ring
 
     def forget_policies(self) -> None:
         """Drop what refers to policies that are no longer active."""
         self._tallies.clear()
-        self._last_blocks.clear()
-        self._last_tallies.clear()
+        self._counted.clear()
         self._flush_all = True
 
     def _is_new_row(
@@ -325,12 +355,16 @@ class Recorder:
         # rows has the hash of another, and is left out, happens once in some 10^9 windows.
         row = hash((policy.household, policy.profile, qname, qtype, verdict.rule + verdict.via))
         row &= _ROW_BITS
-        if window == self._window and row in self._rows_in_window:
-            return False
-        if window != self._window or len(self._rows_in_window) >= MAX_RECENT_ROWS:
-            self._window, self._rows_in_window = window, set()
-            self._rows_number += 1
-        self._rows_in_window.add(row)
+        rows = self._rows_in_window
+        if window == self._window:
+            before = len(rows)
+            if before < MAX_RECENT_ROWS:
+                rows.add(row)  # looked for once, not twice
+                return len(rows) > before
+            if row in rows:
+                return False
+        self._window, self._rows_in_window = window, {row}
+        self._rows_number += 1
         return True
 
     def flush(self, now: float, limit: int | None = None) -> None:

@@ -7,11 +7,11 @@ from dataclasses import replace
 from typing import Final
 
 from copdns.dns.query import Query
-from copdns.dns.records import AAAA, A
-from copdns.dns.wire import blocked_reply, empty_reply, local_reply
-from copdns.model.errors import BADVERS, REFUSED
+from copdns.dns.records import AAAA, ANY, A
+from copdns.dns.wire import any_reply, blocked_reply, empty_reply, error_reply, local_reply
+from copdns.model.errors import BADVERS, REFUSED, WireError
 from copdns.model.household import BlockMode
-from copdns.model.reasons import NOT_SUPPORTED, Ede
+from copdns.model.reasons import NOT_AUTHORITATIVE, NOT_SUPPORTED, Ede
 from copdns.model.verdict import LocalAnswer, LocalRecord, Reason, Requestor, Verdict
 from copdns.policy.decide import Policy
 from copdns.policy.local_step import map_records
@@ -19,7 +19,33 @@ from copdns.server.status_names import status_answer
 from copdns.time.clock import Moment
 
 LOCAL_TTL: Final = 300  # seconds, for special names
+ANY_TTL: Final = 3600
+_EDE_NOT_OURS: Final = Ede(
+    NOT_AUTHORITATIVE, "not a name of this network; ask with recursion desired"
+)
 _EDE_NOT_SERVED: Final = Ede(NOT_SUPPORTED, "this class or type is not served here")
+# The reply to a stranger's malformed message: the same as to a well-formed one.
+_NOT_A_CLIENT: Final = WireError("not served here", REFUSED)
+
+
+def malformed_reply(message: bytes, error: WireError, *, is_client: bool) -> bytes:
+    """Return FORMERR for no or several questions, a name that is too long or anything else that is
+    malformed, and NOTIMP for another opcode (dns/query.py, `read_query_body`).
+
+    is_client: a stranger does not learn what is wrong with its message.
+    """
+    return error_reply(message, error if is_client else _NOT_A_CLIENT)
+
+
+def unasked_reply(
+    message_id: bytes, query: Query, policy: Policy, verdict: Verdict, moment: Moment
+) -> bytes:
+    """Return the reply to a query for which neither the cache nor an upstream is asked: of type
+    ANY (RFC 8482), or without recursion desired."""
+    if query.qtype == ANY:
+        return any_reply(message_id, query, ttl_within(policy, verdict, moment, ANY_TTL))
+    # Cached or not: the difference would tell what other devices asked for.
+    return empty_reply(message_id, query, REFUSED, _EDE_NOT_OURS)
 
 
 def blocked_query_reply(
@@ -101,7 +127,7 @@ def ttl_limit(policy: Policy, verdict: Verdict, moment: Moment) -> int | None:
       response, that is the first end of all names in it (`with_end_inside`).
 
     Up to the limit, the TTL depends on the kind of reply: for a response, the constant of its cache
-    entry (`given_ttl` in dns/cache.py); for a block, `Verdict.ttl` (`dns.block_ttl`,
+    entry (`shorten_ttl` in dns/cache.py); for a block, `Verdict.ttl` (`dns.block_ttl`,
     `security_ttl`); else LOCAL_TTL, REWRITE_TTL or ANY_TTL.  `packet_cache.py` sends a reply only
     as long as all of this holds.
     """

@@ -2,7 +2,7 @@
 an upstream is then asked for.
 
 Here is what is remembered of responses: the cache, which questions failed, whether upstreams are
-silent, and what is being asked.  Whoever waits for it is in `server/waiting.py`.
+silent, and what is being asked.  Whoever waits for it is in `server/waiting_queries.py`.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from copdns.model.verdict import Reason, Verdict
 from copdns.policy.decide import Policy
 from copdns.policy.response_key import is_time_server, response_key
 from copdns.server.lazy_free import LazyFreeQueue
-from copdns.server.pending import CacheMiss, OnResponse
+from copdns.server.pending_query import CacheMiss, OnResponse
 from copdns.server.recorder import Recorder
 from copdns.time.clock import Moment
 

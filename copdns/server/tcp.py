@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from copdns.server.answer import Resolver
 from copdns.server.connection import ClientConnection, Speaker, StreamLimits, StreamServer
-from copdns.server.forwarded import NO_FORWARDERS, Forwarders
+from copdns.server.forwarders import NO_FORWARDERS, Forwarders
 from copdns.server.messages import Messages
 from copdns.server.places import Places
 from copdns.time.clock import Moment

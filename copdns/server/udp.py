@@ -21,17 +21,17 @@ from copdns.dns.datagrams import (
     peer_address,
     peer_host,
 )
-from copdns.dns.mmsg import BATCH_SIZE, Batch
+from copdns.dns.mmsg import BATCH_SIZE, Batch, forbid_fragments
 from copdns.dns.query import UDP_SIZE
 from copdns.model.bypass_signs import Heard
 from copdns.model.errors import ListenError
 from copdns.model.verdict import Requestor
 from copdns.policy.snapshot import Client, Snapshot
 from copdns.server.answer import Resolver
-from copdns.server.cached_reply import PolicyReplies, Replies, Tally, no_replies
-from copdns.server.forwarded import NO_FORWARDERS, Forwarders, unwrap
+from copdns.server.cached_reply import NO_REPLIES, CachedReply, PolicyReplies, Replies, Tally
+from copdns.server.forwarders import NO_FORWARDERS, Forwarders, unwrap
 from copdns.server.limits import Bound, ClientLimits
-from copdns.server.pending import SendReply
+from copdns.server.pending_query import SendReply
 from copdns.time.clock import Moment
 
 MAX_CLIENTS: Final = 4096  # addresses whose client is remembered; a home has few
@@ -46,8 +46,8 @@ _RECEIVE_BUFFER: Final = 1 << 20
 class CachedClient:
     """The client of a peer's address, as one snapshot identified it.
 
-    bit, replies, tallies: those of `PolicyReplies` for its policy; without replies for a stranger,
-    and for one whose device is uncertain, and is identified anew each time.
+    bit, replies, tallies: those of `PolicyReplies` for its policy; bit 0, without replies, for a
+    stranger, and for one whose device is uncertain, and is identified anew each time.
     limits: how much it may ask; None: without bound.
     heard: that of the client.
     """
@@ -150,11 +150,12 @@ class UdpServer:
                         message = raw[self._address :]
                         self._answer_excess(raw, message, known.requestor, limits, bound, moment)
                         continue
-                cached = known.replies.get(raw[message_at:])
+                cached = known.replies.get(raw[message_at:]) if known.bit else None
                 if cached is not None and not cached.policies & known.bit:
                     cached = cached.of_policy(known.bit)
                 if cached is not None and (
-                    mono < cached.check_at or cached.refresh(moment, recorder)
+                    (mono < cached.check_at and not cached.unnoted & known.bit)
+                    or self._check(cached, known, moment)
                 ):
                     known.heard.lately = True
                     tally = known.tallies[cached.kind]
@@ -174,6 +175,17 @@ class UdpServer:
             recorder.count_hits(hits)
         outbox.flush(self._fd)
         return len(came)
+
+    def _check(self, cached: CachedReply, known: CachedClient, moment: Moment) -> bool:
+        """Note this minute's use of what a reply is about.  False: it has expired; answer anew."""
+        if not cached.check(moment):
+            return False
+        if cached.unnoted & known.bit:
+            cached.unnoted -= known.bit
+            policy = known.client.policy
+            budgets = cached.budgets_under(policy, known.bit)
+            self._resolver.recorder.note_use(policy, budgets, cached.used_name, moment.wall)
+        return True
 
     def _answer(
         self, raw: bytes, known: CachedClient | None, snapshot: Snapshot, moment: Moment
@@ -236,7 +248,7 @@ class UdpServer:
 
     def _new_client(self, peer: Requestor, snapshot: Snapshot, moment: Moment) -> CachedClient:
         client, packet_cache = snapshot.identify(peer), self._resolver.packet_cache
-        replies = no_replies()
+        replies = NO_REPLIES
         # Nothing is stored for strangers, whose place would end with each change.
         if packet_cache is not None and client.is_certain and client.household:
             replies = packet_cache.replies_for(client.policy)
@@ -277,7 +289,7 @@ def bind_socket(address: str, port: int, kind: socket.SocketKind) -> socket.sock
     try:
         if family == socket.AF_INET6:
             sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-        set_buffers(sock)
+        set_options(sock)
         if kind is socket.SOCK_STREAM:  # connections of the last run may linger
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         sock.bind((address, port))
@@ -287,9 +299,10 @@ def bind_socket(address: str, port: int, kind: socket.SocketKind) -> socket.sock
     return sock
 
 
-def set_buffers(sock: socket.socket) -> None:
-    """Give a socket of datagrams room for bursts; others stay as they are."""
+def set_options(sock: socket.socket) -> None:
+    """Give a socket of datagrams room for bursts, and send each whole; others stay as they are."""
     if sock.type is socket.SOCK_DGRAM:
+        forbid_fragments(sock)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BUFFER)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER)
 

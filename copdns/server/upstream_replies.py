@@ -89,18 +89,31 @@ class UpstreamReplies:
             and not (policy.address_rules or policy.address_lists)
         )
         inside = None if harmless else self._judge(policy, query, verdict, entry, answer, moment)
-        if inside is None:
-            return upstream_reply(message_id, query, answer, rrs, ede), verdict
+        if inside is not None:
+            reply = self._inside_reply(
+                message_id, query, requestor, policy, inside, moment, answer, rrs
+            )
+            return reply, inside
+        return upstream_reply(message_id, query, answer, rrs, ede), verdict
+
+    def _inside_reply(
+        self,
+        message_id: bytes,
+        query: Query,
+        requestor: Requestor,
+        policy: Policy,
+        inside: Verdict,
+        moment: Moment,
+        answer: UpstreamResponse,
+        rrs: bytes,
+    ) -> bytes:
+        """Return the reply to a query whose response was judged by what stands inside."""
         told: Ede | None = None
         if query.wants_structured_errors:
             told = self.structured_ede(query, requestor, policy, inside, moment, answer.ede_text)
         if inside.reason is Reason.UPSTREAM_FILTERED:
-            ede = told or ede_of(inside)
-            return upstream_reply(message_id, query, answer, rrs, ede), inside
-        return (
-            blocked_query_reply(message_id, query, requestor, policy, inside, moment, told),
-            inside,
-        )
+            return upstream_reply(message_id, query, answer, rrs, told or ede_of(inside))
+        return blocked_query_reply(message_id, query, requestor, policy, inside, moment, told)
 
     def _judge(
         self,

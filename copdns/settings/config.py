@@ -39,7 +39,7 @@ from copdns.settings.lists import (
     require_distinct_lists,
 )
 from copdns.settings.mqtt import MqttSettings
-from copdns.settings.node import NodeSection
+from copdns.settings.node import NodeSection, port_of
 from copdns.settings.provider import ProviderSettings
 from copdns.settings.reasons import ReasonSettings
 from copdns.settings.upstreams import ClientSubnet, UpstreamSettings, are_encrypted
@@ -219,6 +219,24 @@ class Settings(Section):
         if encrypted.certificate:
             return encrypted.certificate, encrypted.key
         return web.tls_certificate, web.tls_key
+
+    @property
+    def for_devices(self) -> Settings:
+        """These settings, with the encrypted ports that devices reach: at a node of a provider
+        those of its dnsdist, which answers subscribers alone."""
+        node = self.node
+        if not (node.tls_listen or node.https_listen):
+            return self
+        told = {
+            "tls_port": port_of(node.tls_listen),
+            "https_port": port_of(node.https_listen),
+            "quic_port": 0,
+            "name": node.encrypted_name,
+            "certificate": node.certificate,
+            "key": node.key,
+            "public": True,
+        }
+        return self.model_copy(update={"encrypted": self.encrypted.model_copy(update=told)})
 
     @field_validator("web")
     @classmethod

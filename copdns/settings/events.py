@@ -37,16 +37,38 @@ class Webhook(Section):
     @field_validator("url")
     @classmethod
     def _is_of_the_web(cls, url: str) -> str:
-        if trouble := _bad_webhook(url):
-            raise ValueError(trouble)
-        return url
+        return web_address(url)
 
     @field_validator("token")
     @classmethod
     def _can_be_sent(cls, token: str) -> str:
-        if token and not _TOKEN.fullmatch(token):
-            raise ValueError("is not a valid bearer token; write the token alone, without `Bearer`")
-        return token
+        return bearer_token(token)
+
+
+def bearer_token(token: str) -> str:
+    """Return what is sent as a bearer token; raise ValueError where it cannot be."""
+    if token and not _TOKEN.fullmatch(token):
+        raise ValueError("is not a valid bearer token; write the token alone, without `Bearer`")
+    return token
+
+
+def notice_addresses(notices: tuple[str, ...]) -> tuple[str, ...]:
+    """Return addresses for apprise; raise ValueError for what is none."""
+    for number, each in enumerate(notices, 1):  # not repeated: it holds passwords
+        if not re.match(r"[a-z][a-z0-9+.-]*://.", each) or not each.isprintable():
+            raise ValueError(
+                f"number {number} is not a valid address; write one such as mailto://..."
+            )
+    if len(notices) != len(set(notices)):
+        raise ValueError("one address is there twice; keep only one")
+    return notices
+
+
+def web_address(url: str) -> str:
+    """Return the address of a web server; raise ValueError where nothing can be sent to it."""
+    if trouble := _bad_webhook(url):
+        raise ValueError(trouble)
+    return url
 
 
 def _bad_webhook(url: str) -> str:
@@ -104,14 +126,7 @@ class EventSettings(Section):
     @field_validator("notices")
     @classmethod
     def _are_addresses(cls, notices: tuple[str, ...]) -> tuple[str, ...]:
-        for number, each in enumerate(notices, 1):  # not repeated: it holds passwords
-            if not re.match(r"[a-z][a-z0-9+.-]*://.", each) or not each.isprintable():
-                raise ValueError(
-                    f"number {number} is not a valid address; write one such as mailto://..."
-                )
-        if len(notices) != len(set(notices)):
-            raise ValueError("one address is there twice; keep only one")
-        return notices
+        return notice_addresses(notices)
 
     @field_validator("webhooks")
     @classmethod
@@ -138,12 +153,19 @@ class EventSettings(Section):
 def _push_host(text: str) -> str:
     """Return a host of push services; `*.` before a domain stands for all names below it."""
     bare = text.removeprefix("*.")
-    if bare == "localhost" and bare == text:
-        return text
     try:
         return str(ip_address(text))
     except ValueError:
         return f"{text[: len(text) - len(bare)]}{domain(bare)}"
+
+
+def _is_this_machine(host: str) -> bool:
+    """Tell whether a host that `_push_host` returned is this machine by its name or address."""
+    try:
+        address = ip_address(host)
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")
+    return address.is_loopback or address.is_unspecified
 
 
 PUSH_HOSTS = (
@@ -170,8 +192,8 @@ class PushSettings(Section):
     )
     private_addresses: bool = Field(
         default=False,
-        description="Whether push services among these hosts may be at home: at a private address "
-        "or on this machine, on any port, and without HTTPS.",
+        description="Whether push services among these hosts may be at home: at a private address, "
+        "and on any port. Over HTTPS alone, and not on this machine.",
     )
     contact: str = Field(
         default="",
@@ -179,6 +201,16 @@ class PushSettings(Section):
         description="Where push services can reach whoever runs this copdns: an address such as "
         "`mailto:ada@mail.example`, or an `https://` one. They are told it with each notice.",
     )
+
+    @field_validator("hosts")
+    @classmethod
+    def _are_other_machines(cls, hosts: tuple[str, ...]) -> tuple[str, ...]:
+        for each in filter(_is_this_machine, hosts):
+            raise ValueError(
+                f"{each} is this machine, where no notices are sent to; take it out, or name a "
+                "push service on another machine"
+            )
+        return hosts
 
     @field_validator("contact")
     @classmethod

@@ -5,13 +5,14 @@ Pure.
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Sequence
+from typing import Annotated, Final
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from copdns.model.addresses import address
 from copdns.model.yaml_text import ByText
-from copdns.settings.values import Network, Section
+from copdns.settings.values import Domain, Network, OptionalDomain, Section
 
 
 def _endpoint(text: str) -> str:
@@ -32,9 +33,15 @@ def _plain_address(text: str) -> str:
     return str(address(text))
 
 
+def _address_if_any(text: str) -> str:
+    return _plain_address(text) if text else ""
+
+
 Endpoint = Annotated[str, ByText(_endpoint)]
+_LINE_PREFIX: Final = 56  # bits of IPv6 that a subscriber has, as in the tables
 OptionalEndpoint = Annotated[str, ByText(_endpoint_if_any)]
 PlainAddress = Annotated[str, ByText(_plain_address)]
+OptionalAddress = Annotated[str, ByText(_address_if_any)]
 
 
 class RadiusSender(Section):
@@ -42,6 +49,26 @@ class RadiusSender(Section):
 
     address: PlainAddress = Field(description="The address that its packets come from.")
     secret: str = Field(min_length=16, description="The secret that it and copdns share.")
+
+
+class OtherNetwork(Section):
+    """A network in which no family's rules are in force, whoever is there."""
+
+    name: str = Field(
+        pattern=r"^[a-z0-9-]{1,32}$",
+        description="What it is called here, such as `business`, `roaming` or `wifi`.",
+    )
+    networks: tuple[Network, ...] = Field(
+        min_length=1, description="Its prefixes; of IPv6 of 56 bits or fewer."
+    )
+
+    @field_validator("networks")
+    @classmethod
+    def _as_wide_as_a_line(cls, networks: tuple[Network, ...]) -> tuple[Network, ...]:
+        for each in networks:
+            if each.version == 6 and each.prefixlen > _LINE_PREFIX:
+                raise ValueError(f"{each} is a part of what one subscriber has; write a wider one")
+        return networks
 
 
 class NodeSection(Section):
@@ -69,6 +96,17 @@ class NodeSection(Section):
     networks: tuple[Network, ...] = Field(
         default=(), description="The networks of subscribers, which dnsdist answers."
     )
+    other_networks: tuple[OtherNetwork, ...] = Field(
+        default=(),
+        description="Networks that dnsdist answers by law and security lists alone, also where a "
+        "line is known there.",
+    )
+    mac_networks: tuple[Network, ...] = Field(
+        default=(),
+        description="Networks in which each family's router tells whose device asks: its MAC "
+        "address, as EDNS option 65001 or 65073. `copdns run` needs `mac: true` for dnsdist in "
+        "`dns.forwarders`. What comes so from elsewhere does not count.",
+    )
     listen: tuple[Endpoint, ...] = Field(
         default=(), description="Where dnsdist answers plain DNS, such as `192.0.2.53:53`."
     )
@@ -78,10 +116,22 @@ class NodeSection(Section):
     https_listen: tuple[Endpoint, ...] = Field(
         default=(), description="Where dnsdist answers DNS over HTTPS."
     )
+    encrypted_name: OptionalDomain = Field(
+        default="",
+        description="The name of both, such as `dns.provider.example`; families are told it, with "
+        "a token of a device before it (TLS) or behind it (HTTPS). The certificate has to be for "
+        "it, and for all names below.",
+    )
     certificate: str = Field(default="", description="The certificate of both, a PEM file.")
     key: str = Field(default="", description="Its key.")
     resolvers: tuple[Endpoint, ...] = Field(
         default=("127.0.0.1:5301",), description="Where the unbound of this node answers."
+    )
+    hashed_lists: tuple[str, ...] = Field(
+        default=(),
+        max_length=8,
+        description="Files with lists of hashes (`hashed-v1`) for the layer of the law. Each has "
+        "an effect while a confidential order with its checksum is in force.",
     )
     unbound_control: str = Field(
         default="/run/copdns/unbound.sock",
@@ -91,6 +141,29 @@ class NodeSection(Section):
     safe_source: PlainAddress = Field(
         default="127.0.0.2",
         description="The address from which dnsdist asks unbound where safe search is on.",
+    )
+    root_key: str = Field(
+        default="/var/lib/unbound/root.key",
+        description="The file of the root's trust anchor, by which unbound checks signatures, and "
+        "which it must be able to write; empty where another file of its configuration names one.",
+    )
+    zone_limit: int = Field(
+        default=1000,
+        ge=0,
+        le=1_000_000,
+        description="Queries a second that unbound sends to the servers of one zone before it lets "
+        "one of ten through; 0 for no limit. Zones of help names have none.",
+    )
+    subnet_zones: tuple[Domain, ...] = Field(
+        default=(),
+        description="Domains whose servers are told the network of `node.subnet_source`, such as "
+        "those of a CDN that has machines near this site; no others are told a network.",
+    )
+    subnet_source: OptionalAddress = Field(
+        default="",
+        description="The address of this site from which dnsdist asks unbound, with "
+        "`node.subnet_zones`; 24 bits of it are told, 56 of an IPv6 address. `node.safe_source` is "
+        "then another address of that network.",
     )
     copdns: tuple[Endpoint, ...] = Field(
         default=("127.0.0.1:5300",),
@@ -129,3 +202,8 @@ class NodeSection(Section):
         le=604_800,
         description="Seconds after which a session is over that is not heard of.",
     )
+
+
+def port_of(endpoints: Sequence[str]) -> int:
+    """Return the port of the first of some endpoints; 0 for none."""
+    return int(endpoints[0].rpartition(":")[2]) if endpoints else 0

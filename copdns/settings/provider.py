@@ -2,9 +2,29 @@
 
 from __future__ import annotations
 
-from pydantic import Field
+from typing import Literal
 
+from pydantic import Field, field_validator
+
+from copdns.settings.events import bearer_token, notice_addresses, web_address
 from copdns.settings.values import Section
+
+
+class StaffNotice(Section):
+    """Somebody of the staff who is told of rollouts in their own language."""
+
+    staff: str = Field(
+        min_length=1,
+        max_length=64,
+        description="Their id, as the register has it. Messages are in the language in which they "
+        "last read the staff's pages.",
+    )
+    notice: str = Field(repr=False, description="Their address for apprise.")
+
+    @field_validator("notice")
+    @classmethod
+    def _is_an_address(cls, notice: str) -> str:
+        return notice_addresses((notice,))[0]
 
 
 class RolloutSettings(Section):
@@ -44,6 +64,59 @@ class RolloutSettings(Section):
         description="By how many points the percentage of answers that take 100 ms or longer may "
         "rise.",
     )
+    notices: tuple[str, ...] = Field(
+        default=(),
+        max_length=16,
+        repr=False,
+        description="Where the staff are told when a rollout stops, goes back or is done, of "
+        "freezes, and of what is late in their queue, such as "
+        "`mailto://name:password@mail.example?to=ops@provider.example`: addresses for apprise, "
+        "which is installed separately.",
+    )
+    language: Literal["en", "fr", "es"] = Field(
+        default="en",
+        description="The language of what is sent to `notices`, and to who of `people` has not "
+        "logged in yet: en, fr or es.",
+    )
+    people: tuple[StaffNotice, ...] = Field(
+        default=(),
+        max_length=64,
+        repr=False,
+        description="Who of the staff are told the same, each in their own language; of the queue, "
+        "what concerns them.",
+    )
+    webhook: str = Field(
+        default="", repr=False, description="A web server that gets the same as JSON (POST)."
+    )
+    webhook_token: str = Field(
+        default="", max_length=4096, repr=False, description="Sent to it as a bearer token."
+    )
+
+    @property
+    def has_targets(self) -> bool:
+        """Tell whether there is anybody to tell."""
+        return bool(self.notices or self.people or self.webhook)
+
+    @field_validator("notices")
+    @classmethod
+    def _are_addresses(cls, notices: tuple[str, ...]) -> tuple[str, ...]:
+        return notice_addresses(notices)
+
+    @field_validator("people")
+    @classmethod
+    def _are_told_once(cls, people: tuple[StaffNotice, ...]) -> tuple[StaffNotice, ...]:
+        notice_addresses(tuple(each.notice for each in people))
+        return people
+
+    @field_validator("webhook")
+    @classmethod
+    def _is_of_the_web(cls, url: str) -> str:
+        return web_address(url) if url else ""
+
+    @field_validator("webhook_token")
+    @classmethod
+    def _can_be_sent(cls, token: str) -> str:
+        return bearer_token(token)
 
 
 class ProviderSettings(Section):

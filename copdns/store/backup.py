@@ -47,7 +47,7 @@ from copdns.store.household_db.notes import CONSOLE, Change
 from copdns.store.household_db.tables import load
 from copdns.store.log_db import querylog
 from copdns.store.log_db.migrations import LOG
-from copdns.store.read_only import open_readable
+from copdns.store.read_only_access import open_readable
 from copdns.store.untrusted_database import open_untrusted
 
 # Sessions and codes: nobody must be able to log in with a copy of the file.

@@ -15,7 +15,7 @@ from typing import IO
 
 from copdns.model.errors import StoreError
 from copdns.store.db import store_error
-from copdns.store.read_only import is_unwritable
+from copdns.store.read_only_access import is_unwritable
 
 LOCK_FILE = "server.lock"
 

@@ -91,7 +91,10 @@ def _beside(connection: SqlConnection, household: str) -> Beside:
 
 
 def _put_back(connection: SqlConnection, household: str, beside: Beside) -> None:
-    """Insert it again; of what was passed on, what is about a request that is still there."""
+    """Insert the rows of `beside` for a household that was restored.
+
+    A question that was passed on to reviewers comes back only with the request that it is about.
+    """
     rows = connection.execute("select id from appeal where household = ?", (household,))
     appeals = {each for (each,) in rows.fetchall()}
     for table, kept in beside.items():

@@ -21,7 +21,7 @@ from copdns.store.household_db import condition
 from copdns.store.household_db.migrations import HOUSEHOLD
 from copdns.store.log_db import querylog
 from copdns.store.log_db.migrations import LOG
-from copdns.store.read_only import open_readable
+from copdns.store.read_only_access import open_readable
 from copdns.store.schema_steps import SchemaSteps
 
 

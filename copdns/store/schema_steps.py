@@ -25,13 +25,27 @@ class SchemaSteps:
     def __init__(self, name: str) -> None:
         self.name = name
         self._steps: dict[str, SchemaStep] = {}
+        self._expanding: set[str] = set()
+        self._contracting: dict[str, str] = {}
 
-    def __call__(self, *, name: str) -> Callable[[SchemaStep], SchemaStep]:
-        """Add a step; a decorator."""
+    def __call__(
+        self, *, name: str, expands: bool = False, contracts: str = ""
+    ) -> Callable[[SchemaStep], SchemaStep]:
+        """Add a step; a decorator.
+
+        expands: it only adds, so that programs that do not know it run on
+        (`postgres/expanding.py`).  contracts: an expanding step of before; it takes away what only
+        programs use that do not know that one, and those that do run without it as well.
+        """
 
         def add_step(step: SchemaStep) -> SchemaStep:
             assert name not in self._steps, name
+            assert not contracts or contracts in self._expanding, contracts
             self._steps[name] = step
+            if expands:
+                self._expanding.add(name)
+            if contracts:
+                self._contracting[name] = contracts
             return step
 
         return add_step
@@ -40,6 +54,19 @@ class SchemaSteps:
     def names(self) -> frozenset[str]:
         """The names of all steps, as the database stores those that were applied."""
         return frozenset(self._steps)
+
+    @property
+    def essential(self) -> frozenset[str]:
+        """The names of the steps without which this program does not run."""
+        return self.names - self._contracting.keys()
+
+    def expands(self, name: str) -> bool:
+        """Tell whether a step only adds."""
+        return name in self._expanding
+
+    def asks_for(self, name: str) -> str:
+        """Return the step that a program has to know to run with this one; "" for none."""
+        return "" if name in self._expanding else self._contracting.get(name, name)
 
     def read_applied(self, connection: sqlite3.Connection) -> frozenset[str]:
         """Return the names of the steps applied to a database, also of those unknown here."""

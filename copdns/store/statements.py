@@ -5,6 +5,8 @@ Names of tables and columns stand in the code; what comes from outside is a para
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 ALL_ROWS = 1 << 62  # a limit of rows that no table reaches: "all" is said differently elsewhere
 
 
@@ -29,3 +31,12 @@ def lower_ascii(text: str) -> str:
 
 
 _LOWER = {code: code + 32 for code in range(ord("A"), ord("Z") + 1)}
+
+
+def some_places(values: Sequence[str]) -> tuple[str, tuple[str, ...]]:
+    """Return what stands in `in (...)` for some values that are not "", and its parameters.
+
+    There are so few lengths of it that PostgreSQL keeps a plan of each.
+    """
+    room = 1 << max(0, len(values) - 1).bit_length()
+    return ", ".join("?" * room), (*values, *[""] * (room - len(values)))

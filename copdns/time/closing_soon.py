@@ -95,6 +95,19 @@ def due_warnings(
     return tuple(warnings), WarningState({each: at for each, at in nearest.items() if at != FAR})
 
 
+def take_back_warnings(
+    untold: Iterable[ClosureWarning], state: WarningState, before: WarningState
+) -> WarningState:
+    """Return a state in which some warnings were not given, as in the one before them."""
+    nearest = dict(state.nearest)
+    for each in untold:
+        key = _warning_key(each.closure)
+        nearest.pop(key, None)
+        if key in before.nearest:
+            nearest[key] = before.nearest[key]
+    return WarningState(nearest, before.warned_until)
+
+
 def _warning_key(closure: UpcomingClosure) -> WarningKey:
     moment = closure.at if closure.day_start is None else closure.day_start
     return WarningKey(closure.household, closure.profile, closure.reason, closure.id, moment)

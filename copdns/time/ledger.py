@@ -8,8 +8,9 @@ not be noted.  The caller says which day a moment belongs to and what shows the 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Iterator
 from datetime import date
+from itertools import islice
 from typing import Final
 
 from copdns.time.minutes import (
@@ -85,12 +86,15 @@ class UsageLedger:
     """Minutes of use by profile, budget and day.
 
     day_of: returns the day that a moment belongs to.  criteria_of: returns what shows that a budget
-    is in use; `WIDE` for one about everything.
+    is in use; `WIDE` for one about everything.  most_profiles: with minutes at once.
     dropped: how many look-ups and days were not noted, because too many profiles or budgets were.
     """
 
-    def __init__(self, day_of: DayOf, criteria_of: CriteriaOf) -> None:
+    def __init__(
+        self, day_of: DayOf, criteria_of: CriteriaOf, most_profiles: int = MAX_PROFILES
+    ) -> None:
         self._day_of = day_of
+        self._most_profiles = most_profiles
         self._criteria_of = criteria_of
         self._names_by_minute: dict[
             int, dict[ProfileKey, _MinuteNames]
@@ -111,7 +115,7 @@ class UsageLedger:
         key = household, profile
         noted = by_profile.get(key)
         if noted is None:
-            if len(by_profile) >= MAX_PROFILES:
+            if len(by_profile) >= self._most_profiles:
                 self.dropped += 1
                 return
             noted = by_profile[key] = _MinuteNames()
@@ -139,6 +143,21 @@ class UsageLedger:
     def fold(self, now: float) -> frozenset[BudgetKey]:
         """Mark the finished minutes; return the budgets with new marks since the last call."""
         return self._fold(int(now) // MINUTE, with_running=False)
+
+    def fold_in_parts(self, now: float, size: int) -> Iterator[frozenset[BudgetKey]]:
+        """As `fold`, of so many people at a time; in between, anything may happen to the ledger."""
+        running = int(now) // MINUTE
+        for minute, by_profile in list(self._names_by_minute.items()):
+            is_over = not running - MINUTES_WITH_NAMES <= minute <= running
+            rest = iter(tuple(by_profile) if minute != running else ())
+            while part := tuple(islice(rest, size)):
+                for key in part:
+                    noted = by_profile.pop(key, None) if is_over else by_profile.get(key)
+                    if noted is not None:  # else that person was erased meanwhile
+                        self._mark(key, noted, minute)
+                yield self._take_changed()
+            if is_over and not by_profile:
+                self._names_by_minute.pop(minute, None)
 
     def begin_day(self, household: str, profile: str, budgets: Iterable[str], at: float) -> None:
         """Note that budgets are counted on the day of a moment.
@@ -204,6 +223,9 @@ class UsageLedger:
                     self._mark(key, noted, minute)
             if not running - MINUTES_WITH_NAMES <= minute <= running:
                 del self._names_by_minute[minute]
+        return self._take_changed()
+
+    def _take_changed(self) -> frozenset[BudgetKey]:
         used, self._changed = frozenset(self._changed), set()
         return used
 
@@ -235,7 +257,7 @@ class UsageLedger:
         """Return a day of a budget, moved to its present start; None where there is no room."""
         budgets = self._days.get(key)
         if budgets is None:
-            if len(self._days) >= MAX_PROFILES:
+            if len(self._days) >= self._most_profiles:
                 return None
             budgets = self._days[key] = {}
         if budget not in budgets and len(budgets) >= MAX_BUDGETS:
@@ -246,6 +268,7 @@ class UsageLedger:
             entry = self._new_day(key, days, day)
         elif entry.start != day.start:
             # The zone changed, or the hour at which days start.
+            entry.floor = self._floor_beyond(key, budget, entry.marks, entry.floor)
             entry.marks, entry.start = self._marks_between(key, days, day), day.start
         return entry
 
@@ -274,7 +297,10 @@ class UsageLedger:
         for budget, days in self._days.get(key, {}).items():
             entry, marks = days.get(day.date), self._marks_on(key, days, day)
             if entry is not None and entry.is_counted:
-                found[budget] = self._minutes_of(key, budget, marks, entry.floor)
+                floor = entry.floor
+                if entry.start != day.start:
+                    floor = self._floor_beyond(key, budget, entry.marks, floor)
+                found[budget] = self._minutes_of(key, budget, marks, floor)
             elif entry is None and marks != NO_MARKS:
                 # In another zone it is another date already, on which nothing was used since.
                 found[budget] = self._minutes_of(key, budget, marks)
@@ -288,14 +314,26 @@ class UsageLedger:
     def _marks_on(self, key: ProfileKey, days: dict[date, _LedgerDay], day: DayStart) -> DayBitmaps:
         """Return the marks of a day, also where it has another start than it was noted with."""
         entry = days.get(day.date)
-        if entry is not None and entry.start == day.start:
-            return entry.marks
-        return self._marks_between(key, days, day)
+        if entry is None or entry.start != day.start:
+            return self._marks_between(key, days, day)
+        marks = entry.marks
+        for other in days.values():
+            if other.start < day.start:  # it has more than its own while days began later
+                marks |= other.marks_from(day.start)
+        return marks
 
     def _minutes_of(
         self, key: ProfileKey, budget: str, marks: DayBitmaps, floor: Minutes = NO_MINUTES
     ) -> Minutes:
         return fieldwise_max(estimate(marks, self._criteria_of(*key, budget)), floor)
+
+    def _floor_beyond(
+        self, key: ProfileKey, budget: str, marks: DayBitmaps, floor: Minutes
+    ) -> Minutes:
+        """Return what stays of a floor when its day gets another start: nothing where the marks
+        have all of it, since they say which of the minutes are of the day still."""
+        known = self._minutes_of(key, budget, marks)
+        return NO_MINUTES if fieldwise_max(known, floor) == known else floor
 
     def names_in_use(
         self, household: str, profile: str, now: float, minutes: int = MINUTES_WITH_NAMES
@@ -340,7 +378,10 @@ class UsageLedger:
                 continue
             before = entry.marks, entry.floor, entry.own, entry.is_counted
             entry.marks |= each.marks.with_later_start((start - each.start) // MINUTE)
-            entry.floor = fieldwise_max(entry.floor, each.minutes)
+            floor = each.minutes
+            if start != each.start:
+                floor = self._floor_beyond(key, each.budget, each.marks, floor)
+            entry.floor = fieldwise_max(entry.floor, floor)
             entry.own, entry.is_counted = entry.own or each.own, True
             if before != (entry.marks, entry.floor, entry.own, entry.is_counted):
                 is_new = True
@@ -358,9 +399,13 @@ class UsageLedger:
         ]
         return tuple(each for each in found if each is not None)
 
-    def take_unsaved(self) -> tuple[Usage, ...]:
-        """Return the days that changed since the last call, to be saved."""
-        taken, self._unsaved = self._unsaved, set()
+    def take_unsaved(self, most: int | None = None) -> tuple[Usage, ...]:
+        """Return the days that changed since the last call, to be saved.
+
+        most: of so many at most, so that the others are for the next call.
+        """
+        taken = set(islice(self._unsaved, most))
+        self._unsaved -= taken
         return tuple(
             found for each in sorted(taken) if (found := self._usage_of(*each)) is not None
         )
@@ -388,11 +433,24 @@ class UsageLedger:
 
     def forget(self, now: float) -> None:
         """Delete days older than FORGET_AFTER; called from time to time."""
-        for key, budgets in list(self._days.items()):
-            for budget, days in list(budgets.items()):
-                for day in [day for day, entry in days.items() if entry.start < now - FORGET_AFTER]:
-                    del days[day]
-                if not days:
-                    del budgets[budget]
-            if not budgets:
-                del self._days[key]
+        for _ in self.forget_in_parts(now, max(len(self._days), 1)):
+            pass
+
+    def forget_in_parts(self, now: float, size: int) -> Iterator[None]:
+        """As `forget`, of so many people at a time; in between, anything may happen to the
+        ledger."""
+        rest = iter(tuple(self._days))
+        while part := tuple(islice(rest, size)):
+            for key in part:
+                self._forget_days(key, now - FORGET_AFTER)
+            yield
+
+    def _forget_days(self, key: ProfileKey, before: float) -> None:
+        budgets = self._days.get(key, {})
+        for budget, days in list(budgets.items()):
+            for day in [day for day, entry in days.items() if entry.start < before]:
+                del days[day]
+            if not days:
+                del budgets[budget]
+        if not budgets:
+            self._days.pop(key, None)

@@ -101,15 +101,6 @@ class DayStart(NamedTuple):
     start: int
 
 
-class UsedName(NamedTuple):
-    """A name that was looked up, and the ids of the budgets that count it."""
-
-    household: str
-    profile: str
-    budgets: tuple[str, ...]
-    qname: str
-
-
 class Usage(NamedTuple):
     """The use of one budget on one day, as it is stored and loaded.
 

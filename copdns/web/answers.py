@@ -9,7 +9,7 @@ from copdns.appeals.opening import Decision
 from copdns.model.household import Household
 from copdns.web.balance import balance_of
 from copdns.web.context import AppContext
-from copdns.web.others import time_view
+from copdns.web.time_view import time_view
 
 
 def decider_of(actor: Actor) -> Decider:

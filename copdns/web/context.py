@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from functools import partial
+from ipaddress import ip_address
 from pathlib import Path
 from typing import NamedTuple
 
@@ -21,16 +22,18 @@ from copdns.list_files.facts_updates import FactsUpdater
 from copdns.list_files.load import bundled_presets, is_known_to_filter, known_ids
 from copdns.list_files.updates import ListUpdater
 from copdns.model.addresses import UpstreamAddress
-from copdns.model.household import Household
+from copdns.model.household import Household, Profile
 from copdns.model.push import PushSubscription
 from copdns.model.verdict import Requestor
 from copdns.network.machine import is_copdns
 from copdns.network.other_resolvers import Assessment
 from copdns.network.probes import Probes
 from copdns.policy.build_snapshot import build_snapshot
+from copdns.policy.rules_reach import RulesReach, devices_told_apart, find_reach
 from copdns.policy.snapshot import Client, Snapshot
 from copdns.privacy.recent_blocks import RecentBlocks
 from copdns.settings.config import Settings
+from copdns.settings.household import LogSettings
 from copdns.store.household_db.account_codes import AccountCodes
 from copdns.store.household_db.accounts import Accounts
 from copdns.store.household_db.ages import Ages
@@ -96,7 +99,8 @@ class AppContext:
     for nothing; it blocks for seconds.  first_box: tells boxes that follow this one; None where
     none can.  follows: returns whom this box follows; None: nobody, so rules are changed here.
     review_desk: a provider's reviewers; None at home.  further_guardian_waits: for how many seconds
-    (`accounts/further_guardian.py`); 0 at home.
+    (`accounts/further_guardian.py`); 0 at home.  family_warnings: those of `warnings` that a family
+    notices.
     """
 
     registry: CollectorRegistry
@@ -135,6 +139,48 @@ class AppContext:
     follows: Callable[[], FollowStatus] | None = None
     review_desk: ReviewDesk | None = None
     further_guardian_waits: int = 0
+    family_warnings: Readiness = tuple
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether the machine is one for many households, and its lists, facts and settings are no
+        family's to change."""
+        return self.door is not None
+
+    @property
+    def has_macs_told(self) -> bool:
+        """Whether a provider's routers tell the MAC addresses of devices."""
+        return bool(self.settings().node.mac_networks)
+
+    @property
+    def offers_tokens(self) -> bool:
+        """Whether a device can show a token here, by the settings."""
+        told = self.settings().for_devices.encrypted
+        return bool(told.name and (told.tls_port or told.https_port))
+
+    def count_told_apart(self, household: Household) -> int | None:
+        """Return how many devices a provider can tell from the rest of the line; None at home."""
+        if not self.is_shared:
+            return None
+        return len(devices_told_apart(household, has_macs_told=self.has_macs_told))
+
+    def rules_reach(self, household: Household, profile: Profile) -> RulesReach | None:
+        """Return for which devices a person's rules hold; None at home, where it is for all."""
+        if not self.is_shared:
+            return None
+        return find_reach(household, profile, has_macs_told=self.has_macs_told)
+
+    def warnings_to_show(self) -> tuple[str, ...]:
+        """Return what is wrong as pages tell it: of a machine for many, only what a family
+        notices."""
+        return self.family_warnings() if self.is_shared else self.warnings()
+
+    @property
+    def log_settings(self) -> LogSettings:
+        """The settings of the log, with the days for which rows are kept in fact."""
+        found = self.settings().log
+        days = int(min(found.rows_days, self.log.most_rows_days))
+        return found.model_copy(update={"rows_days": days})
 
     # --- what is in force ---
 
@@ -154,6 +200,10 @@ class AppContext:
         )
 
     # --- what the lists in force say ---
+
+    def addresses_for_others(self) -> tuple[str, ...]:
+        """Return the addresses at which other machines can ask: none that only this one has."""
+        return tuple(each for each in self.addresses() if not ip_address(each).is_loopback)
 
     def known_ids(self) -> KnownIds:
         """Return the ids that a household may refer to."""
@@ -246,6 +296,13 @@ class AppContext:
 
 
 PARTS = web.AppKey("parts", AppContext)
+
+
+def childs_page(request: web.Request) -> str:
+    """Return the address of the child's page; at a provider, where no name of a home leads to it,
+    that of the families' site, as it was reached."""
+    context = context_of(request)
+    return f"{request.url.origin()}/" if context.is_shared else context.pages.door
 
 
 def https_origin(request: web.Request) -> str:

@@ -13,9 +13,9 @@ from aiohttp import web
 
 from copdns.model.errors import AccountError, AppealError, HouseholdError, NameTextError
 from copdns.model.sentences import UserError
+from copdns.web.browser_input import fields_of
 from copdns.web.languages import phrases_in
 from copdns.web.pages import SHOWN_PATH, language_of, wants_html
-from copdns.web.received import fields_of
 from copdns.web.refused_form import refill_form
 from copdns.web.step_up import names_sent
 from copdns.web.template_words import mark_code

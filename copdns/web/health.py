@@ -14,6 +14,7 @@ from copdns.accounts.roles import Permission, may
 from copdns.model.build import core_text
 from copdns.web.context import context_of
 from copdns.web.desk_access import is_loopback
+from copdns.web.many_households.shown_secrets import peer_of
 from copdns.web.person import requestor_of
 from copdns.web.session import require
 
@@ -28,10 +29,15 @@ async def readyz(request: web.Request) -> web.Response:
     missing.
 
     Warnings follow in either case, that other boxes follow this one, and whether the core is
-    compiled.  Anybody in the network may
-    read it, so it names files without the folders that they are in.
+    compiled.  Anybody in the network may read it, so it names files without the folders that they
+    are in.  At a provider, that would be every family: what is wrong is for the machine itself.
     """
     context = context_of(request)
+    if context.is_shared and peer_of(request):
+        is_ready = not context.readiness()
+        return web.Response(
+            status=200 if is_ready else 503, text="ready\n" if is_ready else "not ready\n"
+        )
     missing, warnings = context.readiness(), context.warnings()
     box = context.first_box.status if context.first_box is not None else ""
     lines = *(missing or ("ready",)), *warnings, *filter(None, (box,)), core_text()
@@ -59,9 +65,13 @@ async def metrics(request: web.Request) -> web.Response:
 
     For the machine itself, and for accounts that may see the status and the log: in a small
     household, even numbers without names say something about somebody.  Of a program, its account
-    has to: a token for the status alone is enough.
+    has to: a token for the status alone is enough.  At a provider, no family's account may: they
+    are the numbers of all families.
     """
-    if not is_loopback(requestor_of(request).address):
+    if context_of(request).is_shared:
+        if peer_of(request):  # also where a proxy of this machine passes it on
+            raise web.HTTPForbidden(reason="You may not do this")
+    elif not is_loopback(requestor_of(request).address):
         actor = await require(request, Permission.SEE_STATUS)
         if not may(replace(actor, scopes=None), Permission.SEE_LOG):
             raise web.HTTPForbidden(reason="You may not do this")

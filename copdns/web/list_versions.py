@@ -6,13 +6,13 @@ from __future__ import annotations
 import asyncio
 from functools import partial
 
-from copdns.list_files.log_only import require_countable, trial_line
+from copdns.list_files.log_only_lists import require_countable, trial_line
 from copdns.list_files.own_lists import Kept, Wanted, history_line, keep_list, remove_list
 from copdns.list_files.versions import Versions
 from copdns.lists.download import CopyState
 from copdns.lists.facts import FactsChoice, FactsState, facts_choice_line
-from copdns.lists.held import VersionChoice, choice_line
 from copdns.lists.own_lists import OwnList
+from copdns.lists.version_book import VersionChoice, choice_line
 from copdns.model.errors import FactsError, FetchError, HouseholdError, ListError
 from copdns.model.household import Household
 from copdns.web.context import AppContext

@@ -320,7 +320,7 @@ class Logins:
         digest = await self._hash(code_digest, code, ACCOUNT_CODE)
         if await self._accounts.find_code(digest, now) is None:
             raise AccountError(
-                "this code is wrong or has expired; get a new one on the copdns computer",
+                "this code is wrong or has expired; get a new one where you got this one",
                 name="code",
             )
         self._failures = clear_failures(self._failures, attempt)

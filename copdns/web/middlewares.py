@@ -19,20 +19,21 @@ from copdns.accounts.roles import Actor, Role
 from copdns.model.errors import CopdnsError, StoreAwayError
 from copdns.model.sentences import Sentence
 from copdns.policy.special_names import PROBE_ZONE
+from copdns.web.browser_input import fields_of, host_without_port, parts_of_link
+from copdns.web.confirmation import SureNeededError
 from copdns.web.connections import SERVER, BareResponse
 from copdns.web.context import context_of, https_origin
 from copdns.web.desk_access import is_loopback
 from copdns.web.forms import FORM_ERRORS
 from copdns.web.many_households.choose_household import choose_household
+from copdns.web.many_households.family_routes import keep_to_family
 from copdns.web.pages import ACTOR, FOREIGN_HOST, wants_html
 from copdns.web.person import requestor_of
 from copdns.web.problem import is_for_programs, problem
-from copdns.web.received import fields_of, host_without_port, parts_of_link
 from copdns.web.second_box.leave_to_first import leave_to_first
 from copdns.web.session import is_page_visit
 from copdns.web.step_up import PROBLEM_TYPE as STEP_UP_PROBLEM
 from copdns.web.step_up import StepUpNeededError, names_sent
-from copdns.web.sure import SureNeededError
 
 log = structlog.get_logger("copdns")
 
@@ -302,7 +303,7 @@ def _needs_no_origin(request: web.Request) -> bool:
 GUARDS: tuple[Middleware, ...] = (
     *(_errors_as_pages, choose_household, _clients_only),
     *(_own_hosts_only, _trusted_https, _own_forms_only),
-    leave_to_first,
+    *(keep_to_family, leave_to_first),
 )
 
 

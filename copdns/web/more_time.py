@@ -96,15 +96,17 @@ def give_more_time(
         start = int(more.start)
         return give_grant(
             household,
-            profile_id,
-            None,
+            Grant(
+                None,
+                start=start,
+                end=start + minutes * 60,
+                given=now,
+                content=False,
+                time=True,
+                author=author,
+                profile=profile_id,
+            ),
             known,
-            start=start,
-            end=start + minutes * 60,
-            given=now,
-            content=False,
-            time=True,
-            author=author,
         )
     local = household.local_to(require_profile(household, profile_id))
     day = budget_day(now, zone_of(local.timezone), local.day_starts).day

@@ -16,7 +16,7 @@ from copdns.model.errors import AccountError
 from copdns.model.sentences import plural_sentence
 from copdns.web.context import context_of
 from copdns.web.logins import Outcome
-from copdns.web.person import requestor_of
+from copdns.web.many_households.shown_secrets import typist_of
 from copdns.web.session import BROWSER, LOGGED_IN, cookie_of
 
 
@@ -51,7 +51,7 @@ async def confirm(
     if not always and own.session.is_fresh(now):
         return
     browser = await context.sessions.find_browser(own.account, cookie_of(request, BROWSER), now)
-    address = requestor_of(request).address
+    address = typist_of(request)
     result = await context.logins.confirm(own.account, password, address, browser)
     if result.outcome is Outcome.WAIT:
         raise AccountError(

@@ -22,9 +22,9 @@ from copdns.list_files.resources import find_folder
 from copdns.model.hosts import child_page_url
 from copdns.model.household import Profile
 from copdns.model.scripts import may_imitate, shown_name
+from copdns.web.browser_input import fields_of
 from copdns.web.languages import phrases_in
 from copdns.web.many_households.tenant_sign import TenantSign
-from copdns.web.received import fields_of
 from copdns.web.signs import person_signs, service_colour
 from copdns.web.template_words import install_translations
 from copdns.words.phrases import DESK_LANGUAGES, LANGUAGES, SOURCE, negotiate
@@ -42,6 +42,12 @@ LANGUAGE = "copdns_language"  # the cookie
 HOUSE_LANGUAGE: web.AppKey[Callable[[], str]] = web.AppKey("language of the house")
 # The scope of the app that a page is part of; "" where browsers cannot have one.
 APP: web.AppKey[Callable[[web.Request], str]] = web.AppKey("app that a page is part of")
+# Tells whether the reader can have a page, or send something to it, by path and method: where one
+# copdns has many households, some are nobody's of them (`many_households/family_routes.py`).
+Reaches = Callable[..., bool]
+REACHES: web.AppKey[Reaches] = web.AppKey("routes that a household has")
+# The address of the child's page, where it is another one than `Pages.door`.
+DOOR: web.AppKey[Callable[[web.Request], str]] = web.AppKey("address of the child's page")
 _YEAR = 365 * 86_400  # seconds
 
 
@@ -130,11 +136,18 @@ class Pages:
             "standing": request.get(DESK, DeskStatus()),
             "tenant": request.get(TENANT),
             "app": request.app[APP](request) if APP in request.app else "",
+            "reaches": request.app.get(REACHES, _reaches_all),
+            "is_shared": REACHES in request.app,
+            "door": self._door_at(request),
             "languages": [phrases_in(each) for each in languages_of(request)],
             **values,
         }
         text = self._templates.get_template(template).render(values)
         return _BETWEEN_SENTENCES.sub("", text) if phrases.tag.startswith("zh") else text
+
+    def _door_at(self, request: web.Request) -> str:
+        other = None if FOREIGN_HOST in request else request.app.get(DOOR)
+        return self.door if other is None else other(request)
 
     def file(self, name: str) -> File | None:
         """Return a style sheet, script or picture; None for an unknown name."""
@@ -143,6 +156,10 @@ class Pages:
     def static_url(self, name: str) -> str:
         """Return the URL of a style sheet, script or picture, which changes with it."""
         return f"/static/{name}?{self._files[name].version}"
+
+
+def _reaches_all(_path: str, _method: str = "GET") -> bool:
+    return True
 
 
 def read_icons(path: Path) -> Mapping[str, Markup]:
@@ -158,14 +175,14 @@ def read_icons(path: Path) -> Mapping[str, Markup]:
 
 _SYMBOL = re.compile(r'<symbol id="([a-z]+)" viewBox="0 0 24 24">(.*?)</symbol>')
 _ICON = '<svg class="%s" viewBox="0 0 24 24" aria-hidden="true">%s</svg>'
-_TURNED = frozenset({"back", "go", "undo", "leave", "horn"})  # from right to left the other way
+_TURNED = frozenset({"back", "go", "undo", "leave", "horn", "log"})  # mirrored from right to left
 
 
 def squeeze(sheet: str) -> str:
     """Return a style sheet without its comments and most of its white space, since a child's page
     comes over slow networks too."""
     bare = re.sub(r"/\*.*?\*/", "", sheet, flags=re.DOTALL)
-    return re.sub(r";}", "}", re.sub(r"\s*([{};,])\s*|(:)\s+", r"\1\2", bare)).strip()
+    return re.sub(r";}", "}", re.sub(r"\s*([{};,>])\s*|(:)\s+", r"\1\2", bare)).strip()
 
 
 def _read_file(path: Path) -> File:
@@ -181,8 +198,9 @@ def wants_html(request: web.Request) -> bool:
 
 
 def languages_of(request: web.Request) -> Sequence[str]:
-    """Return the languages of a page: the dashboard has fewer than the child's pages."""
-    is_desk = request.path.startswith("/guardian") and FOREIGN_HOST not in request
+    """Return the languages of a page: the dashboard, and the staff's pages, have fewer than the
+    child's."""
+    is_desk = request.path.startswith(("/guardian", "/staff")) and FOREIGN_HOST not in request
     return DESK_LANGUAGES if is_desk else LANGUAGES
 
 

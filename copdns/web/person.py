@@ -22,6 +22,9 @@ PAIRING = "copdns_device"  # the cookie of a device's paired browser
 # The cookie of a guest's browser.  A cookie of its own: a device at an unknown address today
 # needs its pairing again tomorrow.
 GUEST_PAIRING = "copdns_guest"
+# The device, at a provider, that a browser is of which the family's code is known alone: no id of a
+# device has a colon, so nobody is linked to it.
+LINE = "line:"
 
 
 class Person(NamedTuple):
@@ -75,6 +78,11 @@ class Person(NamedTuple):
     def is_anybodys(self) -> bool:
         """Whether a user may say who they are: the device is unknown, or a guest's for a while."""
         return not self.device or bool(self.guest)
+
+    @property
+    def is_line(self) -> bool:
+        """Whether no more is known than the family: no browser can be linked to a person then."""
+        return self.device == LINE
 
     @property
     def is_known(self) -> bool:

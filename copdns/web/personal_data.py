@@ -18,7 +18,6 @@ from copdns.privacy.masked_names import build_mask
 from copdns.privacy.personal_data import PersonalData, export_data
 from copdns.privacy.retention import LogRow
 from copdns.store.log_db.bypass_signs import load_signs
-from copdns.store.log_db.usage import load_history
 from copdns.web.context import AppContext
 
 MAX_ROWS = 1_000_000  # rows and lines of a file
@@ -38,7 +37,7 @@ async def read_personal_data(
     return PersonalData(
         rows=tuple(each.row for each in reversed(found)),
         counts=await asyncio.to_thread(context.log.counts, *whose),
-        minutes=await asyncio.to_thread(load_history, context.log.path.parent, *whose, _ALWAYS),
+        minutes=await asyncio.to_thread(context.log.usage, *whose, _ALWAYS),
         appeals=await context.appeals.appeals(household, profile=profile, limit=MAX_ROWS),
         looks=tuple(
             each  # expired ones are deleted only now and then

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from aiohttp import web
 
 from copdns.accounts.roles import Permission
-from copdns.household.parts import ChangedPart, changed_parts
+from copdns.household.changed_parts import ChangedPart, changed_parts
 from copdns.household.undo import UNDO_FOR, can_undo
 from copdns.lists.own_lists import OwnChange
 from copdns.model.household import Household, Profile

@@ -33,7 +33,6 @@ from copdns.privacy.retention import CountKey
 from copdns.store.household_db.appeals import AppealStore
 from copdns.store.log_db.querylog import QueryLog
 from copdns.store.log_db.unknown_devices import load_unknown_devices
-from copdns.store.log_db.usage import load_history
 from copdns.time.days import local_time, starts_at, zone_of
 from copdns.time.minutes import Usage
 from copdns.web.context import AppContext
@@ -76,7 +75,7 @@ async def read_month(context: AppContext, household: Household, month: Month) ->
     return MonthData(
         hidden.counts(await asyncio.to_thread(log.sum_counts, home, month.start, month.end)),
         await asyncio.to_thread(log.sum_counts, home, month.start, min(month.end, today)),
-        await asyncio.to_thread(load_history, context.folder, home, None, month.first),
+        await asyncio.to_thread(log.usage, home, None, month.first),
         await context.appeals.appeals(home, limit=_MAX_APPEALS),
         tuple(lists_of(library.statuses, library.index, errors, percent)),
     )

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
+from collections.abc import Iterable
 
 from aiohttp import web
 
+from copdns.accounts.guesses import SecretGuesses
 from copdns.privacy.box_messages import PATH as FOLLOW
-from copdns.web import health, pages, static
+from copdns.web import health, pages, static_files
 from copdns.web.api.events.feed import add_feed
 from copdns.web.api.serve import PACE, Pace
 from copdns.web.api.table import API_ROUTES
@@ -15,10 +18,10 @@ from copdns.web.child import (
     age,
     ask,
     check,
+    claim_answers,
     claim_device,
     consent,
     device_setup,
-    known_by,
     month,
     my_data,
     protection,
@@ -35,7 +38,7 @@ from copdns.web.child import (
     home_screen as childs_screen,
 )
 from copdns.web.connections import SERVES
-from copdns.web.context import PARTS, AppContext
+from copdns.web.context import PARTS, AppContext, childs_page
 from copdns.web.desk import inbox, overview, undo
 from copdns.web.desk.account import accounts, login, notices, own_account
 from copdns.web.desk.account import home_screen as desk_screen
@@ -43,12 +46,14 @@ from copdns.web.desk.activity import changes, log, report, statistics
 from copdns.web.desk.activity.live_log import LogFollowers
 from copdns.web.desk.household import (
     agreement,
+    away_devices,
     boxes,
     cards,
     checks,
     devices,
     dns_servers,
     facts,
+    failures,
     guest_rules,
     homes,
     lists,
@@ -60,26 +65,25 @@ from copdns.web.desk.household import (
     wizard,
 )
 from copdns.web.desk.household import (
-    away as devices_away,
-)
-from copdns.web.desk.household import (
     device_setup as devices_setup,
 )
 from copdns.web.desk.household import (
     page as house,
 )
 from copdns.web.desk.pass_on import pass_on
-from copdns.web.desk.person import always_allowed, people
+from copdns.web.desk.person import always_allowed_sites, groups, people
 from copdns.web.desk.person import privacy as person_privacy
 from copdns.web.desk.person import rules as person_rules
 from copdns.web.desk.person import settings as person_settings
 from copdns.web.desk.time import calendar, give_time, person_time, schedules, tickets
-from copdns.web.device_setup.away import AWAY, AwaySetups
+from copdns.web.device_setup.away_setup import AWAY, AwaySetups
 from copdns.web.device_setup.certificate_look import LOOKING
 from copdns.web.device_setup.offer import SIGNING
 from copdns.web.forms import Page, form
 from copdns.web.home_screen import offer
 from copdns.web.many_households.choose_household import CODE_PATH, enter_code
+from copdns.web.many_households.family_routes import is_for_families
+from copdns.web.many_households.shown_secrets import GUESSES
 from copdns.web.middlewares import GUARDS, MAX_BODY, add_headers
 from copdns.web.moving_in.previews import PREVIEWS, Previews
 from copdns.web.pages import HOUSE_LANGUAGE
@@ -104,7 +108,7 @@ CLOSED = Page("/guardian/people/{person}/closed", person_settings.closed_setting
 SEARCH = Page("/guardian/people/{person}/search", person_settings.search)
 PRESET = Page("/guardian/people/{person}/preset", person_settings.preset)
 RULES = Page("/guardian/people/{person}/rules", person_rules.rules)
-OPEN = Page("/guardian/people/{person}/open", always_allowed.always_allowed)
+OPEN = Page("/guardian/people/{person}/open", always_allowed_sites.always_allowed)
 KEPT = Page("/guardian/people/{person}/kept", person_privacy.privacy)
 NAMES = Page("/guardian/names", names.names)
 HOMES = Page("/guardian/homes", homes.homes)
@@ -115,7 +119,7 @@ NEW_LIST = Page("/guardian/lists/own", own_lists.new)
 OWN_LIST = Page("/guardian/lists/own/{list}", own_lists.own_list)
 GUESTS = Page("/guardian/guests", guest_rules.guest_rules)
 DEVICES = Page("/guardian/devices", devices.devices)
-AWAY_PAGE = Page("/guardian/devices/{device}/away", devices_away.show)
+AWAY_PAGE = Page("/guardian/devices/{device}/away", away_devices.show)
 ASKED = Page("/ask/{appeal}", ask.appeal_page)
 APP_PAGE = Page("/app", childs_screen.app)
 DESK_APP = Page("/guardian/app", desk_screen.app)
@@ -125,7 +129,7 @@ ROUTES = (
     web.get("/healthz", health.healthz),
     web.get("/readyz", health.readyz),
     web.get("/metrics", health.metrics),
-    web.get("/static/{file}", static.static),
+    web.get("/static/{file}", static_files.static),
     web.get("/app.webmanifest", offer.manifest),
     web.get("/worker.js", offer.worker),
     web.get("/offline", childs_screen.state),
@@ -176,6 +180,7 @@ ROUTES = (
     web.get(*FACTOR),
     form("/guardian/me/factor", own_account.set_factor, FACTOR),
     form("/guardian/me/factor/remove", own_account.remove_factor, ME),
+    web.post("/guardian/me/family-code", own_account.renew_family_code),
     form("/guardian/me/digest", own_account.choose_digest, ME),
     web.post("/guardian/me/digest/stop", own_account.stop_digest),
     form("/guardian/me/digest/test", own_account.send_digest, ME),
@@ -220,6 +225,7 @@ ROUTES = (
     web.get(*CALENDAR),
     form("/guardian/calendar/days", calendar.set_dates, CALENDAR),
     form("/guardian/calendar/weekend", calendar.set_weekend, CALENDAR),
+    form("/guardian/calendar/day-start", calendar.set_day_start, CALENDAR),
     form("/guardian/calendar/import", calendar.upload, CALENDAR),
     web.get(*TICKETS),
     form("/guardian/tickets", tickets.make, TICKETS),
@@ -243,9 +249,9 @@ ROUTES = (
     form("/guardian/people/{person}/rules/{rule}/note", person_rules.change_note, RULES),
     web.post("/guardian/people/{person}/rules/{rule}/remove", person_rules.remove),
     web.get(*OPEN),
-    form("/guardian/people/{person}/open/{kind}", always_allowed.add, OPEN),
-    web.post("/guardian/people/{person}/open/{kind}/remove", always_allowed.remove),
-    form("/guardian/people/{person}/tags", always_allowed.tag, OPEN),
+    form("/guardian/people/{person}/open/{kind}", always_allowed_sites.add, OPEN),
+    web.post("/guardian/people/{person}/open/{kind}/remove", always_allowed_sites.remove),
+    form("/guardian/people/{person}/tags", groups.tag, PERSON),
     web.get(*KEPT),
     form("/guardian/people/{person}/kept", person_privacy.set_mode, KEPT),
     form("/guardian/people/{person}/full-log", person_privacy.ask_full_log, KEPT),
@@ -257,6 +263,7 @@ ROUTES = (
     web.get("/guardian/log", log.log),
     web.get("/guardian/log/live", log.live),
     web.get("/guardian/asking", overview.asking),
+    web.get("/guardian/asking/{person}", overview.person_asking),
     web.get("/guardian/numbers", statistics.numbers),
     web.get("/guardian/month", report.month),
     web.get("/guardian/changes", changes.changes),
@@ -297,10 +304,10 @@ ROUTES = (
     web.get("/guardian/devices/{device}/setup", devices_setup.device),
     web.get("/guardian/devices/{device}/setup/{file}", devices_setup.file),
     web.get(*AWAY_PAGE),
-    form("/guardian/devices/{device}/away", devices_away.make, AWAY_PAGE),
-    web.get("/guardian/devices/{device}/away/{code}", devices_away.show_made),
-    web.get("/guardian/devices/{device}/away/{code}/{file}", devices_away.file),
-    web.post("/guardian/devices/{device}/tokens/{token}/revoke", devices_away.revoke),
+    form("/guardian/devices/{device}/away", away_devices.make, AWAY_PAGE),
+    web.get("/guardian/devices/{device}/away/{code}", away_devices.show_made),
+    web.get("/guardian/devices/{device}/away/{code}/{file}", away_devices.file),
+    web.post("/guardian/devices/{device}/tokens/{token}/revoke", away_devices.revoke),
     web.get("/guardian/encrypted", devices_setup.show),
     web.post("/guardian/pairings/{pairing}/revoke", devices.revoke),
     form("/guardian/unknown/{visitor}/name", devices.name, DEVICES),
@@ -310,6 +317,7 @@ ROUTES = (
     web.post("/guardian/guests/{guest}/end", devices.end_guest),
     web.get("/guardian/guests", guest_rules.guest_rules),
     form("/guardian/guests", guest_rules.choose, GUESTS),
+    web.post("/guardian/guests/filter", guest_rules.switch),
     form("/guardian/pins/{profile}", devices.set_pin, DEVICES),
     web.get(*HOMES),
     form("/guardian/homes", homes.make, HOMES),
@@ -334,6 +342,7 @@ ROUTES = (
     form("/guardian/names/splits", names.add_split, NAMES),
     form("/guardian/names/splits/{name}", names.change_split, NAMES),
     web.post("/guardian/names/splits/{name}/remove", names.drop_split),
+    form("/guardian/names/failures", failures.set_failures, NAMES),
     form("/guardian/names/services", names.add_own_service, NAMES),
     form("/guardian/names/services/{name}", names.change_own_service, NAMES),
     web.post("/guardian/names/services/{name}/remove", names.drop_own_service),
@@ -344,8 +353,8 @@ ROUTES = (
     web.get("/device/away/{code}/{file}", device_setup.away_file),
     web.get("/device/test", device_setup.test),
     web.get("/device/test/{code}", device_setup.test_result),
-    web.post("/device/object", known_by.object_),
-    web.post("/device/move", known_by.agree),
+    web.post("/device/object", claim_answers.object_),
+    web.post("/device/move", claim_answers.agree),
     web.get("/me", my_data.me),
     web.get("/me/data.json", my_data.data),
     web.post("/me/erase", my_data.erase),
@@ -372,8 +381,10 @@ ROUTES = (
 )
 
 
-def application(context: AppContext) -> web.Application:
-    """Return the web application."""
+def application(
+    context: AppContext, routes: Iterable[web.AbstractRouteDef] = ROUTES
+) -> web.Application:
+    """Return the web application.  routes: the same, where they were made before for another."""
     app = web.Application(middlewares=GUARDS, client_max_size=MAX_BODY)
     app[PARTS] = context
     app[SERVES] = lambda transport: bool(context.identify(requestor_at(transport)).household)
@@ -381,6 +392,10 @@ def application(context: AppContext) -> web.Application:
     homes = context.snapshot
     app[HOUSE_LANGUAGE] = lambda: next((e.language for e in homes().households.values()), "")
     app[pages.APP] = offer.app_of
+    if context.door is not None:
+        app[pages.REACHES] = is_for_families
+        app[GUESSES] = SecretGuesses(secrets.token_bytes(16))
+        app[pages.DOOR] = childs_page
     app[log.FOLLOWERS] = following = LogFollowers(context.log)
     app.on_shutdown.append(lambda _: following.close())
     app[PACE] = Pace()
@@ -390,5 +405,5 @@ def application(context: AppContext) -> web.Application:
     app[AWAY] = AwaySetups()
     app[PREVIEWS] = Previews()
     add_feed(app)
-    app.router.add_routes(ROUTES)
+    app.router.add_routes(routes)
     return app

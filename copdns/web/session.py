@@ -118,7 +118,7 @@ async def _build_status(request: web.Request, actor: Actor) -> DeskStatus:
     home = context.snapshot().households.get(actor.household)  # None while it is new
     zone = home.timezone if home is not None else "UTC"
     return DeskStatus(
-        found.open_checks,
+        () if context.is_shared else found.open_checks,  # they are of the network of a home
         len(unseen),
         bool(context.damage()),
         codes,

@@ -14,11 +14,11 @@ from aiohttp import web
 
 from copdns.accounts.account import Account
 from copdns.accounts.roles import Actor, Permission
+from copdns.web.browser_input import fields_of
 from copdns.web.context import context_of
 from copdns.web.logins import LoginForm, LoginResult, Outcome
+from copdns.web.many_households.shown_secrets import typist_of
 from copdns.web.own_account import own_account_of
-from copdns.web.person import requestor_of
-from copdns.web.received import fields_of
 from copdns.web.recent_actions import STEPPED_UP
 from copdns.web.session import BROWSER, cookie_of
 
@@ -94,7 +94,7 @@ async def step_up(request: web.Request, actor: Actor, password: str, code: str) 
     form = LoginForm(
         own.account.name,
         password,
-        requestor_of(request).address,
+        typist_of(request),
         code,
         browser=cookie_of(request, BROWSER),
     )

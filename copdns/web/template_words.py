@@ -4,8 +4,10 @@ One environment serves every language: each page is rendered with its `phrases`,
 texts.  Values of placeholders are escaped.  `{{ error | told }}` gives the sentence of an error,
 and `{{ text | coded }}` marks text in backticks as code.  `{{ labelled(name, words) }}` puts a
 colon between two things, since languages differ in the spaces around it; `{% call labelled(name)
-%}...{% endcall %}` does the same with a block.  `{{ name | bdi }}` isolates a name's direction, and
-`{{ title | unbroken }}` keeps hyphens within a line.
+%}...{% endcall %}` does the same with a block.  `{{ words | begun_small }}` is for words of ours
+after a colon, which some languages begin small.  `{{ name | bdi }}` isolates a name's direction and
+keeps a short one on its line.  `{{ title | unbroken }}` keeps hyphens within a line.  `{{ address |
+breakable }}` lets a line end between the parts of an address, so that no word of it breaks in two.
 """
 
 from __future__ import annotations
@@ -19,9 +21,7 @@ from jinja2.runtime import Context
 from markupsafe import Markup, escape
 
 from copdns.model.sentences import Sentence, UserError
-from copdns.words.phrases import Phrases
-
-WORD_JOINER = "\u2060"  # unseen; no line ends beside it (Unicode UAX 14, LB11)
+from copdns.words.phrases import END_ISOLATE, ISOLATE, WORD_JOINER, Phrases
 
 
 def install_translations(environment: Environment) -> None:
@@ -38,6 +38,8 @@ def install_translations(environment: Environment) -> None:
     environment.filters["listed"] = _join_list
     environment.filters["bdi"] = _bdi
     environment.filters["unbroken"] = _keep_hyphens
+    environment.filters["breakable"] = _break_address
+    environment.filters["begun_small"] = _begin_small
     environment.globals["labelled"] = _add_label
 
 
@@ -52,7 +54,8 @@ _CODE = re.compile(r"`([^`<>]+)`")
 @pass_context
 def _error_text(context: Context, error: UserError | Sentence) -> Markup:
     sentences = error.sentences if isinstance(error, UserError) else (error,)
-    return mark_code(_phrases(context).tell(*sentences))
+    said = mark_code(_phrases(context).tell(*sentences))
+    return Markup(_SHORT_NAME.sub(lambda found: _keep_hyphens(Markup(found[0])), said))  # noqa: S704 - escaped
 
 
 @pass_context
@@ -91,6 +94,11 @@ def _add_label(
     return Markup(_phrases(context).label(*both))  # noqa: S704 - each of them is escaped
 
 
+@pass_context
+def _begin_small(context: Context, text: str) -> str:
+    return _phrases(context).begin_small(text)
+
+
 def _keep_names(text: str) -> str:
     """Return a text of ours in which no line ends within *Wi-Fi*: it is one word to its readers."""
     return text.replace("Wi-Fi", f"Wi-{WORD_JOINER}Fi")
@@ -102,8 +110,25 @@ def _keep_hyphens(text: str) -> Markup:
     return Markup(re.sub(r"\w+(?:-\w+)+", kept, str(escape(text))))  # noqa: S704 - escaped
 
 
+def _break_address(address: str) -> Markup:
+    """Return an address, escaped, in which a line can end after each mark between two words, but
+    not between the scheme and the host, nor before a port.
+
+    A short word with hyphens stays whole: a line that ends there reads as if the word were parted.
+    """
+    parts = re.split(r"(?<=[/.?=])(?<!//)(?=\w)", address)
+    kept = [_keep_hyphens(each) if len(each) <= _SHORT else escape(each) for each in parts]
+    return Markup("<wbr>").join(kept)
+
+
+_SHORT_NAME = re.compile(f"(?<={ISOLATE})[^{ISOLATE}{END_ISOLATE}<>.]{{1,20}}(?={END_ISOLATE})")
+_SHORT = 20  # letters: that much fits beside an icon on a narrow phone
+
+
 def _bdi(text: str) -> Markup:
-    return Markup("<bdi>{}</bdi>").format(text)
+    """Return a name that keeps its direction; a short one, such as mia-tablet, is on one line."""
+    is_short = len(text) <= _SHORT and not isinstance(text, Markup)
+    return Markup("<bdi>{}</bdi>").format(_keep_hyphens(text) if is_short else text)
 
 
 def _phrases(context: Context) -> Phrases:

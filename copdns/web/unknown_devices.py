@@ -52,7 +52,7 @@ async def makers_of(devices: Iterable[UnknownDevice]) -> dict[str, str]:
     return await asyncio.to_thread(lambda: {key: maker_of(mac) for key, mac in macs.items()})
 
 
-def parse_known_by(typed: str) -> KnownBy:
+def parse_known_by(typed: str, *, may_be_blank: bool = False) -> KnownBy:
     """Return the MAC addresses and addresses in a text; raise HouseholdError."""
     if len(typed) > MAX_KNOWN_BY:
         raise HouseholdError("Enter only a few addresses", name="known")
@@ -60,9 +60,26 @@ def parse_known_by(typed: str) -> KnownBy:
         found = parse_field(known_by, typed)
     except HouseholdError as error:
         raise error.for_field("known") from None
-    if not found.addresses and not found.macs:
+    if not (found.addresses or found.macs or may_be_blank):
         raise HouseholdError("Enter the MAC address or an IP address of the device", name="known")
     return found
+
+
+async def known_by_mac(request: web.Request, household: str, known: KnownBy) -> KnownBy:
+    """Return what a device is known by for good, where its address is all that somebody could find:
+    the MAC address that the network shows there now, or that was seen there last.
+
+    A router gives the address to another device some day.  What names several, a prefix, or a MAC
+    address stays as it was typed.
+    """
+    if known.macs or len(known.addresses) != 1:
+        return known
+    address = known.addresses[0]
+    mac = context_of(request).snapshot().sightings.mac_at(address)
+    if not mac:
+        seen = await unknown_devices_of(request, household)
+        mac = next((each.mac for each in seen if each.address == address), "")
+    return KnownBy((), (mac,)) if mac else known
 
 
 def parse_kind(typed: str) -> DeviceKind:
@@ -90,15 +107,30 @@ def add_typed_device(
     profile: str,
     known: KnownBy,
     kind: DeviceKind = DeviceKind.OTHER,
+    *,
+    needs_address: bool = True,
 ) -> Household:
     """Return the household with a device that somebody typed in; the same one twice is added
-    once."""
+    once.  needs_address: not at a provider, where it may have a name alone."""
+    called = " ".join(name.split())[:60]
     for each in household.devices:
-        if each.profile == profile and (each.addresses, each.macs) == known:
+        is_same = any(known) or each.name == called
+        if is_same and each.profile == profile and (each.addresses, each.macs) == known:
             return household
-    called = " ".join(name.split())[:60] or (known.macs or known.addresses)[0]
+    called = called or next(iter((*known.macs, *known.addresses)), "")
+    if not called:
+        raise HouseholdError("give the device a name", name="name")
     new = free_slug(called, (each.id for each in household.devices), "device")
-    return add_device(household, new, profile, known.addresses, called, known.macs, kind)
+    return add_device(
+        household,
+        new,
+        profile,
+        known.addresses,
+        called,
+        known.macs,
+        kind,
+        needs_address=needs_address,
+    )
 
 
 def add_unknown_device(

@@ -14,7 +14,7 @@ from aiohttp import web
 from copdns.appeals.appeal import Appeal, ContestedVerdict
 from copdns.appeals.review import TOLD, DecisionReason
 from copdns.lists.catalogue import Catalogue, Service
-from copdns.lists.index import ListInfo
+from copdns.lists.index import ListInfo, ListKind
 from copdns.model.household import Contact, Household, OwnService, Profile
 from copdns.model.sentences import Sentence
 from copdns.model.times import Budget, Schedule, Slot, Subject, Topic, TopicKind, WeekParity, Weeks
@@ -30,15 +30,15 @@ from copdns.web.pages import language_of
 from copdns.words import child, desk
 from copdns.words.appeals import STANDS, STANDS_UNTIL_A_DAY, StatusText, appeal_status
 from copdns.words.child import Said
-from copdns.words.composed_notes import composed_note
+from copdns.words.composed_notes import read_stored_note
 from copdns.words.former_notes import note_now
 from copdns.words.levels import Level
-from copdns.words.phrases import END_ISOLATE, ISOLATE, Phrase, Phrases, is_same_day
+from copdns.words.phrases import APP_NAME, END_ISOLATE, ISOLATE, Phrase, Phrases, is_same_day
 
 # The dashboard's names of the steps of decision.
 STEPS: Mapping[StepNumber, Phrase] = {
-    StepNumber.ACCESS: Phrase("step", "Is the device allowed to use copdns?"),
-    StepNumber.LOCAL: Phrase("step", "Things at home, such as a printer, and technical names"),
+    StepNumber.ACCESS: Phrase("step", "Devices that are not allowed to use copdns"),
+    StepNumber.LOCAL: Phrase("step", "Pages of things at home, such as a printer's own page"),
     StepNumber.LEGAL: Phrase("step", "Blocked by a court or authority"),
     StepNumber.PROTECTED: Phrase("step", "Sites that are never blocked"),
     StepNumber.SECURITY: Phrase("step", "Lists of viruses and scam sites"),
@@ -53,6 +53,11 @@ STEPS: Mapping[StepNumber, Phrase] = {
     StepNumber.SAFE_SEARCH: Phrase("step", "Safe search"),
     StepNumber.DEFAULT: Phrase("step", "All other sites"),
 }
+
+# What blocks an app whose own switch may be off.
+_NOT_ITS_SWITCH = frozenset({Reason.CONTACT, Reason.CATEGORY, Reason.BYPASS, Reason.CANARY})
+# What blocks for a while.
+_OF_TIME = frozenset({Reason.SCHEDULE, Reason.BUDGET, Reason.PAUSED})
 
 # Groups of services, by their slugs in `blocklists/services.yaml`.
 GROUPS = {
@@ -126,6 +131,10 @@ class Wording:
         slugs_met = [slug for slug, each in found if each and each.contact in profile.contacts]
         return sorted(self.services(slugs_met), key=str.lower)
 
+    def part_of(self, name: str, verdict: Verdict | ContestedVerdict) -> str:
+        """Return to which blocked site a name belongs; "" where it is that site itself."""
+        return self._say(child.part_of(name, _full_verdict(verdict), self.level))
+
     def until(self, verdict: Verdict | ContestedVerdict) -> str:
         """Return when it opens again; "" where nobody knows."""
         return self._say(child.until(_full_verdict(verdict), self.level))
@@ -176,7 +185,7 @@ class Wording:
     def note(self, text: str) -> str:
         """Return the note of a rule: copdns's own in the reader's language, a person's as
         written."""
-        if composed := composed_note(text, self._note_value):
+        if composed := read_stored_note(text, self._note_value):
             return self.phrases.tell(composed)
         return self.phrases.gettext(note_now(text)) if text else ""
 
@@ -316,8 +325,14 @@ class Wording:
         """Return the name of a group of services."""
         return self.phrases.pgettext(*GROUPS.get(slug, Phrase("group of services", slug)))
 
+    def app_name(self, title: str) -> str:
+        """Return the title of an app or a search engine, with the words in it translated."""
+        return self.phrases.pgettext(APP_NAME, title)
+
     def list_title(self, info: ListInfo) -> str:
         """Return the name of a list; of our own lists in the reader's language."""
+        if info.kind is ListKind.SERVICE and info.title:
+            return self.app_name(info.title)
         ours = self.phrases.gettext(info.title) if info.title else info.slug
         return self._starter_title(info.slug) or ours
 
@@ -325,7 +340,7 @@ class Wording:
         """Return the name of a service, list or category."""
         if kind == "service":
             found = self.service(slug)
-            return found.title if found else slug
+            return self.app_name(found.title) if found else slug
         if kind == "category":
             category = self.library.categories.get(slug)
             return category.title if category else slug
@@ -394,14 +409,28 @@ class DeskWording(Wording):
         """Return why something is blocked or allowed, as guardians read it."""
         return self._say(desk.why(self._full_verdict(verdict)))
 
-    def service_state(self, state: ServiceState) -> str:
-        """Return what can be done with a service now, why, until when, and what comes then."""
-        why, then = self._cause(state.verdict), self._cause(state.then) if state.then else ""
+    def service_state(self, state: ServiceState, who: str) -> str:
+        """Return what can be done with a service now, why, until when, and what comes then.
+
+        who: the name of the person whose service it is.
+        """
+        why = self._cause(state.verdict, who)
+        if state.also is not None and state.extent is Extent.BLOCKED:
+            also = self._cause(state.also, who)
+            why = self.phrases.say(desk.BOTH_CAUSES, why=why, also=also)
+        then = self._cause(state.then, who) if state.then else ""
         plain, because = desk.STATES[state.extent]
+        if state.extent is Extent.BLOCKED and state.verdict.reason in _NOT_ITS_SWITCH:
+            because = desk.ALREADY_BLOCKED
         parts = [self.phrases.say(because, why=why) if why else self.phrases.say(plain)]
-        if state.until is not None:
-            at = self.next_minute(state.until)
+        if state.until is not None and not _is_closed_anyway(state):
+            # As a yes is told everywhere: not rounded up, since it may be over in that minute.
+            at = self.next_minute(state.until) if state.verdict.blocks else state.until
             is_today = self.is_today(at)
+            if then and not why and state.extent is Extent.OPEN:
+                today, other_day = desk.OPEN_UNTIL
+                phrase = today if is_today else other_day
+                return self.phrases.say(phrase, when=self.soon(at), why=then)
             if then:
                 today, other_day = desk.THEN[_what_comes(state)]
                 phrase = today if is_today else other_day
@@ -411,12 +440,21 @@ class DeskWording(Wording):
                 parts.append(self.phrases.say(phrase, when=self.soon(at)))
         return " · ".join(parts)
 
-    def _cause(self, verdict: Verdict) -> str:
+    def _cause(self, verdict: Verdict, who: str) -> str:
         """Return why in a few words; "" where nothing blocks and nothing had to allow."""
         schedules = {each.id: each for each in self.household.schedules}
         schedule = schedules.get(verdict.period)
         is_night = schedule is not None and is_bedtime(schedule)
-        return self._say(desk.cause(verdict, is_bedtime=is_night))
+        said = desk.cause(verdict, is_bedtime=is_night)
+        if said is not None and "%(who)s" in said.phrase.text:
+            return self.phrases.say(said.phrase, who=who)
+        return self._say(said)
+
+
+def _is_closed_anyway(state: ServiceState) -> bool:
+    """Tell whether a setting blocks a service wholly: what time closes besides changes nothing."""
+    is_lasting = state.extent is Extent.BLOCKED and state.verdict.reason not in _OF_TIME
+    return is_lasting and _what_comes(state) == "still blocked"
 
 
 def _what_comes(state: ServiceState) -> str:

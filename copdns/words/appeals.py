@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from copdns.appeals.appeal import Appeal, AppealAnswer, AppealKind, AppealState
 from copdns.appeals.opening import is_meanwhile
-from copdns.appeals.still_closed import is_taken_back
+from copdns.appeals.other_closures import is_taken_back
 from copdns.model.household import Household
 from copdns.words.child_reasons import Three
 from copdns.words.phrases import Phrase

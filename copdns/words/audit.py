@@ -9,18 +9,29 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from copdns.model.sentences import Phrase, Sentence, Value, plural_sentence, sentence
-from copdns.model.undone import UNDONE
+from copdns.model.undo_prefix import UNDONE
 from copdns.words.desk import category_name
 from copdns.words.known_forms import Forms
 
 CODES = "%(num)d code for extra time (%(minutes)s) created for %(who)s"
 
 # What more than one stored line says on a page.
-_ONE_MORE = "for an hour, one more browser on %(device)s can be linked to its owner's page"
-_HERE = "a browser on this device can now show its owner's page"
-_ADDED = "a browser on %(device)s can now show its owner's page"
-_SIGNED_OUT = "a browser on %(device)s no longer shows its owner's page"
-_ASKED = "%(who)s was asked if every site they open can be recorded for %(num)d day"
+_ONE_MORE = "for an hour, “This is my device” can be tapped in one more browser on %(device)s"
+_HERE = (
+    "someone tapped “This is my device” in a browser on this device, "
+    "so it can show their own page now"
+)
+_ADDED = (
+    "someone tapped “This is my device” in a browser on %(device)s, "
+    "so it can show their own page now"
+)
+_SHOWS = "a browser on %(device)s now shows %(who)s's page"
+_MAY_SHOW = (
+    "one more browser on %(device)s was allowed to show %(who)s's page "
+    "(if that page is opened in it within an hour)"
+)
+_SIGNED_OUT = "a browser on %(device)s no longer shows anyone's own page"
+_ASKED = "asked if copdns may record every site that %(who)s opens, for %(num)d day"
 _TIMES = "suggested bedtime and limits turned on for %(who)s (%(band)s)"
 
 # Lines that are stored in other words than are shown: those of the version before, and those that
@@ -41,6 +52,11 @@ _FORMER = {
     "%(device)s: another browser can be linked": _ONE_MORE,
     "%(device)s: a paired browser was removed": _SIGNED_OUT,
     "%(device)s: a linked browser was removed": _SIGNED_OUT,
+    "browser linked to %(device)s for %(who)s": _SHOWS,
+    "%(device)s: another browser can be linked for %(who)s": _MAY_SHOW,
+    "%(device)s: a linked browser was removed for %(who)s": (
+        "a browser on %(device)s no longer shows %(who)s's page"
+    ),
     "%(who)s: PIN taken away": "%(who)s: PIN removed",
     "second box %(name)s: paired": "second copdns computer %(name)s: paired",
     "second box %(name)s: ended": "second copdns computer %(name)s: ended",
@@ -52,6 +68,7 @@ _FORMER = {
     "set-up: %(who)s added, %(band)s": "setup: %(who)s added, %(band)s",
     "set-up: device %(device)s is %(who)s's": "setup: device %(device)s belongs to %(who)s",
     "setup: device %(device)s assigned to %(who)s": "setup: device %(device)s belongs to %(who)s",
+    "setup: a device added for %(who)s": "a device added for %(who)s",
     "set-up: %(num)s helplines vouched for": "setup: %(num)d helpline confirmed",
     "set-up: %(step)s %(state)s": "setup: %(step)s %(state)s",
     "set-up code made": "setup code created",
@@ -66,6 +83,7 @@ _FORMER = {
         "records of %(who)s deleted (sites looked up, minutes, requests)"
     ),
     "own log erased": "own log deleted",
+    "two homes for %(who)s: file made": "two homes for %(who)s: message for the other home created",
     "rule changed: the reason of %(what)s for %(who)s": (
         "rule changed: new reason, %(what)s for %(who)s"
     ),
@@ -126,6 +144,8 @@ _FORMS = Forms(
     sentence("calendar: %(first)s to %(last)s %(kind)s"),
     sentence("calendar: holidays imported from a file"),
     sentence("weekend: %(days)s"),
+    sentence("a day of limits begins at %(time)s"),
+    sentence("what applies when copdns cannot know something was changed"),
     sentence("device %(device)s added for %(who)s"),
     sentence("device %(device)s changed"),
     sentence("device %(device)s changed: now belongs to %(who)s"),
@@ -138,7 +158,7 @@ _FORMS = Forms(
     sentence("second copdns computer %(name)s: paired"),
     sentence("second copdns computer %(name)s: ended"),
     sentence("second copdns computer %(name)s: ended, since it was not in touch for a week"),
-    sentence("two homes for %(who)s: file made"),
+    sentence("two homes for %(who)s: message for the other home created"),
     sentence("two homes for %(who)s: agreed"),
     sentence("two homes for %(who)s: the other home agreed"),
     sentence("two homes for %(who)s: ended"),
@@ -149,10 +169,22 @@ _FORMS = Forms(
     sentence("a guest's access was ended"),
     sentence("unknown device %(device)s ignored"),
     sentence("unknown device %(device)s shown again"),
-    sentence("a browser on this device can now show its owner's page"),
-    sentence("a browser on %(device)s can now show its owner's page"),
-    sentence("for an hour, one more browser on %(device)s can be linked to its owner's page"),
-    sentence("a browser on %(device)s no longer shows its owner's page"),
+    sentence(
+        "someone tapped “This is my device” in a browser on this device, "
+        "so it can show their own page now"
+    ),
+    sentence(
+        "someone tapped “This is my device” in a browser on %(device)s, "
+        "so it can show their own page now"
+    ),
+    sentence("for an hour, “This is my device” can be tapped in one more browser on %(device)s"),
+    sentence("a browser on %(device)s no longer shows anyone's own page"),
+    sentence("a browser on %(device)s now shows %(who)s's page"),
+    sentence(
+        "one more browser on %(device)s was allowed to show %(who)s's page "
+        "(if that page is opened in it within an hour)"
+    ),
+    sentence("a browser on %(device)s no longer shows %(who)s's page"),
     sentence("%(who)s: PIN set"),
     sentence("%(who)s: PIN removed"),
     sentence("%(who)s: the change before this was made with a PIN from a guardian"),
@@ -178,8 +210,8 @@ _FORMS = Forms(
     sentence("full log for %(who)s ended"),
     sentence("household created"),
     plural_sentence(
-        "%(who)s was asked if every site they open can be recorded for %(num)d day",
-        "%(who)s was asked if every site they open can be recorded for %(num)d days",
+        "asked if copdns may record every site that %(who)s opens, for %(num)d day",
+        "asked if copdns may record every site that %(who)s opens, for %(num)d days",
         1,
     ),
     sentence("full log declined by %(who)s"),
@@ -255,6 +287,10 @@ _FORMS = Forms(
     sentence("two-step verification turned on"),
     sentence("two-step verification turned off"),
     sentence("code created for account %(who)s"),
+    sentence("family code changed"),
+    sentence("family filter on: rules of %(who)s"),
+    sentence("family filter on"),
+    sentence("family filter off"),
     sentence("token %(what)s created: %(scopes)s"),
     sentence("token %(what)s removed"),
     sentence("household.db made from its copy"),
@@ -278,6 +314,7 @@ _WORDS = {
         Phrase("in the audit", "children"),
         Phrase("in the audit", "confirmed"),
         Phrase("in the audit", "credit"),
+        Phrase("in the audit", "daily limit"),
         Phrase("in the audit", "devices"),
         Phrase("in the audit", "done"),
         Phrase("in the audit", "children's page"),
@@ -289,6 +326,7 @@ _WORDS = {
         Phrase("in the audit", "lists"),
         Phrase("in the audit", "none"),
         Phrase("in the audit", "household"),
+        Phrase("in the audit", "internet off later"),
         Phrase("in the audit", "reached"),
         Phrase("in the audit", "refused"),
         Phrase("in the audit", "router"),
@@ -310,6 +348,12 @@ _WORDS |= {
     )
 }
 
+# What more minutes were given of.
+_MORE = {
+    "later": _WORDS["internet off later"],
+    "minutes": _WORDS["daily limit"],
+    "open": _WORDS["everything"],
+}
 
 # What is changed of a person, by the name of its field.
 _SETTINGS = {
@@ -372,6 +416,8 @@ def _value(name: str, text: str, name_of: Callable[[str], str]) -> Value:
         return _ROLES[text]
     if text in _WORDS:
         return _WORDS[text]
+    if name == "kind" and text in _MORE:
+        return _MORE[text]
     if name == "minutes" and text.isdecimal():
         return plural_sentence("%(num)d minute", "%(num)d minutes", int(text))
     if name == "what":

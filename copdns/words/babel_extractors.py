@@ -11,7 +11,9 @@ from typing import Any, BinaryIO
 
 import yaml
 
-Message = tuple[int, None, str, list[str]]
+from copdns.words.phrases import APP_NAME
+
+Message = tuple[int, str | None, str | tuple[str, str], list[str]]
 
 
 def extract_preset_reasons(
@@ -35,11 +37,15 @@ def extract_catalogue(
     options: Mapping[str, Any],
 ) -> Iterator[Message]:
     """Yield titles of signals and of protected groups, what is to be said of signals and search
-    engines, and what stops beside a service.  Names of products stay as they are."""
+    engines, and what stops beside a service.  Names of products stay as they are, but for those
+    that have words in them."""
     found = yaml.safe_load(file)
     for each in found.get("canaries", {}).values():
         yield 1, None, each["title"], []
         yield 1, None, each["about"], []
+    for each in (*found.get("engines", {}).values(), *found.get("services", {}).values()):
+        if each.get("in_words"):
+            yield 1, "pgettext", (APP_NAME, each["title"]), []
     for each in found.get("engines", {}).values():
         if "note" in each:
             yield 1, None, each["note"], []

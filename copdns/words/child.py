@@ -37,7 +37,7 @@ def why(verdict: Verdict, level: Level) -> Said:
     three = REASONS[key_of(verdict)]
     if verdict.reason is Reason.RULE and verdict.blocks:
         three = NARROW_RULES.get(verdict.rule[:1], three)
-    said = said_of(three.at(level), verdict)
+    said = fill_phrase(three.at(level), verdict)
     if level is Level.FULL or "name" not in said.values:
         return said
     # "=" and "*." before a name say nothing to a child.
@@ -45,9 +45,19 @@ def why(verdict: Verdict, level: Level) -> Said:
     return said._replace(values={**said.values, "name": name})
 
 
+def part_of(name: str, verdict: Verdict, level: Level) -> Said | None:
+    """Return to which blocked site a name belongs, for small children; None if to no other."""
+    site = verdict.rule.removeprefix("*.")
+    is_rule = verdict.blocks and verdict.reason is Reason.RULE
+    # Behind a CNAME it is another name that the rule is about.
+    if level is Level.FULL or not is_rule or verdict.via or not name.endswith(f".{site}"):
+        return None
+    return Said(_PART_OF, {"name": site})
+
+
 def until(verdict: Verdict, level: Level) -> Said | None:
     """Return when it opens again, where that is known."""
-    return said_of(_UNTIL.at(level), verdict) if verdict.blocks and verdict.ends_text else None
+    return fill_phrase(_UNTIL.at(level), verdict) if verdict.blocks and verdict.ends_text else None
 
 
 def hop(verdict: Verdict, level: Level) -> Said | None:
@@ -61,7 +71,7 @@ def what_next(verdict: Verdict, level: Level) -> Said | None:
     """Return what the child can do about it; None where nothing is closed."""
     if not verdict.blocks and verdict.reason not in _CLOSED_ELSEWHERE:
         return None
-    return said_of(_NEXT.get(verdict.reason, _ASK).at(level), verdict)
+    return fill_phrase(_NEXT.get(verdict.reason, _ASK).at(level), verdict)
 
 
 def category_name(slug: str, level: Level = Level.FULL) -> Phrase | None:
@@ -113,7 +123,7 @@ def sentence(
     )
 
 
-def said_of(phrase: Phrase, verdict: Verdict) -> Said:
+def fill_phrase(phrase: Phrase, verdict: Verdict) -> Said:
     """Return a phrase with what the verdict has for its placeholders."""
     known = {
         "category": verdict.category,
@@ -167,6 +177,7 @@ _UNTIL = Three(
     Phrase("plain", "It comes back on: %(time)s."),
     Phrase("full", "Back on: %(time)s."),
 )
+_PART_OF = Phrase("small children", "This site is part of %(name)s.")
 _HOP = Three(
     Phrase("pictures", "This site sends you to another site: %(name)s."),
     Phrase("plain", "This site sends you to another one, and that one is blocked: %(name)s."),

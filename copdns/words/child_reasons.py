@@ -82,8 +82,8 @@ _NO_MINUTES = Three(
     Phrase("full", "Your daily limit gives you no minutes for this today."),
 )
 _RULE_BLOCKS = Three(
-    Phrase("pictures", "A grown-up blocked %(name)s and sites that belong to it."),
-    Phrase("plain", "A grown-up at home blocked %(name)s and sites that belong to it."),
+    Phrase("pictures", "A grown-up blocked %(name)s."),
+    Phrase("plain", "A grown-up at home blocked %(name)s."),
     Phrase("full", "Someone at home set a rule that blocks it: %(name)s."),
 )
 # The same for rules that are about less, by how they begin.
@@ -94,8 +94,8 @@ NARROW_RULES: Mapping[str, Three] = {
         _RULE_BLOCKS.full,
     ),
     "*": Three(
-        Phrase("pictures", "A grown-up blocked sites that belong to %(name)s."),
-        Phrase("plain", "A grown-up at home blocked sites that belong to %(name)s."),
+        Phrase("pictures", "A grown-up blocked parts of %(name)s."),
+        Phrase("plain", "A grown-up at home blocked parts of %(name)s."),
         _RULE_BLOCKS.full,
     ),
 }

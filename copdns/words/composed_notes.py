@@ -28,7 +28,7 @@ _FORMS = Forms(
 )
 
 
-def composed_note(note: str, title: Callable[[str, str], Value]) -> Sentence | None:
+def read_stored_note(note: str, title: Callable[[str, str], Value]) -> Sentence | None:
     """Return a stored note as a sentence of the catalogue; None for one that was not composed.
 
     title: gives the name of what stands there by its kind, "service" or "category", and its slug.

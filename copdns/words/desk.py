@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from copdns.model.times import WeekParity
 from copdns.model.verdict import Reason, Verdict
 from copdns.time.own_timers import OWN
-from copdns.words.child import Said, key_of, said_of
+from copdns.words.child import Said, fill_phrase, key_of
 from copdns.words.child_reasons import REASONS as TO_THE_CHILD
 from copdns.words.child_reasons import Key
 from copdns.words.levels import Level
@@ -20,7 +20,7 @@ from copdns.words.phrases import Phrase
 
 def why(verdict: Verdict) -> Said:
     """Return the reason of a verdict in one sentence."""
-    return said_of(_form(verdict), verdict)
+    return fill_phrase(_form(verdict), verdict)
 
 
 def _form(verdict: Verdict) -> Phrase:
@@ -31,7 +31,9 @@ def _form(verdict: Verdict) -> Phrase:
     return REASONS.get(key) or TO_THE_CHILD[key].at(Level.FULL)
 
 
-STARTER = Phrase("desk", "This category is blocked: %(category)s. The site is on its starter list.")
+STARTER = Phrase(
+    "desk", "This category is blocked: %(category)s. The site is on copdns's own list for it."
+)
 
 REASONS: Mapping[Key, Phrase] = {
     (Reason.CANARY, ""): Phrase(
@@ -126,11 +128,19 @@ CAUSES: Mapping[Key, Phrase] = {
     (Reason.BUDGET, "name"): Phrase("cause", "daily limit reached (%(name)s)"),
     (Reason.RULE, "blocks"): Phrase("cause", "a site rule for %(name)s"),
     (Reason.RULE, "allows"): Phrase("cause", "a site rule for %(name)s"),
-    (Reason.BYPASS, ""): Phrase("cause", "ways to get around the filter"),
-    (Reason.CANARY, ""): Phrase("cause", "ways to get around the filter"),
+    (Reason.BYPASS, ""): Phrase(
+        "cause", "your choice under “Block ways to get around the filter” below"
+    ),
+    (Reason.CANARY, ""): Phrase(
+        "cause", "your choice under “Block ways to get around the filter” below"
+    ),
     (Reason.SERVICE, ""): Phrase("cause", "its own switch"),
-    (Reason.CONTACT, "strangers"): Phrase("cause", "your choice under “Who can send messages”"),
-    (Reason.CONTACT, "known"): Phrase("cause", "your choice under “Who can send messages”"),
+    (Reason.CONTACT, "strangers"): Phrase(
+        "cause", "your choice under “Who can send %(who)s messages” above"
+    ),
+    (Reason.CONTACT, "known"): Phrase(
+        "cause", "your choice under “Who can send %(who)s messages” above"
+    ),
     (Reason.CATEGORY, ""): Phrase("cause", "the category %(category)s"),
     (Reason.CATEGORY, "built-in"): Phrase("cause", "the category %(category)s"),
     (Reason.NO_SAFE_SEARCH, ""): Phrase("cause", "no safe search"),
@@ -139,12 +149,25 @@ CAUSES: Mapping[Key, Phrase] = {
 }
 OTHER_CAUSE = Phrase("cause", "another reason")
 
+# Its own switch is off, and it is blocked all the same.
+ALREADY_BLOCKED = Phrase("app", "Already blocked (%(why)s)")
+# Two settings block it.
+BOTH_CAUSES = Phrase("cause", "%(why)s, and also %(also)s")
+
 # What can be done with an app now; where a cause is known, the second.
 STATES: Mapping[str, tuple[Phrase, Phrase]] = {
     "open": (Phrase("app", "Allowed"), Phrase("app", "Allowed (%(why)s)")),
-    "partly": (Phrase("app", "Partly blocked"), Phrase("app", "Partly blocked (%(why)s)")),
+    "partly": (
+        Phrase("app", "May not fully work: some of its sites are blocked"),
+        Phrase("app", "May not fully work: some of its sites are blocked (%(why)s)"),
+    ),
     "blocked": (Phrase("app", "Blocked"), Phrase("app", "Blocked (%(why)s)")),
 }
+# What is open, until something closes it on the same day or on another.
+OPEN_UNTIL = (
+    Phrase("time", "Allowed until %(when)s (%(why)s)"),
+    Phrase("day", "Allowed until %(when)s (%(why)s)"),
+)
 UNTIL, UNTIL_A_DAY = Phrase("time", "until %(when)s"), Phrase("day", "until %(when)s")
 # What comes then, on the same day and on another.
 THEN: Mapping[str, tuple[Phrase, Phrase]] = {
@@ -153,8 +176,8 @@ THEN: Mapping[str, tuple[Phrase, Phrase]] = {
         Phrase("day", "blocked from %(when)s (%(why)s)"),
     ),
     "still blocked": (
-        Phrase("time", "also blocked from %(when)s (%(why)s)"),
-        Phrase("day", "also blocked from %(when)s (%(why)s)"),
+        Phrase("time", "still blocked after %(when)s (%(why)s)"),
+        Phrase("day", "still blocked after %(when)s (%(why)s)"),
     ),
     "open": (
         Phrase("time", "allowed from %(when)s (%(why)s)"),
@@ -175,7 +198,7 @@ def cause(verdict: Verdict, *, is_bedtime: bool = False) -> Said | None:
         kind = "homework"
     if (reason, kind) == (Reason.DEFAULT, ""):
         return None
-    return said_of(CAUSES.get((reason, kind), OTHER_CAUSE), verdict)
+    return fill_phrase(CAUSES.get((reason, kind), OTHER_CAUSE), verdict)
 
 
 # Of a schedule: when something is off.  What is not here has the child's word.
@@ -247,8 +270,8 @@ CATEGORIES: Mapping[str, tuple[Phrase, Phrase]] = {
         Phrase("about a category for guardians", "Sites and apps where adults look for a partner."),
     ),
     "chat": (
-        Phrase("category for guardians", "Chat with strangers"),
-        Phrase("about a category for guardians", "Random video chat and open chat rooms."),
+        Phrase("category for guardians", "Random video chat and chat rooms"),
+        Phrase("about a category for guardians", "Sites that bring strangers together to chat."),
     ),
     "social": (
         Phrase("category for guardians", "Social media"),

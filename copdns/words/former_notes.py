@@ -19,7 +19,7 @@ SIGNS = (
     "If a device seems to get past the rules, we tell you first, and your parents or carers a day "
     "later."
 )
-SOCIAL = "Social media and chats with people you don't know are for older children and grown-ups."
+SOCIAL = "Social media is for older children. Chats with people you don't know are not safe."
 SLEEP = (
     "On school nights, eight hours' sleep makes a difference. The rest of your time is up to you."
 )
@@ -69,6 +69,9 @@ NOW: Mapping[str, str] = {
     "their passwords.": (
         "Some sites can put bad programs on your tablet or phone. Others trick you into telling "
         "them your password."
+    ),
+    "Social media and chats with people you don't know are for older children and grown-ups.": (
+        SOCIAL
     ),
     "Social media and chat rooms are for people who are older than you.": SOCIAL,
     "Social media and chats with people you don't know are for older people.": SOCIAL,

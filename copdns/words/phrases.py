@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import datetime
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from gettext import GNUTranslations, NullTranslations
@@ -42,7 +42,14 @@ DESK_LANGUAGES = (SOURCE, "fr", "es")
 MAX_HEADER = 1000  # letters of Accept-Language that are looked at
 
 _ENDS = (".", "?", "!", "。", "？", "！", "؟")
+# Languages that begin words small after a colon, each with the names that its texts begin with.
+_SMALL_AFTER_COLON: Mapping[str, Container[str]] = {"es": (), "fr": ("Internet",)}
 _SPANISH_MARKS = ("¿", "¡")  # with which a question or a call begins
+
+# The context of titles of apps and search engines that have words in them.
+APP_NAME = "name of an app"
+
+WORD_JOINER = "\u2060"  # unseen; no line ends beside it (Unicode UAX 14, LB11)
 
 # A name inside a sentence of the other direction keeps its own (Unicode UAX 9).
 ISOLATE, END_ISOLATE = "\u2068", "\u2069"
@@ -126,6 +133,11 @@ class Phrases:
         """Return a share from 0 to 1 in whole percent, as this language writes it, such as 20%."""
         return format_percent(share, locale=self.locale)
 
+    def exact_percent(self, share: float) -> str:
+        """Return a share from 0 to 1 in percent with one decimal, such as 30.0%."""
+        pattern = self.locale.percent_formats[None].pattern.replace("#,##0", "#,##0.0")
+        return format_percent(share, pattern, locale=self.locale)
+
     def time(self, moment: float, zone: str) -> str:
         """Return the time of day, such as "19:00", in every language.
 
@@ -142,12 +154,12 @@ class Phrases:
         """Return a day that has no moment, such as the one on which a number was checked."""
         text = format_date(day, "long", locale=self.locale)
         # A sentence ends with a day, too: two full stops would stand there.
-        return text.removesuffix("г.") + "года" if text.endswith("г.") else text
+        return self._spell(text.removesuffix("г.") + "года" if text.endswith("г.") else text)
 
     def short_day(self, day: datetime.date, *, year: bool = True) -> str:
         """Return a day with its day of the week, in short: "Wed, 25 Nov 2026"."""
         skeleton = "yMMMEd" if year else "MMMEd"
-        return str(format_skeleton(skeleton, day, locale=self.locale))
+        return self._spell(str(format_skeleton(skeleton, day, locale=self.locale)))
 
     def weekday(self, day: datetime.date) -> str:
         """Return the day of the week in short: "Wed"."""
@@ -155,7 +167,7 @@ class Phrases:
 
     def day_of_month(self, day: datetime.date) -> str:
         """Return a day without its year: "25 Nov"."""
-        return str(format_skeleton("MMMd", day, locale=self.locale))
+        return self._spell(str(format_skeleton("MMMd", day, locale=self.locale)))
 
     def month(self, day: datetime.date) -> str:
         """Return the month of a day, such as "March 2026"."""
@@ -177,7 +189,15 @@ class Phrases:
 
     def _with_time(self, skeleton: str, moment: float, zone: str) -> str:
         day = format_skeleton(skeleton, local_time(moment, zone_of(zone)), locale=self.locale)
-        return str(self.locale.datetime_formats["medium"]).format(self.time(moment, zone), day)
+        pattern = str(self.locale.datetime_formats["medium"])
+        return pattern.format(self.time(moment, zone), self._spell(str(day)))
+
+    def _spell(self, day: str) -> str:
+        """Return a written day as people write it, which the formats leave out: "1er déc.", and in
+        Chinese no line that ends within the number of a day."""
+        if self.language == "fr":
+            return re.sub(r"(?<!\d)1 (?=[^\W\d])", "1er ", day)
+        return day.replace("日", f"{WORD_JOINER}日") if self.language == "zh" else day
 
     def join_list(self, items: Sequence[str]) -> str:
         """Return things one after the other, as the language puts them: "games and chat"."""
@@ -186,6 +206,14 @@ class Phrases:
     def label(self, what: str, more: str) -> str:
         """Return something and what is said of it, with the language's colon between them."""
         return self.gettext("%(what)s: %(more)s") % {"what": what, "more": more}
+
+    def begin_small(self, text: str) -> str:
+        """Return words of ours as they stand after a colon: small in French and Spanish, unless
+        they begin with a name."""
+        names, first = _SMALL_AFTER_COLON.get(self.language), text.partition(" ")[0]
+        if names is None or first in names or not f"{first[1:]}a".islower():  # such as VPN
+            return text
+        return text[:1].lower() + text[1:]
 
     def ends(self, ends_text: str, now: float, zone: str) -> str:
         """Return a verdict's `ends_text` as a time, with the weekday where that is not today."""
@@ -203,7 +231,9 @@ class Phrases:
 
     def duration(self, seconds: float) -> str:
         """Return a length of time in its largest unit, such as "45 minutes"."""
-        return format_timedelta(round(seconds), threshold=1.5, locale=self.locale)
+        length = format_timedelta(round(seconds), threshold=1.5, locale=self.locale)
+        # As "30 分钟" and "1 小时" of our own stand beside it.
+        return re.sub(r"(\d)(?=[^\W\d])", r"\1 ", length) if self.language == "zh" else length
 
     def language_name(self, language: str) -> str:
         """Return what this language calls another one, such as "français" for "fr"."""

@@ -23,6 +23,7 @@ from tests.bench import (
     ruled,
     small,
     switch,
+    through_store,
 )
 from tests.bench.aims import CHAIN, LANE, MANY, OVER_TLS, TIMED
 from tests.bench.build import BenchError, Programs, compiled
@@ -231,7 +232,10 @@ def _measure_apart(
         return 0
     if PROVIDER in choice.workloads:
         at = _fresh(folder / PROVIDER)
-        told = provider.measure(here, compiled(folder), at, *choice.amounts)
+        stored = through_store.QUICK if quick else through_store.Amount()
+        choice.builds[0].prepare()
+        programs, build = compiled(folder), choice.builds[0]
+        told = provider.measure(here, programs, at, choice.amounts, stored, build)
         click.echo(provider.report(told))
         return 0
     if RULED in choice.workloads:

@@ -69,7 +69,7 @@ def measure(amount: Amount, folder: Path) -> Taken:
     """Make the households, and ask one question for each of those in use."""
     folder.mkdir(parents=True)
     with running_postgres() as conninfo:
-        _fill(conninfo, amount)
+        fill(conninfo, amount)
         environment = {
             "COPDNS_PROVIDER__DATABASE": conninfo,
             "COPDNS_PROVIDER__KEPT": str(amount.in_use),
@@ -122,7 +122,8 @@ def _question(number: int) -> bytes:
     return proxied("198.51.100.7", tlvs=field) + query.to_wire()
 
 
-def _fill(conninfo: str, amount: Amount) -> None:
+def fill(conninfo: str, amount: Amount) -> None:
+    """Make households `h0`, `h1` ...; the first have rules, `h7` about `h7-0.example` and so on."""
     say(f"{amount.there:,} households are made")
     with open_provider(conninfo) as store:
         for number, band in enumerate(BANDS):

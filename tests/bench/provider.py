@@ -6,12 +6,11 @@ change is in force when the first of queries that are asked without a pause is a
 
 from __future__ import annotations
 
-import shutil
 import socket
 import statistics
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass
 from ipaddress import ip_network
 from pathlib import Path
@@ -34,11 +33,12 @@ from copdns.provider.plane.snapshot import (
     PolicyClass,
     Subscriber,
 )
-from tests.bench import machine
+from tests.bench import machine, through_store
 from tests.bench.build import BenchError, Programs
-from tests.bench.load import Generator, kind, kind_of, wait_until
+from tests.bench.front import beside_load, front, in_memory, processor_time
+from tests.bench.load import Generator, kind_of
 from tests.bench.machine import Machine
-from tests.bench.peers import program
+from tests.bench.ours import Build
 from tests.bench.run import say
 from tests.running import free_port
 
@@ -50,7 +50,6 @@ CHILD, GROWN, NIGHT = 0, 1, 2  # classes
 ASKED, BLOCKED = 20_000, 20  # names that are asked for; one of so many is blocked
 SOURCES, RATE = 2_000, 2_000  # addresses that ask; questions a second while changes are made
 BLOCKED_NAME = "n0.block.example"
-START = 30.0  # seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,19 +76,40 @@ AIMS: Mapping[str, Aim] = {
     "node": Aim("a new node from nothing to its first answer", "s", 30),
     "change": Aim("a change in force through dnsdist, 99th percentile", "ms", 300),
     "ratio": Aim("answers beside dnsdist without policies", "x", 0.85, at_most=False),
+    "ruled": Aim("a question that a household's own rule blocks, time of copdns", "us", 40),
+    "open": Aim("one of a household with rules that is answered from the cache", "us", 40),
+    "sent": Aim("one of a household with rules that is sent to the upstream", "us", 40),
+    "a_second": Aim("changes a second through the store", "", 200, at_most=False),
+    "page": Aim("a change of the page among them through dnsdist, 99th percentile", "ms", 300),
 }
 
 
 def measure(
-    here: Machine, programs: Programs, folder: Path, names: int, rounds: int, seconds: float
+    here: Machine,
+    programs: Programs,
+    folder: Path,
+    amounts: tuple[int, int, float],
+    stored: through_store.Amount,
+    build: Build,
 ) -> dict[str, float]:
-    """Measure all; return the figures by the keys of AIMS."""
+    """Measure all; return the figures by the keys of AIMS.
+
+    amounts: names, rounds and seconds.  stored: households in PostgreSQL.  build: the copdns.
+    """
+    names, rounds, seconds = amounts
     folder.mkdir(parents=True, exist_ok=True)
-    found: dict[str, float] = {}
+    store = through_store.measure(here, programs, folder / "store", stored, build)
+    found = {
+        "ruled": store.ruled,
+        "open": store.open,
+        "sent": store.sent,
+        "a_second": store.a_second,
+        "page": through_store.percentile(store.from_start, 0.99),
+    }
     with ExitStack() as stack:
         tables = stack.enter_context(in_memory("copdns-plane-bench"))
         upstream = free_port()
-        stack.enter_context(running(here, [programs.upstream, str(upstream)], folder))
+        stack.enter_context(beside_load(here, [programs.upstream, str(upstream)], folder))
         say(f"{names:,} names on lists, {SUBSCRIBERS:,} subscribers")
         with machine.only_core(here.server, here.real_time):
             found["build"] = _build(_Source(0, exceptions=0), tables / "subscribers")
@@ -114,7 +134,7 @@ def measure(
             front(here, folder / "plain", without_policy(plain), port_of(plain))
         )
         load = Generator(programs.load, here)
-        asked = _write_names(folder / "asked", names)
+        asked = write_names(folder / "asked", names)
         both = ((port_of(node), first), (port_of(plain), other))
         found["ratio"] = _ratio(load, asked, both, rounds, seconds)
         say("changes under load")
@@ -246,12 +266,12 @@ def _ratio(
     for _ in range(rounds):
         rates, costs = [], []
         for port, process in both:
-            before = _processor_time(process)
+            before = processor_time(process)
             came = load.run(port, *options, "-l", str(seconds))
             if came.lost:
                 raise BenchError(f"{came.lost} questions were lost")
             rates.append(came.rate)
-            costs.append((_processor_time(process) - before) / came.answered * 1e6)
+            costs.append((processor_time(process) - before) / came.answered * 1e6)
         say(
             f"with policies {rates[0]:,.0f}, without {rates[1]:,.0f} answers a second; "
             f"{costs[0]:.2f} and {costs[1]:.2f} us of processor time for each"
@@ -260,12 +280,7 @@ def _ratio(
     return statistics.median(ratios)
 
 
-def _processor_time(process: int) -> float:
-    """Return the seconds that all threads of a process have had, by its clock."""
-    return time.clock_gettime(~process << 3 | 2)  # as clock_getcpuclockid(3) makes it
-
-
-def _write_names(path: Path, names: int) -> Path:
+def write_names(path: Path, names: int) -> Path:
     """Write what is asked for: names in the cache, and some that are blocked."""
     lines = [
         f"n{each * 7919 % names}.block.example blocked"
@@ -316,44 +331,3 @@ def without_policy(node: NodeSettings) -> str:
 
 def port_of(node: NodeSettings) -> int:
     return int(node.listen[0].rpartition(":")[2])
-
-
-@contextmanager
-def front(here: Machine, folder: Path, config: str, port: int) -> Iterator[int]:
-    """Run dnsdist until the end, from its first answer on; give its process id."""
-    folder.mkdir(exist_ok=True)
-    (folder / "dnsdist.conf").write_text(config)
-    command = [program("dnsdist"), "-C", folder / "dnsdist.conf"]
-    command += ["--supervised", "--disable-syslog"]
-    urgency = machine.URGENT if here.real_time else 0
-    process = machine.start(command, here.server, urgency, folder)
-    try:
-        if wait_until(lambda: kind(port, "start.example") == "address", START, process) is None:
-            raise BenchError(f"dnsdist does not answer; see {folder}")
-        yield process.pid
-    finally:
-        process.kill()
-        process.wait()
-
-
-@contextmanager
-def running(here: Machine, command: Sequence[str | Path], folder: Path) -> Iterator[None]:
-    """Run a program on the core of the load."""
-    process = machine.start(command, here.load, folder=folder)
-    try:
-        yield
-    finally:
-        process.kill()
-        process.wait()
-
-
-@contextmanager
-def in_memory(name: str) -> Iterator[Path]:
-    """Give a folder in memory, as a node has its tables; it is deleted in the end."""
-    folder = Path("/dev/shm") / name
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir()
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder)

@@ -22,6 +22,7 @@ from dns.rdatatype import AAAA
 from tests.bench.build import BenchError, Programs
 from tests.bench.load import Generator, Load, kind
 from tests.bench.machine import this_machine
+from tests.serving import serving
 
 DELAY = 0.06  # seconds of the late answer; late is what takes longer than 50 ms
 PLACES = {f"127.{device}.0.0" for device in range(1, 11)}
@@ -332,15 +333,9 @@ class Streams(socketserver.ThreadingTCPServer):
 
 @contextmanager
 def streams(*, hang_up: bool) -> Iterator[Streams]:
-    with Streams() as server:
+    with serving(Streams(), 0.01) as server:
         server.hangs_up = hang_up
-        thread = threading.Thread(target=server.serve_forever, args=[0.01])
-        thread.start()
-        try:
-            yield server
-        finally:
-            server.shutdown()
-            thread.join()
+        yield server
 
 
 def test_connections_stay_open_and_each_is_of_one_device(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from tests.bench.build import Programs
 from tests.bench.machine import this_machine
 from tests.bench.ours import Build
@@ -12,6 +14,7 @@ from tests.bench.ruled import MOST, Taken, is_short, measure, report
 PLAIN = Taken(28.3, 76.0, 80.0, 2.0, 0.5, 4.0)
 
 
+@pytest.mark.whole
 def test_the_same_names_are_blocked_and_rules_need_more_room(
     tmp_path: Path, programs: Programs
 ) -> None:

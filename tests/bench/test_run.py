@@ -35,6 +35,7 @@ def bench(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.mark.whole
 def test_a_small_bench_gives_every_number_and_nothing_goes_wrong(
     tmp_path: Path, programs: Programs
 ) -> None:
@@ -58,6 +59,7 @@ def test_a_small_bench_gives_every_number_and_nothing_goes_wrong(
     assert shown_again(file) == done.stdout
 
 
+@pytest.mark.whole
 def test_an_upstream_is_asked_over_tls_where_a_variant_says_so(
     tmp_path: Path, programs: Programs
 ) -> None:
@@ -129,6 +131,7 @@ class Hasty(Copdns):
         super().write_list(place, every if len(every) == 1000 else every[-1:])
 
 
+@pytest.mark.whole
 def test_wrong_answers_in_a_reload_are_counted_and_told(stage: Stage) -> None:
     run = Run(stage, rounds=1, seconds=0.1)
     run.measure([Hasty("hasty")], ["reload"])

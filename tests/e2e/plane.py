@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field, replace
 from ipaddress import ip_network
 from pathlib import Path
+from typing import Any
 
 import dns.message
 import dns.query
@@ -93,8 +94,10 @@ def resolver(
     forward_to: int,
     listed: ListedNames,
     targets: Mapping[str, str],
+    clauses: str = "",
+    **chosen: Any,
 ) -> Iterator[int]:
-    """Run unbound; give its port."""
+    """Run unbound; give its port.  clauses: of its configuration.  chosen: of its settings."""
     folder.mkdir()
     port = free_port()
     rules = folder / "rules.zone"
@@ -113,8 +116,8 @@ def resolver(
         ),
     )
     path = folder / "unbound.conf"
-    text = unbound_config(settings, listed.special).replace("verbosity: 0", "verbosity: 1")
-    path.write_text(text)
+    text = unbound_config(replace(settings, **chosen), listed.special)
+    path.write_text(text.replace("verbosity: 0", "verbosity: 1") + clauses)
     with started([find_tool("unbound"), "-d", "-c", str(path)], "start of service", folder):
         yield port
 
@@ -149,6 +152,35 @@ def front(folder: Path, settings: NodeSettings) -> Iterator[None]:
     command = [find_tool("dnsdist"), "--supervised", "--disable-syslog", "-C", str(path)]
     with started(command, "as 'up'", folder):
         yield
+
+
+@contextmanager
+def node_with_tables(
+    folder: Path, first: PlaneSnapshot, unbound: int, copdns: int | None = None, **chosen: Any
+) -> Iterator[Node]:
+    """Make tables of `first`, for a dnsdist that is not started yet.
+
+    unbound, copdns: ports of what is behind it; None: no copdns is.  chosen: of its settings.
+    """
+    with closing(PlaneFiles(folder / "tables")) as files:
+        source = KeptSource(first)
+        agent = NodeAgent(files, source)
+        agent.catch_up()
+        port = free_port()
+        settings = node_settings(folder / "tables", port, unbound, copdns or free_port())
+        yield Node(folder, port, replace(settings, **chosen), source, agent, files)
+
+
+@contextmanager
+def running_node(
+    folder: Path, first: PlaneSnapshot, unbound: int, copdns: int | None = None, **chosen: Any
+) -> Iterator[Node]:
+    """Run dnsdist by tables that are made of `first`; otherwise as `node_with_tables`."""
+    with (
+        node_with_tables(folder, first, unbound, copdns, **chosen) as node,
+        front(folder, node.settings),
+    ):
+        yield node
 
 
 def key(address: str) -> bytes:

@@ -9,7 +9,7 @@ import pytest
 
 from copdns.app.node.journal import FILE
 from tests.e2e.house import eventually
-from tests.e2e.test_node import (
+from tests.e2e.provider_nodes import (
     BLOCKED,
     DATING,
     OPEN,

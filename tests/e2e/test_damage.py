@@ -1,8 +1,9 @@
 """Whatever happens to a file of the data folder: rules and help names are answered, what was
 confirmed is there, and damage to the household is told.
 
-`make damage` does this at 50 places of each file; `make test` does less, since each start takes a
-second or two, and has the rest in tests/unit/store/test_household_copy.py.
+`make damage` does this at 50 places of each file; `make test-whole` does less, and `make test` half
+of that, since each start takes a second or two; the rest is in
+tests/unit/store/test_household_copy.py.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from tests.e2e.house import ADA, MIA, House, eventually, house
 from tests.e2e.test_trouble import readiness
 from tests.e2e.visitor import Visitor, set_up
 from tests.unit.list_files.test_facts_store import KEY, NEW, PUBLIC, add, newer, shipped
+from tests.whole import choose
 
 PLACES = int(os.environ.get("DAMAGED_PLACES", "1"))
 DEATH = 2.0  # seconds, at most, from the last answer of a program that a signal ends
@@ -162,7 +164,7 @@ def command(home: House, *words: str, run: Command = in_here) -> str:
 
 
 ALL = [(names, damage) for names in GROUPS for damage in damages(PLACES)]
-CASES = ALL if PLACES > 1 else [((DATABASE,), each) for each in damages(1)] + ALL[4::3]
+CASES = [((DATABASE,), each) for each in damages(1)] + ALL[4 :: choose(3, 6)]
 
 
 def id_of(case: Damage | Sequence[str]) -> str:
@@ -170,7 +172,7 @@ def id_of(case: Damage | Sequence[str]) -> str:
     return str(case) if isinstance(case, Damage) else case[0].replace("[0-9a-f]" * 64, "set")
 
 
-@pytest.mark.parametrize(("names", "damage"), CASES, ids=id_of)
+@pytest.mark.parametrize(("names", "damage"), ALL if PLACES > 1 else CASES, ids=id_of)
 def test_a_start_after_any_damage_answers(
     lived_in: Path, tmp_path: Path, names: Sequence[str], damage: Damage
 ) -> None:
@@ -194,7 +196,16 @@ def test_a_start_after_any_damage_answers(
         assert home.ask("later.example").ede
 
 
-@pytest.mark.parametrize("names", [*GROUPS, ("household.db-shm",), ("log.db-shm",)], ids=id_of)
+NAMES = [*GROUPS, ("household.db-shm",), ("log.db-shm",)]
+
+
+PART = [
+    pytest.param(each, marks=pytest.mark.whole) if PLACES == 1 and number % 2 else each
+    for number, each in enumerate(NAMES)
+]
+
+
+@pytest.mark.parametrize("names", PART, ids=id_of)
 def test_a_program_that_runs_answers_through_any_damage(
     lived_in: Path, tmp_path: Path, names: Sequence[str]
 ) -> None:

@@ -23,11 +23,11 @@ import dns.message
 import dns.query
 import dns.rdataclass
 import pytest
-import yaml
 
 from copdns.app.help_chores import FILE
 from copdns.household.shape import moment_text
 from copdns.model.household import PrivacyMode
+from copdns.model.yaml_text import document
 from copdns.store.db import open_database
 from copdns.store.folder_lock import LOCK_FILE
 from copdns.store.household_db.migrations import HOUSEHOLD
@@ -67,7 +67,8 @@ def family() -> dict[str, object]:
 
 def groups() -> dict[str, list[str]]:
     """Return the names of the five help groups."""
-    file = yaml.safe_load((ROOT / "blocklists" / "protected.yaml").read_text())
+    path = ROOT / "blocklists" / "protected.yaml"
+    file = document(path.read_text(), path.name).value
     return {
         group: [each["name"].lstrip("=") for each in data["names"] if "unopened" not in each]
         for group, data in file["groups"].items()

@@ -12,8 +12,8 @@ from copdns.model.matchers import Matcher
 from copdns.provider.law import edits
 from copdns.provider.law.edits import DAY
 from copdns.provider.law.events import HandLayer, HoldDecided, NameAdded
-from copdns.provider.law.in_force import listed_in_force, next_change
 from copdns.provider.law.keys import ProviderKeys
+from copdns.provider.law.register_in_force import next_change, with_register
 from copdns.provider.plane.agent import NodeAgent
 from copdns.provider.plane.files import PlaneFiles
 from copdns.provider.plane.snapshot import (
@@ -107,7 +107,7 @@ def test_an_order_ends_at_its_second_and_a_protected_name_waits(
 ) -> None:
     def ask(name: str, now: int) -> str:
         """Ask at a moment, with what the register says of it in the tables."""
-        listed = listed_in_force(LISTED, register.load(), now)
+        listed = with_register(LISTED, register.load(), now)
         node.change(PlaneChange(node.next, listed=listed))
         return told(node.ask(name, SUBSCRIBER))
 
@@ -137,7 +137,7 @@ def test_three_layers_say_which_they_are(node: Node, register: RegisterStore) ->
     assert entry
     number = entry.number
     register.write("bo", NOW, lambda now: edits.confirm_name(now, number, BO, NOW))
-    listed = listed_in_force(LISTED, register.load(), NOW)
+    listed = with_register(LISTED, register.load(), NOW)
     node.change(PlaneChange(node.next, listed=listed))
     assert told(node.ask("phish.example", SUBSCRIBER)) == "NOERROR 15 security: by-hand"
     assert told(node.ask("casino.example", SUBSCRIBER)) == "NOERROR 17 category: gambling"

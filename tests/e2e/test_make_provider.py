@@ -14,7 +14,7 @@ import dns.query
 import pytest
 
 from tests.conftest import find_tool
-from tests.e2e.house import eventually
+from tests.e2e.house import POINTS_HOME, eventually
 from tests.e2e.plane import told
 from tests.e2e.started import started
 from tests.e2e.upstream import upstream
@@ -28,7 +28,7 @@ def test_a_provider_on_loopback_answers_and_says_what_to_try(tmp_path: Path) -> 
     for tool in ("dnsdist", "unbound"):
         find_tool(tool)
     folder = tmp_path / "provider"
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    environment = {**os.environ, **POINTS_HOME, "PYTHONPATH": str(ROOT)}
     with upstream() as answering:
         resolver = f"127.0.0.1@{answering.address.port}"
         command: list[str | Path] = [

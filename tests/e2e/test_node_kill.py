@@ -16,8 +16,7 @@ import pytest
 from tests.conftest import find_tool
 from tests.e2e.house import eventually
 from tests.e2e.plane import told
-from tests.e2e.started import started
-from tests.e2e.test_node import (
+from tests.e2e.provider_nodes import (
     ADA,
     BLOCKED,
     DATING,
@@ -25,6 +24,7 @@ from tests.e2e.test_node import (
     ProviderNode,
     node,  # noqa: F401 - a fixture
 )
+from tests.e2e.started import started
 from tests.e2e.test_provider import server  # noqa: F401 - a fixture
 from tests.running import PATIENCE, free_port
 

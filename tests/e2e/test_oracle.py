@@ -2,7 +2,7 @@
 
 Tens of thousands of names that real devices ask for go through the real program, whose upstream
 (`oracle_upstream`) has an answer of its own for each.  A part of them is asked by default, always
-the same; `make oracle` asks all.
+the same, a larger one where a run is of the whole; `make oracle` asks all.
 """
 
 from __future__ import annotations
@@ -33,10 +33,12 @@ from tests.e2e.asking import How, ask_over_tcp, ask_over_udp
 from tests.e2e.oracle import LISTENER, Case, ede_of, expected, faults, is_cut, text_of_name
 from tests.e2e.oracle_upstream import lot_of, started
 from tests.running import Program, running
+from tests.whole import choose
 
 pytestmark = pytest.mark.shared_data
 
-ASKED = 1.0 if os.environ.get("COPDNS_ORACLE") == "all" else 0.15  # of all questions
+# Of all questions.
+ASKED = 1.0 if os.environ.get("COPDNS_ORACLE") == "all" else choose(0.15, 0.06)
 
 MIA, ADA, LISTENER_6 = "127.0.0.1", "127.0.0.3", "::1"
 MODES = {"nxdomain": "127.0.0.11", "null": "127.0.0.12", "page": "127.0.0.13"}
@@ -101,13 +103,14 @@ SPECIAL = """
 """.split()  # noqa: SIM905
 
 
+MOST, FEW = choose((5000, 50), (2000, 25))
 # How often each reason decides at least, so that nothing goes unasked.
 LEAST = {
-    ADA: Counter(default=5000, local=200, security=20, protected=20, rule=50, canary=5)
-    + Counter(rebinding=50, upstream_filtered=50, address=200),
-    MIA: Counter(default=5000, local=200, security=20, protected=20, rule=50, canary=10)
-    + Counter(rebinding=50, upstream_filtered=50, address=200, bypass=50, contact=50)
-    + Counter(category=1000, safe_search=20, no_safe_search=5),
+    ADA: Counter(default=MOST, local=200, security=20, protected=20, rule=FEW, canary=5)
+    + Counter(rebinding=FEW, upstream_filtered=FEW, address=4 * FEW),
+    MIA: Counter(default=MOST, local=200, security=20, protected=20, rule=FEW, canary=10)
+    + Counter(rebinding=FEW, upstream_filtered=FEW, address=4 * FEW, bypass=FEW, contact=FEW)
+    + Counter(category=MOST // 5, safe_search=20, no_safe_search=5),
 }
 
 
@@ -300,7 +303,7 @@ def test_every_answer_is_the_upstreams_own_or_what_the_decision_says(
 ) -> None:
     wrong = family.wrong(who, cases(asked, who))
     none_of(wrong.lines)
-    assert wrong.reasons.total() > 7_000
+    assert wrong.reasons.total() > choose(7_000, 3_500)
     assert not LEAST[who] - wrong.reasons, f"too few in {wrong.reasons}"
 
 

@@ -92,6 +92,9 @@ def test_a_rule_of_a_household_is_in_force_at_dnsdist_and_for_no_neighbour(
     assert took < 1.0
     assert told(node.ask("film.example", HOMES["h2"])) == OPEN
     assert told(node.ask("film.example", PLAIN)) == OPEN
+    elsewhere = ("local", "add", "mail.example", "192.0.2.66")  # of one household
+    done = run_here([*map(str, home.program.options), *elsewhere], chosen)
+    assert (done.returncode, "the family alone decides this" in done.stderr) == (1, True)
 
 
 def test_a_household_that_cannot_be_read_is_answered_by_its_class(

@@ -6,20 +6,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-import dns.dnssec
-import dns.dnssectypes
 import dns.flags
-import dns.name
 import dns.rcode
-import dns.zone
 import pytest
-from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_private_key
 
 from copdns.cli.commands.upstream import time_servers
 from copdns.cli.unbound import unbound_config
+from tests.e2e.signed_zone import signed_server
 from tests.e2e.test_unbound import unbound
 from tests.replies import ede_of
 from tests.running import running
@@ -40,28 +35,9 @@ MARK = (0, "the name of a time server, which is not validated")
 @pytest.fixture(scope="module")
 def signed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[int, str]]:
     """A server of a signed zone; gives its port and the DS record of its key."""
-    folder = tmp_path_factory.mktemp("signed")
-    zone = dns.zone.from_text(ZONE, "ntp.org.", relativize=False)
-    private = generate_private_key(SECP256R1())
-    key = dns.dnssec.make_dnskey(
-        private.public_key(), dns.dnssectypes.Algorithm.ECDSAP256SHA256, flags=257
-    )
-    now = datetime.now(UTC)
-    with zone.writer() as changes:
-        dns.dnssec.sign_zone(
-            zone,
-            changes,
-            keys=[(private, key)],
-            inception=now - timedelta(days=1),
-            expiration=now + timedelta(days=1),
-            dnskey_ttl=300,
-        )
-    (folder / "ntp.zone").write_text(zone.to_text(relativize=False))
-    ds = dns.dnssec.make_ds(dns.name.from_text("ntp.org."), key, "SHA256")
-    clause = f'auth-zone:\n  name: "ntp.org"\n  zonefile: "{folder}/ntp.zone"\n  for-upstream: no'
-    server = ['local-zone: "." refuse', 'local-zone: "ntp.org" transparent']
-    with unbound(folder / "unbound", server, clause) as port:
-        yield port, f"ntp.org. DS {ds}"
+    folder = tmp_path_factory.mktemp("signed") / "ntp"
+    with signed_server(folder, "ntp.org", ZONE) as found:
+        yield found
 
 
 def validating(signed: tuple[int, str], *, ours: bool) -> tuple[list[str], str]:

@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import dns.message
@@ -23,7 +24,7 @@ from copdns.provider.law.edits import close_family, open_family
 from copdns.provider.law.keys import KEYS_FOLDER, ProviderKeys
 from copdns.provider.plane.announcements import FALLS
 from copdns.provider.rollout.rollouts import COPDNS as COPDNS_ITSELF
-from copdns.provider.rollout.rollouts import RolloutStage, RolloutState, RolloutStep
+from copdns.provider.rollout.rollouts import RolloutKind, RolloutStage, RolloutState, RolloutStep
 from copdns.settings.config import Settings
 from copdns.settings.node import NodeSection
 from copdns.settings.provider import ProviderSettings
@@ -42,6 +43,7 @@ from tests.postgres_server import running_postgres
 from tests.provider_staff import ADA as ADMIN
 from tests.provider_staff import STAFF, staff_added
 from tests.running import COPDNS, PATIENCE, free_port, run_here
+from tests.serving import serving
 from tests.upstream_server import UpstreamServer, silent
 
 pytestmark = [pytest.mark.tools, pytest.mark.once]
@@ -67,6 +69,35 @@ class Node:
     dnsdist: subprocess.Popen[str]
 
 
+class StaffServer(ThreadingHTTPServer):
+    """A web server of the provider's.  came: what was posted to it."""
+
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _Taking)
+        self.came: list[dict[str, object]] = []
+
+
+class _Taking(BaseHTTPRequestHandler):
+    server: StaffServer
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        self.server.came.append(json.loads(body))
+        self.send_response(204)
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        """Print nothing."""
+
+
+@contextmanager
+def staff_server() -> Iterator[StaffServer]:
+    with serving(StaffServer()) as server:
+        yield server
+
+
 @dataclass
 class Provider:
     """A provider with two nodes, of which the first is the canary."""
@@ -76,6 +107,7 @@ class Provider:
     settings: dict[str, str]
     nodes: dict[str, Node]
     resolver: UpstreamServer
+    staff: StaffServer
 
     @property
     def rollouts(self) -> RolloutStore:
@@ -113,8 +145,10 @@ def provider(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Provider]:
     with ExitStack() as stack:
         database = stack.enter_context(running_postgres())
         households = stack.enter_context(ProviderStore.connect(PostgresPool(database)))
+        staff = stack.enter_context(staff_server())
         settings = {
             DATABASE: database,
+            "COPDNS_PROVIDER__ROLLOUTS__WEBHOOK": f"http://127.0.0.1:{staff.server_port}/",
             "COPDNS_PROVIDER__ROLLOUTS__CANARY_SECONDS": "0",
             "COPDNS_PROVIDER__ROLLOUTS__SITE_SECONDS": "0",
             "COPDNS_PROVIDER__ROLLOUTS__ALL_SECONDS": "0",
@@ -132,7 +166,7 @@ def provider(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Provider]:
         for name in ("n1", "n2"):
             (folder / name).mkdir()
             nodes[name] = stack.enter_context(node(folder / name, to.address.port, settings))
-        yield Provider(folder, households.pool, settings, nodes, to)
+        yield Provider(folder, households.pool, settings, nodes, to, staff)
 
 
 @contextmanager
@@ -177,6 +211,19 @@ def test_a_list_goes_to_the_canary_first_and_an_undo_is_in_force_within_a_minute
     took = eventually(lambda: provider.ask("two.example") == [OPEN, OPEN], 60)
     assert took < 60
     assert provider.ask("one.example") == [BLOCKED, BLOCKED]
+    told = {(first, "done"), (int(number), "stopped"), (int(number), "undone")}
+    eventually(lambda: {(each["number"], each["what"]) for each in provider.staff.came} == told, 60)
+    assert len(provider.staff.came) == len(told), "of two nodes, one tells it"
+
+
+def test_a_running_node_has_the_schema_that_its_program_knows(provider: Provider) -> None:
+    begun = provider.command("rollout", "begin", "schema", "--label", "1.5", "--json")
+    number = json.loads(begun)["number"]
+
+    def have() -> list[int]:
+        return [each.has_taken(RolloutKind.SCHEMA).number for each in provider.rollouts.fleet()]
+
+    eventually(lambda: have() == [number, number], 60)
 
 
 def test_the_layer_of_families_opens_for_all_and_comes_back(provider: Provider) -> None:

@@ -14,7 +14,7 @@ import psycopg
 import pytest
 
 from copdns.store.household_db.provider import open_provider
-from copdns.store.provider_db.last_known import FILE, LastKnown
+from copdns.store.provider_db.known_households import FILE, LastKnown
 from tests.e2e.house import TOM, House, eventually
 from tests.e2e.test_provider import (
     again_on_demand,

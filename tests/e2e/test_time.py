@@ -21,6 +21,7 @@ import pytest
 from tests.conftest import find_tool
 from tests.e2e.house import MIA, POINTS_HOME, TOM, House, eventually, house
 from tests.fake_clock import clock_environment, set_ahead
+from tests.running import PATIENCE
 
 NINE = datetime.fromisoformat("2026-03-27T21:00:00+01:00").timestamp()
 BEFORE = 12.0  # seconds: time enough for a start on a slow machine
@@ -89,7 +90,7 @@ class Evening:
         """Ask from shortly before a moment to shortly after it; return what was said before it,
         and from it on.  What was on its way when it came tells nothing."""
         assert self.now < edge - CLOSE, "the machine is too slow for this test"
-        eventually(lambda: self.now >= edge - CLOSE)
+        eventually(lambda: self.now >= edge - CLOSE, within=edge - self.now + PATIENCE)
         said: list[Said] = []
         eventually(_collected(said, lambda: self.dig(source), edge + CLOSE))
         return [each for each in said if each.answered < edge], [

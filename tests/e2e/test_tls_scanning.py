@@ -40,6 +40,7 @@ def test_a_scan_that_saw_nothing_has_not_found_nothing() -> None:
 
 
 @pytest.mark.tools
+@pytest.mark.whole
 def test_only_what_is_new_and_has_forward_secrecy_is_offered(tmp_path: Path) -> None:
     with encrypting(tmp_path, "ECDSA") as ports:
         assert [*faults(scan(ports.tls, tmp_path, BRIEF))] == []

@@ -102,8 +102,8 @@ def _keep_house(home: Home) -> None:
     """Do what the program does each second, and take what was written as a file would."""
     home.clock.wait(1)
     home.recorder.flush(home.clock.wall)
-    home.recent.forget(home.clock.wall)
-    home.log.rows.clear()
+    list(home.recent.forget(home.clock.wall))
+    home.log.waiting.rows.clear()
     home.log.counts.clear()
     home.resolver.waiting.give_stale(home.clock())
     home.resolver._lazy_free.free(100_000)

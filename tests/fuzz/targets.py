@@ -21,7 +21,7 @@ from copdns.lists.parse import ListFormat, parse_list
 from copdns.model.errors import CopdnsError
 from copdns.network.leases import LeaseFormat, read_leases
 from copdns.network.netlink import read_messages
-from copdns.server.forwarded import read_device, read_proxy
+from copdns.server.forwarders import read_device, read_proxy
 from copdns.settings.config import load
 from copdns.store.gravity import read_gravity
 from copdns.time.ics import read_dates

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from copdns.dns.exchange import Exchange
 from copdns.model.household import Device
 from copdns.server.connection import StreamLimits
-from copdns.server.forwarded import Forwarder, Forwarders
+from copdns.server.forwarders import Forwarder, Forwarders
 from copdns.server.tcp import TcpServer
 from copdns.server.udp import UdpServer
 from tests.fakes import FakeUpstream
@@ -28,6 +28,7 @@ from tests.home import Home
 from tests.household import MIA, block, family
 from tests.unit.messages import query
 from tests.upstream_server import PATIENCE
+from tests.whole import examples
 
 HOST, LISTED = "127.0.0.1", "127.0.0.9"
 FORWARDERS = Forwarders([Forwarder(ip_network(LISTED), proxy=True, mac=True, subnet=True)])
@@ -35,7 +36,7 @@ GAMES = "games.example"  # blocked: answered at once
 LAST = b"\xfe\xed"  # the ID of a sound question after what was sent by chance
 
 several = settings(
-    max_examples=400,
+    max_examples=examples(400),
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )

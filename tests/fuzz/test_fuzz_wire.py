@@ -22,8 +22,11 @@ from tests.fuzz.packets import answers, names, queries, rrsets, spoiled
 from tests.home import Home
 from tests.household import asker
 from tests.unit.messages import query
+from tests.whole import examples
 
-thorough = settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+thorough = settings(
+    max_examples=examples(400), deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
 
 some_octets = st.binary(max_size=600)
 query_wires = queries().map(lambda each: each.to_wire())

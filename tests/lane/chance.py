@@ -37,7 +37,7 @@ from copdns.model.times import (
 from copdns.model.verdict import Reason
 from copdns.policy.judge import RebindingGuard
 from copdns.policy.snapshot import Sightings
-from copdns.server.forwarded import NO_FORWARDERS, Forwarder, Forwarders
+from copdns.server.forwarders import NO_FORWARDERS, Forwarder, Forwarders
 from copdns.time.plan import NO_TIME_PLAN, Closure, TimePlan
 from tests.fakes import FakeClock
 from tests.forwarding import own, proxied

@@ -25,13 +25,13 @@ from copdns.model.household import Household
 from copdns.model.verdict import AnswerDefaults, Requestor
 from copdns.policy.judge import RebindingGuard
 from copdns.policy.snapshot import Client, Sightings, Snapshot
-from copdns.privacy.recent_blocks import RecentBlocks
+from copdns.privacy.recent_blocks import RecentBlocks, blocks_in
 from copdns.server.answer import Resolver
-from copdns.server.forwarded import Forwarders
+from copdns.server.forwarders import Forwarders
 from copdns.server.lazy_free import LazyFreeQueue
 from copdns.server.metrics import Counters
 from copdns.server.packet_cache import PacketCache
-from copdns.server.pending import SendReply
+from copdns.server.pending_query import SendReply
 from copdns.server.recorder import Recorder
 from copdns.server.udp import UdpServer
 from copdns.time.clock import Moment
@@ -240,7 +240,7 @@ class Twin:
         self.log.erasures += 1
 
     def keep_house(self) -> None:
-        self.recent.forget(self._clock.wall)
+        list(self.recent.forget(self._clock.wall))
 
     # --- what is asked ----------------------------------------------------------------------------
 
@@ -318,10 +318,7 @@ class Twin:
         numbers = {
             name: copy(getattr(self.counters, name)) for name in dir(Counters) if name[0] != "_"
         }
-        rings = {
-            key: [(name, each.verdict, each.at) for name, each in ring.items()]
-            for key, ring in self.recent._rings.items()
-        }
+        rings = {key: blocks_in(ring) for key, ring in self.recent._rings.items()}
         return {
             **numbers,
             "rows": list(self.log.rows),

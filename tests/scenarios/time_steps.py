@@ -12,7 +12,7 @@ from copdns.accounts.codes import ticket_digest
 from copdns.household import time_edits as times
 from copdns.list_files.load import known_ids
 from copdns.model.errors import HouseholdError
-from copdns.model.times import Extra, parse_subject
+from copdns.model.times import Extra, Grant, parse_subject
 from copdns.policy.today import build_today
 from copdns.time.days import zone_of
 from copdns.time.preview import ClosedSpan, build_week, week_span
@@ -47,14 +47,16 @@ class GrantNow(Ending):
         home.change(
             times.give_grant(
                 home.house,
-                who,
-                None if what == "everything" else parse_subject(what),
+                Grant(
+                    None if what == "everything" else parse_subject(what),
+                    start=home.clock.wall,
+                    end=end,
+                    given=home.clock.wall,
+                    content="content" in self.lifts,
+                    time="time" in self.lifts,
+                    profile=who,
+                ),
                 known_ids(lists_of(story)),
-                start=home.clock.wall,
-                end=end,
-                given=home.clock.wall,
-                content="content" in self.lifts,
-                time="time" in self.lifts,
             )
         )
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from email import message_from_bytes
 from email.message import Message
 from queue import Queue
 from socketserver import StreamRequestHandler, ThreadingTCPServer
+
+from tests.serving import serving
 
 
 class MailServer(ThreadingTCPServer):
@@ -70,11 +71,5 @@ class _Handler(StreamRequestHandler):
 
 @contextmanager
 def mail_server() -> Iterator[MailServer]:
-    with MailServer() as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
-        thread.start()
-        try:
-            yield server
-        finally:
-            server.shutdown()
-            thread.join()
+    with serving(MailServer()) as server:
+        yield server

@@ -13,7 +13,7 @@ from pathlib import Path
 from copdns.model.household import Device, Household
 from copdns.server.connection import ClientConnection, StreamLimits, StreamServer
 from copdns.server.doh import speak_http
-from copdns.server.forwarded import NO_FORWARDERS, Forwarders
+from copdns.server.forwarders import NO_FORWARDERS, Forwarders
 from copdns.server.places import Places
 from copdns.server.tcp import TcpServer
 from copdns.server.tls import Handshakes, SecurePort, TlsServer, harden, speak_dns

@@ -8,7 +8,7 @@ from copdns.household.token_edits import add_token
 from copdns.model.device_tokens import token_digest, token_text
 from copdns.network.certificate_faults import CertificateReport
 from copdns.web.device_setup.apple import USUAL_WISHES
-from copdns.web.device_setup.away import AWAY, SHOWN_FOR, AwayReadiness, AwaySetup
+from copdns.web.device_setup.away_setup import AWAY, SHOWN_FOR, AwayReadiness, AwaySetup
 from tests.web.site import Site
 
 CODE = "b" * 26

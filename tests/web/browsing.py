@@ -135,6 +135,12 @@ class Device:
         for key in keys:
             self.page.keyboard.press(key)
 
+    def follow(self, *keys: str) -> None:
+        """Press keys of which the last one leads to another page, and wait until that is loaded:
+        keys alone do not wait, so that what comes next could find the page before."""
+        with self.page.expect_navigation():
+            self.press(*keys)
+
     def close(self) -> None:
         """Put the device away; at the end of a test that is done anyhow."""
         self.page.context.close()
@@ -160,6 +166,12 @@ class Device:
         """Whether it is the browser's own page that says that there was no way."""
         return self.page.url.startswith("chrome-error:")
 
+    def measure(self, function: str, argument: object = None) -> Any:
+        """Return what JavaScript says of the page that is open, once it is loaded: before, its
+        style sheet may not be there, and nothing has the focus."""
+        self.page.wait_for_load_state()
+        return self.page.evaluate(function, argument)
+
     @property
     def weight(self) -> int:
         """Octets that came for the page and all it needs, since the last place opened or tapped."""
@@ -170,16 +182,17 @@ class Device:
     def too_wide(self) -> int:
         """By how many pixels the page is wider than the screen: 0, or it has to be pushed about."""
         assert self.page.viewport_size is not None
-        width = int(self.page.evaluate("document.documentElement.scrollWidth"))
+        width = int(self.measure("document.documentElement.scrollWidth"))
         return width - self.page.viewport_size["width"]
 
     @property
     def direction(self) -> str:
         """Where the page's lines go: "ltr" or "rtl"."""
-        return str(self.page.evaluate("getComputedStyle(document.documentElement).direction"))
+        return str(self.measure("getComputedStyle(document.documentElement).direction"))
 
     def screenshot(self, path: Path) -> None:
         """Take a picture of the whole page."""
+        self.page.wait_for_load_state()
         self.page.screenshot(path=path, full_page=True, animations="disabled")
 
 
@@ -289,6 +302,8 @@ def launch(playwright: Playwright, path: str) -> Browser:
         executable_path=path,
         args=[
             "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
+            # One process less that starts with each, and copies to it: a fifteenth of the work.
+            "--in-process-gpu",
             # What would make a long-lived page's scripts fast is a tenth of the work here.
             "--js-flags=--no-opt --no-maglev",
         ],
@@ -335,7 +350,7 @@ def ask_axe(device: Device, question: str, argument: object) -> Any:
     assert device.scripts, "axe is a script itself: look at the page with scripts on"
     from axe_playwright_python.sync_playwright import Axe
 
-    found = device.page.evaluate(question, argument)
+    found = device.measure(question, argument)
     if found is None:  # half a megabyte of script, which no page brings along
         script = Axe().axe_script
         device.page.evaluate(script)

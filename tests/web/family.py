@@ -69,20 +69,24 @@ class Family:
     def tom(self, browsers: Browsers, **more: Any) -> Device:
         return browsers.child(self.program, TOM, PHONE, **more)
 
-    def ada(self, browsers: Browsers, **more: Any) -> Device:
+    def ada(self, browsers: Browsers, scheme: str = "http", **more: Any) -> Device:
         """Give Ada's phone, on which she is logged in."""
         ada = browsers.guardian(self.program, ADA, **more)
-        log_in(ada, self.program)
+        log_in(ada, self.program, scheme)
         return ada
 
 
 @contextmanager
 def family(
-    folder: Path, settings: dict[str, object] | None = None, ahead: int = 0
+    folder: Path,
+    settings: dict[str, object] | None = None,
+    ahead: int = 0,
+    environment: dict[str, str] | None = None,
 ) -> Iterator[Family]:
     """Run the program with the example family and its data in a folder.
 
-    ahead: by how many seconds the program's clock is ahead of ours from the start.
+    ahead: by how many seconds the program's clock is ahead of ours from the start.  environment: of
+    the program, such as settings.
     """
     clock = folder / "clock"
     set_ahead(clock, ahead)
@@ -90,6 +94,6 @@ def family(
     with running(
         folder,
         {**(settings or {}), "household": str(household)},
-        environment=clock_environment(clock),
+        environment={**clock_environment(clock), **(environment or {})},
     ) as program:
         yield Family(program, clock, ahead)

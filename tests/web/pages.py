@@ -89,6 +89,14 @@ class Page(NamedTuple):
         return "-".join(where.replace("{", "").replace("}", "").split("/")).strip("-") or "door"
 
 
+def _at_login(device: Device) -> None:
+    """Look at the login as somebody who is not in: whoever is sees the overview there."""
+    kept = device.page.context.cookies()
+    device.page.context.clear_cookies(name=SESSION)
+    device.page.goto(DESK_LOGIN)
+    device.page.context.add_cookies(kept)  # type: ignore[arg-type]  # as they came
+
+
 PAGES: tuple[Page, ...] = (
     Page("/", CHILD),
     Page("/why/{code}", CHILD),
@@ -103,7 +111,7 @@ PAGES: tuple[Page, ...] = (
     Page("/device/setup", CHILD),
     Page("/device/test", (Who.PLAIN,)),
     Page("/device/test/{code}", (Who.PLAIN, Who.FULL), "/device/test/k7qf2m9d"),
-    Page("/guardian/login", GUARDIAN),
+    Page("/guardian/login", GUARDIAN, then=_at_login),
     Page("/guardian/setup", GUARDIAN),
     Page("/guardian/", GUARDIAN),
     Page("/guardian/wizard", GUARDIAN),
@@ -205,10 +213,10 @@ def _menu(device: Device) -> None:
 
 
 def _logged_out(device: Device) -> None:
-    """Look at the login as somebody who is not in, and mistype the password."""
+    """Mistype the password as somebody who is not in."""
+    _at_login(device)
     kept = device.page.context.cookies()
     device.page.context.clear_cookies(name=SESSION)
-    device.page.goto(DESK_LOGIN)
     device.page.locator("#name").fill("Ada")
     device.page.locator("#password").fill("wrong")
     with device.page.expect_navigation():
@@ -305,7 +313,7 @@ MOMENTS: tuple[Page, ...] = (
         "/guardian/people/mia/closed",
         lambda device: (
             device.page.evaluate(
-                """document.querySelectorAll('[value="youtube"], [value="facebook"]')
+                """document.querySelectorAll('[value="chatgpt"], [value="apple_tv_music"]')
                 .forEach((each) => { each.checked = true; })"""
             ),
             _send("/guardian/people/mia/closed")(device),
@@ -380,7 +388,8 @@ NO_HTML = (
 AWAY = ("/device/away/{code}", "/guardian/devices/{device}/away/{code}")
 NOT_PAGES = (
     *("/healthz", "/readyz", "/metrics", "/static", "/api"),
-    *("/protection/dot", "/guardian/log/live", "/guardian/asking", "/me/data.json"),
+    *("/protection/dot", "/guardian/log/live", "/me/data.json"),
+    *("/guardian/asking", "/guardian/asking/{person}"),
     *AWAY,
     "/guardian/move-in/{code}",  # led to by a file: one of MOMENTS
 )
@@ -499,14 +508,15 @@ def _make_account(program: Program) -> None:
         done(Accounts(thread).set_up(digest, "Ada", hashed, int(time.time())))
 
 
-def log_in(device: Device, program: Program) -> None:
-    """Log Ada in; the first time she makes her account."""
+def log_in(device: Device, program: Program, scheme: str = "http") -> None:
+    """Log Ada in; the first time she makes her account.  scheme: a login over HTTPS is one there
+    alone."""
     with beside(program) as thread:
         there = done(Accounts(thread).all("home"))
-    device.open(DESK_LOGIN)
+    device.open(DESK_LOGIN.replace("http:", f"{scheme}:"))
     if not there:
         made = json.loads(program.command("account", "code", "--json").stdout)
-        device.open(SET_UP)
+        device.open(SET_UP.replace("http:", f"{scheme}:"))
         device.page.locator("#code").fill(made["code"])
         device.page.locator("#again").fill(PASSWORD)
     device.page.locator("#name").fill("Ada")

@@ -96,7 +96,7 @@ def _take(picture: Picture, light: str, path: Path) -> None:
     page.emulate_media(color_scheme="dark" if light == "dark" else "light")
     # The menu is below on a screen, and so in the middle of a picture that is higher than one.
     page.locator(".bar nav").first.evaluate("(each) => { each.style.display = 'none'; }")
-    top = page.locator(picture.top)
+    top = page.locator(picture.top).first
     begins = top.evaluate("(each) => each.getBoundingClientRect().y + scrollY")
     shown = {"x": 0, "y": begins, "width": PHONE.width, "height": PHONE.height}
     page.screenshot(path=path, full_page=True, clip=shown, animations="disabled")

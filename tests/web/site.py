@@ -15,7 +15,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import ClassVar
 
-from aiohttp import CookieJar
+from aiohttp import CookieJar, web
 from aiohttp.test_utils import TestClient, TestServer
 
 from copdns.accounts.account import with_guests
@@ -46,7 +46,7 @@ from copdns.web.context import AppContext, ListsState
 from copdns.web.https import HttpsOffer
 from copdns.web.logins import Logins
 from copdns.web.pages import Pages
-from copdns.web.routes import application
+from copdns.web.routes import ROUTES, application
 from copdns.web.second_box.bundles import FirstBox
 from copdns.web.template_words import WORD_JOINER
 from tests.home import Home
@@ -111,7 +111,7 @@ class Site:
         self.looks, self.notices = Looks(self.thread), Notices(self.thread)
         self.targets = Targets(self.settings.events)
         self.context = self._make_context(frozenset({"localhost", "copdns.home.arpa", *hosts}))
-        self.app = application(self.context)
+        self.app = application(self.context, [MadeRoutes()])
 
     def _make_context(self, hosts: frozenset[str]) -> AppContext:
         resolver = self.home.resolver
@@ -202,6 +202,22 @@ class Site:
         await self.follow()
 
 
+class MadeRoutes(web.AbstractRouteDef):
+    """All routes as they were made for the first site: to make 400 takes as long as many a test."""
+
+    def register(self, router: web.UrlDispatcher) -> list[web.AbstractRoute]:
+        for each in _made_resources():
+            router.register_resource(each)
+        return []
+
+
+@cache
+def _made_resources() -> tuple[web.AbstractResource, ...]:
+    router = web.UrlDispatcher()
+    router.add_routes(ROUTES)
+    return tuple(router.resources())
+
+
 def _put_empty_database(folder: Path) -> None:
     """Put a database of no household into a folder: to make one takes longer than many a test."""
     for name, octets in _empty_database().items():
@@ -242,8 +258,9 @@ async def send(client: Client, path: str, status: int = 200, **fields: str) -> s
 
 
 def shown(page: str) -> str:
-    """Return HTML as its reader sees it, without the marks that keep a line from ending."""
-    return page.replace(WORD_JOINER, "")
+    """Return HTML as its reader sees it, without the marks of where a line may end."""
+    page = re.sub(r'<span class="unbroken">([^<]*)</span>', r"\1", page)
+    return page.replace(WORD_JOINER, "").replace("<wbr>", "")
 
 
 async def stored_profile(site: Site, profile: str = "mia") -> Profile:
@@ -280,3 +297,13 @@ def words(page: str) -> str:
     """Return what can be read on a page: a space for each gap, and no signs of direction."""
     plain = re.sub(r"[\u2066-\u2069]", "", re.sub(r"<[^>]+>", " ", page))
     return " ".join(plain.split())
+
+
+async def read_event(client: Client, path: str, **headers: str) -> str:
+    """Return the first event of a stream."""
+    async with client.get(path, headers={**HTML, **headers}) as reply:
+        assert reply.headers["Content-Type"] == "text/event-stream"
+        read = ""
+        while "data:" not in read or not read.endswith("\n\n"):
+            read += (await reply.content.readline()).decode()
+        return read

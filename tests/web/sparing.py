@@ -8,18 +8,10 @@ that whatever differs is judged.
 
 from __future__ import annotations
 
+from copdns.words.phrases import LANGUAGES
 from tests.web.browsing import COLOURS, Device, ask_axe, lines_of, violations
 
-# Of axe-core's rules, those for which words and the place that they take decide, too: of two pages
-# of one shape, another one says the same of both.
-OF_WORDS = (
-    *("document-title", "html-has-lang", "html-lang-valid", "html-xml-lang-mismatch", "valid-lang"),
-    *("aria-command-name", "aria-input-field-name", "aria-toggle-field-name", "button-name"),
-    *("empty-heading", "frame-title-unique", "image-alt", "image-redundant-alt", "label"),
-    *("label-title-only", "landmark-unique", "link-name", "select-name", "summary-name"),
-    *("svg-img-alt", "table-duplicate-name", "scrollable-region-focusable"),
-)
-SIZE = "target-size"  # depends on them too, and takes three times as long as all of those
+SIZE = "target-size"
 
 
 class Colours:
@@ -41,22 +33,38 @@ class Colours:
         return lines_of(said["violations"])
 
 
+class Shapes:
+    """The shapes of pages that axe-core found right by all rules, but for colours."""
+
+    def __init__(self) -> None:
+        self._right: set[str] = set()
+
+    def violations(self, device: Device) -> list[str]:
+        """Return what axe-core finds wrong with the page, but for colours; where a page of its
+        shape was right, by the rules for which words and places decide, if any could."""
+        seen = device.measure(_SEEN, [*LANGUAGES])  # in one go
+        if seen["shape"] in self._right:
+            doubts = [*seen["doubts"]]
+            return violations(device, only=doubts) if doubts else []
+        found = violations(device, without=COLOURS)
+        if not found:
+            self._right.add(seen["shape"])
+        return found
+
+
 def shape(device: Device) -> str:
     """Return all of a page that axe-core's rules look at, but for words, colours and places:
     elements with their attributes, which of them are to be seen, and where some text stands."""
-    return str(device.page.evaluate(_SHAPE))
+    return str(device.measure(_SHAPE))
 
 
-def violations_in(device: Device, known: str) -> list[str]:
-    """Return what axe-core finds wrong, but for colours, with a page in one language more, or on
-    one screen more.
+def in_doubt(device: Device) -> list[str]:
+    """Return axe-core's rules that could find something wrong with a page though another one of its
+    shape was right: they depend on what words say, and on the place that they take.
 
-    known: the shape of this page where it was judged by all rules; "" where it was not.
+    All others depend on the shape; that a name is missing is to be seen in it, too.
     """
-    if shape(device) == known:
-        of_places = () if has_room(device) else (SIZE,)
-        return violations(device, only=(*OF_WORDS, *of_places))
-    return violations(device, without=COLOURS)
+    return [*device.measure(_SEEN, [*LANGUAGES])["doubts"]]
 
 
 def has_room(device: Device) -> bool:
@@ -64,7 +72,7 @@ def has_room(device: Device) -> bool:
     24 pixels wide and high and meets no other one, or it is smaller, in one line, covered by
     nothing, and 24 pixels around its middle meet no other one.  Of any other page axe-core has to
     be asked, which knows more that is right."""
-    return bool(device.page.evaluate(_HAS_ROOM))
+    return bool(device.measure(_HAS_ROOM))
 
 
 # An element's background is that of what it lies in, as long as nothing is laid over something
@@ -131,27 +139,74 @@ _READABLE = """async ({right, rules}) => {
     };
 }"""
 
+# A span that only gives words a look, and what breaks a line, are no more than text for axe-core;
+# nor does it look at how a picture is drawn.
 _SHAPE = """() => {
     const words = new Set([
         "alt", "aria-label", "aria-roledescription", "aria-valuetext", "content", "dir", "label",
         "lang", "placeholder", "title", "value",
     ]);
+    const looks = new Set(["class", "dir", "lang"]);
     const parts = [];
+    const isText = (element) => ["br", "wbr"].includes(element.localName) ||
+        (element.localName === "span" && element.checkVisibility() &&
+            [...element.attributes].every((each) => looks.has(each.name)));
+    const inside = (element) => {
+        for (const each of element.childNodes) {
+            if (each.nodeType === 1) visit(each);
+            else if (each.nodeType === 3 && each.data.trim() && parts.at(-1) !== "#") {
+                parts.push("#");
+            }
+        }
+    };
     const visit = (element) => {
+        if (isText(element)) return inside(element);
         parts.push("<", element.localName);
         for (const {name, value} of element.attributes) {
             if (name === "aria-current") continue;  // of languages, another one's
+            if (name === "d" && element.localName === "path") continue;
             parts.push(` ${name}=`, words.has(name) ? value.trim() !== "" : value);
         }
         parts.push(element.checkVisibility() ? ">" : " hidden>");
-        for (const each of element.childNodes) {
-            if (each.nodeType === 1) visit(each);
-            else if (each.nodeType === 3 && each.data.trim()) parts.push("#");
-        }
+        inside(element);
         parts.push("</>");
     };
     visit(document.documentElement);
     return parts.join("");
+}"""
+
+# Each rule with what has to be on a page for it to find something.  Landmarks are of one name as
+# axe-core compares them, or more often.
+_IN_DOUBT = """(languages) => {
+    const all = (selector) => [...document.querySelectorAll(selector)];
+    const isKnown = (each) => languages.includes(each.lang.split("-")[0]);
+    const roles = {
+        aside: "complementary", footer: "contentinfo", form: "form", header: "banner",
+        main: "main", nav: "navigation", search: "search", section: "region",
+    };
+    const wordsOf = (each) => (each?.innerText ?? "").replace(/\\s+/g, " ").trim().toLowerCase();
+    const nameOf = (each) => (each.getAttribute("aria-labelledby") ?? "").split(/\\s+/)
+        .map((id) => wordsOf(document.getElementById(id))).join(" ").trim() ||
+        (each.getAttribute("aria-label") ?? each.getAttribute("title") ?? "").trim().toLowerCase();
+    const landmarks = all([...Object.keys(roles), "[role]"].join())
+        .map((each) => [each.getAttribute("role") ?? roles[each.localName], nameOf(each)])
+        .filter(([role, name]) => Object.values(roles).includes(role) &&
+            (name || (role !== "region" && role !== "form"))).map(String);
+    const scrolls = (each) =>
+        (each.scrollWidth > each.clientWidth || each.scrollHeight > each.clientHeight) &&
+        /auto|scroll/.test(getComputedStyle(each).overflow);
+    const doubts = {
+        "html-lang-valid": !isKnown(document.documentElement),
+        "valid-lang": !all("[lang]").every(isKnown),
+        "html-xml-lang-mismatch": document.documentElement.hasAttribute("xml:lang"),
+        "landmark-unique": new Set(landmarks).size < landmarks.length,
+        "frame-title-unique": all("iframe, frame").length,
+        "image-alt": all("[alt]").some((each) => each.alt && !each.alt.trim()),
+        "image-redundant-alt": all("img[alt]").some((each) => each.alt.trim()),
+        "table-duplicate-name": all("table[summary]").length,
+        "scrollable-region-focusable": all("body *").some(scrolls),
+    };
+    return Object.keys(doubts).filter((rule) => doubts[rule]);
 }"""
 
 # A tenth of a pixel more than the rule asks for, since that rounds.  At the end of the page, where
@@ -199,3 +254,8 @@ _HAS_ROOM = """() => {
     scrollTo(0, 0);
     return found;
 }"""
+
+_SEEN = f"""(languages) => ({{
+    shape: ({_SHAPE})(),
+    doubts: [...({_IN_DOUBT})(languages), ...(({_HAS_ROOM})() ? [] : ["{SIZE}"])],
+}})"""

@@ -62,6 +62,20 @@ async def test_names_counts_and_minutes_are_given_and_the_look_is_noted(
     assert {(each["by"], each["role"]) for each in shown} == {("Ada", "owner")}
 
 
+async def test_a_program_gets_no_hours_of_whom_only_counts_are_kept(
+    ada: Caller, site: Site
+) -> None:
+    hour = int(site.now) // 3600
+    for each in (hour - 30, hour - 2, hour):  # yesterday's morning is older than a day
+        site.log.count(CountKey("home", "tom", each, "allow", "default", ""), 2)
+    site.log.flush()
+    found = await ada("GET", "/profiles/tom/counts")
+    assert [(each["hour"], each["count"]) for each in found] == [
+        ("2026-03-28T00:00:00Z", 2),
+        ("2026-03-29T00:00:00Z", 4),
+    ]
+
+
 async def test_a_state_is_no_look_and_tells_no_minutes_of_use(ada: Caller, site: Site) -> None:
     found = await ada("GET", "/profiles/mia/state")
     assert not {"used", "likely", "left"} & found.keys()

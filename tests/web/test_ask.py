@@ -88,6 +88,10 @@ async def test_a_no_comes_with_its_reason_and_can_be_contested_once(
 ) -> None:
     await send(client, "/ask", name="toys.example")
     appeal = await the_only(site)
+    # What can be done next is as fresh as the answer, where the page stays open meanwhile.
+    fresh = re.compile('<div id="next" data-fresh="10">(.*?)</div>', re.DOTALL)
+    (before,) = fresh.findall(await text(client, f"/ask/{appeal}"))
+    assert "/withdraw" in before
     context = site.context
     decision = Decision(AppealState.REFUSED, DecisionReason.ANOTHER_WAY, "Not before the test.")
     await site.appeals.decide(
@@ -95,6 +99,9 @@ async def test_a_no_comes_with_its_reason_and_can_be_contested_once(
     )
     page = await text(client, f"/ask/{appeal}")
     assert "Not before the test." in page
+    (after,) = fresh.findall(page)
+    assert "/disagree" in after
+    assert "/withdraw" not in after
     await send(client, f"/ask/{appeal}/disagree", words="It is for school.")
     page = await text(client, f"/ask/{appeal}")
     assert "Please look again" not in page

@@ -11,6 +11,8 @@ import pytest
 from tests.web.attacking import breaches, findings
 from tests.web.proxy import serving
 
+pytestmark = pytest.mark.whole  # it is about the tests themselves
+
 DOCUMENT = {
     "openapi": "3.1.0",
     "info": {"title": "Small", "version": "1"},

@@ -106,6 +106,9 @@ def ports() -> Iterator[dict[int, int]]:
 # --- the way into the network ------------------------------------------------------------------
 
 
+OF_TOOLS = pytest.mark.whole  # what is about the tests themselves
+
+
 @pytest.mark.parametrize("name", ["copdns.home.arpa", "why.home.arpa", "127.0.0.1"])
 def test_the_programs_pages_are_reached_by_its_names_and_address(
     windows: Browsers, home: House, name: str
@@ -155,6 +158,7 @@ def test_no_browser_gets_anywhere_else(windows: Browsers, home: House, place: st
     assert ada.way.asked
 
 
+@OF_TOOLS
 def test_where_a_browser_went_is_known(
     windows: Browsers, home: House, ports: dict[int, int]
 ) -> None:
@@ -175,6 +179,7 @@ def small_page(browsers: Browsers, home: House, path: str = "", **more: object) 
     return device
 
 
+@OF_TOOLS
 def test_what_a_person_does_is_done_and_counted(
     browsers: Browsers, home: House, ports: dict[int, int]
 ) -> None:
@@ -188,6 +193,7 @@ def test_what_a_person_does_is_done_and_counted(
     assert mia.page.url.endswith("/?words=for+chess&when=now&long=a+day")
 
 
+@OF_TOOLS
 def test_all_can_be_done_by_keyboard(
     browsers: Browsers, home: House, ports: dict[int, int]
 ) -> None:
@@ -197,10 +203,11 @@ def test_all_can_be_done_by_keyboard(
     mia.tab_to("Now")
     mia.press("Space")
     mia.tab_to("Ask")
-    mia.press("Enter")
+    mia.follow("Enter")
     mia.reads("You said: for chess")
 
 
+@OF_TOOLS
 def test_what_the_tab_key_does_not_reach_is_told(
     browsers: Browsers, home: House, ports: dict[int, int]
 ) -> None:
@@ -208,6 +215,7 @@ def test_what_the_tab_key_does_not_reach_is_told(
         small_page(browsers, home, ports=ports).tab_to("Nothing of this name")
 
 
+@OF_TOOLS
 @pytest.mark.parametrize("scripts", [True, False])
 def test_scripts_run_or_do_not(
     browsers: Browsers, home: House, ports: dict[int, int], scripts: bool
@@ -220,6 +228,7 @@ def test_scripts_run_or_do_not(
     mia.reads("You said: for chess")
 
 
+@OF_TOOLS
 @pytest.mark.parametrize(("language", "direction"), [("en", "ltr"), ("ar", "rtl")])
 def test_the_browsers_language_is_sent(
     browsers: Browsers, home: House, ports: dict[int, int], language: str, direction: str
@@ -227,6 +236,7 @@ def test_the_browsers_language_is_sent(
     assert small_page(browsers, home, ports=ports, language=language).direction == direction
 
 
+@OF_TOOLS
 def test_a_page_that_is_wider_than_the_screen_is_told(
     browsers: Browsers, home: House, ports: dict[int, int]
 ) -> None:
@@ -235,6 +245,7 @@ def test_a_page_that_is_wider_than_the_screen_is_told(
     assert small_page(browsers, home, "wide", ports=ports, screen=DESK).too_wide == 0
 
 
+@OF_TOOLS
 @pytest.mark.parametrize("dark", [True, False])
 def test_letters_that_cannot_be_read_are_told(
     browsers: Browsers, home: House, ports: dict[int, int], dark: bool
@@ -249,6 +260,7 @@ def test_letters_that_cannot_be_read_are_told(
         assert "You said: nothing" in violation
 
 
+@OF_TOOLS
 def test_a_breach_of_the_pages_own_policy_is_told(
     browsers: Browsers, home: House, ports: dict[int, int]
 ) -> None:
@@ -258,6 +270,7 @@ def test_a_breach_of_the_pages_own_policy_is_told(
     assert_accessible(strict)
 
 
+@OF_TOOLS
 def test_a_picture_shows_the_whole_page(
     browsers: Browsers, home: House, ports: dict[int, int], tmp_path: Path
 ) -> None:

@@ -136,7 +136,9 @@ async def test_a_notice_leaves_the_first_pages_after_a_week(client: Client, site
     await send(client, "/device")
     assert "Your device was quiet" not in await text(client, "/")
     assert "may not be using the filter" not in await text(client, "/guardian/")
-    assert "Mia's phone was at home" in plain(await text(client, "/guardian/people/mia/kept"))
+    kept = plain(await text(client, "/guardian/people/mia/kept"))
+    assert "Mia's phone was at home" in kept
+    assert "Unless you choose to record nothing, copdns also records the times of day" in kept
 
 
 @pytest.mark.parametrize(

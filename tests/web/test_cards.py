@@ -33,7 +33,10 @@ async def client(site: Site) -> AsyncIterator[Client]:
 async def test_a_tap_tries_a_device_and_its_person_reads_of_it(client: Client, site: Site) -> None:
     told = "A grown-up is checking if we block something by mistake"
     assert told not in await text(client, "/")
-    assert "the copdns computer is not working" in await text(client, "/guardian/cards")
+    sheets = await text(client, "/guardian/cards")
+    assert "the copdns computer is not working" in sheets
+    assert "192.0.2.1." in sheets
+    assert "127.0.0.1" not in sheets, "in the router's field it would be the router"
     await send(client, "/guardian/devices/mia-phone/try")
     found = await site.store.household("home")
     assert found is not None
@@ -44,8 +47,9 @@ async def test_a_tap_tries_a_device_and_its_person_reads_of_it(client: Client, s
     assert told in page
     assert "let nearly all sites open on one of your devices" in page
     assert "a rule for a site" not in page
-    assert "except viruses and scam sites" in await text(client, "/guardian/")  # what can be undone
-    assert "It ends:" in await text(client, "/guardian/cards")
+    overview = await text(client, "/guardian/")
+    assert "except scam sites and sites with viruses" in overview, "what can be undone"
+    assert "This ends:" in await text(client, "/guardian/cards")
     await send(client, "/guardian/devices/mia-phone/try/end")
     found = await site.store.household("home")
     assert found is not None

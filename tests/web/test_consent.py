@@ -71,7 +71,7 @@ async def test_the_desk_asks_and_only_a_yes_begins_it(client: Client, site: Site
     ("band", "who"),
     [
         (Band.TO_17, "your parents or carers can read it"),
-        (Band.ADULT, "only you can see it"),
+        (Band.ADULT, "but the parents and carers at home can't see it on theirs"),
     ],
 )
 async def test_who_could_read_it_is_told_before_a_yes(

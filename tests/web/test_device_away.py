@@ -26,7 +26,7 @@ from copdns.model.household import Band, LocalName
 from copdns.network.probes import probe_names
 from copdns.settings.config import EncryptedSettings, Settings
 from copdns.web.device_setup import certificate_look
-from copdns.web.device_setup.away import AWAY, MOST, SHOWN_FOR, TWICE_WITHIN
+from copdns.web.device_setup.away_setup import AWAY, MOST, SHOWN_FOR, TWICE_WITHIN
 from tests.home import Home
 from tests.household import GUEST, LISTENER, MIA, TOM, asker, family
 from tests.shell_lines import lines_in

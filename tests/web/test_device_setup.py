@@ -86,7 +86,7 @@ def come(site: Site, who: str, code: str, transport: str, count: int = NAMES_PER
     [
         (Band.TO_9, "secret message", "encrypted"),
         (Band.TO_12, "secret message", "encrypted."),
-        (Band.TO_15, "Others on the Wi-Fi: they can't see the names of sites", "secret message"),
+        (Band.TO_15, "Others on the Wi-Fi: they can't read site names any more", "secret message"),
     ],
 )
 async def test_a_child_reads_what_changes_and_who_sees_what(
@@ -230,11 +230,11 @@ async def test_without_a_token_nothing_is_offered_where_each_device_needs_one(
 @pytest.mark.parametrize(
     ("transport", "count", "says"),
     [
-        ("tls", NAMES_PER_CODE, "uses copdns, and it is encrypted"),
-        ("https", NAMES_PER_CODE, "uses copdns, and it is encrypted"),
-        ("udp", NAMES_PER_CODE, "but it is not encrypted"),
-        ("tls", 2, "also uses another DNS server"),
-        ("tls", 0, "is not using copdns"),
+        ("tls", NAMES_PER_CODE, "It works: others on the Wi-Fi cannot read"),
+        ("https", NAMES_PER_CODE, "It works: others on the Wi-Fi cannot read"),
+        ("udp", NAMES_PER_CODE, "but others on the Wi-Fi can see which sites you open"),
+        ("tls", 2, "works here only some of the time"),
+        ("tls", 0, "copdns is not working on this tablet or phone."),
     ],
 )
 async def test_a_device_is_told_by_which_way_it_came(
@@ -458,7 +458,7 @@ async def test_the_certificate_is_looked_at_as_devices_do(
     monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "known.pem"))
     changed(ready, name="other.example")
     page = await read(client, "/guardian/encrypted")
-    assert "Not yet. Ask the person who set up copdns" in page
+    assert "Not yet. If you set up copdns yourself, see the technical part below." in page
     assert "The certificate is for" in page
     assert "Refused by:" in page
     changed(ready, certificate=str(tmp_path / "gone.pem"))

@@ -35,7 +35,11 @@ async def chosen(site: Site) -> Any:
 
 async def test_it_is_chosen_changed_and_stopped(client: Client, site: Site) -> None:
     assert await chosen(site) is None
-    await send(client, PAGE, **FIELDS)
+    page = await text(client, ME)
+    assert "You set up copdns, so you can change this" in page
+    assert "Summaries are sent once email is set up." in page
+    assert "Send me a weekly summary" not in page, "no mail server would send it"
+    assert (await send(client, PAGE, **FIELDS)).count("once email is set up") == 2
     found = await chosen(site)
     assert (found.address, found.weekday, found.minute) == ("ada@mail.example", 6, 18 * 60)
     assert 'value="ada@mail.example"' in await text(client, ME)

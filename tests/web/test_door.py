@@ -10,6 +10,7 @@ from dataclasses import replace
 import pytest
 
 from copdns.list_files.load import bundled_presets
+from copdns.list_files.resources import find_folder
 from copdns.model.household import Band, FullLogSpan, PrivacyMode
 from copdns.model.times import Budget, PauseSpan, Schedule, Slot, Topic, TopicKind
 from copdns.model.verdict import Action, Reason, Verdict
@@ -21,7 +22,7 @@ from tests.household import MIA, NOW, TOM, block, family, library
 from tests.web.guardians import set_up
 from tests.web.site import Client, Site, send, text
 
-BY_RULE = "A grown-up blocked \u2068toys.example\u2069 and sites that belong to it."
+BY_RULE = "A grown-up blocked \u2068toys.example\u2069."
 
 
 @pytest.fixture
@@ -55,6 +56,9 @@ async def test_what_was_opened_meanwhile_is_not_called_closed(client: Client, ho
     assert "toys.example" in page
     assert "Not blocked now" in page
     assert BY_RULE not in page
+    blocks = page.partition('id="blocks"')[2].partition("</section>")[0]
+    lock = (find_folder("web-ui") / "pictures" / "lock.svg").read_text(encoding="utf-8").strip()
+    assert lock not in blocks, "a lock would say the opposite"
     assert "/ask?code=" not in page
 
 
@@ -63,6 +67,27 @@ async def test_one_block_has_a_page_of_its_own(client: Client, home: Home) -> No
     page = await text(client, "/")
     address = page.partition('href="/why/')[2].partition('"')[0]
     assert "toys.example" in await text(client, f"/why/{address}")
+
+
+async def test_the_sites_of_an_app_that_one_reason_blocks_are_one_row() -> None:
+    """One app asks for many names, which say nothing to a child; what else blocks one of them is a
+    row of its own, and so is the only one of another app."""
+    films = ["films.example", "pictures.example", "sound.example"]
+    noted = block("sound.example", "mia", note="It is late.")
+    rules = (*(block(each, "mia") for each in (*films[:2], "toys.example")), noted)
+    apps = library(services={"filmbox": films, "toybox": ["toys.example"]})
+    home = Home(family(MIA, TOM, rules=rules), apps)
+    async with Site(home).visited() as client:
+        await send(client, "/device")
+        for name in ("www.films.example", "i.pictures.example", "sound.example", "toys.example"):
+            home.ask("mia", name)
+        page = await text(client, "/")
+        rows = re.findall(r'href="/why/([^"]+)"><bdi class="name">([^<]+)<', page)
+        assert [name for _, name in rows] == ["toys.example", "sound.example", "filmbox"]
+        asked = re.findall(r'href="/ask\?code=([^"]+)"', page)
+        assert asked == [code for code, _ in rows]
+        # Of an app it leads to the site that people mean by it.
+        assert "www.films.example" in await text(client, f"/why/{rows[2][0]}")
 
 
 async def test_nobody_elses_blocks_are_shown(client: Client, home: Home, site: Site) -> None:
@@ -392,7 +417,8 @@ async def test_what_is_open_by_now_is_nothing_to_ask_for(
 async def test_what_a_name_leads_to_stays_the_reason(client: Client, home: Home) -> None:
     """Only the answer told it; there is none to look at now."""
     hop = Verdict(Action.BLOCK, Reason.RULE, 10, rule="toys.example", via="toys.example")
-    home.recent.add(OwnedDevice("home", "mia", "mia-phone"), "shop.example", hop, home.clock.wall)
+    ring = home.recent.ring_of(OwnedDevice("home", "mia", "mia-phone"))
+    home.recent.add(ring, "shop.example", hop, home.clock.wall)
     assert BY_RULE in await text(client, "/")
     assert "sends you to another site" in await text(client, f"/why/{await code_of(client)}")
 

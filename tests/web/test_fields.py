@@ -64,14 +64,14 @@ BROKEN = {
 
 
 @pytest.mark.parametrize("path", FORMS)
-@pytest.mark.parametrize("odd", ODD.values(), ids=ODD)
-async def test_it_is_refused(client: Client, odd: tuple[str, bytes], path: str) -> None:
-    headers = {"Content-Type": odd[0], "Origin": str(client.make_url("/")).rstrip("/"), **HTML}
-    with capture_logs() as logs:
-        reply = await client.post(path, data=odd[1], headers=headers)
-    assert reply.status in (400, 415)
-    assert "<h1>" in await reply.text()
-    assert logs == []
+async def test_it_is_refused(client: Client, path: str) -> None:
+    for name, (kind, body) in ODD.items():
+        headers = {"Content-Type": kind, "Origin": str(client.make_url("/")).rstrip("/"), **HTML}
+        with capture_logs() as logs:
+            reply = await client.post(path, data=body, headers=headers)
+        assert reply.status in (400, 415), name
+        assert "<h1>" in await reply.text(), name
+        assert logs == [], name
 
 
 @pytest.mark.parametrize("path", FORMS)

@@ -21,6 +21,14 @@ SHOWN_WITHIN = 15.0  # seconds from an answer to the child's page, and to what i
 MOST_ACTIONS = 4
 BLOCKED = "games.example"
 SCRIPTS = pytest.mark.parametrize("scripts", [True, False], ids=["scripts", "no scripts"])
+# For what goes the same way as the first.
+MORE = pytest.mark.parametrize(
+    "scripts",
+    [
+        pytest.param(True, id="scripts"),
+        pytest.param(False, id="no scripts", marks=pytest.mark.whole),
+    ],
+)
 
 pytestmark = pytest.mark.tools
 
@@ -108,7 +116,7 @@ def test_a_blocked_child_asks_gets_an_hour_and_is_blocked_again(
     mia.reads("That time is over")
 
 
-@SCRIPTS
+@MORE
 def test_a_refused_child_reads_why_and_what_they_say_to_it_is_heard(
     browsers: Browsers, home: Family, scripts: bool
 ) -> None:
@@ -142,7 +150,7 @@ def test_a_refused_child_reads_why_and_what_they_say_to_it_is_heard(
     home.closes(BLOCKED, MIA)
 
 
-@SCRIPTS
+@MORE
 def test_a_paused_child_asks_for_time_and_is_paused_again(
     browsers: Browsers, home: Family, scripts: bool
 ) -> None:
@@ -168,7 +176,7 @@ def test_a_paused_child_asks_for_time_and_is_paused_again(
     is_blocked(mia, "open.example")
 
 
-@SCRIPTS
+@MORE
 def test_tom_of_whom_no_name_is_kept_asks_as_well(
     browsers: Browsers, home: Family, scripts: bool
 ) -> None:
@@ -196,24 +204,24 @@ def test_all_of_it_can_be_done_by_keyboard_alone(browsers: Browsers, home: Famil
     is_blocked(mia)
     mia.open(DOOR)
     mia.tab_to(re.compile("This is my device"))
-    mia.press("Enter")
+    mia.follow("Enter")
     mia.reads(BLOCKED)
     mia.tab_to(f"Ask {BLOCKED}")
-    mia.press("Enter")
+    mia.follow("Enter")
     mia.tab_to("Something else")  # of several answers, the one that is chosen; arrows change it
     mia.press("ArrowDown")
     assert mia.page.get_by_label("For school").is_checked()
     mia.tab_to("Send")
-    mia.press("Enter")
+    mia.follow("Enter")
     mia.reads(re.compile("^Sent[.!] No"))
     ada.tab_to("Requests")
-    ada.press("Enter")
+    ada.follow("Enter")
     ada.reads("Waiting for an answer")
     ada.tab_to("Review")
-    ada.press("Enter")
+    ada.follow("Enter")
     ada.reads("For school")
     ada.tab_to(re.compile("^Allow$"))
-    ada.press("Enter")
+    ada.follow("Enter")
     home.opens(BLOCKED, MIA)
     sees(mia, re.compile("minutes? left"))
     assert_accessible(mia)

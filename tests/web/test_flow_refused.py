@@ -29,7 +29,7 @@ def guardian(
 def focused(device: Device) -> str:
     # A browser gives the focus with the first picture that it draws of a page, and not before.
     wait_until(device.page, "() => document.activeElement !== document.body")
-    return str(device.page.evaluate("document.activeElement.name || document.activeElement.id"))
+    return str(device.measure("document.activeElement.name || document.activeElement.id"))
 
 
 def sent(device: Device, address: str, to: str, **fields: str) -> None:
@@ -44,7 +44,8 @@ def sent(device: Device, address: str, to: str, **fields: str) -> None:
             form.locator(f'[name="{name}"][value="{value}"]').check()
         else:
             field.first.fill(value)
-    form.locator("button").last.click()
+    with device.page.expect_navigation():
+        form.locator("button").last.click()
 
 
 LOOKS = pytest.mark.parametrize(
@@ -89,6 +90,6 @@ def test_it_is_mended_by_keyboard_alone(browsers: Browsers, program: Program) ->
     assert focused(ada) == "name"
     ada.press("End")
     ada.page.keyboard.type(" Bo")
-    ada.press("Enter")
+    ada.follow("Enter")
     ada.reads("Mia Bo")
     assert ada.page.url.endswith("/guardian/people/mia-bo")

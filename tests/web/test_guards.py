@@ -12,10 +12,10 @@ from aiohttp import web
 
 from copdns.model.errors import StoreError
 from copdns.settings.config import WebSettings
+from copdns.web.browser_input import fields_of
 from copdns.web.http_server import HttpServer
 from copdns.web.https import Https
 from copdns.web.middlewares import MAX_BODY
-from copdns.web.received import fields_of
 from copdns.words.phrases import LANGUAGES
 from tests.running import free_port
 from tests.web.site import HTML, Client, Site, send, text

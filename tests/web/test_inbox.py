@@ -12,6 +12,8 @@ import pytest
 
 from copdns.accounts.roles import Role
 from copdns.appeals.appeal import Appeal, AppealKind, AppealRequest, AppealState, ContestedVerdict
+from copdns.list_files.load import load_catalogue
+from copdns.list_files.resources import find_folder
 from copdns.model.times import Budget, Schedule
 from copdns.model.verdict import Action, Reason
 from copdns.time.days import local_time, zone_of
@@ -26,9 +28,10 @@ from tests.web.site import Client, Site, send, text, the_only
 @pytest.fixture
 def home() -> Home:
     rule = replace(block("toys.example", "mia"), id="r1")
-    return Home(
-        family(MIA, TOM, rules=(rule,)), library(categories={"gambling": ["poker.example"]})
+    lists = library(
+        categories={"gambling": ["poker.example"]}, services={"video_site": ["video.example"]}
     )
+    return Home(family(MIA, TOM, rules=(rule,)), lists)
 
 
 @pytest.fixture
@@ -38,6 +41,34 @@ async def client(site: Site) -> AsyncIterator[Client]:
         await send(made, "/ask", name="toys.example", why="school", words="For the play.")
         await set_up(site)
         yield made
+
+
+@pytest.mark.parametrize("page", ["/guardian/time/mia", "/guardian/people/mia/closed"])
+async def test_pages_of_a_person_show_what_they_ask_for_and_looking_for_it_is_no_look(
+    client: Client, site: Site, page: str
+) -> None:
+    """Their script looks at a part of them; without it a reload shows the same."""
+    await log_in(client)
+    await set_limit(site)
+    part = await text(client, "/guardian/asking/mia")
+    assert "1 request to answer" in part
+    assert "For the play." in part
+    assert await site.context.looks.of("home") == ()
+    assert part in await text(client, page), "the script finds no difference"
+    for nothing in ("/guardian/asking/tom", page.replace("mia", "tom")):
+        assert "request to answer" not in await text(client, nothing)
+    await send(client, f"/guardian/appeals/{await the_only(site)}/decide", **NO)
+    assert "request to answer" not in await text(client, "/guardian/asking/mia")
+
+
+NO = {"state": "refused", "reason": "costs_money"}
+
+
+async def set_limit(site: Site) -> None:
+    """Give Mia a limit: the page that shows its minutes is one that notes a look."""
+    limit = Budget("screen", "mia", (("daily", 30),))
+    await site.store.change("home", partial(replace, budgets=(limit,)), author="", what="", now=0)
+    await site.follow()
 
 
 async def closed_by_the_clock(site: Site) -> None:
@@ -130,6 +161,19 @@ async def test_a_yes_opens_it(client: Client, site: Site, home: Home) -> None:
     await site.follow()
     assert not home.ask("mia", "toys.example").verdict.blocks
     assert home.ask("mia", "toys.example").verdict.reason == "granted"
+
+
+async def test_a_yes_ends_at_the_same_minute_on_every_page(client: Client, site: Site) -> None:
+    site.home.wait(19)  # seconds into a minute
+    await log_in(client)
+    appeal = await the_only(site)
+    fields = {"state": "granted", "reason": "fair_enough", "lasts": "1h"}
+    page = await send(client, f"/guardian/appeals/{appeal}/decide", **fields)
+    await site.follow()
+    pages = (page, *[await text(client, path) for path in ("/guardian/", f"/ask/{appeal}")])
+    ends = [re.search(r"until \W*(\d\d:\d\d)", each, re.IGNORECASE) for each in pages]
+    assert len({end and end[1] for end in ends}) == 1, ends
+    assert all(ends)
 
 
 async def test_a_yes_says_what_is_open_until_when_and_can_be_undone(
@@ -323,6 +367,13 @@ async def test_what_a_yes_does_not_open_is_told_to_both(client: Client, site: Si
     for read in (page, await text(client, "/")):
         assert "Something else is blocking it too." in read
         assert "minutes left" not in read, "it is not open for any"
+        for sign, stands in (("lock", True), ("happy", False)):  # no smile beside what is blocked
+            drawn = (
+                (find_folder("web-ui") / "pictures" / f"{sign}.svg")
+                .read_text(encoding="utf-8")
+                .strip()
+            )
+            assert (drawn in read) is stands, sign
 
 
 async def test_a_yes_can_open_what_else_closes_it(client: Client, site: Site) -> None:
@@ -376,6 +427,34 @@ async def test_the_page_tells_which_list_it_was_and_since_when(client: Client, s
         "or earlier",
     ):
         assert words in page
+
+
+async def test_of_an_app_that_somebody_here_blocked_the_list_is_folded(
+    client: Client, site: Site
+) -> None:
+    mia = replace(MIA, services=frozenset({"video_site"}))
+    await site.store.change(
+        "home", lambda house: replace(house, profiles=(mia, TOM)), author="", what="", now=site.now
+    )
+    await site.follow()
+    await send(client, "/ask", name="video.example")
+    asked = next(e for e in await site.appeals.appeals("home") if e.ask.name == "video.example")
+    await log_in(client)
+    page = await text(client, f"/guardian/appeals/{asked.id}")
+    fold = page.index("Where this list comes from")
+    assert page.index("If you say yes, this is allowed") < fold < page.index("<dt>List</dt>")
+    assert "On the list since" in page
+
+
+async def test_whom_a_list_is_from_does_not_run_into_the_link() -> None:
+    mia = replace(MIA, services=frozenset({"youtube"}))
+    site = Site(Home(family(mia, TOM), load_catalogue(())))
+    async with site.visited() as client:
+        await send(client, "/ask", name="youtube.com")
+        await set_up(site)
+        await log_in(client)
+        page = await text(client, f"/guardian/appeals/{await the_only(site)}")
+    assert "the list's maintainer</a>: <bdi>the people who make copdns</bdi></p>" in page
 
 
 async def test_the_page_tells_since_when_a_rule_is_there(client: Client, site: Site) -> None:

@@ -15,7 +15,7 @@ from copdns.list_files.choose import ChosenLists
 from copdns.list_files.fetch import FetchOutcome, FetchResult
 from copdns.lists.download import CopyState, after_failure, status_error
 from copdns.lists.gate import GateRules, KnownMistake
-from copdns.lists.held import version_id
+from copdns.lists.version_book import version_id
 from copdns.model.matchers import Matcher
 from copdns.privacy.list_counts import ListCountKey, ListCountKind, week_of
 from copdns.privacy.list_scores import note_scores
@@ -60,7 +60,7 @@ async def test_entries_that_would_block_something_else_are_told() -> None:
     async with guardian_client(Site(Home(family(MIA), lists))) as client:
         page = await text(client, HERE)
     assert "<dt>Sites</dt><dd>1 (2 more are left out)</dd>" in page
-    assert "2 of the sites left out would block something else too" in page
+    assert "2 sites were left out because blocking them would be a mistake" in page
     words = re.sub("<[^>]+>|[\u2068\u2069]", "", page)
     assert "edge.example: many other sites and apps need it" in words
     assert "poems.example: a known mistake of such lists" in words

@@ -3,6 +3,7 @@ can be found."""
 
 from __future__ import annotations
 
+import asyncio
 import html
 import re
 from dataclasses import replace
@@ -13,7 +14,7 @@ from copdns.model.household import FullLogSpan, Household, PrivacyMode, RuleActi
 from copdns.privacy.retention import LogRow
 from tests.home import Home
 from tests.household import ADA, MIA, NOW, TOM, family, library
-from tests.web.site import HTML, Client, Site, send, text
+from tests.web.site import HTML, Client, Site, read_event, send, text
 
 pytestmark = pytest.mark.logged_in
 
@@ -124,10 +125,37 @@ async def test_each_filter_keeps_the_others(client: Client, site: Site) -> None:
     assert '<option value="2026-03-28" selected>' in page
 
 
-async def test_only_the_newest_rows_of_all_come_by_themselves(client: Client, site: Site) -> None:
+async def test_the_newest_rows_that_are_asked_for_come_by_themselves(
+    client: Client, site: Site
+) -> None:
     keep(site, *ROWS)
     assert "data-live" in await text(client, LOG)
-    assert "data-live" not in await text(client, f"{LOG}?q=example")
+    page = await text(client, f"{LOG}?q=chess&show=blocked")
+    address = html.unescape(page.partition('data-live="')[2].partition('"')[0])
+    waiting = asyncio.ensure_future(read_event(client, address))
+    keep(site, row("quiz.games.example"), row("chess.games.example", action="allow"))
+    keep(site, row("chess.example.net"))
+    rows = await asyncio.wait_for(waiting, 10)
+    assert "chess.example.net" in rows
+    assert "quiz" not in rows
+    assert "chess.games" not in rows
+    for old in ("day=2020-01-01", "before=5"):
+        assert "data-live" not in await text(client, f"{LOG}?{old}")
+
+
+async def test_a_live_search_tells_nothing_of_what_is_shown_as_other(
+    client: Client, site: Site
+) -> None:
+    """Not even by an event without rows: whoever searches for a name learnt when it was asked."""
+    async with client.get(f"{LOG}/live?q=health&after=0", headers=HTML) as stream:
+        assert (await stream.content.readuntil(b"\n\n")).startswith(b"retry")
+        keep(site, row("www.health.example", action="allow", reason="protected"))
+        keep(
+            site, row("health-quiz.example"), row("www.health.example", "mia", "allow", "protected")
+        )
+        event = (await asyncio.wait_for(stream.content.readuntil(b"\n\n"), 10)).decode()
+    assert "health-quiz.example" in event
+    assert event.startswith("id: 2\n")  # of the row that is shown, the last of those before it is 1
 
 
 async def test_it_says_of_whom_no_site_is_recorded(client: Client, site: Site) -> None:

@@ -83,6 +83,7 @@ REACHED_OTHERWISE = {
     "/guardian/join": "its address is in an invitation",
     "/guardian/log/live": "read by the script of the activity log",
     "/guardian/asking": "a part of the overview, for its script",
+    "/guardian/asking/{person}": "a part of a person's pages, for their script",
     "/guardian/devices/{device}/setup/{file}": "downloaded, where encrypted DNS can be set up",
     "/guardian/devices/{device}/away/{code}": "led to where a token was made: test_device_away.py",
     "/guardian/devices/{device}/away/{code}/{file}": "downloaded from there",

@@ -96,6 +96,32 @@ async def test_the_desk_tells_of_each_child_by_category(client: Client, site: Si
         assert word not in page, word
 
 
+async def test_a_total_without_small_numbers_says_so(client: Client, site: Site) -> None:
+    count(site, "mia", 8, "games")
+    count(site, "mia", 4, "gambling")
+    count(site, "tom", 8, "games")
+    await as_ada(client, site)
+    page = await text(client, DESK)
+    assert '<th scope="row">Mia</th><td>12</td><td>at least 8</td>' in page
+    assert '<th scope="row">Tom</th><td>8</td><td>8</td>' in page
+    assert "what was blocked fewer than 5 times is not in the total" in page
+    assert page.count("Others: under 5 each") == 1
+
+
+async def test_a_childs_month_has_as_many_as_its_days(client: Client, site: Site) -> None:
+    for hour, n in ((HOUR, 6), (YESTERDAY, 12), (YESTERDAY - 1, 4)):
+        count(site, "tom", n, hour=hour)
+        count(site, "tom", n, "gambling", hour=hour)
+    site.who = "tom"
+    await send(client, "/device")
+    rows = re.findall(r"<td>(\d+)</td><td>(\d+)</td>", await text(client, "/me"))
+    page = await text(client, CHILD)
+    own = page.partition('id="mine"')[2].partition("</section>")[0]
+    asked, blocked, *_ = map(int, re.findall(r"<dd>(\d+)</dd>", own))
+    assert (asked, blocked) == (44, 22)
+    assert [sum(map(int, each)) for each in zip(*rows, strict=True)] == [asked, blocked]
+
+
 async def test_who_has_nothing_kept_has_no_number(client: Client, site: Site) -> None:
     count(site, "tom", 99, "games")
     house = replace(site.home.house, profiles=(replace(TOM, privacy=PrivacyMode.OFF),), devices=())

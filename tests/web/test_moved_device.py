@@ -95,7 +95,7 @@ async def test_it_is_announced_and_until_then_all_is_kept_as_his_mode_allows(
     await ada.sends(CHANGE, profile="mia", name="Phone")
     assert await whose(site) == "tom"
     page = await tom.opens("/")
-    assert "wants to give Tom's phone to Mia." in page.replace("&#39;", "'")
+    assert "wants to give <bdi>Tom's phone</bdi> to Mia." in page.replace("&#39;", "'")
     needs_yes = tom_profile.band is Band.TO_17
     assert ("That needs your yes." in page) is needs_yes
     site.home.leap(DAY - 1)
@@ -254,7 +254,8 @@ async def test_nor_by_what_the_network_shows_to_be_his(
         await ada.sends("/guardian/devices/mia-phone/change", known=f"{mias} {known}")
     else:
         await ada.sends("/guardian/devices", name="New", profile="mia", known=known)
-    assert "wants to give Tom's phone to Mia." in (await tom.opens("/")).replace("&#39;", "'")
+    page = (await tom.opens("/")).replace("&#39;", "'")
+    assert "wants to give <bdi>Tom's phone</bdi> to Mia." in page
     await put_in_force(site)
     house = site.home.house
     his = next(each for each in house.devices if known in (*each.macs, *each.addresses))

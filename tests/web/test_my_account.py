@@ -128,7 +128,7 @@ async def test_all_others_are_logged_out(client: Client, site: Site) -> None:
     assert "Your account" in await text(client, "/guardian/me")
 
 
-@pytest.mark.parametrize("path", ["/guardian/asking", "/guardian/inbox"])
+@pytest.mark.parametrize("path", ["/guardian/asking", "/guardian/asking/mia", "/guardian/inbox"])
 async def test_a_page_that_stands_open_keeps_nobody_logged_in(
     client: Client, site: Site, path: str
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import pytest
@@ -42,6 +43,10 @@ async def kept(site: Site) -> Household:
     return house
 
 
+def marks_off(page: str) -> str:
+    return re.sub("<[^>]+>|[\u2066-\u2069]", "", page)
+
+
 async def add_all(client: Client) -> str:
     page = ""
     for kind, fields in ADDED.items():
@@ -68,7 +73,7 @@ async def test_all_four_kinds_are_added_and_shown(client: Client, site: Site) ->
 async def test_what_is_technical_is_folded_and_the_apps_are_not(client: Client) -> None:
     page = await add_all(client)
     before, _, folded = page.partition("<details>\n  <summary><h2 ")
-    assert "voice.example</bdi> (only exactly this site)" in before
+    assert "voice.example</bdi> (this exact site only)" in before
     assert "=voice.example</bdi>" not in page
     for each in ("local DNS records", "DNS rewrites", "DNS servers", "conditional forwarding"):
         assert f"(technical: {each})" in folded
@@ -105,6 +110,18 @@ async def test_the_same_form_sent_twice_makes_one(client: Client, site: Site) ->
     once = await kept(site)
     await add_all(client)
     assert await kept(site) == once
+
+
+async def test_what_a_name_does_now_is_told_first_and_its_addresses_in_brackets(
+    client: Client,
+) -> None:
+    page = marks_off(await send(client, f"{NAMES}/local", **PRINTER))
+    assert "printer.home.arpa now works for everyone (technical: 192.0.2.20, 2001:db8::20)." in page
+    at, changed = f"{NAMES}/local/printer.home.arpa", {"addresses": "192.0.2.21"}
+    page = marks_off(await send(client, at, **changed))
+    assert "(technical: 192.0.2.21, and before that 192.0.2.20, 2001:db8::20)." in page
+    page = marks_off(await send(client, f"{at}/remove"))
+    assert "printer.home.arpa no longer works for everyone." in page
 
 
 async def test_each_is_changed_in_its_place(client: Client, site: Site) -> None:
@@ -201,6 +218,23 @@ async def test_a_service_that_is_closed_for_somebody_stays(client: Client, site:
     page = await send(client, f"{NAMES}/services/club-chat/remove", 400)
     assert "club-chat is still blocked" in page.replace("\u2068", "").replace("\u2069", "")
     assert len((await kept(site)).services) == 1
+
+
+async def test_who_may_not_be_written_to_there_is_named_as_well(client: Client, site: Site) -> None:
+    await add_all(client)
+    strangers = frozenset({Contact.STRANGERS})
+    people = (
+        replace(MIA, contacts=strangers, contact_exceptions=frozenset()),
+        replace(TOM, contacts=strangers, contact_exceptions=frozenset({"club-chat"})),
+    )
+    edit = replace(await kept(site), profiles=people, devices=())
+    await site.store.change("home", lambda _: edit, author="test", what="x", now=site.now)
+    page = await text(client, NAMES)
+    _, _, met = page.partition("Blocked by “Who can send messages” for:")
+    assert '/guardian/people/mia/closed?open=contacts#contacts">Mia</a>' in met
+    assert "/guardian/people/tom/closed" not in page
+    await send(client, f"{NAMES}/services/club-chat/remove")
+    assert (await kept(site)).services == ()
 
 
 async def test_the_list_of_changes_and_the_childs_page_say_so(client: Client, site: Site) -> None:

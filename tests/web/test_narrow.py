@@ -48,7 +48,7 @@ def test_the_pages_about_a_person_are_reached_in_one_row(
     here = ada.page.locator(".tabs [aria-current]").bounding_box()
     assert here is not None
     assert 0 <= here["x"] <= here["x"] + here["width"] <= PHONE.width
-    for words in ("Summary", "Always allowed"):
+    for words in ("Summary", "Works at any time"):
         ada.tab_to(words)
         wait_until(ada.page, IN_SIGHT)  # a browser may take a moment to push the row aside
 

@@ -100,7 +100,8 @@ async def test_hours_and_devices_are_told_as_far_as_the_mode_lets(
     client: Client, used: Site
 ) -> None:
     page = await text(client, HERE)
-    assert "Opened or tried to open 12 sites today, most of them around 13:00." in card(page, "mia")
+    said = "12 visits to sites today (allowed and blocked), most of them around 13:00."
+    assert said in card(page, "mia")
     assert "For Mia, we do not record which devices were used." in card(page, "mia")
     assert "last used" not in card(page, "mia")
     html = await (await client.get(HERE)).text()
@@ -113,7 +114,7 @@ async def test_hours_and_devices_are_told_as_far_as_the_mode_lets(
 @pytest.mark.parametrize(
     ("mode", "said"),
     [
-        (PrivacyMode.COUNTS, "Only totals are recorded for Mia"),
+        (PrivacyMode.COUNTS, "For Mia, you only see totals"),
         (PrivacyMode.OFF, "Nothing is recorded for Mia"),
     ],
 )

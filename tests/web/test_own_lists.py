@@ -36,8 +36,8 @@ async def test_a_list_is_pasted_and_each_line_is_told(client: Client, site: Site
     assert "Add a list of your own" in await text(client, HERE)
     page = words(await send(client, HERE, **BOARDS))
     assert "1 line is used within seconds" in page
-    assert "2 localhost ignored: not a website, but a name that devices use for themselves" in page
-    assert "3 akamaiedge.net refused: many other sites and apps need it" in page
+    assert "2 localhost left out: not a website, but a name that devices use for themselves" in page
+    assert "3 akamaiedge.net left out: many other sites and apps need it" in page
     assert "1 chess.example" not in page
     assert "1 chess.example used" in words(await text(client, f"{HERE}/board-games?show=taken"))
     (own,) = site.updates.own.all()

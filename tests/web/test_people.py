@@ -54,6 +54,7 @@ def test_the_short_words_for_an_age_agree_with_what_it_blocks() -> None:
     _small, child, older, teen, nearly, adult = (found[each] for each in Band)
     assert [each.default for each in found.values()] == ["allowlist", *["allow"] * 5]
     assert "social" in child.categories
+    assert teen.categories <= child.categories & older.categories
     assert "social" not in older.categories | teen.categories
     assert [Contact.STRANGERS in each.contacts for each in (child, older, teen)] == [
         *(True, True, False)
@@ -74,7 +75,7 @@ async def test_each_age_is_one_sentence_and_the_rest_folds(client: Client) -> No
         shown, _, folded = each.partition("<details>")
         assert "We record how many sites" not in shown
         assert "Film and game ratings" not in shown
-        assert "What that means" in folded
+        assert "Details" in folded
 
 
 async def test_everybody_is_there_with_an_age(client: Client) -> None:
@@ -223,17 +224,18 @@ async def become(client: Client, role: Role) -> None:
     await send(client, "/guardian/login", status, name=f"a {role}", password=PASSWORD)
 
 
-@pytest.mark.parametrize("path", ACTIONS)
-async def test_nobody_changes_anything_who_may_not(client: Client, site: Site, path: str) -> None:
+async def test_nobody_changes_anything_who_may_not(client: Client, site: Site) -> None:
     roles = (Role.REVIEWER, Role.AUDITOR, Role.CHILD)
     for role in roles:
         await account_of(site, role)
     before, lines = await site.store.household("home"), await site.store.changes("home")
     await send(client, "/guardian/logout")
-    await send(client, path, 401, **EVERYTHING)
+    for path in ACTIONS:
+        await send(client, path, 401, **EVERYTHING)
     for role in roles:
         await become(client, role)
-        await send(client, path, 403, **EVERYTHING)
+        for path in ACTIONS:
+            await send(client, path, 403, **EVERYTHING)
     assert await site.store.household("home") == before
     assert await site.store.changes("home") == lines
     assert await site.context.looks.of("home") == ()

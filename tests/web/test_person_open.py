@@ -14,8 +14,8 @@ from tests.web.site import Client, Site, send, stored_profile, text
 
 pytestmark = pytest.mark.logged_in
 
-OPEN = "/guardian/people/mia/open"
-TAGS = "/guardian/people/mia/tags"
+MIAS = "/guardian/people/mia"
+OPEN, TAGS = f"{MIAS}/open", f"{MIAS}/tags"
 
 
 @pytest.fixture
@@ -51,7 +51,7 @@ async def test_what_means_nothing_opens_nothing(
 
 
 async def test_a_tag_comes_and_goes_and_tells_who_shares_it(client: Client, site: Site) -> None:
-    page = await text(client, OPEN)
+    page = await text(client, MIAS)
     assert "Mia and Tom · used by 1 rule" in page
     assert "used by 1 rule" in page
     for _ in range(2):
@@ -65,7 +65,7 @@ async def test_a_tag_comes_and_goes_and_tells_who_shares_it(client: Client, site
 
 
 async def test_a_rule_can_be_for_all_with_a_tag(client: Client, site: Site) -> None:
-    path = "/guardian/people/mia/rules"
+    path = f"{MIAS}/rules"
     fields = {"action": "block", "target": "chat.example"}
     await send(client, path, **fields, **{"for": "#children"})
     await send(client, path, 400, **fields, **{"for": "#parents"})  # no tag of Mia's
@@ -90,5 +90,5 @@ async def test_only_guardians_change_it(client: Client, site: Site, path: str) -
     await set_up(site, "Bo", Role.AUDITOR)
     await log_in(client, "Bo")
     await send(client, path, 403, **fields)
-    assert "New group" not in await text(client, OPEN)
+    assert "New group" not in await text(client, MIAS)
     assert await stored_profile(site) == MIA

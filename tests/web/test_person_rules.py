@@ -215,6 +215,8 @@ async def test_a_rule_is_added_by_the_name_of_an_app_and_by_no_other_word(
 async def test_it_is_told_about_the_child_and_not_to_it(client: Client) -> None:
     page = marks_off(await text(client, f"{RULES}?name=toys.example"))
     assert "A parent or carer made a rule that blocks toys.example." in page
+    assert "nothing blocks" not in page  # something does
+    page = await text(client, f"{RULES}?name=other.example")
     assert "A site that nothing blocks is allowed." in page
 
 

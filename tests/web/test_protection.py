@@ -107,3 +107,35 @@ async def test_a_picture_by_an_ipv6_address_is_let_through() -> None:
     assert "http://[2001:db8::2]" in page
     assert "[" not in policy
     assert "img-src 'self' http:;" in policy
+
+
+@pytest.mark.parametrize(
+    ("own", "said"),
+    [
+        ("::1", "leave it empty."),
+        ("2001:db8::1", 'address there: <bdi dir="ltr">2001:db8::1</bdi>'),
+    ],
+)
+async def test_the_routers_box_for_ipv6_is_told_the_address_where_there_is_one(
+    own: str, said: str
+) -> None:
+    site = Site()
+    site.app[PARTS] = replace(site.context, addresses=lambda: ("192.0.2.1", own))
+    async with site.visited() as client:
+        assert said in await text(client, "/protection/aaaaaaaa")
+
+
+@pytest.mark.parametrize(
+    ("own", "said"),
+    [
+        (("127.0.0.1", "::1"), "needs an address in your home network."),
+        (("127.0.0.1", "192.0.2.1"), 'address to enter there: <bdi dir="ltr">192.0.2.1</bdi>'),
+    ],
+)
+async def test_what_to_set_in_the_router_comes_with_its_address(
+    own: tuple[str, ...], said: str
+) -> None:
+    site = Site()
+    site.app[PARTS] = replace(site.context, addresses=lambda: own)
+    async with site.visited() as client:
+        assert said in await text(client, "/protection/aaaaaaaa")

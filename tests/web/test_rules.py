@@ -114,6 +114,13 @@ async def test_lists_are_put_as_the_language_does(language: str) -> None:
     assert wanted[language] in page
 
 
+async def test_one_site_and_several_have_words_of_their_own() -> None:
+    texts = ("games.example", "198.51.100.0/24")
+    written = tuple(block(each, "mia", created=int(NOW) - 10**7) for each in texts)
+    page = await rules(Site(Home(family(MIA, TOM, rules=written))), "fr")
+    assert "games.example : bloqué D’autres sites : bloqués" in page
+
+
 @pytest.mark.parametrize("band", [Band.TO_9, Band.TO_15])
 async def test_rules_are_told_in_words(band: Band) -> None:
     texts = ("*.library.example", "=ads.example", "198.51.100.0/24")

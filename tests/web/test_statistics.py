@@ -71,7 +71,7 @@ async def test_what_blocked_is_told_by_its_cause_with_values(client: Client, sit
     page = await text(client, NUMBERS)
     over_time = part(page, "closed")
     assert "Games: 30" in over_time
-    assert "a schedule: 10" in over_time
+    assert "A schedule: 10" in over_time
     assert re.findall(r"<span>(\d+)</span>", over_time.partition("</p>")[0]) == ["40", "20", "0"]
     assert "<title " in over_time
     assert "<desc " in over_time
@@ -79,7 +79,7 @@ async def test_what_blocked_is_told_by_its_cause_with_values(client: Client, sit
     assert "<dd>40<span" in page
     assert "20%" in page
     causes = re.findall(r'<span class="grow">([^<]+)</span>', part(page, "causes"))
-    assert causes == ["Games", "a schedule"]
+    assert causes == ["Games", "A schedule"]
 
 
 async def test_every_picture_has_a_name_and_a_sentence(client: Client, site: Site) -> None:

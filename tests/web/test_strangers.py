@@ -16,7 +16,7 @@ from aiohttp import ClientResponse
 
 from copdns.accounts.roles import Role
 from copdns.appeals.appeal import AppealState, reasons_for
-from copdns.privacy.recent_blocks import OwnedDevice
+from copdns.privacy.recent_blocks import OwnedDevice, blocks_in
 from tests.home import Home
 from tests.household import ADDRESSES, BO, GUEST, MIA, TOM, asker, block, family, library
 from tests.web.access import (
@@ -142,8 +142,8 @@ def kept(site: Site) -> tuple[list[object], list[object]]:
             if kind == "table" and name not in NOT_THEIRS
         ]
     rings = site.home.recent._rings.items()
-    blocks = [(key, name, each.at, each.code) for key, ring in rings for name, each in ring.items()]
-    return [*schema, *stored], list(blocks)
+    blocks: list[object] = [(key, blocks_in(ring), dict(ring.codes or {})) for key, ring in rings]
+    return [*schema, *stored], blocks
 
 
 def of(kind: Iterable[str]) -> tuple[Route, ...]:

@@ -50,7 +50,9 @@ async def hearing(site: Site, client: Client) -> AsyncIterator[Hearing]:
 
 
 async def test_without_any_it_says_where_they_would_stand(client: Client) -> None:
-    assert "No alerts are set up." in await text(client, TARGETS)
+    page = await text(client, TARGETS)
+    assert "No alerts are set up yet." in page
+    assert "under “events.notices” or “events.webhooks” in the settings file" in page
 
 
 async def test_a_test_is_sent_and_what_came_of_it_is_told(client: Client, hearing: Hearing) -> None:

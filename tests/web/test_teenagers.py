@@ -100,7 +100,7 @@ async def everything(client: Client, site: Site) -> dict[str, str]:
 
 
 # A text of grown-ups, and what stands before it on its line.
-FOR_SMALL = re.compile(r'\{% if level == "pictures" %\}\n.*?\{% endif %\}', re.DOTALL)  # up to 9
+FOR_SMALL = re.compile(r'\{% if level != "full" %\}\n.*?\{% endif %\}', re.DOTALL)  # up to 12
 SAID = re.compile(r"^(.*?)_\(\"[^\"]*grown-?up", re.IGNORECASE | re.MULTILINE)
 
 

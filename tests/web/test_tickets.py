@@ -53,14 +53,16 @@ async def test_codes_that_were_made_at_once_are_told_in_one_sentence(
     seconds = count(site.now)
     monkeypatch.setattr(HouseRequest, "now", property(lambda _: next(seconds)))
     page = await send(client, TICKETS, minutes="30", seen="none", count="12", label="Garden")
-    told = "You made 12 codes, for 30 extra minutes each (“Garden”). Anyone here can use them."
+    told = (
+        "You made 12 codes, for 30 extra minutes each (“Garden”). Anyone who has a code can use it."
+    )
     assert page.count(told) == 1
     assert "more change" not in page
 
 
 async def test_one_code_is_told_as_one(client: Client) -> None:
     page = await send(client, TICKETS, minutes="30", seen="none", label="Garden")
-    assert "You made a code for 30 extra minutes (“Garden”). Anyone here can use it." in page
+    assert "You made a code for 30 extra minutes (“Garden”). Anyone who has it can use it." in page
 
 
 async def test_a_ticket_tells_its_number_and_where_it_is_redeemed(client: Client) -> None:

@@ -14,6 +14,7 @@ from copdns.model.hosts import child_page_url
 from copdns.model.household import Band, Household
 from copdns.network.setup_steps import SetupStep
 from copdns.network.unknown_devices import UnknownDevice
+from copdns.policy.snapshot import Sightings
 from copdns.store.household_db.audit_trail import AuditTrail
 from copdns.store.log_db.unknown_devices import save_unknown_devices
 from copdns.web.context import PARTS
@@ -21,8 +22,8 @@ from copdns.web.device_setup.qr import qr
 from copdns.web.languages import bundled_helplines
 from copdns.web.pages import Pages
 from tests.home import Home
-from tests.household import GUEST, MIA, family
-from tests.web.guardians import PASSWORD, log_in, set_up
+from tests.household import GUEST, MIA, TOM, family
+from tests.web.guardians import PASSWORD, guardian_client, log_in, set_up
 from tests.web.site import Client, Site, send, text
 
 LIBRARY = load_catalogue(())  # as shipped: presets speak of what is in it
@@ -59,8 +60,9 @@ async def test_the_code_of_the_console_opens_it_once(client: Client, site: Site)
     assert f'value="{code}"' in page
     assert 'value="Ada"' in page
     page = await send(client, "/guardian/setup", code=code, **fields)
-    assert "Set up your household" in page
-    assert "Not fully protected yet" in page
+    assert "Step 1 of 7" in page
+    assert "Not fully protected yet" not in page, "which these steps are to change"
+    assert "Not fully protected yet" in await text(client, "/guardian/wizard")
     await send(client, "/guardian/setup", 400, code=code, **{**fields, "name": "Bo"})
     assert await site.logins.setup_code("home", site.now) == ""
 
@@ -95,12 +97,12 @@ async def test_the_zone_of_the_machine_is_offered_until_one_was_chosen(
     monkeypatch.setenv("TZ", "America/Lima")
     page = await text(desk, "/guardian/wizard/place")
     assert 'data-of="PE" selected>America/Lima</option>' in page
-    assert "This is our guess, so please check it." in page
+    assert "Our guess: please check." in page
     assert "Etc/" not in page
     await take(desk, SetupStep.PLACE, name="We", timezone="UTC")
     page = await text(desk, "/guardian/wizard/place")
     assert "<option selected>UTC</option>" in page
-    assert "our guess" not in page
+    assert "Our guess" not in page
 
 
 @pytest.mark.parametrize(
@@ -162,7 +164,24 @@ async def test_the_way_to_the_childrens_page_names_its_port() -> None:
         page = await text(client, "/guardian/wizard/door")
         assert "http://why.home.arpa:8080/" in page
         assert qr(door).path in page
+        # Browsers put no page on the home screen that came without HTTPS.
+        assert "bookmark the page" in page
+        assert "home screen" not in page
         assert qr(door).path in await text(client, "/guardian/agreement/mia")
+
+
+async def test_no_code_is_shown_that_no_other_device_can_open() -> None:
+    """As `make run` listens: other devices cannot look the name up, nor reach the page."""
+    site = Site(Home(family(MIA), LIBRARY))
+    site.app[PARTS] = replace(site.context, addresses=lambda: ("127.0.0.1", "::1"))
+    async with site.visited() as client:
+        await set_up(site)
+        await log_in(client)
+        page = await text(client, "/guardian/wizard/door")
+    assert "http://why.home.arpa/" in page
+    assert "copdns answers only on this computer so far." in page
+    assert 'class="qr"' not in page
+    assert "scan the code" not in page
 
 
 async def test_each_age_says_what_it_begins_with(desk: Client) -> None:
@@ -180,7 +199,8 @@ async def test_a_device_that_was_seen_gets_an_owner(desk: Client, site: Site) ->
     other = UnknownDevice("other", "u2", "", "", "192.0.2.201", "Bo", site.now, site.now)
     save_unknown_devices(site.folder, [seen, other])
     page = await text(desk, "/guardian/wizard/devices")
-    assert "02:00:00:00:00:99" in page
+    assert re.search(rf"last seen [^<]+ · <bdi>{GUEST}</bdi>", page)
+    assert "02:00:00:00:00:99" not in page, "a number that means nothing to a parent"
     assert "192.0.2.201" not in page
     assert 'name="whose-u1" value="mia"' in page
     await take(desk, SetupStep.DEVICES, **{"whose-u1": "mia", "name-u1": "Mia's tablet"})
@@ -188,6 +208,24 @@ async def test_a_device_that_was_seen_gets_an_owner(desk: Client, site: Site) ->
     assert (device.id, device.name, device.profile) == ("mia-s-tablet", "Mia's tablet", "mia")
     await take(desk, SetupStep.DEVICES, 400, **{"whose-u2": "mia"})
     await take(desk, SetupStep.DEVICES, 400, **{"whose-u1": "nobody"})
+
+
+@pytest.mark.parametrize("way", ["now", "before", "never"])
+async def test_an_address_is_enough_and_the_device_is_known_for_good_if_the_network_shows_how(
+    desk: Client, site: Site, way: str
+) -> None:
+    """A parent finds the address in the Wi-Fi settings; the router gives it to another some day."""
+    address, mac = "192.0.2.77", "00:00:5e:00:53:07"
+    resolver = site.home.resolver
+    if way == "now":
+        resolver.snapshot = resolver.snapshot.with_sightings(Sightings({address: mac}))
+    elif way == "before":
+        at = site.now
+        seen = UnknownDevice("home", "u1", "", mac, address, "", at, at)
+        save_unknown_devices(site.folder, [seen])
+    await take(desk, SetupStep.DEVICES, known=address, profile="mia", name="Box")
+    (box,) = [each for each in (await stored(site)).devices if each.name == "Box"]
+    assert (box.macs, box.addresses) == (((), (address,)) if way == "never" else ((mac,), ()))
 
 
 async def test_one_tap_for_each_device_and_one_to_go_on(desk: Client, site: Site) -> None:
@@ -239,14 +277,18 @@ async def test_a_step_can_be_skipped_and_stays_to_do(desk: Client, site: Site) -
     page = await text(desk, "/guardian/wizard/router")
     assert '<a href="/guardian/wizard/devices">Skip this step</a>' in page
     last = await text(desk, "/guardian/wizard/door")
-    assert '<a href="/guardian/checks">Skip this step</a>' in last
+    assert '<a href="/guardian/checks?setup=done">Skip this step</a>' in last
 
 
-async def test_at_its_end_it_offers_to_tell_when_a_child_asks(desk: Client) -> None:
+async def test_at_its_end_it_leads_on_to_each_child_and_to_being_told(desk: Client) -> None:
     assert "Be told when a child asks" not in await text(desk, "/guardian/checks")
     for each in SetupStep:
         page = await take(desk, each, timezone="UTC")
-    assert 'href="/guardian/app">Be told when a child asks</a>' in page
+    assert re.search(r'href="/guardian/app">.*Be told when a child asks', page)
+    next_ones = re.findall('<a class="row" href="/guardian/people/([a-z]+)/closed">', page)
+    assert next_ones == ["mia"]
+    assert '<details class="card"><summary><h2>4 things left to check' in page, "for another day"
+    assert "4 things left to check" not in await text(desk, "/guardian/checks"), "all of it"
 
 
 async def test_a_device_that_was_not_seen_is_written_in(desk: Client, site: Site) -> None:
@@ -258,9 +300,32 @@ async def test_a_device_that_was_not_seen_is_written_in(desk: Client, site: Site
             desk, SetupStep.DEVICES, add="1", known="00:00:5e:00:53:02", profile="mia", name="Box"
         )
         assert "Step 5 of 7" in page, "there may be a further one"
+        assert '<details class="card" id="add" open>' in page
     (device,) = [each for each in (await stored(site)).devices if each.macs]
     assert (device.id, device.profile, device.macs) == ("box", "mia", ("00:00:5e:00:53:02",))
     await take(desk, SetupStep.DEVICES, 400, known="no address", profile="mia")
+
+
+async def test_after_a_device_the_form_for_the_next_one_is_open_with_its_person() -> None:
+    async with guardian_client(Site(Home(family(MIA, TOM, devices=()), LIBRARY))) as desk:
+
+        def chosen(page: str) -> list[str]:
+            whose = page.partition('id="add-whose"')[2].partition("</select>")[0]
+            return re.findall('<option value="([a-z]+)" selected>', whose)
+
+        assert chosen(await text(desk, "/guardian/wizard/devices")) == []
+        box = {"known": "00:00:5e:00:53:02", "profile": "mia", "name": "Box", "add": "1"}
+        headers = {"Origin": f"http://{desk.host}:{desk.port}"}
+        answer = await desk.post(
+            "/guardian/wizard/devices", data=box, headers=headers, allow_redirects=False
+        )
+        assert answer.headers["Location"] == "/guardian/wizard/devices?more=yes#add"
+        page = await text(desk, "/guardian/wizard/devices?more=yes")
+        assert chosen(page) == ["tom"]
+        assert "“Continue” saves this too." in page
+        # A person alone, who was chosen before, is no device.
+        page = await take(desk, SetupStep.DEVICES, profile="tom", known="", name="")
+        assert "Step 6 of 7" in page
 
 
 async def test_a_device_that_was_described_and_not_added_yet_comes_along(

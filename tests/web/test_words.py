@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from jinja2 import Environment, StrictUndefined
 
+from copdns.model.sentences import sentence
 from copdns.web.languages import phrases_in
 from copdns.web.template_words import install_translations
 from copdns.words.phrases import phrases, pseudo
@@ -53,6 +54,45 @@ def test_what_is_listed_is_escaped_once() -> None:
 def test_no_line_of_a_title_ends_at_a_hyphen() -> None:
     shown = rendered("{{ title | unbroken }}", title="What the grown-ups <see> - here")
     assert shown == ('What the <span class="unbroken">grown-ups</span> &lt;see&gt; - here')
+
+
+def test_a_short_name_stays_on_its_line_and_a_long_one_may_break() -> None:
+    kept = '<span class="unbroken">mia-tablet</span>'
+    assert rendered("{{ name | bdi }}", name="mia-tablet") == f"<bdi>{kept}</bdi>"
+    long = "the-smallest-of-our-phones"
+    assert rendered("{{ name | bdi }}", name=long) == f"<bdi>{long}</bdi>"
+    said = sentence("%(device)s belongs to %(name)s now", device="mia-tablet", name="<b>")
+    told = rendered("{{ said | told }}", "en", said=said)
+    assert told == f"\u2068{kept}\u2069 belongs to \u2068&lt;b&gt;\u2069 now."
+
+
+@pytest.mark.parametrize(
+    ("language", "words", "shown"),
+    [
+        ("fr", "À toute heure", "à toute heure"),
+        ("fr", "Internet activé", "Internet activé"),
+        ("es", "Internet encendido", "internet encendido"),
+        ("es", "VPN y otras formas", "VPN y otras formas"),
+        ("es", "YouTube & TV", "YouTube &amp; TV"),
+        ("en", "Works at any time", "Works at any time"),
+    ],
+)
+def test_after_a_colon_words_of_ours_begin_as_the_language_has_it(
+    language: str, words: str, shown: str
+) -> None:
+    assert rendered("{{ words | begun_small }}", language, words=words) == shown
+
+
+@pytest.mark.parametrize(
+    ("address", "html"),
+    [
+        ("http://why.home.arpa:161/a?<c>=d", "http://why.|home.|arpa:161/|a?&lt;c&gt;=|d"),
+        ("dns.example/dns-query", 'dns.|example/|<span class="unbroken">dns-query</span>'),
+        ("the-smallest-of-our-phones.example", "the-smallest-of-our-phones.|example"),
+    ],
+)
+def test_an_address_breaks_between_its_words(address: str, html: str) -> None:
+    assert rendered("{{ address | breakable }}", address=address) == html.replace("|", "<wbr>")
 
 
 def test_what_is_put_into_a_text_is_escaped() -> None:

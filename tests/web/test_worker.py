@@ -4,7 +4,9 @@ words on Ada's screen, and what is shown without a connection."""
 from __future__ import annotations
 
 import json
+import os
 import queue
+import sys
 import threading
 from base64 import b64encode
 from collections.abc import Iterator
@@ -24,7 +26,7 @@ from cryptography.x509.oid import NameOID
 
 from tests.conftest import find_tool
 from tests.e2e.house import ROOT, eventually
-from tests.push_service import ReadingBrowser
+from tests.push_service import HOST, ReadingBrowser, write_certificate
 from tests.running import PATIENCE, Program, free_port, running
 from tests.web.browsing import CHROMIUM, PHONE, Device, Drive, assert_accessible, wait_until
 from tests.web.pages import PASSWORD, ask, beside, done
@@ -94,8 +96,9 @@ def issued(folder: Path) -> tuple[str, str, str]:
 
 
 @contextmanager
-def push_service() -> Iterator[tuple[str, queue.Queue[bytes]]]:
-    """Give the address of a push service, and what it gets."""
+def push_service(certificate: Path) -> Iterator[tuple[str, queue.Queue[bytes]]]:
+    """Give the address of a push service, and what it gets.  certificate: where its own is written
+    to."""
     got: queue.Queue[bytes] = queue.Queue()
 
     class Service(BaseHTTPRequestHandler):
@@ -108,9 +111,10 @@ def push_service() -> Iterator[tuple[str, queue.Queue[bytes]]]:
             pass
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Service) as server:
+        server.socket = write_certificate(certificate).wrap_socket(server.socket, server_side=True)
         thread = threading.Thread(target=server.serve_forever, daemon=True)
         thread.start()
-        yield f"http://127.0.0.1:{server.server_port}/p/1", got
+        yield f"https://{HOST}:{server.server_port}/p/1", got
         server.shutdown()
         thread.join()
 
@@ -121,13 +125,20 @@ def house(drive: Drive, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tr
     pem, key, digest = issued(folder)
     port = free_port()
     web = {"listen": ["127.0.0.1"], "tls_certificate": pem, "tls_key": key}
-    push = {"hosts": ["127.0.0.1"], "private_addresses": True}
+    push = {"hosts": [HOST], "private_addresses": True}
     family = str(ROOT / "config" / "household-example.yaml")
     settings = {"web": web, "push": push, "household": family}
     with ExitStack() as stack:
-        endpoint, got = stack.enter_context(push_service())
+        trusted = folder / "push.pem"
+        endpoint, got = stack.enter_context(push_service(trusted))
+        environment = {
+            "COPDNS_WEB__TLS_PORT": str(port),
+            "SSL_CERT_FILE": str(trusted),
+            "PYTHONPATH": os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH")))),
+        }
+        command = (sys.executable, ROOT / "tests/web/push_to_loopback.py")
         program = stack.enter_context(
-            running(folder, settings, environment={"COPDNS_WEB__TLS_PORT": str(port)})
+            running(folder, settings, environment=environment, command=command)
         )
         stack.enter_context(drive.awake())
         browser = drive.playwright.chromium.launch(

@@ -27,17 +27,6 @@ function follow(seconds, from, parts) {
   setTimeout(look, wait);
 }
 
-// Puts rows of the log where they belong as they come; without this script a link looks again.
-const MOST = 40;
-
-function live(rows) {
-  const source = new EventSource(rows.dataset.live);
-  source.onmessage = (event) => {
-    rows.insertAdjacentHTML("afterbegin", event.data);
-    while (rows.children.length > MOST) rows.lastElementChild.remove();
-  };
-}
-
 // One look for all parts that are as fresh; data-from: of a page that has no more.
 const paces = new Map();
 document.querySelectorAll("[data-fresh][id]").forEach((part) => {
@@ -45,7 +34,6 @@ document.querySelectorAll("[data-fresh][id]").forEach((part) => {
   paces.set(pace, [...(paces.get(pace) ?? []), part]);
 });
 paces.forEach((parts, pace) => follow(...pace.split(" "), parts));
-document.querySelectorAll("[data-live]").forEach(live);
 
 // Where the pages about a person stand in one row, the one that is read is in sight.
 document.querySelector(".tabs [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center", behavior: "instant" });

@@ -1,1 +1,1 @@
-"""What pages of many households need of a provider: its reviewers, and whose brand they have."""
+"""What many households need of a provider: who is here, their minutes, reviewers, whose brand."""

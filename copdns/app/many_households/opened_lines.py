@@ -9,7 +9,7 @@ from pathlib import Path
 import structlog
 
 from copdns.app.node.copies import NodeCopies
-from copdns.lists.opened import OpenedLine
+from copdns.lists.opened_lines import OpenedLine
 from copdns.model.errors import NameTextError, PlaneError, StoreAwayError
 from copdns.model.matchers import parse_matcher
 from copdns.provider.staff.desk import DeskCase, opened_lines

@@ -16,7 +16,7 @@ from copdns.provider.staff.desk import (
 )
 from copdns.store.postgres.connection import PostgresConnection, PostgresPool
 from copdns.store.provider_db.desk_rows import DeskStore, add_case, cases_about, some_cases
-from copdns.store.provider_db.passed_on import PassedOnRow, PassedOnRows
+from copdns.store.provider_db.passed_on_rows import PassedOnRow, PassedOnRows
 from copdns.store.provider_db.tenants import HouseholdTenants
 from copdns.web.many_households.review_desk import ListQuestion, PassedOn
 

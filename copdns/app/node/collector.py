@@ -25,8 +25,8 @@ from copdns.app.node.journal import (
     JournalEntry,
     MovedBlock,
     Told,
-    told_as_json,
-    told_from_json,
+    news_as_json,
+    parse_news,
 )
 from copdns.model.errors import StoreAwayError, StoreError
 from copdns.provider.address_blocks import AddressBlock, AddressError, read_block
@@ -320,7 +320,7 @@ class BindingCollector:
         """Leave what was told while PostgreSQL was away to the program that writes."""
         some: list[str] = []
         for entry in self._journal.read():
-            some += (json.dumps(told_as_json(each)) for each in entry.told)
+            some += (json.dumps(news_as_json(each)) for each in entry.told)
         if some:
             self._store.hand_over(some)
             log.info("what was told meanwhile is handed over", many=len(some))
@@ -330,14 +330,14 @@ class BindingCollector:
 
     def _take_handed_over(self) -> None:
         while True:
-            texts, newest = self._store.handed_over()
+            texts, newest = self._store.read_handed_over()
             if not texts:
                 return
             changed: set[AddressBlock] = set()
             sessions: set[SessionKey] = set()
             for each in texts:
                 try:
-                    told = told_from_json(json.loads(each))
+                    told = parse_news(json.loads(each))
                 except (KeyError, TypeError, ValueError, AddressError):
                     log.error("what another program was told cannot be read")
                     continue

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+from ipaddress import collapse_addresses, ip_address, ip_network
+from typing import Any
+
+from copdns.dns.response_facts import HOME_NETWORKS
 from copdns.list_files.load import bundled_files
-from copdns.model.addresses import Transport
+from copdns.model.addresses import Network, Transport
 from copdns.model.errors import ConfigError
 from copdns.provider.plane.dnsdist import NodeSettings, Tenant, dnsdist_config
 from copdns.provider.plane.keeper import STRANGERS
@@ -11,6 +16,7 @@ from copdns.provider.plane.special_names import bundled_names, safe_targets
 from copdns.provider.plane.unbound import (
     ANCHORS_FILE,
     RULES_FILE,
+    SUBNET_BITS,
     ResolverSettings,
     unbound_config,
 )
@@ -24,6 +30,7 @@ def dnsdist_text(settings: Settings) -> str:
         raise ConfigError("node.networks: dnsdist would answer nobody; name those of subscribers")
     if (node.tls_listen or node.https_listen) and not (node.certificate and node.key):
         raise ConfigError("node.certificate and node.key are needed for encrypted DNS")
+    _check_subnet(settings)
     try:
         return dnsdist_config(
             NodeSettings(
@@ -33,12 +40,18 @@ def dnsdist_text(settings: Settings) -> str:
                 resolvers=node.resolvers,
                 safe_source=node.safe_source,
                 copdns=node.copdns,
-                tenants=(Tenant(node.networks, STRANGERS),),
+                tenants=(
+                    *(Tenant(each.networks, STRANGERS) for each in node.other_networks),
+                    Tenant(node.networks, STRANGERS),
+                ),
                 tls_listen=node.tls_listen,
                 https_listen=node.https_listen,
                 certificate=node.certificate,
                 key=node.key,
                 dnstap=node.dnstap,
+                name=node.encrypted_name,
+                mac_networks=node.mac_networks,
+                source=node.subnet_source,
             )
         )
     except ValueError as error:  # a path that would need escaping
@@ -50,6 +63,7 @@ def unbound_text(settings: Settings) -> str:
     node = settings.node
     if not node.resolvers:
         raise ConfigError("node.resolvers: name where unbound is to answer")
+    _check_subnet(settings)
     found = bundled_files()
     host, _, port = node.resolvers[0].rpartition(":")
     host = host.removeprefix("[").removesuffix("]")
@@ -61,13 +75,57 @@ def unbound_text(settings: Settings) -> str:
     return unbound_config(
         ResolverSettings(
             listen=f"{host}@{port}",
-            clients=(f"{host}/{128 if ':' in host else 32}",),
-            safe_client=f"{node.safe_source}/{128 if ':' in node.safe_source else 32}",
+            clients=tuple(_alone(each) for each in (host, node.subnet_source) if each),
+            safe_client=_alone(node.safe_source),
             targets=safe_targets(found),
             forward_to=upstreams,
             rules=f"{node.folder}/{RULES_FILE}",
             anchors=f"{node.folder}/{ANCHORS_FILE}",
             control=node.unbound_control,
+            root_key=node.root_key,
+            private=tuple(private_networks(settings)),
+            private_names=settings.rebinding.names,
+            zone_limit=node.zone_limit,
+            subnet_zones=node.subnet_zones,
         ),
         bundled_names(found),
     )
+
+
+def private_networks(settings: Settings) -> Iterator[Network]:
+    """Yield the networks that no name of others may point to: those of homes, but for exceptions.
+
+    An exception that is part of such a network leaves the rest of it.
+    """
+    for network in HOME_NETWORKS if settings.rebinding.enabled else ():
+        yield from _without(network, settings.rebinding.allow)
+
+
+def _without(network: Network, allowed: Iterable[Network]) -> Iterator[Network]:
+    rest: list[Any] = [network]  # of one family, which their type does not say
+    for exempt in allowed:
+        parted = [each for each in rest if each.overlaps(exempt)]
+        rest = [each for each in rest if each not in parted]
+        for each in parted:
+            if each.prefixlen < exempt.prefixlen:
+                rest += each.address_exclude(exempt)
+    yield from collapse_addresses(rest)
+
+
+def _alone(address: str) -> str:
+    """Return the network of one address."""
+    return f"{address}/{128 if ':' in address else 32}"
+
+
+def _check_subnet(settings: Settings) -> None:
+    node = settings.node
+    if bool(node.subnet_zones) != bool(node.subnet_source):
+        raise ConfigError("node.subnet_zones and node.subnet_source are needed together")
+    if node.subnet_source and not _share_network(node.subnet_source, node.safe_source):
+        raise ConfigError("node.safe_source: name another address of the network of subnet_source")
+
+
+def _share_network(one: str, other: str) -> bool:
+    """Tell whether two addresses differ, and servers would be told the same network of both."""
+    bits = SUBNET_BITS[ip_address(one).version == 6]
+    return one != other and ip_address(other) in ip_network(f"{one}/{bits}", strict=False)

@@ -197,7 +197,7 @@ def _write_whole(handle: int, octets: bytes) -> None:
     os.fsync(handle)
 
 
-def told_as_json(told: Told) -> dict[str, Any]:
+def news_as_json(told: Told) -> dict[str, Any]:
     """Return an event as a value of JSON."""
     if isinstance(told, Restart):
         return {"kind": RESTART, "machine": told.machine, "at": told.at}
@@ -206,7 +206,7 @@ def told_as_json(told: Told) -> dict[str, Any]:
     return {"kind": told.kind.value, **named, "at": told.at, "blocks": blocks}
 
 
-def told_from_json(value: Mapping[str, Any]) -> Told:
+def parse_news(value: Mapping[str, Any]) -> Told:
     """Return the event of a value; raise KeyError, TypeError, ValueError or AddressError."""
     if value["kind"] == RESTART:
         return Restart(str(value["machine"]), float(value["at"]))
@@ -219,14 +219,14 @@ def told_from_json(value: Mapping[str, Any]) -> Told:
 
 
 def _as_json(entry: JournalEntry) -> dict[str, Any]:
-    return {"told": [told_as_json(each) for each in entry.told], "moved": entry.moved}
+    return {"told": [news_as_json(each) for each in entry.told], "moved": entry.moved}
 
 
 def _from_json(line: bytes) -> JournalEntry | None:
     """Return the entry of a line; None for the first one, and for what is none."""
     try:
         value = json.loads(line)
-        told = tuple(map(told_from_json, value["told"]))
+        told = tuple(map(parse_news, value["told"]))
         return JournalEntry(told, tuple(_read_moved(*each) for each in value["moved"]))
     except (KeyError, TypeError, ValueError, AddressError, AttributeError, RecursionError):
         return None

@@ -7,6 +7,7 @@ while PostgreSQL is away.  Used by one thread at a time.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from pathlib import Path
 
 import structlog
@@ -14,15 +15,17 @@ import structlog
 from copdns.app.node.copies import NodeCopies
 from copdns.app.node.status import law_trouble
 from copdns.model.errors import PlaneError, RegisterError
+from copdns.model.sentences import sentence
 from copdns.provider.law.chain import StoredEntry, check_head
-from copdns.provider.law.in_force import (
-    anchors_in_force,
-    left_in_tables,
-    listed_in_force,
-    next_change,
-)
 from copdns.provider.law.keys import KEYS_FOLDER, ProviderKeys
 from copdns.provider.law.register import Register
+from copdns.provider.law.register_in_force import (
+    anchors_in_force,
+    left_in_tables,
+    next_change,
+    orders_without_list,
+    with_register,
+)
 from copdns.provider.plane.rows import Row
 from copdns.provider.plane.snapshot import ListedNames, NameList
 from copdns.provider.staff.desk import DeskCase, next_closing, open_lists
@@ -65,6 +68,8 @@ class LawInForce:
         self._cases: tuple[DeskCase, ...] = ()
         self._stores: tuple[RegisterStore, DeskStore] | None = None
         self._left: tuple[NameList, ...] = ()  # in the tables, of newer lines
+        self._hashed_ends: list[int] = []  # of lists of hashes in force
+        self._without_list: tuple[int, ...] = ()  # orders whose list of hashes is not here
         if pool is not None:
             self._stores = RegisterStore(pool, self._keys), DeskStore(pool)
         else:
@@ -83,7 +88,7 @@ class LawInForce:
             if seen is not None and seen.size > len(lines):
                 self.missing = seen.size - len(lines)
             elif seen is not None:
-                check_head(lines, seen, "this machine")
+                check_head(lines, seen, sentence("this machine"))
         except (PlaneError, RegisterError) as found:
             error = found
             self._register, self._cases, self.is_believed = Register(), (), False
@@ -131,8 +136,16 @@ class LawInForce:
     def apply(self, listed: ListedNames, now: int) -> ListedNames:
         """Return lists without what reviewers took out, and with those of the register."""
         lists = open_lists(listed.lists, self._cases, now)
-        whole = ListedNames((*lists, *self._left), listed.special)
-        return listed_in_force(whole, self._register, now)
+        whole = replace(listed, lists=(*lists, *self._left))
+        found = with_register(whole, self._register, now)
+        self._hashed_ends = [each.expires for each in found.hashed]
+        missing = orders_without_list(listed.hashed, self._register, now)
+        if missing and missing != self._without_list:
+            log.error(
+                "a list of hashes of these orders is not on this node, or is over", orders=missing
+            )
+        self._without_list = missing
+        return found
 
     def is_family_open(self, now: int) -> bool:
         """Tell whether nothing that families chose is blocked for anybody."""
@@ -145,4 +158,5 @@ class LawInForce:
     def next_change(self, now: int) -> int | None:
         """Return the next second at which something else holds; None: never."""
         found = next_change(self._register, now), next_closing(self._cases, now)
-        return min((each for each in found if each is not None), default=None)
+        ends = (each for each in self._hashed_ends if each > now)
+        return min((each for each in (*found, *ends) if each is not None), default=None)

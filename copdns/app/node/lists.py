@@ -5,7 +5,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
+
+import structlog
 
 from copdns.list_files.choose import available_lists, choose_for
 from copdns.list_files.copies import Copies, sources_on_disk
@@ -18,9 +21,14 @@ from copdns.lists.catalogue import build_catalogue
 from copdns.lists.drafts import all_drafts
 from copdns.lists.small_index import build_index
 from copdns.lists.source import ListSource
+from copdns.model.broad_names import listed_suffixes
+from copdns.model.errors import ListError
+from copdns.provider.law.hashed_list import MOST_OCTETS, HashedList, read_hashed, without_names
 from copdns.provider.plane.list_slugs import ListSlugs, read_drafts
 from copdns.provider.plane.snapshot import ListedNames
 from copdns.settings.config import Settings
+
+log = structlog.get_logger("copdns.node")
 
 
 class NodeLists:
@@ -30,10 +38,12 @@ class NodeLists:
         self._settings = settings
         self._folder = Path(settings.data)
         self._copies = Copies(self._folder)
+        self._hashed: dict[str, HashedList] = {}  # by the path
 
     def key(self) -> str:
         """Return a text that differs whenever a list does; reads no list."""
-        return index_key(self._sources(), load_facts(self._folder))
+        files = "".join(_stamp(each) for each in self._settings.node.hashed_lists)
+        return index_key(self._sources(), load_facts(self._folder)) + files
 
     def read(self) -> tuple[ListedNames, ListSlugs]:
         """Return all names, and which lists are about what; raise ConfigError or ListError."""
@@ -41,7 +51,21 @@ class NodeLists:
         found, sources = files_of(facts), self._sources()
         services = build_catalogue(found, sources, *build_index([])).services
         drafts = all_drafts(found, facts.read, sources, read_text)
-        return read_drafts(drafts, found, services)
+        listed, slugs = read_drafts(drafts, found, services)
+        return replace(listed, hashed=self._read_hashed_lists()), slugs
+
+    def _read_hashed_lists(self) -> tuple[HashedList, ...]:
+        """Return the lists of hashes; of a file that cannot be read, what it had before.
+
+        It holds up no other list: without it a node answers, and an order whose list is not there
+        is told (`LawInForce`).
+        """
+        for path in self._settings.node.hashed_lists:
+            try:
+                self._hashed[path] = _read_hashed(path)
+            except ListError as error:
+                log.error("a list of hashes cannot be read", error=str(error))
+        return tuple(self._hashed.values())
 
     def _sources(self) -> tuple[ListSource, ...]:
         settings = self._settings
@@ -55,3 +79,36 @@ class NodeLists:
             *own_sources(settings.lists),
             *sources_on_disk(chosen, self._copies, states),
         )
+
+
+def _stamp(path: str) -> str:
+    try:
+        found = Path(path).stat()
+    except OSError:
+        return f" {path} missing"
+    # A file that takes the place of another may have its size and the time of its copy.
+    return f" {path} {found.st_mtime_ns} {found.st_ctime_ns} {found.st_ino} {found.st_size}"
+
+
+def _read_hashed(path: str) -> HashedList:
+    """Read a list of hashes; raise ListError."""
+    try:
+        if not Path(path).is_file():  # reading a pipe would wait for whoever writes it
+            raise ListError(f"{path}: there is no such file")
+        with Path(path).open("rb") as file:
+            octets = file.read(MOST_OCTETS + 1)
+        if len(octets) > MOST_OCTETS:
+            raise ListError(f"{path}: a list of hashes has at most {MOST_OCTETS} octets")
+        text = octets.decode("ascii")  # as it is: the checksum is that of the file
+    except (OSError, UnicodeDecodeError) as error:
+        raise ListError(f"{path}: {error}") from error
+    found = read_hashed(text, path)
+    # Nobody can read that it has one, and everybody's sites below it would be gone.
+    less = without_names(found, listed_suffixes())
+    if many := len(found) - len(less):
+        log.error(
+            "a list of hashes has public suffixes such as co.uk, which are passed over",
+            file=path,
+            many=many,
+        )
+    return less

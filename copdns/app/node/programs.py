@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any, TypeVar
@@ -13,18 +13,21 @@ import structlog
 from aiohttp import web
 
 from copdns.app.node.api import bindings_api
-from copdns.app.node.away import AwaySource
+from copdns.app.node.away_source import AwaySource
 from copdns.app.node.collector import BindingCollector
 from copdns.app.node.copies import NodeCopies
 from copdns.app.node.journal import BindingJournal, JournalReader
 from copdns.app.node.law import LawInForce
 from copdns.app.node.lists import NodeLists
 from copdns.app.node.lists_now import ListsNow
+from copdns.app.node.queue_messages import QueueMessenger
 from copdns.app.node.resolver import ResolverFiles
+from copdns.app.node.rollout_messages import RolloutMessenger
 from copdns.app.node.rollouts import NodeRollouts
 from copdns.app.node.source import StoreSource
 from copdns.app.node.status import NodeStatus, StatusFile
 from copdns.model.errors import ConfigError, ListenError, StoreAwayError, StoreError
+from copdns.provider.law.keys import KEYS_FOLDER, ProviderKeys
 from copdns.provider.plane.agent import NodeAgent
 from copdns.provider.plane.files import PlaneFiles
 from copdns.provider.plane.rows import PlaneTable, Row
@@ -77,7 +80,10 @@ async def _follow_postgres(
 ) -> None:
     copies = NodeCopies(Path(settings.node.folder))
     lists = await asyncio.to_thread(_lists_in_force, pool, settings, copies, now)
-    source = StoreSource(pool, lists, copies, now, JournalReader(Path(settings.data)))
+    apart = tuple(one for each in settings.node.other_networks for one in each.networks)
+    journal = JournalReader(Path(settings.data))
+    has_macs_told = bool(settings.node.mac_networks)
+    source = StoreSource(pool, lists, copies, now, journal, apart, has_macs_told=has_macs_told)
     agent = NodeAgent(files, source)
 
     def status() -> NodeStatus:
@@ -87,7 +93,13 @@ async def _follow_postgres(
     try:
         revision = await asyncio.to_thread(agent.catch_up)
         log.info(READY, revision=revision)
-        await until_stopped(_run_and_tell(agent, settings, now, status))
+        told = settings.provider.rollouts
+        beside: list[Coroutine[Any, Any, None]] = []
+        if settings.node.name and told.has_targets:
+            keys = ProviderKeys(Path(settings.data) / KEYS_FOLDER)
+            beside.append(RolloutMessenger(pool, told, now).run())
+            beside.append(QueueMessenger(pool, keys, told, now).run())
+        await until_stopped(_run_and_tell(agent, settings, now, status, beside))
     finally:
         source.close()
         await asyncio.to_thread(pool.close)
@@ -138,9 +150,13 @@ def _open_pool_or_none(settings: Settings) -> PostgresPool | None:
 
 
 async def _run_and_tell(
-    agent: NodeAgent, settings: Settings, now: Now, status: Callable[[], NodeStatus]
+    agent: NodeAgent,
+    settings: Settings,
+    now: Now,
+    status: Callable[[], NodeStatus],
+    beside: Sequence[Coroutine[Any, Any, None]] = (),
 ) -> None:
-    """Follow the source until cancelled, and say how that goes."""
+    """Follow the source until cancelled, and say how that goes.  beside: what runs meanwhile."""
     file = StatusFile(Path(settings.node.folder), now)
 
     async def tell() -> None:
@@ -148,12 +164,13 @@ async def _run_and_tell(
             await asyncio.to_thread(file.write, status())
             await asyncio.sleep(TELL_EVERY)
 
-    telling = asyncio.ensure_future(tell())
+    others = [asyncio.ensure_future(each) for each in (tell(), *beside)]
     try:
         await agent.run()
     finally:
-        telling.cancel()
-        await asyncio.gather(telling, return_exceptions=True)
+        for each in others:
+            each.cancel()
+        await asyncio.gather(*others, return_exceptions=True)
 
 
 def _lists_in_force(

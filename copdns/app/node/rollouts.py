@@ -37,10 +37,12 @@ from copdns.provider.rollout.rollouts import (
     canary_sites,
     choose_rollout,
     find_rollout,
+    running_schema,
 )
 from copdns.settings.config import Settings
 from copdns.settings.provider import RolloutSettings
 from copdns.store.provider_db.rollout_rows import RolloutStore
+from copdns.store.schema_stages import known_steps
 
 LOOK_EVERY: Final = 1.0  # seconds
 TELL_EVERY: Final = 10.0
@@ -67,8 +69,13 @@ class NodeRollouts:
         settings: Settings,
         now: Callable[[], float],
         monotonic: Callable[[], float] = time.monotonic,
+        known: frozenset[str] | None = None,
     ) -> None:
-        """Make the file for dnsdist's figures; raise PlaneError."""
+        """Make the file for dnsdist's figures; raise PlaneError.
+
+        known: the steps of the schema that this program knows; None for what it really knows.
+        """
+        self._known = known_steps() if known is None else known
         self._store = store
         self._settings = settings
         self._data = Path(settings.data)
@@ -155,6 +162,13 @@ class NodeRollouts:
             _write_taken(self._data, self._taken)
             has_moved = True
             log.info("a rollout was taken", kind=str(kind), number=found.number, had=before.number)
+        number = running_schema(rollouts, self._known)
+        if number != me.has_taken(RolloutKind.SCHEMA).number:
+            taken = TakenRollout(number, int(self._now()))
+            self._taken = {**self._taken, RolloutKind.SCHEMA: taken}
+            _write_taken(self._data, self._taken)
+            has_moved = True
+            log.info("this version has another schema", number=number)
         return has_moved
 
     def _put(self, rollout: Rollout) -> None:
@@ -162,7 +176,9 @@ class NodeRollouts:
         if not digests:
             if rollout.kind is RolloutKind.CONFIGURATION:
                 return  # its label alone counts
-            raise RolloutError(f"the files of rollout {rollout.number} are no longer kept")
+            raise RolloutError(
+                "the files of rollout %(number)s are no longer kept", number=rollout.number
+            )
         if rollout.kind is RolloutKind.LISTS:
             put_rollout_files(self._data, digests, self._store.content)
             return

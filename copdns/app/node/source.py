@@ -7,7 +7,7 @@ While PostgreSQL is away, what time changes goes on; what moved meanwhile is rea
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from ipaddress import IPv4Address, IPv6Address
 from socket import AF_INET, inet_pton
 from typing import Final
@@ -20,14 +20,26 @@ from copdns.app.node.block_keys import key_around, keys_within
 from copdns.app.node.copies import NodeCopies
 from copdns.app.node.journal import JournalEntry, JournalReader
 from copdns.app.node.lists_now import ListsNow
+from copdns.model.addresses import Network
 from copdns.model.errors import OddRowError, PlaneError, StoreError
 from copdns.model.household import Household
 from copdns.provider.address_blocks import AddressBlock, AddressError, read_block
 from copdns.provider.plane.keeper import PlaneKeeper
-from copdns.provider.plane.line_shares import LineShare, outlasts_time, share_of
+from copdns.provider.plane.line_shares import (
+    LineShare,
+    outlasts_time,
+    share_from_words,
+    share_of,
+    share_words,
+)
 from copdns.provider.plane.open_family import change_with_family_open, with_family_open
 from copdns.provider.plane.snapshot import IPV6_PREFIX, PlaneChange, PlaneSnapshot
-from copdns.store.household_db.provider import Numbered, read_all_numbered, read_numbered
+from copdns.store.household_db.provider import (
+    Numbered,
+    read_all_numbered,
+    read_numbered,
+    read_these_numbered,
+)
 from copdns.store.postgres.connection import PostgresPool
 from copdns.store.postgres.line_shares import (
     ShareRow,
@@ -38,9 +50,11 @@ from copdns.store.postgres.outbox import OutboxReader
 
 LOOK_EVERY: Final = 0.05  # seconds, so that a change is in force well within one
 COPY_AGAIN: Final = 200  # looks until shapes are tried again that could not be kept
+READ_AT_ONCE: Final = 128  # households that moved, which are read together
+WRITE_AGAIN: Final = 20  # looks until what was taken is written down again
 PUT_AT_ONCE: Final = 1_000  # households that are written down together
 MOST_ALONE: Final = 20  # one household of so many is read alone, more are read all together
-MADE_BY: Final = f"{__version__} 1"  # what is taken from a household may be another in the next
+MADE_BY: Final = f"{__version__} 3"  # what is taken from a household may be another in the next
 _NO_SHAPES: Final = (-1, 0)  # the newest group, and how many: a number is given once
 _PART: Final = "\0"  # begins what stands for the line of a part: no line begins so
 
@@ -60,7 +74,11 @@ class StoreSource:
         copies: NodeCopies,
         now: Callable[[], float],
         journal: JournalReader,
+        without_family: Sequence[Network] = (),
+        *,
+        has_macs_told: bool = False,
     ) -> None:
+        """The last two: as `PlaneKeeper` takes them."""
         self._pool = pool
         self._journal = journal
         self._moved_blocks: set[str] = set()  # by the journal, and not by what PostgreSQL says
@@ -69,7 +87,7 @@ class StoreSource:
         self._copies = copies
         self._kept_shapes = _NO_SHAPES
         self._now = now
-        self._keeper = PlaneKeeper(lists.slugs, now())
+        self._keeper = PlaneKeeper(lists.slugs, now(), without_family, has_macs_told=has_macs_told)
         self._outbox: OutboxReader | None = None
         self._lines = LineReader(pool)
         self._must_read_all = True
@@ -78,6 +96,7 @@ class StoreSource:
         self.copy_trouble = ""  # why shapes are not kept, for people
         self._copy_in = 0  # looks until they are tried again
         self._unwritten: list[tuple[int, ShareRow]] = []
+        self._write_in = 0  # looks until they may be written again
         self._wanted: dict[str, None] = {}  # households to read, in their order
         self._has_family_open = False  # as the tables have it
 
@@ -151,10 +170,11 @@ class StoreSource:
         assert self._outbox is not None
         try:
             self._wanted.update((each.household, None) for each in self._outbox.take())
-            for each in list(self._wanted):  # one that cannot be read now stays wanted
-                self._read(each)
-                del self._wanted[each]
-            self._write_shares()
+            for some in _parts(list(self._wanted)):
+                self._read(some)
+                for each in some:  # one that cannot be read now stays wanted
+                    del self._wanted[each]
+            self._write_some_shares()
             self._take_lines()
         except StoreError as error:
             if not self._is_away:
@@ -181,8 +201,9 @@ class StoreSource:
             elif (like := shapes.get(row.shape)) is None:
                 others.append(row.household)
             else:
-                names = frozenset(row.names.split())
-                known = LineShare(like.shape, names, row.asks_copdns, row.until, row.shape)
+                known = share_from_words(
+                    like, row.words, asks_copdns=row.asks_copdns, until=row.until
+                )
                 self._keeper.put_household(row.household, known, now)
         if len(others) * MOST_ALONE > many:  # nobody wrote them down; together it is quicker
             wanted = set(others)
@@ -190,8 +211,8 @@ class StoreSource:
                 if isinstance(each.found, OddRowError) or each.found.id in wanted:
                     self._put(each, now)
         else:
-            for household in others:
-                self._read(household)
+            for some in _parts(others):
+                self._read(some)
         self._write_shares()
 
     def _load(self, household: str) -> Household | None:
@@ -201,15 +222,13 @@ class StoreSource:
             return None
         return found.found if found and isinstance(found.found, Household) else None
 
-    def _read(self, household: str) -> None:
-        try:
-            found = read_numbered(self._pool, household)
-        except OddRowError as error:
-            found = Numbered(error, None)
-        if found is None:
-            self._keeper.drop_household(household)
-        else:
-            self._put(found, self._now())
+    def _read(self, households: Sequence[str]) -> None:
+        found = read_these_numbered(self._pool, households)
+        for each in households:
+            if each in found:
+                self._put(found[each], self._now())
+            else:
+                self._keeper.drop_household(each)
 
     def _put(self, numbered: Numbered, now: float) -> None:
         found, number = numbered
@@ -220,11 +239,18 @@ class StoreSource:
         share = share_of(found, now)
         self._keeper.put_household(found.id, share, now)
         if number is not None and outlasts_time(share):
-            names = " ".join(sorted(share.names))
-            row = ShareRow(found.id, share.key, share.asks_copdns, share.until, names)
+            words = share_words(share)
+            row = ShareRow(found.id, share.key, share.asks_copdns, share.until, words)
             self._unwritten.append((number, row))
             if len(self._unwritten) >= PUT_AT_ONCE:
                 self._write_shares()
+
+    def _write_some_shares(self) -> None:
+        """Write down what was taken, but not at each look: a change would wait for the disk."""
+        self._write_in = max(0, self._write_in - 1)
+        if self._unwritten and not self._write_in:
+            self._write_shares()
+            self._write_in = WRITE_AGAIN
 
     def _write_shares(self) -> None:
         """Write down what was taken, for nodes that start; what is lost is read there."""
@@ -333,3 +359,9 @@ class StoreSource:
             self._kept_shapes, self._copy_in = _NO_SHAPES, COPY_AGAIN
         else:
             self._kept_shapes, self.copy_trouble = now, ""
+
+
+def _parts(households: Sequence[str]) -> Iterator[Sequence[str]]:
+    """Yield as many of some households as are read together."""
+    for start in range(0, len(households), READ_AT_ONCE):
+        yield households[start : start + READ_AT_ONCE]

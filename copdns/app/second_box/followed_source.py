@@ -20,7 +20,12 @@ from copdns.household.second_box.bundle import Bundle, read_bundle, require_newe
 from copdns.model.errors import FollowingError, StoreError
 from copdns.model.household import Household, PrivacyMode, Profile
 from copdns.policy.guest import GUEST
-from copdns.store.followed import (
+from copdns.store.household_db.appeals import move_appeals
+from copdns.store.household_db.followers import FOLLOWS_FOR, NOTE_EVERY
+from copdns.store.household_db.household import HouseholdStore
+from copdns.store.household_db.notes import FIRST_START
+from copdns.store.log_db.querylog import QueryLog
+from copdns.store.second_box_files import (
     BUNDLE,
     Following,
     forget_bundle,
@@ -30,11 +35,6 @@ from copdns.store.followed import (
     write_last_fetch,
     write_private,
 )
-from copdns.store.household_db.appeals import move_appeals
-from copdns.store.household_db.followers import FOLLOWS_FOR, NOTE_EVERY
-from copdns.store.household_db.household import HouseholdStore
-from copdns.store.household_db.notes import FIRST_START
-from copdns.store.log_db.querylog import QueryLog
 from copdns.web.second_box.follow_status import FollowStatus
 
 log = structlog.get_logger("copdns")

@@ -17,9 +17,9 @@ from copdns.appeals.appeal import (
 )
 from copdns.appeals.first_end import FirstEnd, first_end_of
 from copdns.appeals.opening import ApprovalTerms, Decision, Opening, opening
+from copdns.appeals.other_closures import is_taken_back
 from copdns.appeals.review import DecisionReason
 from copdns.appeals.source import list_report
-from copdns.appeals.still_closed import is_taken_back
 from copdns.as_json.appeals import about_text, appeal_json, first_end_json, opening_json
 from copdns.cli.base import BAND, ParsedParam, json_option
 from copdns.cli.home import AUTHOR, Home, pass_home

@@ -9,8 +9,8 @@ from pydantic import BaseModel
 
 from copdns.as_json.plain import plain
 from copdns.cli.base import Options, json_option, pass_options
-from copdns.cli.fetched import ListDownloads
 from copdns.cli.home import Home
+from copdns.cli.list_downloads import ListDownloads
 from copdns.cli.output import print_json
 from copdns.list_files.copies import NOT_HERE
 from copdns.model.errors import ConfigError

@@ -59,7 +59,7 @@ def run_checks(home: Home, *, network: bool = False) -> list[Finding]:
 def _load_checks(network: bool) -> tuple[tuple[str, Check], ...]:
     # Imported here: they import the server, which would slow down `copdns --help`.
     from copdns.cli.doctor import (
-        away,
+        away_devices,
         backups,
         certificate,
         devices,
@@ -75,7 +75,7 @@ def _load_checks(network: bool) -> tuple[tuple[str, Check], ...]:
         ("ports", machine.check_ports),
         ("certificate", certificate.check_certificate),
         ("upstreams", upstreams.check_upstreams),
-        ("away", away.check_away),
+        ("away", away_devices.check_away),
         ("clock", machine.check_clock),
         ("databases", machine.check_databases),
         ("backups", backups.check_backups),

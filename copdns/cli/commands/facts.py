@@ -11,12 +11,12 @@ import click
 
 from copdns.as_json.facts import facts_json
 from copdns.cli.base import json_option
-from copdns.cli.fetched import duration_text
 from copdns.cli.home import Home, pass_home
+from copdns.cli.list_downloads import duration_text
 from copdns.cli.output import print_json, print_table, printable
 from copdns.list_files.facts import Facts, load_facts, shipped_facts
 from copdns.list_files.facts_bundle import MAX_BUNDLE
-from copdns.list_files.facts_store import FactsStore, held_lines
+from copdns.list_files.facts_store import FactsStore, describe_held_facts
 from copdns.list_files.facts_updates import (
     FactsUpdater,
     facts_troubles,
@@ -117,12 +117,12 @@ def diff_command(home: Home, as_json: bool) -> None:
         return
     if state.waiting:
         click.echo("waiting (copdns facts accept, or copdns facts keep):")
-    for line in held_lines(state.waiting):
+    for line in describe_held_facts(state.waiting):
         click.echo(printable(line))
     kept = [each for each in state.held if each.id in state.kept]
     if kept:
         click.echo("kept by you (copdns facts accept makes these changes, too):")
-    for line in held_lines(kept):
+    for line in describe_held_facts(kept):
         click.echo(printable(line))
 
 

@@ -21,7 +21,7 @@ from copdns.cli.params import (
 )
 from copdns.cli.time_words import lifted_text, subject_text
 from copdns.household.time_edits import end_grant, give_grant
-from copdns.model.times import Subject, Topic, TopicKind, parse_subject
+from copdns.model.times import Grant, Subject, Topic, TopicKind, parse_subject
 from copdns.time.days import DAY_SECONDS
 
 EVERYTHING = "everything"
@@ -103,16 +103,18 @@ def give(
     names = _service_names(home, about)
     edit = partial(
         give_grant,
-        profile_id=profile,
-        about=about,
+        grant=Grant(
+            about,
+            start=start,
+            end=end,
+            given=home.now,
+            content=lifted != _TIME,
+            time=lifted != _CONTENT,
+            author=AUTHOR,
+            note=note,
+            profile=profile,
+        ),
         known=home.known_ids,
-        start=start,
-        end=end,
-        given=home.now,
-        content=lifted != _TIME,
-        time=lifted != _CONTENT,
-        author=AUTHOR,
-        note=note,
     )
     if names and not as_json:
         click.echo(printable(f"{about} includes {', '.join(names)}"))

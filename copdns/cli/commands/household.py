@@ -24,7 +24,7 @@ from copdns.cli.home import Home, pass_home
 from copdns.cli.move_in import move_in
 from copdns.cli.output import local_text, print_json, print_listing, print_pairs, printable
 from copdns.cli.params import complete_profile, number_option
-from copdns.household.check import protected_in_vain
+from copdns.household.check import find_vain_protections
 from copdns.household.edits import replace_household, set_household
 from copdns.household.file import dump, parse
 from copdns.model.errors import ConfigError, HouseholdError
@@ -81,7 +81,7 @@ def show(home: Home, as_json: bool) -> None:
 def _protected_text(home: Home) -> str:
     """Return what the household protects, and which of it has no effect."""
     found = home.household
-    in_vain = protected_in_vain(found, home.known_ids) if found.protected else ()
+    in_vain = find_vain_protections(found, home.known_ids) if found.protected else ()
     return ", ".join(
         f"{each} (no effect: {home.known_ids.key(each)})" if each in in_vain else each
         for each in found.protected
@@ -138,7 +138,7 @@ def import_(home: Home, file: str) -> None:
         home.change(f"imported from {name}", partial(replace_household, found=found))
     else:
         home.create(found)
-    for each in protected_in_vain(found, home.known_ids):
+    for each in find_vain_protections(found, home.known_ids):
         click.echo(printable(f"{each}: protecting it has no effect (docs/household.md)"), err=True)
 
 

@@ -18,13 +18,13 @@ from copdns.cli.commands.lists_versions import (
     refuse,
     rollback,
 )
-from copdns.cli.fetched import ListDownloads
 from copdns.cli.home import Home, pass_home
+from copdns.cli.list_downloads import ListDownloads
 from copdns.cli.list_errors import check_list_errors, list_error_lines, list_errors_json
 from copdns.cli.output import local_text, print_json, print_table, printable
 from copdns.list_files.copies import NOT_HERE
 from copdns.lists.index import FoundEntry, ListKind, find_shown
-from copdns.lists.log_only import LogOnly
+from copdns.lists.log_only_book import LogOnly
 from copdns.lists.small_index import ListStatus
 from copdns.model.names import display
 from copdns.model.scripts import shown_name

@@ -7,17 +7,17 @@ from collections.abc import Callable, Iterator
 
 import click
 
-from copdns.as_json.versions import earlier_json, held_json
+from copdns.as_json.versions import earlier_json, held_version_json
 from copdns.cli.base import ID, json_option
 from copdns.cli.commands.lists_update import lock_copies
-from copdns.cli.fetched import duration_text
 from copdns.cli.home import Home, pass_home
+from copdns.cli.list_downloads import duration_text
 from copdns.cli.output import count_text, local_text, print_json, print_table, printable
-from copdns.list_files.log_only import require_countable, trial_line
+from copdns.list_files.log_only_lists import require_countable, trial_line
 from copdns.list_files.versions import Versions
 from copdns.lists.download import CopyState
-from copdns.lists.held import HeldVersion, VersionChoice, choice_line, version_id
-from copdns.lists.log_only import MAX_DAYS, OFFERED_DAYS
+from copdns.lists.log_only_book import MAX_DAYS, OFFERED_DAYS
+from copdns.lists.version_book import HeldVersion, VersionChoice, choice_line, version_id
 from copdns.lists.versions import HoldReason, NeededKind, VersionDiff
 from copdns.model.errors import HouseholdError
 from copdns.model.scripts import shown_name
@@ -71,7 +71,7 @@ def diff_command(home: Home, slug: str, as_json: bool) -> None:
         print_json(
             {
                 "list": slug,
-                "held": held_json(slug, held) if held else None,
+                "held": held_version_json(slug, held) if held else None,
                 "earlier": earlier_json(earlier),
             }
         )

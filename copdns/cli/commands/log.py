@@ -22,6 +22,7 @@ from copdns.model.names import display
 from copdns.model.record_types import qtype_name
 from copdns.model.violations import no_such
 from copdns.policy.guest import GUEST
+from copdns.privacy.own_numbers import counts_for_others, since_whole_day
 from copdns.privacy.retention import CountKey, LogRow
 from copdns.store.log_db.querylog import QueryLog
 from copdns.store.log_db.rows import StoredRow
@@ -131,7 +132,8 @@ def _require_profile(home: Home, profile: str) -> None:
 def counts(home: Home, profile: str, days: int, as_json: bool) -> None:
     """Count queries by person, hour and category.
 
-    Domains are not shown.
+    Domains are not shown, and days in place of hours for people in the privacy modes counts and
+    off, for guests and for unknown devices.
 
     \b
     Example:  copdns log counts --profile mia --days 7
@@ -139,10 +141,12 @@ def counts(home: Home, profile: str, days: int, as_json: bool) -> None:
     if profile:
         _require_profile(home, profile)
     record_view(home, profile, ViewedPart.COUNTS)
-    since = home.now - days * DAY
+    since = since_whole_day(home.household, home.now - days * DAY)
     zone = home.household.timezone
     print_listing(
-        home.log.counts(home.household.id, profile or None, since),
+        counts_for_others(
+            home.household, home.log.counts(home.household.id, profile or None, since), home.now
+        ),
         as_json,
         lambda found: count_json(*found),
         ("hour from", "profile", "action", "why", "category", "queries"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 
 import click
 
@@ -33,6 +34,8 @@ def run(options: Options, light: bool) -> None:
         share_one_heap,
     )
 
+    hangups: list[int] = []  # that came before there was anything to reload: else they would end it
+    signal.signal(signal.SIGHUP, lambda number, _: hangups.append(number))
     configure_gc()
     share_one_heap()
     with keep_from_gc():  # modules stay: the collector would look at them 20 times, for 15 ms
@@ -40,7 +43,8 @@ def run(options: Options, light: bool) -> None:
         from copdns.app.app import serve
         from copdns.cli.stderr_log import log_to_stderr
 
+    hangups.clear()  # the settings are read now
     settings = options.settings_to_run()
     log_to_stderr()
     # asyncio's own loop: sockets are read directly, and there uvloop is no faster but slower.
-    asyncio.run(serve(settings, options.settings_to_run, is_light=light))
+    asyncio.run(serve(settings, options.settings_to_run, is_light=light, hangups=hangups))

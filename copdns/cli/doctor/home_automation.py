@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from copdns.app.mqtt_chores import try_broker
 from copdns.cli.doctor.finding import Finding, fail, ok
 from copdns.cli.home import Home
-from copdns.store.followed import read_following
+from copdns.store.second_box_files import read_following
 
 _ABOUT = "home automation"
 

@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Iterator
 
 from copdns.cli.doctor.finding import Finding, fail, ok, warn
-from copdns.cli.fetched import NO_DOWNLOADS, ListDownloads
 from copdns.cli.home import Home
+from copdns.cli.list_downloads import NO_DOWNLOADS, ListDownloads
 from copdns.cli.output import count_text
 from copdns.household.check import check
 from copdns.list_files.copies import NOT_HERE

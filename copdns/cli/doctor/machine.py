@@ -29,7 +29,7 @@ from copdns.network.machine import ADDRESS_MISSING, listen_addresses
 from copdns.settings.config import AUTO
 from copdns.store.household_db import condition
 from copdns.store.log_db import querylog
-from copdns.store.read_only import find_damage
+from copdns.store.read_only_access import find_damage
 
 OWN_NAME = "copdns.home.arpa"
 PATIENCE = 2.0  # seconds

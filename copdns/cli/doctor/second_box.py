@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from copdns.cli.doctor.finding import Finding, fail, ok, warn
 from copdns.cli.home import Home
 from copdns.cli.output import count_text
-from copdns.store.followed import read_following, read_last_fetch
 from copdns.store.household_db.followers import FOLLOWS_FOR, Follower, Followers
 from copdns.store.household_db.household import HouseholdStore
 from copdns.store.household_db.thread import StoreThread
+from copdns.store.second_box_files import read_following, read_last_fetch
 
 _LATE = 10 * 60  # seconds without a fetch after which something is wrong
 _ABOUT = "second box"

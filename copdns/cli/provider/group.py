@@ -12,7 +12,7 @@ from copdns.cli.group import LazyCommands
 _SUBJECTS = (
     *("law", "security", "preserve", "desk", "statement", "report", "verify"),
     *("rollout", "family"),
-    *("staff", "tenant", "operator", "keys", "serve"),
+    *("staff", "tenant", "operator", "keys", "roles", "serve", "welcome"),
 )
 _MODULES = {"report": "statement", "verify": "statement"}
 

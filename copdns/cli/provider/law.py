@@ -26,8 +26,8 @@ from copdns.cli.provider.open_register import (
 )
 from copdns.provider.law import edits
 from copdns.provider.law.events import HoldDecided, OrderEntered
-from copdns.provider.law.in_force import listed_in_force
 from copdns.provider.law.register import ProtectedHold
+from copdns.provider.law.register_in_force import with_register
 from copdns.provider.law.register_json import (
     entry_json,
     holds_to_show,
@@ -257,7 +257,7 @@ def zone(home: Home) -> None:
     Example:  copdns provider law zone
     """
     listed = ListedNames((), special_names(home))
-    click.echo(response_zone(listed_in_force(listed, load_register(home), home.now)), nl=False)
+    click.echo(response_zone(with_register(listed, load_register(home), home.now)), nl=False)
 
 
 @law.command()

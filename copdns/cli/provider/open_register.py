@@ -130,7 +130,9 @@ def checksum_of(path: Path) -> str:
     try:
         return sha256(path.read_bytes()).hexdigest()
     except OSError as error:
-        raise RegisterError(f"{path}: {error.strerror}") from error
+        raise RegisterError(
+            "%(path)s cannot be used: %(why)s", path=str(path), why=str(error.strerror)
+        ) from error
 
 
 def moment(home: Home, text: str) -> int:

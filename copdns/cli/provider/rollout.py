@@ -54,21 +54,35 @@ def _number(command: click.decorators.FC) -> click.decorators.FC:
     help="A file of a configuration, which nodes get under its name; repeatable.",
 )
 @click.option("--again", is_flag=True, help="Also where the same was undone last.")
+@click.option(
+    "--no-way-back",
+    is_flag=True,
+    help="Of a schema, also apply what the version before does not run with.",
+)
 @json_option
 @pass_home
 def begin(
-    home: Home, kind: str, label: str, paths: tuple[Path, ...], again: bool, as_json: bool
+    home: Home,
+    kind: str,
+    label: str,
+    paths: tuple[Path, ...],
+    again: bool,
+    no_way_back: bool,
+    as_json: bool,
 ) -> None:
     """Bring a change to the canary nodes; it goes on as their figures allow.
 
     Of lists, the files are those of lists and facts that this machine has. A configuration has the
-    files that are named, and a package or schema the name of its version alone. What all nodes have
-    already is not begun again, and what was undone last only with --again.
+    files that are named, and a package the name of its version alone. A schema is that of this
+    program, whose version the label names: what only adds to it is applied at once. What all nodes
+    have already is not begun again, and what was undone last only with --again.
 
     \b
     Example:  copdns provider rollout begin lists
     """
     chosen = RolloutKind(kind)
+    if no_way_back and chosen is not RolloutKind.SCHEMA:
+        raise click.UsageError("--no-way-back is for a schema")
     if paths and chosen is not RolloutKind.CONFIGURATION:
         raise click.UsageError("--file is for a configuration")
     if chosen is RolloutKind.LISTS:
@@ -83,11 +97,22 @@ def begin(
         raise click.UsageError("--label is missing: the name of the version")
     if len(files) < len(paths):
         raise click.UsageError("two files have the same name")
-    with _store(home) as store:
-        found = store.begin(chosen, label, files, shell_user(), home.now, again=again)
+    applied: tuple[str, ...] = ()
+    if chosen is RolloutKind.SCHEMA:
+        from copdns.app.node.schema_rollouts import begin_schema  # no home has psycopg
+
+        found, applied = begin_schema(
+            *(_database(home), label, shell_user(), home.now), again=again, is_final=no_way_back
+        )
+    else:
+        with _store(home) as store:
+            found = store.begin(chosen, label, files, shell_user(), home.now, again=again)
     if as_json:
-        print_json({"number": found.number if found else None})
-    elif found is None:
+        print_json({"number": found.number if found else None, "applied": list(applied)})
+        return
+    for each in applied:
+        click.echo(f"applied: {each}")
+    if found is None:
         click.echo("this is what the newest rollout has; nothing was begun")
     else:
         click.echo(f"{found.number}: {found.stage}")
@@ -164,6 +189,8 @@ def show(home: Home, number: int, as_json: bool) -> None:
         ],
     )
     click.echo(printable(f"nodes that have it: {', '.join(having) or 'none'}"))
+    if found.is_final:
+        click.echo("there is no way back: the version before does not run with this schema")
     if verdict.waits_for:
         click.echo(printable(f"waits for {verdict.waits_for}"))
 
@@ -258,6 +285,30 @@ def resume(home: Home, number: int, why: str) -> None:
 
 
 @rollout.command()
+@_number
+@why_option
+@click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
+@pass_home
+def contract(home: Home, number: int, why: str, yes: bool) -> None:
+    """Take away what only the version before used of the schema, when all nodes have this one.
+
+    From then on the version before does not start any more, and the rollout cannot be undone.
+
+    \b
+    Example:  copdns provider rollout contract 12 --why "All nodes have had 1.5 for a week."
+    """
+    from copdns.app.node.schema_rollouts import contract_schema, contracting_steps
+
+    database = _database(home)
+    for each in contracting_steps(database):
+        click.echo(f"to apply: {each}")
+    if not yes:
+        click.confirm("There is no way back but a backup. Go on?", abort=True)
+    for each in contract_schema(database, number, shell_user(), why, home.now):
+        click.echo(f"applied: {each}")
+
+
+@rollout.command()
 @click.option(
     "--from", "begins", metavar="TIME", default="", help="When it begins; by default now."
 )
@@ -273,7 +324,7 @@ def freeze(home: Home, begins: str, ends: str, why: str) -> None:
     since = moment(home, begins) if begins else home.now
     new = new_freeze(since, moment(home, ends), shell_user(), why, home.now)
     with _store(home) as store:
-        found = store.freeze(new)
+        found = store.freeze(new, home.now)
     click.echo(f"{found.number}: {utc(found.begins)} to {utc(found.ends)}")
 
 
@@ -287,7 +338,7 @@ def thaw(home: Home, number: int) -> None:
     Example:  copdns provider rollout thaw 3
     """
     with _store(home) as store:
-        store.end_freeze(number, home.now)
+        store.end_freeze(number, shell_user(), home.now)
     click.echo(f"{number}: ended")
 
 
@@ -295,20 +346,27 @@ def _read(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
-        raise RolloutError(f"{path}: {error.strerror}") from error
+        raise RolloutError(
+            "%(path)s cannot be used: %(why)s", path=str(path), why=str(error.strerror)
+        ) from error
 
 
-@contextmanager
-def _store(home: Home) -> Iterator[RolloutStore]:
+def _database(home: Home) -> str:
     if not home.is_providers:
         raise ConfigError(
             "provider.database is empty, and only a provider has rollouts; name its PostgreSQL "
             "database"
         )
+    return home.settings.provider.database
+
+
+@contextmanager
+def _store(home: Home) -> Iterator[RolloutStore]:
+    database = _database(home)
     from copdns.store.household_db.provider import ProviderStore  # no home has psycopg
     from copdns.store.postgres.connection import PostgresPool
     from copdns.store.provider_db.rollout_rows import RolloutStore
 
-    pool = PostgresPool(home.settings.provider.database, most=1)
+    pool = PostgresPool(database, most=1)
     with ProviderStore.connect(pool) as store:
         yield RolloutStore(store.pool)

@@ -1,10 +1,16 @@
-"""`copdns provider serve`: the staff's application, and what the public asks a provider."""
+"""`copdns provider serve`: the staff's application, and what the public asks a provider.
+
+`copdns provider welcome`, which lets subscribers of a portal in, is a program of its own: it writes
+what families have, and the staff's may connect as a role that cannot.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import re
 import signal
 import time
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,15 +19,41 @@ import click
 
 from copdns.cli.base import read_text
 from copdns.cli.home import Home, pass_home
-from copdns.cli.provider.open_register import keys_of, open_register, special_names
+from copdns.cli.provider.open_register import AnyCommand, keys_of, open_register, special_names
+from copdns.cli.provider.roles import describe_rights
 from copdns.cli.provider.statement import hotlines_of, publisher_of
 from copdns.lists.index import find_shown
-from copdns.model.errors import ConfigError, ListenError
+from copdns.model.errors import ConfigError, ListenError, StoreError
+from copdns.model.household import LANGUAGES
+from copdns.provider.staff.checklist import Installation
 
 if TYPE_CHECKING:
     from aiohttp import web
 
+    from copdns.store.provider_db.staff_role import RoleRights
+    from copdns.web.staff.kept_documents import KeptDocuments
     from copdns.web.staff.sign_on import SignOnSetup
+
+
+def listen_options(port: int) -> Callable[[AnyCommand], AnyCommand]:
+    """Give a command --listen and --port."""
+
+    def add_options(command: AnyCommand) -> AnyCommand:
+        command = click.option(
+            "--port",
+            metavar="N",
+            type=click.IntRange(0, 65535),
+            default=port,
+            help=f"Default: {port}.",
+        )(command)
+        return click.option(
+            "--listen",
+            metavar="ADDRESS",
+            default="127.0.0.1",
+            help="Where it listens, without TLS: put a proxy before it. Default: 127.0.0.1.",
+        )(command)
+
+    return add_options
 
 
 @click.command()
@@ -46,17 +78,17 @@ if TYPE_CHECKING:
     "--families",
     metavar="URL",
     default="",
-    help="Of the families' pages, for links of portals. Default: there are none.",
+    help="Of the families' pages, to let subscribers in by links of portals here, which takes the "
+    "families' role of the database; better run copdns provider welcome.",
 )
 @click.option(
-    "--listen",
-    metavar="ADDRESS",
-    default="127.0.0.1",
-    help="Where it listens, without TLS: put a proxy before it. Default: 127.0.0.1.",
+    "--published",
+    metavar="FOLDER",
+    default=None,
+    type=click.Path(file_okay=False, path_type=Path),
+    help="With signed statements and reports for the public. Default: none.",
 )
-@click.option(
-    "--port", metavar="N", type=click.IntRange(0, 65535), default=8054, help="Default: 8054."
-)
+@listen_options(8054)
 @pass_home
 def serve(
     home: Home,
@@ -66,10 +98,11 @@ def serve(
     secret_file: Path,
     factor: str,
     families: str,
+    published: Path | None,
     listen: str,
     port: int,
 ) -> None:
-    """Serve the operations of the staff, and the public's form, until SIGTERM or Ctrl-C.
+    """Serve the staff's pages and operations, and those for the public, until SIGTERM or Ctrl-C.
 
     \b
     Example:  copdns provider serve --origin https://staff.provider.example
@@ -77,34 +110,50 @@ def serve(
     """
     from copdns.web.staff.sign_on import SignOnSetup  # of the extra that no home has
 
-    origin = origin.rstrip("/")
-    if not origin.startswith(("https://", "http://127.0.0.1", "http://[::1]")):
-        raise ConfigError("--origin: the staff's cookies go over HTTPS alone; write https://...")
+    origin = read_origin(origin)
     secret = read_text(secret_file, "name the file with the secret").strip()
     setup = SignOnSetup(issuer, client, secret, f"{origin}/staff/callback", factor)
-    asyncio.run(_serve(home, setup, (origin, families.rstrip("/")), listen, port))
+    asyncio.run(_serve(home, setup, (origin, families.rstrip("/")), published, listen, port))
+
+
+def read_origin(origin: str) -> str:
+    """Return an origin without a slash at its end; raise ConfigError for one without TLS."""
+    if not re.match(r"https://[^/]|http://(127\.0\.0\.1|\[::1\])(:\d+)?/?$", origin):
+        raise ConfigError("--origin: what is sent here goes over HTTPS alone; write https://...")
+    return origin.rstrip("/")
 
 
 async def _serve(
-    home: Home, setup: SignOnSetup, origins: tuple[str, str], listen: str, port: int
+    home: Home,
+    setup: SignOnSetup,
+    origins: tuple[str, str],
+    published: Path | None,
+    listen: str,
+    port: int,
 ) -> None:
     import aiohttp
 
     from copdns.store.household_db.provider import ProviderStore
     from copdns.store.provider_db.desk_rows import DeskStore
+    from copdns.store.provider_db.staff_role import read_rights
     from copdns.store.provider_db.staff_sessions import StaffSessions
     from copdns.web.pages import Pages
-    from copdns.web.staff.app import StaffSite, staff_app
-    from copdns.web.staff.arrive import add_arrival
+    from copdns.web.staff.app import staff_app
+    from copdns.web.staff.arrive import PortalDoor, add_arrival
     from copdns.web.staff.desk_operations import DESK_OPERATIONS
+    from copdns.web.staff.kept_documents import KeptDocuments
     from copdns.web.staff.operations import REGISTER_OPERATIONS
     from copdns.web.staff.rollout_operations import ROLLOUT_OPERATIONS
     from copdns.web.staff.sign_on import SignOn
+    from copdns.web.staff.site import StaffSite
     from copdns.web.staff.site_form import add_site_form
+    from copdns.web.staff.statement_page import add_statement
 
     lists = home.lists
     index = lists.build_catalogue(lists.choose_for()).index
     with open_register(home, connections=4) as register:
+        kept = KeptDocuments(published, keys_of(home).public_key)
+        require_role(read_rights(register.pool), lets_in=bool(origins[1]))
         operator = register.load().operator  # a machine without its key says so now
         hotlines, pages = hotlines_of(operator.country if operator else ""), Pages()
         async with aiohttp.ClientSession() as session:
@@ -121,16 +170,54 @@ async def _serve(
                 keys_of(home),
                 partial(publisher_of, home),
                 pages,
+                partial(_installation, home, kept, has_families=bool(origins[1])),
             )
             operations = (*REGISTER_OPERATIONS, *DESK_OPERATIONS, *ROLLOUT_OPERATIONS)
             app = staff_app(site, operations)
             add_site_form(app, pages)
+            add_statement(app, site, kept)
             if origins[1]:
-                add_arrival(app, ProviderStore(register.pool), origins[1])
-            await _listen(app, listen, port)
+                store = ProviderStore(register.pool)
+                add_arrival(app, PortalDoor(register, store, *origins, time.time))
+            await listen_until_ended(app, listen, port)
 
 
-async def _listen(app: web.Application, listen: str, port: int) -> None:
+def _installation(home: Home, kept: KeptDocuments, *, has_families: bool) -> Installation:
+    """Return what the checklist of the staff cannot see in the register."""
+    return Installation(
+        has_families=has_families,
+        has_archive=bool(kept.read()),
+        tells_staff=home.settings.provider.rollouts.has_targets,
+        languages=len(LANGUAGES),
+    )
+
+
+def require_role(rights: RoleRights, *, lets_in: bool) -> None:
+    """Refuse to run as a role that is not right for the staff's program; raise StoreError.
+
+    That of the families is told of, and goes on for this release: installations have but one.
+    lets_in: subscribers come in here, which takes that role.
+    """
+    told = f"{rights.role}: {describe_rights(rights)}"
+    if rights.owns:
+        click.echo(
+            f"warning: the database role {told} (copdns provider roles grant). A later version "
+            "does not start with this one.",
+            err=True,
+        )
+    elif lets_in:
+        raise ConfigError(
+            f"--families: the database role {rights.role} is that of the staff's program, which "
+            "lets nobody in; run copdns provider welcome with the families' role"
+        )
+    elif not rights.is_right:
+        raise StoreError(
+            f"PostgreSQL: the role {told}. Run copdns provider roles grant {rights.role} with the "
+            "role of the families"
+        )
+
+
+async def listen_until_ended(app: web.Application, listen: str, port: int) -> None:
     """Listen until a signal says to end."""
     from aiohttp import web
 

@@ -28,9 +28,10 @@ from copdns.provider.law.statement_shapes import (
     OperatorFigures,
     SignedReport,
     SignedStatement,
+    SignedTenantReport,
 )
 from copdns.provider.staff.desk import DeskCase
-from copdns.provider.staff.published import Publisher
+from copdns.provider.staff.publisher import Publisher
 
 
 @click.command()
@@ -62,25 +63,30 @@ def statement(home: Home, schema: bool) -> None:
     type=click.Path(dir_okay=False, path_type=Path),
     help="JSON with what only your monitoring and your help desk know.",
 )
+@click.option("--tenant", metavar="ID", default="", help="The figures of one tenant alone.")
 @click.option("--schema", is_flag=True, help="Print the JSON schema instead.")
 @pass_home
-def report(home: Home, quarter: str, figures: Path | None, schema: bool) -> None:
+def report(home: Home, quarter: str, figures: Path | None, tenant: str, schema: bool) -> None:
     """Print the report of a quarter that is over, signed, as JSON; numbers below 20 are left out.
 
     \b
     Example:  copdns provider report 2026-Q3 --figures figures.json
     """
     if schema:
-        print_json(SignedReport.model_json_schema())
+        print_json((SignedTenantReport if tenant else SignedReport).model_json_schema())
         return
+    if tenant and figures:
+        raise RegisterError("what --figures says is of the provider as a whole; leave one out")
     known = _read_figures(figures) if figures else OperatorFigures()
 
-    _print(
-        home,
-        lambda publisher, register, checksum, cases: publisher.report(
-            register, checksum, cases, quarter, known, home.now
-        ),
-    )
+    def make(
+        publisher: Publisher, register: Register, checksum: str, cases: tuple[DeskCase, ...]
+    ) -> dict[str, Any]:
+        if tenant:
+            return publisher.tenant_report(register, tenant, cases, quarter, home.now)
+        return publisher.report(register, checksum, cases, quarter, known, home.now)
+
+    _print(home, make)
 
 
 @click.command()
@@ -97,7 +103,7 @@ def verify(file: Path, key: str) -> None:
     Example:  copdns provider verify statement.json --key "..."
     """
     text = read_text(file, "name a statement or report")
-    for shape in (SignedStatement, SignedReport):
+    for shape in (SignedStatement, SignedReport, SignedTenantReport):
         try:
             found = shape.model_validate_json(text)
         except ValidationError:
@@ -107,10 +113,10 @@ def verify(file: Path, key: str) -> None:
             _octets(used), _octets(found.signature.value), canonical_json(found.document)
         )
         if not is_right:
-            raise RegisterError(f"{file}: the signature is not that of the key")
+            raise RegisterError("%(file)s: the signature is not that of the key", file=str(file))
         click.echo(printable(f"signed by {used}"))
         return
-    raise RegisterError(f"{file} is neither a statement nor a report of copdns")
+    raise RegisterError("%(file)s is neither a statement nor a report of copdns", file=str(file))
 
 
 Make = Callable[[Publisher, Register, str, tuple[DeskCase, ...]], dict[str, Any]]
@@ -135,7 +141,9 @@ def _read_figures(file: Path) -> OperatorFigures:
     try:
         return OperatorFigures.model_validate(json.loads(read_text(file, "name the figures")))
     except (ValidationError, ValueError) as error:
-        raise RegisterError(f"{file}: {error}") from error
+        raise RegisterError(
+            "%(file)s cannot be used: %(why)s", file=str(file), why=str(error)
+        ) from error
 
 
 def _family_lists(home: Home) -> tuple[FamilyListPart, ...]:

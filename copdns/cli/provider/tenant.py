@@ -135,5 +135,7 @@ def _tenants(home: Home, which: str) -> Iterator[HouseholdTenants]:
 
     with open_register(home) as register:
         if which not in register.load().tenants:
-            raise RegisterError(f"there is no tenant {which}; see copdns provider tenant list")
+            raise RegisterError(
+                "there is no tenant %(which)s; see copdns provider tenant list", which=which
+            )
         yield HouseholdTenants(register.pool)

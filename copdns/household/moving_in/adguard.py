@@ -10,7 +10,9 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from copdns.household.moving_in.found import (
+from copdns.household.moving_in.other_names import CHILD_TAG, KINDS, engine_of, service_of
+from copdns.household.moving_in.rule_lines import read_rule
+from copdns.household.moving_in.wishes import (
     EVERYONE,
     NO_COUNTERPART,
     NOT_THE_FAMILY,
@@ -31,8 +33,6 @@ from copdns.household.moving_in.found import (
     UpstreamsWish,
     Wish,
 )
-from copdns.household.moving_in.other_names import CHILD_TAG, KINDS, engine_of, service_of
-from copdns.household.moving_in.rule_lines import read_rule
 from copdns.model.errors import ConfigError, MoveInError
 from copdns.model.household import DeviceKind
 from copdns.model.sentences import literal, sentence
@@ -137,7 +137,12 @@ class _Reader:
         self.out.add(
             "whole file",
             "those without settings of their own",
-            PersonWish(HOUSE, HOUSE_NAME, frozenset({_LISTS, _SETTINGS, _SERVICES})),
+            PersonWish(
+                HOUSE,
+                HOUSE_NAME,
+                frozenset({_LISTS, _SETTINGS, _SERVICES}),
+                stands_for_all=True,
+            ),
         )
         for part in ("filtering", "dns"):
             section = root.get(part)

@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import Final, NamedTuple
 
 from copdns.household.check import KnownIds
-from copdns.household.moving_in.found import EVERYONE, FileEntry
+from copdns.household.moving_in.wishes import EVERYONE, FileEntry
 from copdns.lists.own_lists import LineReport
 from copdns.lists.source import Source
 from copdns.model.errors import CopdnsError
@@ -71,7 +71,8 @@ class Surroundings:
 
     sources: lists of the catalogue.  own_texts: of the lists that were pasted already.
     judge: returns what becomes of each line of a list for ad blockers.
-    ages: the age bands of new people, by id.  now: seconds since the epoch.
+    ages: the age bands of new people, by id.  now: seconds since the epoch.  is_shared: the
+    machine is one for many households, as at a provider: none adds lists or DNS servers.
     """
 
     household: Household
@@ -81,6 +82,7 @@ class Surroundings:
     judge: Judge
     now: int
     ages: Mapping[str, Band] = field(default_factory=dict)
+    is_shared: bool = False
 
     def with_ages(self, ages: Mapping[str, Band]) -> Surroundings:
         """Return the same with age bands."""

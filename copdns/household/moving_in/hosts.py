@@ -5,14 +5,14 @@ from __future__ import annotations
 from ipaddress import ip_address
 from typing import Final
 
-from copdns.household.moving_in.found import (
+from copdns.household.moving_in.rule_lines import rule_for, why_skipped
+from copdns.household.moving_in.wishes import (
     WRONG_SHAPE,
     EntryCollector,
     FoundSettings,
     LocalWish,
     Product,
 )
-from copdns.household.moving_in.rule_lines import rule_for, why_skipped
 from copdns.lists.line import ListedName, ListFormat, SkipReason, read_line
 from copdns.model.addresses import is_address
 from copdns.model.errors import MoveInError

@@ -9,7 +9,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from copdns.household.moving_in.adguard import slot_of
-from copdns.household.moving_in.found import (
+from copdns.household.moving_in.other_names import category_of, service_of
+from copdns.household.moving_in.wishes import (
     NO_COUNTERPART,
     NOT_THE_FAMILY,
     TURNED_OFF,
@@ -27,7 +28,6 @@ from copdns.household.moving_in.found import (
     Switch,
     Wish,
 )
-from copdns.household.moving_in.other_names import category_of, service_of
 from copdns.model.addresses import is_address
 from copdns.model.errors import MoveInError
 from copdns.model.household import RuleAction

@@ -17,7 +17,8 @@ from ipaddress import ip_network
 from typing import Any, Final, NamedTuple
 
 from copdns.household.edit_checks import free_slug
-from copdns.household.moving_in.found import (
+from copdns.household.moving_in.rule_lines import rule_for
+from copdns.household.moving_in.wishes import (
     EVERYONE,
     NO_COUNTERPART,
     NOT_THE_FAMILY,
@@ -37,7 +38,6 @@ from copdns.household.moving_in.found import (
     UpstreamsWish,
     Wish,
 )
-from copdns.household.moving_in.rule_lines import rule_for
 from copdns.lists.line import ListFormat, read_line
 from copdns.model.addresses import is_address
 from copdns.model.household import RuleAction
@@ -186,7 +186,8 @@ class _Reader:
         for groups, key_of_person in self.people.items():
             names = [_group_name(self.names, each) for each in sorted(groups)] or ["No group"]
             tags = frozenset(self.keys[each] for each in groups)
-            wish = PersonWish(key_of_person, ", ".join(names), tags)
+            is_for_all = groups == {_DEFAULT}
+            wish = PersonWish(key_of_person, ", ".join(names), tags, stands_for_all=is_for_all)
             self.out.add("groups", ", ".join(names), wish)
         for place, text, device in devices:
             self.out.add(place, text, device)

@@ -26,7 +26,11 @@ from copdns.household.moving_in.draft import (
     Result,
     Surroundings,
 )
-from copdns.household.moving_in.found import (
+from copdns.household.moving_in.plan_lists import plan_lines, plan_lists, settings_text
+from copdns.household.moving_in.plan_names import plan_names
+from copdns.household.moving_in.plan_people import plan_devices, plan_people, plan_settings
+from copdns.household.moving_in.plan_rules import plan_rules
+from copdns.household.moving_in.wishes import (
     DeviceWish,
     FoundSettings,
     ListWish,
@@ -37,10 +41,6 @@ from copdns.household.moving_in.found import (
     RewriteWish,
     UpstreamsWish,
 )
-from copdns.household.moving_in.plan_lists import plan_lines, plan_lists, settings_text
-from copdns.household.moving_in.plan_names import plan_names
-from copdns.household.moving_in.plan_people import plan_devices, plan_people, plan_settings
-from copdns.household.moving_in.plan_rules import plan_rules
 from copdns.model.errors import HouseholdError, MoveInError
 from copdns.model.household import Household
 

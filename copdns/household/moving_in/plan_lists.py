@@ -9,10 +9,10 @@ from typing import Final, NamedTuple
 
 from copdns.household.edit_checks import free_slug
 from copdns.household.moving_in.draft import NOBODY, PlanDraft, PlannedList, Result
-from copdns.household.moving_in.found import EVERYONE, FileEntry, FoundSettings, LineWish, ListWish
 from copdns.household.moving_in.other_names import list_at
 from copdns.household.moving_in.plan_people import block_category
 from copdns.household.moving_in.rule_lines import why_skipped
+from copdns.household.moving_in.wishes import EVERYONE, FileEntry, FoundSettings, LineWish, ListWish
 from copdns.lists.own_lists import MAX_LETTERS, MAX_LISTS, LineOutcome
 from copdns.lists.source import Source
 from copdns.model.addresses import bad_url
@@ -21,6 +21,8 @@ from copdns.model.sentences import Sentence, literal, sentence
 
 _OWN_CATEGORY: Final = "ads"  # what most lists that others choose are about
 _NO_ROOM: Final = sentence("there are too many lists of your own already; remove one first")
+_NO_OWN: Final = sentence("at an internet provider, families cannot add lists of their own")
+_NOT_CHOSEN: Final = sentence("your internet provider did not choose this list")
 
 
 class WantedSources(NamedTuple):
@@ -54,6 +56,8 @@ def plan_lists(draft: PlanDraft, entries: Iterable[FileEntry]) -> WantedSources:
             if not source.default:
                 use[source.slug] = None
             _tell_known(draft, entry, source, people)
+    if draft.around.is_shared:
+        return WantedSources((), ())
     return WantedSources(tuple(use), tuple(own.values()))
 
 
@@ -62,11 +66,14 @@ def _tell_own(draft: PlanDraft, entry: FileEntry, wish: ListWish) -> bool:
     if trouble := bad_url(wish.url):
         draft.tell(entry, Result.LEFT, literal(trouble))
         return False
+    if draft.around.is_shared:
+        draft.tell(entry, Result.LEFT, _NOT_CHOSEN)
+        return False
     said = sentence(
-        "copdns does not have this list; to use it, ask the person who looks after the copdns "
-        "computer to add the lines below to the settings file"
+        "copdns does not have this list; if you set up copdns yourself, you can add the lines "
+        "below to the settings file; if not, ask the person who did"
     )
-    draft.tell(entry, Result.PARTLY, said)
+    draft.tell(entry, Result.LEFT, said)
     return True
 
 
@@ -80,6 +87,15 @@ def _tell_known(draft: PlanDraft, entry: FileEntry, source: Source, people: Sequ
             whom=whom,
         )
         draft.tell(entry, Result.TAKEN, said)
+        return
+    if draft.around.is_shared:
+        said = sentence(
+            "the category %(category)s is blocked for %(whom)s; your internet provider chooses its "
+            "lists",
+            category=source.category,
+            whom=whom,
+        )
+        draft.tell(entry, Result.PARTLY, said)
         return
     said = sentence(
         "the category %(category)s is blocked for %(whom)s; for the list %(list)s itself, add the "
@@ -122,6 +138,8 @@ def plan_lines(
         people = tuple(_whom(draft, wish.scopes))
         if not people:
             draft.tell(entry, Result.LEFT, NOBODY)
+        elif draft.around.is_shared:
+            draft.tell(entry, Result.LEFT, _NO_OWN)
         elif wish.line in there:
             draft.tell(entry, Result.THERE, sentence("a list of your own has this line already"))
         else:

@@ -5,13 +5,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from typing import Final
 
 from copdns.household.moving_in.draft import NOBODY, REFUSALS, PlanDraft, Result
-from copdns.household.moving_in.found import FileEntry, LocalWish, RewriteWish, UpstreamsWish
+from copdns.household.moving_in.wishes import FileEntry, LocalWish, RewriteWish, UpstreamsWish
 from copdns.household.name_edits import set_local_name, set_rewrite, set_split_upstream
 from copdns.model.matchers import parse_matcher
 from copdns.model.scoped_names import EVERY_NAME
 from copdns.model.sentences import sentence
+
+_SERVERS_OF_ALL: Final = sentence("your internet provider decides which DNS servers are asked")
 
 
 def plan_names(draft: PlanDraft, entries: Iterable[FileEntry]) -> None:
@@ -87,6 +90,9 @@ def _plan_upstreams(
     name = _scope_name(draft, wish.name, wish.scope)
     if name in (None, EVERY_NAME):
         draft.tell(entry, Result.LEFT, NOBODY)
+        return
+    if draft.around.is_shared:
+        draft.tell(entry, Result.LEFT, _SERVERS_OF_ALL)
         return
     assert name is not None
     bare, known = draft.bare, draft.around.known

@@ -9,7 +9,7 @@ from typing import Any, Final
 from copdns.household.edit_checks import free_slug
 from copdns.household.edits import add_device, add_profile, set_device, set_profile
 from copdns.household.moving_in.draft import NOBODY, REFUSALS, PlanDraft, PlannedPerson, Result
-from copdns.household.moving_in.found import (
+from copdns.household.moving_in.wishes import (
     EVERYONE,
     NO_COUNTERPART,
     DeviceWish,

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from copdns.household.edit_checks import free_id
 from copdns.household.moving_in.draft import MOST_RULES, NOBODY, REFUSALS, PlanDraft, Result, why
-from copdns.household.moving_in.found import EVERYONE, FileEntry, LineWish, RuleWish, show
+from copdns.household.moving_in.wishes import EVERYONE, FileEntry, LineWish, RuleWish, show
 from copdns.household.rule_edits import add_rule
 from copdns.model.household import Household, Profile, Rule, RuleAction
 from copdns.model.matchers import Matcher, MatchKind, parse_target

@@ -16,10 +16,10 @@ from io import BytesIO
 from typing import Final
 
 from copdns.household.moving_in.adguard import read_adguard
-from copdns.household.moving_in.found import FoundSettings
 from copdns.household.moving_in.hosts import is_hosts, read_hosts
 from copdns.household.moving_in.nextdns import read_nextdns
 from copdns.household.moving_in.pi_hole import PiHoleParts, Row, Table, read_pi_hole
+from copdns.household.moving_in.wishes import FoundSettings
 from copdns.model.errors import MoveInError
 
 MAX_FILE: Final = 32 << 20  # octets of what is given

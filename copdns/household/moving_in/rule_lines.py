@@ -12,7 +12,7 @@ from dataclasses import replace
 from ipaddress import ip_address
 from typing import Final
 
-from copdns.household.moving_in.found import (
+from copdns.household.moving_in.wishes import (
     LineWish,
     LocalWish,
     NoWish,

@@ -16,6 +16,7 @@ from typing import Any, Final
 from pydantic import TypeAdapter, ValidationError
 
 from copdns.model.errors import RegisterError
+from copdns.model.sentences import Sentence
 from copdns.provider.law.events import EVENT_KINDS, KIND_OF_EVENT, RegisterEvent
 
 FIRST: Final = "0" * 64  # the checksum before the first entry
@@ -81,11 +82,15 @@ def from_stored(stored: StoredEntry) -> RegisterEntry:
     """Return the entry of a stored line; raise RegisterError for one that copdns does not write."""
     shape = _SHAPES.get(stored.kind)
     if shape is None:
-        raise RegisterError(f"the register's entry {stored.number} is of a newer copdns")
+        raise RegisterError(
+            "the register's entry %(number)s is of a newer copdns", number=stored.number
+        )
     try:
         event = shape.validate_json(stored.body)
     except ValidationError:
-        raise RegisterError(f"the register's entry {stored.number} cannot be read") from None
+        raise RegisterError(
+            "the register's entry %(number)s cannot be read", number=stored.number
+        ) from None
     return RegisterEntry(stored.number, stored.at, stored.by, event, stored.shell)
 
 
@@ -98,8 +103,9 @@ def check_chain(lines: Iterable[StoredEntry]) -> str:
         )
         if not fits:
             raise RegisterError(
-                f"the register was changed after it was written, at entry {number}; "
-                "compare it with the last public statement, and restore a backup"
+                "the register was changed after it was written, at entry %(number)s; compare "
+                "it with the last public statement, and restore a backup",
+                number=number,
             )
         before = line.digest
     return before
@@ -110,7 +116,7 @@ def head_of(lines: Sequence[StoredEntry]) -> RegisterHead:
     return RegisterHead(len(lines), lines[-1].digest if lines else FIRST)
 
 
-def check_head(lines: Sequence[StoredEntry], head: RegisterHead, where: str) -> None:
+def check_head(lines: Sequence[StoredEntry], head: RegisterHead, where: Sentence) -> None:
     """Raise RegisterError where lines of a head are missing; newer ones may be there.
 
     lines: checked.  where: the head was kept, for people.
@@ -118,18 +124,24 @@ def check_head(lines: Sequence[StoredEntry], head: RegisterHead, where: str) -> 
     there = lines[head.size - 1].digest if 0 < head.size <= len(lines) else FIRST
     if head.size > len(lines) or there != head.digest:
         raise RegisterError(
-            f"lines are missing at the end of the register: it has {len(lines)}, and {where} says "
-            f"{head.size}; restore a newer backup, or accept the loss with copdns provider law "
-            "check --restored"
+            "lines are missing at the end of the register: it has %(count)s, and %(where)s "
+            "says %(size)s; restore a newer backup, or accept the loss with copdns "
+            "provider law check --restored",
+            count=len(lines),
+            where=where,
+            size=head.size,
         )
 
 
-def check_no_more(lines: Sequence[StoredEntry], head: RegisterHead, where: str) -> None:
+def check_no_more(lines: Sequence[StoredEntry], head: RegisterHead, where: Sentence) -> None:
     """Raise RegisterError where there are lines after those of a head that each line brings."""
     if len(lines) > head.size:
         raise RegisterError(
-            f"the register has {len(lines)} lines, and {where} says {head.size}: something other "
-            "than copdns wrote the others; restore a backup"
+            "the register has %(count)s lines, and %(where)s says %(size)s: something "
+            "other than copdns wrote the others; restore a backup",
+            count=len(lines),
+            where=where,
+            size=head.size,
         )
 
 

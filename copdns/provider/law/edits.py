@@ -14,6 +14,7 @@ from typing import Final
 
 from copdns.model.errors import NameTextError, RegisterError
 from copdns.model.matchers import Matcher, parse_matcher
+from copdns.model.sentences import Sentence, sentence
 from copdns.provider.law.events import (
     FamilyClosed,
     FamilyOpened,
@@ -35,10 +36,10 @@ from copdns.provider.law.events import (
     StaffRemoved,
     TenantAdded,
 )
-from copdns.provider.law.in_force import can_be_blocked, protected_by
-from copdns.provider.law.register import HandName, LegalOrder, OrderState, Register
+from copdns.provider.law.register import STATE_WORDS, HandName, LegalOrder, OrderState, Register
+from copdns.provider.law.register_in_force import can_be_blocked, protected_by
 from copdns.provider.plane.snapshot import SpecialNames
-from copdns.provider.staff.duties import Duty, StaffMember, StaffRole, has_duty
+from copdns.provider.staff.duties import ROLE_WORDS, Duty, StaffMember, StaffRole, has_duty
 
 CONSOLE: Final = "console"  # whoever runs the machine; no entry that needs two people is theirs
 DAY: Final = 86_400
@@ -59,20 +60,28 @@ _LINK = re.compile(r"https://\S{3,500}")
 
 def describe_operator(name: str, country: str, contact: str) -> OperatorDescribed:
     """Say who the provider is; the console's to do."""
-    return OperatorDescribed(_text("the name", name), _country(country), _text("contact", contact))
+    return OperatorDescribed(
+        _text(sentence("the name"), name),
+        _country(country),
+        _text(sentence("the contact"), contact),
+    )
 
 
 def add_tenant(register: Register, tenant: str, name: str, country: str) -> TenantAdded:
     """Add a brand or region; the console's to do."""
     if tenant in register.tenants:
-        raise RegisterError(f"there is a tenant {tenant} already; choose another id")
-    return TenantAdded(_id(tenant), _text("the name", name), _country(country))
+        raise RegisterError(
+            "there is a tenant %(tenant)s already; choose another id", tenant=tenant
+        )
+    return TenantAdded(_id(tenant), _text(sentence("the name"), name), _country(country))
 
 
 def set_portal_key(register: Register, tenant: str, key: str) -> PortalKeySet:
     """Say which key a tenant's portal signs with; the console's to do, so no staff makes links."""
     if tenant not in register.tenants:
-        raise RegisterError(f"there is no tenant {tenant}; see copdns provider tenant list")
+        raise RegisterError(
+            "there is no tenant %(tenant)s; see copdns provider tenant list", tenant=tenant
+        )
     try:
         is_key = len(b64decode(key, validate=True)) == 32
     except ValueError:
@@ -93,26 +102,28 @@ def add_staff(register: Register, new: StaffMember, by: StaffMember | None) -> S
         if new.role is StaffRole.ADMINISTRATOR:
             raise RegisterError("an administrator is added at the machine itself")
     if new.tenant and new.tenant not in register.tenants:
-        raise RegisterError(f"there is no tenant {new.tenant}")
+        raise RegisterError("there is no tenant %(tenant)s", tenant=new.tenant)
     before = register.staff.get(new.id)
     if before is not None and before.tenant != new.tenant:
-        raise RegisterError(f"{new.id} belongs to another tenant; choose another id")
+        raise RegisterError("the id %(who)s is taken; choose another one", who=new.id)
     if before is not None:
         _require_same_person(before, new)
     if before is not None and by is not None and before.role is StaffRole.ADMINISTRATOR:
         raise RegisterError("an administrator is changed at the machine itself")
     if new.id == CONSOLE:
-        raise RegisterError(f"{CONSOLE} is what the machine itself is called; choose another id")
+        raise RegisterError(
+            "%(id)s is what the machine itself is called; choose another id", id=CONSOLE
+        )
     owners = {each for each, logins in register.logins.items() if new.subject in logins} - {new.id}
     if by is None:  # the machine itself may give a login to who had another id here before
         owners = {each for each in owners if _has_now(register.staff[each], new.subject)}
     if new.subject and owners:
-        raise RegisterError("this login belongs to somebody else here, or did before")
+        raise RegisterError("this login belongs to someone else here, or did before")
     if len(new.subject) > MOST_LOGIN or not new.subject.isprintable():
         raise RegisterError(
-            f"a login has at most {MOST_LOGIN} characters, and no control characters"
+            "a login has at most %(most)s characters, and no control characters", most=MOST_LOGIN
         )
-    name = _text("the name", new.name)
+    name = _text(sentence("the name"), new.name)
     return StaffAdded(_id(new.id), name, str(new.role), new.tenant, new.subject)
 
 
@@ -122,10 +133,13 @@ def _require_same_person(before: StaffMember, new: StaffMember) -> None:
     Who comes back is known by the login.
     """
     if before.is_gone and not (before.subject and new.subject == before.subject):
-        raise RegisterError(f"{before.id} was somebody who worked here before; choose another id")
+        raise RegisterError(
+            "%(who)s was someone who worked here before; choose another id", who=before.id
+        )
     if before.subject and new.subject != before.subject:
         raise RegisterError(
-            f"{before.id} has another login; remove this id, and add the person under another one"
+            "%(who)s has another login; remove this id, and add the person under another one",
+            who=before.id,
         )
 
 
@@ -137,6 +151,8 @@ def remove_staff(register: Register, staff: str, by: StaffMember | None) -> Staf
     """Let somebody go.  by: None for the console, which alone removes administrators."""
     found = require_staff(register, staff)
     if by is not None:
+        if by.tenant not in ("", found.tenant):  # whoever works for another tenant is unknown here
+            raise _not_here(staff)
         _require(by, Duty.MANAGE_STAFF, found.tenant)
         if found.role is StaffRole.ADMINISTRATOR:
             raise RegisterError("an administrator is removed at the machine itself")
@@ -147,16 +163,20 @@ def require_staff(register: Register, staff: str) -> StaffMember:
     """Return who works here by this id; raise RegisterError."""
     found = register.staff.get(staff)
     if found is None or found.is_gone:
-        raise RegisterError(f"{staff} does not work here; see copdns provider staff list")
+        raise _not_here(staff)
     return found
+
+
+def _not_here(staff: str) -> RegisterError:
+    return RegisterError("%(who)s does not work here; see copdns provider staff list", who=staff)
 
 
 def enter_order(register: Register, new: OrderEntered, by: StaffMember, now: int) -> OrderEntered:
     """Enter an order; it has no effect until a second person confirms it."""
     _require(by, Duty.KEEP_REGISTER)
-    authority = _text("the authority", new.authority)
-    reference = _text("the reference", new.reference)
-    scope = _text("the scope", new.scope)
+    authority = _text(sentence("the authority"), new.authority)
+    reference = _text(sentence("the reference"), new.reference)
+    scope = _text(sentence("the scope"), new.scope)
     _country(new.country)
     _checksum(new.document)
     if new.link and not _LINK.fullmatch(new.link):
@@ -165,18 +185,19 @@ def enter_order(register: Register, new: OrderEntered, by: StaffMember, now: int
         raise RegisterError("an order begins within a year; enter a later one when it is near")
     if not now < new.ends <= max(now, new.begins) + LONGEST_ORDER:
         raise RegisterError(
-            "an order ends within a year, so that somebody reads it again; enter a longer one "
-            "anew before it ends"
+            "an order ends within a year, so that someone reads it again; enter a longer one "
+            "again before it ends"
         )
     if new.ends <= new.begins:
         raise RegisterError("the order ends before it begins")
-    if not new.names or len(new.names) > MOST_NAMES:
-        raise RegisterError(f"an order has 1 to {MOST_NAMES} names")
+    # A confidential one may be about a list of hashes, which it names by its checksum.
+    if not (new.names or new.is_confidential) or len(new.names) > MOST_NAMES:
+        raise RegisterError("an order has 1 to %(most)s names", most=MOST_NAMES)
     if not 0 < new.decide_within <= LONGEST_DECISION:
         raise RegisterError("who decides about protected names has at most three days")
     decider = require_staff(register, new.decider)
     if not has_duty(decider, Duty.DECIDE_HOLDS):
-        raise RegisterError(f"{decider.name} cannot decide about protected names")
+        raise RegisterError("%(who)s cannot decide about protected names", who=decider.name)
     names = tuple(sorted({str(_name(each)) for each in new.names}))
     return replace(
         new, authority=authority, reference=reference, scope=scope, names=names, sealed=""
@@ -206,7 +227,7 @@ def withdraw_order(
     """Lift an order before its end; one person is enough to open a name."""
     _require(by, Duty.KEEP_REGISTER)
     _require_not_over(find_order(register, number).state(now))
-    return OrderWithdrawn(number, _text("the reason", why))
+    return OrderWithdrawn(number, _text(sentence("the reason"), why))
 
 
 def decide_hold(
@@ -220,26 +241,39 @@ def decide_hold(
     order = find_order(register, new.order)
     # First of all, since any other answer tells which protected names a confidential order has.
     if order.entered.decider != by.id:
-        raise RegisterError(f"{order.entered.decider} decides about names of order {new.order}")
+        raise RegisterError(
+            "%(who)s decides about names of order %(order)s",
+            who=order.entered.decider,
+            order=new.order,
+        )
     held = next((each for each in order.holds if each.name == new.name), None)
     if held is None:
-        raise RegisterError(f"order {new.order} holds nothing called {new.name}")
+        raise RegisterError(
+            "order %(order)s has no protected name called %(domain)s",
+            order=new.order,
+            domain=new.name,
+        )
     if held.is_blocked is not None:
-        raise RegisterError(f"{held.decided_by} has decided about {new.name}")
+        raise RegisterError(
+            "%(who)s has decided about %(domain)s", who=held.decided_by, domain=new.name
+        )
     _require(by, Duty.DECIDE_HOLDS)
     _require_not_over(order.state(now))
     if new.is_blocked and not can_be_blocked(order, new.name, special):
         raise RegisterError(
-            f"the order names a part of {new.name}, which the network itself needs as a whole; "
-            "leave it open, and tell the authority"
+            "the order names a part of %(domain)s, which the network itself needs as a whole; "
+            "leave it open, and tell the authority",
+            domain=new.name,
         )
-    return replace(new, why=_text("the reason", new.why), sealed="")
+    return replace(new, why=_text(sentence("the reason"), new.why), sealed="")
 
 
 def find_order(register: Register, number: int) -> LegalOrder:
     """Return an order; raise RegisterError where there is none of this number."""
     if (found := register.orders.get(number)) is None:
-        raise RegisterError(f"there is no order {number}; see copdns provider law list")
+        raise RegisterError(
+            "there is no order %(number)s; see copdns provider law list", number=number
+        )
     return found
 
 
@@ -251,10 +285,10 @@ def add_name(new: NameAdded, by: StaffMember, special: SpecialNames, now: int) -
     _require(by, Duty.KEEP_REGISTER)
     name = _name(new.name)
     if new.layer is HandLayer.SECURITY and any(protected_by([name], special)):
-        raise RegisterError(f"{name} is protected, or covers a protected name")
+        raise RegisterError("%(domain)s is protected, or covers a protected name", domain=str(name))
     if not now < new.ends <= now + LONGEST_BY_HAND:
         raise RegisterError("a name that is added by hand ends within seven days")
-    return NameAdded(new.layer, str(name), _text("the reason", new.why), new.ends)
+    return NameAdded(new.layer, str(name), _text(sentence("the reason"), new.why), new.ends)
 
 
 def confirm_name(register: Register, number: int, by: StaffMember, now: int) -> NameConfirmed:
@@ -273,7 +307,7 @@ def withdraw_name(
     found = _find_name(register, number)
     _require(by, Duty.KEEP_REGISTER)
     _require_not_over(found.state(now))
-    return NameWithdrawn(number, _text("the reason", why))
+    return NameWithdrawn(number, _text(sentence("the reason"), why))
 
 
 def take_feed(register: Register, new: FeedTaken) -> FeedTaken | None:
@@ -285,7 +319,11 @@ def take_feed(register: Register, new: FeedTaken) -> FeedTaken | None:
     if before and before[-1].taken == new:
         return None
     if before and before[-1].taken.version == new.version:
-        raise RegisterError(f"{new.slug}: version {new.version} was another file before")
+        raise RegisterError(
+            "%(slug)s: version %(version)s was another file before",
+            slug=new.slug,
+            version=new.version,
+        )
     return new
 
 
@@ -294,13 +332,15 @@ def enter_preservation(
 ) -> PreservationEntered:
     """Keep records that there are from being deleted; what is to come is not collected."""
     _require(by, Duty.KEEP_REGISTER)
-    authority = _text("the authority", new.authority)
-    reference = _text("the reference", new.reference)
+    authority = _text(sentence("the authority"), new.authority)
+    reference = _text(sentence("the reference"), new.reference)
     _country(new.country)
     _checksum(new.document)
     keeper = require_staff(register, new.keeper)
     if not has_duty(keeper, Duty.SEE_REGISTER):
-        raise RegisterError(f"{keeper.name} does not see the register, so name somebody else")
+        raise RegisterError(
+            "%(who)s does not see the register, so name someone else", who=keeper.name
+        )
     if not new.records:
         raise RegisterError("a request to preserve names the records that it is about")
     if not 0 <= new.since < new.through <= now:
@@ -316,7 +356,7 @@ def confirm_preservation(
     """Confirm a request that another person entered."""
     _require(by, Duty.KEEP_REGISTER)
     if (found := register.preservations.get(number)) is None:
-        raise RegisterError(f"there is no request to preserve {number}")
+        raise RegisterError("there is no request to preserve %(number)s", number=number)
     _require_unconfirmed(found.state(now))
     _require_other(register, found.entered_by, by)
     return PreservationConfirmed(number)
@@ -327,11 +367,11 @@ def end_preservation(
 ) -> PreservationEnded:
     """End a request to preserve before its end; its keeper may, as may who keeps the register."""
     if (found := register.preservations.get(number)) is None:
-        raise RegisterError(f"there is no request to preserve {number}")
+        raise RegisterError("there is no request to preserve %(number)s", number=number)
     if by.id != found.entered.keeper:
         _require(by, Duty.KEEP_REGISTER)
     _require_not_over(found.state(now))
-    return PreservationEnded(number, _text("the reason", why))
+    return PreservationEnded(number, _text(sentence("the reason"), why))
 
 
 def open_family(register: Register, why: str, ends: int, by: StaffMember, now: int) -> FamilyOpened:
@@ -342,10 +382,12 @@ def open_family(register: Register, why: str, ends: int, by: StaffMember, now: i
     """
     _require(by, Duty.KEEP_REGISTER)
     if (found := register.open_family(now)) is not None:
-        raise RegisterError(f"it is open by entry {found.number} already; close that first")
+        raise RegisterError(
+            "it is open by entry %(number)s already; let it block again first", number=found.number
+        )
     if not now < ends <= now + LONGEST_OPENING:
         raise RegisterError("the layer of families is open for at most 24 hours at a time")
-    return FamilyOpened(_text("the reason", why), ends)
+    return FamilyOpened(_text(sentence("the reason"), why), ends)
 
 
 def close_family(register: Register, why: str, by: StaffMember, now: int) -> FamilyClosed:
@@ -353,18 +395,20 @@ def close_family(register: Register, why: str, by: StaffMember, now: int) -> Fam
     _require(by, Duty.KEEP_REGISTER)
     if (found := register.open_family(now)) is None:
         raise RegisterError("the layer of families is not open")
-    return FamilyClosed(found.number, _text("the reason", why))
+    return FamilyClosed(found.number, _text(sentence("the reason"), why))
 
 
 def _find_name(register: Register, number: int) -> HandName:
     if (found := register.by_hand.get(number)) is None:
-        raise RegisterError(f"no name was added by entry {number}")
+        raise RegisterError("no name was added by entry %(number)s", number=number)
     return found
 
 
 def _require(by: StaffMember, duty: Duty, tenant: str = "") -> None:
     if not has_duty(by, duty, tenant):
-        raise RegisterError(f"{by.name} may not do this; the role is {by.role}")
+        raise RegisterError(
+            "%(who)s may not do this; the role is %(role)s", who=by.name, role=ROLE_WORDS[by.role]
+        )
 
 
 def may_confirm(register: Register, first: str, by: StaffMember) -> bool:
@@ -380,30 +424,36 @@ def _require_other(register: Register, first: str, by: StaffMember) -> None:
 
 def _require_unconfirmed(state: OrderState) -> None:
     if state is not OrderState.UNCONFIRMED:
-        raise RegisterError(f"there is nothing to confirm: it is {state}")
+        raise RegisterError(
+            "there is nothing to confirm: it is %(state)s", state=STATE_WORDS[state]
+        )
 
 
 def _require_not_over(state: OrderState) -> None:
     if state in (OrderState.OVER, OrderState.WITHDRAWN):
-        raise RegisterError(f"it is {state} already")
+        raise RegisterError("it is %(state)s already", state=STATE_WORDS[state])
 
 
-def _text(what: str, text: str) -> str:
+def _text(what: Sentence, text: str) -> str:
     found = " ".join(text.split())
     if not found or len(found) > MOST_TEXT or not found.isprintable():
-        raise RegisterError(f"{what} is missing, or has more than {MOST_TEXT} characters")
+        raise RegisterError(
+            "%(what)s is missing, or has more than %(most)s characters", what=what, most=MOST_TEXT
+        )
     return found
 
 
 def _id(text: str) -> str:
     if not _ID.fullmatch(text):
-        raise RegisterError(f"{text!r} is no id; use small letters, digits and hyphens")
+        raise RegisterError("'%(text)s' is no id; use small letters, digits and hyphens", text=text)
     return text
 
 
 def _country(text: str) -> str:
     if not _COUNTRY.fullmatch(text):
-        raise RegisterError(f"{text!r} is no country; write two capital letters, such as FR")
+        raise RegisterError(
+            "'%(text)s' is no country; write two capital letters, such as FR", text=text
+        )
     return text
 
 
@@ -416,4 +466,4 @@ def _name(text: str) -> Matcher:
     try:
         return parse_matcher(text)
     except NameTextError as error:
-        raise RegisterError(str(error)) from None
+        raise RegisterError(*error.sentences) from None

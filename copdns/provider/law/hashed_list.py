@@ -2,26 +2,25 @@
 
 The text begins with lines `key: value`, then an empty line, then one SHA-256 a line in hex, sorted.
 Each is that of the salt, a NUL octet and a name in its A-label form, and stands for the name and
-all below it.  A question is looked up by the hashes of itself and of the names above it, as many
-labels deep as the header says.  That keeps the list from being read over a shoulder; whoever has
-it and a list of names can still try each (docs/providers.md).  Pure.
+all below it.  dnsdist looks a name up by the hashes of itself and of the names above it, as many
+labels deep as the header says (`plane/hashed_names.py`).  That keeps the list from being read over
+a shoulder; whoever has it and a list of names can still try each (docs/register.md).  Pure.
 """
 
 from __future__ import annotations
 
 import re
-from bisect import bisect_left
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import Final
 
 from copdns.model.errors import ListError
-from copdns.model.names import normalize
 
 FORMAT: Final = "hashed-v1"
 DEEPEST: Final = 6  # labels of a name that is looked up
 MOST_NAMES: Final = 1_000_000
+MOST_OCTETS: Final = 65 * MOST_NAMES + 65_536  # of a whole file
 _KEYS: Final = {"format", "issuer", "version", "expires", "depth", "salt"}
 _SALT = re.compile(r"(?:[0-9a-f]{2}){16,64}")
 _LENGTH: Final = 32  # octets of a SHA-256
@@ -33,7 +32,7 @@ class HashedList:
     """A list, and who issued it.
 
     expires: seconds since 1970, from which on it holds nothing.  depth: labels of the longest name
-    on it.  hashes: all of them, 32 octets each, sorted.
+    on it.  hashes: all of them, 32 octets each, sorted.  checksum: SHA-256 of its text, in hex.
     """
 
     issuer: str
@@ -42,59 +41,20 @@ class HashedList:
     depth: int
     salt: bytes
     hashes: bytes
+    checksum: str
 
     def __len__(self) -> int:
         return len(self.hashes) // _LENGTH
 
-    def has(self, qname: str, now: int) -> bool:
-        """Tell whether a name, lower case and without the dot at its end, is on it or below one."""
-        if now >= self.expires:
-            return False
-        labels = qname.split(".")
-        return any(
-            self._has_hash(hash_name(".".join(labels[-many:]), self.salt))
-            for many in range(1, min(len(labels), self.depth) + 1)
-        )
-
-    def _has_hash(self, wanted: bytes) -> bool:
-        place = bisect_left(_Rows(self.hashes), wanted)
-        return self.hashes[place * _LENGTH : (place + 1) * _LENGTH] == wanted
-
-
-class _Rows:
-    """The hashes as a sequence, to search in."""
-
-    def __init__(self, octets: bytes) -> None:
-        self._octets = octets
-
-    def __len__(self) -> int:
-        return len(self._octets) // _LENGTH
-
-    def __getitem__(self, place: int) -> bytes:
-        return self._octets[place * _LENGTH : (place + 1) * _LENGTH]
+    def each_hash(self) -> Iterator[bytes]:
+        """Yield its hashes, in their order."""
+        for place in range(0, len(self.hashes), _LENGTH):
+            yield self.hashes[place : place + _LENGTH]
 
 
 def hash_name(name: str, salt: bytes) -> bytes:
     """Return the hash of a name in normal form."""
     return sha256(salt + b"\0" + name.encode()).digest()
-
-
-def write_hashed(names: Iterable[str], issuer: str, version: str, expires: int, salt: bytes) -> str:
-    """Return the text of a list of names; raise NameTextError for what is none."""
-    wanted = {normalize(each) for each in names}
-    depth = max((each.count(".") + 1 for each in wanted), default=1)
-    if depth > DEEPEST:
-        raise ListError(f"a hashed list has names of at most {DEEPEST} labels")
-    head = {
-        "format": FORMAT,
-        "issuer": issuer,
-        "version": version,
-        "expires": str(expires),
-        "depth": str(depth),
-        "salt": salt.hex(),
-    }
-    hashes = sorted(hash_name(each, salt).hex() for each in wanted)
-    return "\n".join([*(f"{key}: {value}" for key, value in head.items()), "", *hashes]) + "\n"
 
 
 def read_hashed(text: str, where: str) -> HashedList:
@@ -119,7 +79,14 @@ def read_hashed(text: str, where: str) -> HashedList:
         _number(values["depth"], DEEPEST, where, "depth"),
         bytes.fromhex(values["salt"]),
         _read_hashes(rest, where, head.count("\n") + 3),
+        sha256(text.encode()).hexdigest(),
     )
+
+
+def without_names(found: HashedList, names: Iterable[str]) -> HashedList:
+    """Return a list without these names, in normal form; its checksum stays that of its text."""
+    gone = {hash_name(each, found.salt) for each in names}
+    return replace(found, hashes=b"".join(each for each in found.each_hash() if each not in gone))
 
 
 def _number(text: str, most: int, where: str, key: str) -> int:

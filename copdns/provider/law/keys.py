@@ -47,7 +47,9 @@ class ProviderKeys:
             for name in (SEAL_FILE, SIGN_FILE):
                 _make(self.folder / name)
         except OSError as error:
-            raise RegisterError(f"{self.folder}: {error.strerror}") from error
+            raise RegisterError(
+                "%(path)s cannot be used: %(why)s", path=str(self.folder), why=str(error.strerror)
+            ) from error
 
     def seal(self, text: str, /, purpose: bytes = ORDERS) -> str:
         """Return a text that only who has the key can read, and only as what it was sealed for."""
@@ -63,7 +65,9 @@ class ProviderKeys:
             return AESGCM(key).decrypt(octets[:_NONCE], octets[_NONCE:], purpose).decode()
         except (InvalidTag, Base64Error, ValueError):
             path = self.folder / SEAL_FILE
-            raise RegisterError(f"{path} is another key than the one that sealed it") from None
+            raise RegisterError(
+                "%(path)s is another key than the one that sealed it", path=str(path)
+            ) from None
 
     def sign(self, octets: bytes) -> bytes:
         """Return the signature of octets (Ed25519, RFC 8032)."""
@@ -83,8 +87,10 @@ class ProviderKeys:
             return None
         except (OSError, ValueError) as error:
             raise RegisterError(
-                f"{path} cannot be read: {error}; accept that with copdns provider law check "
-                "--restored"
+                "%(path)s cannot be read: %(why)s; accept that with copdns provider law check "
+                "--restored",
+                path=str(path),
+                why=str(error),
             ) from error
 
     def note_head(self, head: RegisterHead, *, anew: bool = False) -> None:
@@ -96,7 +102,9 @@ class ProviderKeys:
                 if seen is None or seen.size < head.size:
                     _replace(path, f"{head.size} {head.digest}\n")
         except OSError as error:
-            raise RegisterError(f"{path}: {error.strerror}") from error
+            raise RegisterError(
+                "%(path)s cannot be used: %(why)s", path=str(path), why=str(error.strerror)
+            ) from error
 
     def _signer(self) -> Ed25519PrivateKey:
         return Ed25519PrivateKey.from_private_bytes(self._read(SIGN_FILE))
@@ -107,11 +115,13 @@ class ProviderKeys:
             octets = path.read_bytes()
         except OSError as error:
             raise RegisterError(
-                f"{path}: {error.strerror}; copy it from another machine, or make new ones with "
-                "copdns provider keys"
+                "%(path)s cannot be used: %(why)s; copy it from another machine, or make new ones "
+                "with copdns provider keys",
+                path=str(path),
+                why=str(error.strerror),
             ) from error
         if len(octets) != 32:
-            raise RegisterError(f"{path} is no key: it has 32 octets")
+            raise RegisterError("%(path)s is no key: it has 32 octets", path=str(path))
         return octets
 
 

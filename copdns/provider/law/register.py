@@ -1,16 +1,17 @@
 """What the entries of a provider's register add up to.
 
 `read_register` goes through the entries once; `edits.py` says what may be written next, and
-`in_force.py` what of it holds at a moment.  Pure.
+`register_in_force.py` what of it holds at a moment.  Pure.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Final
 
+from copdns.model.sentences import Phrase
 from copdns.provider.law.chain import RegisterEntry
 from copdns.provider.law.events import (
     FamilyClosed,
@@ -68,6 +69,15 @@ class OrderState(StrEnum):
     IN_FORCE = "in force"
     OVER = "over"
     WITHDRAWN = "withdrawn"
+
+
+STATE_WORDS: Final[Mapping[OrderState, Phrase]] = {
+    OrderState.UNCONFIRMED: Phrase("state of an entry", "waits for a second person"),
+    OrderState.COMING: Phrase("state of an entry", "coming"),
+    OrderState.IN_FORCE: Phrase("state of an entry", "in force"),
+    OrderState.OVER: Phrase("state of an entry", "over"),
+    OrderState.WITHDRAWN: Phrase("state of an entry", "withdrawn"),
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -77,7 +77,7 @@ def public_statement(
     in_force = [each for each in register.orders.values() if each.state(now) is OrderState.IN_FORCE]
     return PublicStatement(
         made=utc_text(now),
-        operator=_operator(register),
+        operator=operator_part(register),
         register=RegisterPart(entries=register.size, checksum=checksum),
         law=LawPart(
             orders=tuple(_order(each) for each in in_force if not each.entered.is_confidential),
@@ -105,7 +105,7 @@ def quarter_bounds(text: str) -> tuple[int, int]:
     """
     found = _QUARTER.fullmatch(text)
     if not found or not 1971 <= int(found[1]) <= 9000:
-        raise RegisterError(f"{text!r} is no quarter; write one such as 2026-Q4")
+        raise RegisterError("'%(text)s' is no quarter; write one such as 2026-Q4", text=text)
     year, first = int(found[1]), int(found[2]) * 3 - 2
     begins = datetime(year, first, 1, tzinfo=UTC)
     ends = datetime(year + first // 10, (first + 2) % 12 + 1, 1, tzinfo=UTC)
@@ -125,8 +125,7 @@ def quarterly_report(
     disputes: all that there are, of any time.
     """
     since, until = quarter_bounds(quarter)
-    if now < until:
-        raise RegisterError(f"{quarter} is not over yet")
+    require_over(quarter, until, now)
     by_hand = [
         each
         for each in register.by_hand.values()
@@ -135,7 +134,7 @@ def quarterly_report(
     return QuarterlyReport(
         quarter=quarter,
         made=utc_text(now),
-        operator=_operator(register),
+        operator=operator_part(register),
         register=RegisterPart(entries=register.size, checksum=checksum),
         legal_orders=_count_orders(list(register.orders.values()), since, until),
         by_hand=ByHandCount(
@@ -146,7 +145,7 @@ def quarterly_report(
         preservation_requests=sum(
             since <= each.entered_at < until for each in register.preservations.values()
         ),
-        disputes=_count_disputes(disputes, since, until),
+        disputes=count_disputes(disputes, since, until),
         family_open_for_all=tuple(
             _opening(each)
             for each in register.openings.values()
@@ -161,6 +160,12 @@ def quarterly_report(
         outages=figures.outages,
         retention=RETENTION,
     )
+
+
+def require_over(quarter: str, until: int, now: int) -> None:
+    """Raise RegisterError for a quarter that is not over; until: when it is."""
+    if now < until:
+        raise RegisterError("%(quarter)s is not over yet", quarter=quarter)
 
 
 def canonical_json(document: BaseModel) -> bytes:
@@ -188,7 +193,13 @@ def utc_text(at: int) -> str:
     return f"{datetime.fromtimestamp(at, UTC):%Y-%m-%dT%H:%M:%SZ}"
 
 
-def _operator(register: Register) -> OperatorPart:
+def utc_seconds(text: str) -> int:
+    """Return the moment of a text in UTC, in seconds since 1970."""
+    return int(datetime.strptime(text, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC).timestamp())
+
+
+def operator_part(register: Register) -> OperatorPart:
+    """Return who the provider is; raise RegisterError where nobody has said it."""
     if (found := register.operator) is None:
         raise RegisterError(
             "nobody has said yet who the provider is; use copdns provider operator set"
@@ -274,7 +285,8 @@ def _count_orders(orders: list[LegalOrder], since: int, until: int) -> OrdersCou
     )
 
 
-def _count_disputes(disputes: Iterable[Dispute], since: int, until: int) -> DisputesCount:
+def count_disputes(disputes: Iterable[Dispute], since: int, until: int) -> DisputesCount:
+    """Return what became of the questions of a time, small numbers left out."""
     found = [each for each in disputes if since <= each.asked < until]
     decided = [each for each in found if each.decided is not None and each.decided < until]
     accepted = sum(each.is_accepted for each in decided)

@@ -217,6 +217,29 @@ class QuarterlyReport(_Published):
     retention: dict[str, str]
 
 
+class TenantPart(_Published):
+    """A brand or region of the provider."""
+
+    id: str
+    name: str
+    country: CountryCode
+
+
+class TenantReport(_Published):
+    """What the staff of one tenant are told of a quarter.
+
+    disputes: those of this tenant; null also where the rest of the provider's would be below 20,
+    since all together are published.
+    """
+
+    format: Literal["copdns-tenant-report-v1"] = "copdns-tenant-report-v1"
+    quarter: Annotated[str, Field(pattern=r"^\d{4}-Q[1-4]$")]
+    made: Utc
+    operator: OperatorPart
+    tenant: TenantPart
+    disputes: DisputesCount
+
+
 class SignaturePart(_Published):
     """Whose signature (RFC 8032) it is, in base64.
 
@@ -239,6 +262,13 @@ class SignedReport(_Published):
     """A report with its signature."""
 
     document: QuarterlyReport
+    signature: SignaturePart
+
+
+class SignedTenantReport(_Published):
+    """A report for the staff of one tenant with its signature."""
+
+    document: TenantReport
     signature: SignaturePart
 
 

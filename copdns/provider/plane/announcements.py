@@ -8,7 +8,7 @@ dead resolvers, a PostgreSQL that is away and lists that are late change nothing
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from ipaddress import ip_address
 from typing import Final
 
@@ -80,4 +80,4 @@ def family_of(address: str) -> int:
 def with_alive_name(listed: ListedNames) -> ListedNames:
     """Return lists with the name by which dnsdist shows that it answers and has its tables."""
     alive = NameList(ALIVE_LIST, Layer.SECURITY, (Matcher(ALIVE_NAME),))
-    return ListedNames((*listed.lists, alive), listed.special)
+    return replace(listed, lists=(*listed.lists, alive))

@@ -1,6 +1,6 @@
 """Write the configuration of dnsdist: the road of a query on a node of a provider.
 
-Every line has its reason above it; docs/providers.md has the road as a whole.  What changes while
+Every line has its reason above it; docs/data-plane.md has the road as a whole.  What changes while
 dnsdist runs is in the tables (`rows.py`); this is what does not.  Rules run before the cache, so
 one cache of clean answers serves everybody.  Pure.
 """
@@ -11,19 +11,22 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from copdns.model.addresses import Network
+from copdns.model.addresses import USUAL_PATH, Network
+from copdns.model.reasons import FORGED
+from copdns.provider.plane.block_answers import BLOCK_ANSWERS, block_action
+from copdns.provider.plane.client_subnet import STRIP, SUBNET
+from copdns.provider.plane.hashed_names import hashed_rules
 from copdns.provider.plane.road import EXPLAIN, road
 from copdns.provider.plane.rows import PlaneTable, table_file
 from copdns.provider.plane.snapshot import Layer
-from copdns.provider.plane.verdicts import SAFE_SEARCH
+from copdns.provider.plane.token_road import WRONG
+from copdns.provider.plane.verdicts import SAFE_SEARCH, SAFE_SEARCH_TEXT
 from copdns.provider.rollout.figures import COUNTERS, END, STATISTICS_FILE
 
-FAMILY_TTL: Final = 10  # seconds: how long devices keep a block of each layer
-LONG_TTL: Final = 60
 HELP_TTL: Final = 60  # of every answer about a help name, so that no TTL tells when somebody asked
 NSID: Final = 3  # the EDNS option
+MAC_OPTIONS: Final = (65001, 65073)  # those in which routers tell MAC addresses (dnsmasq add-mac)
 _THIS_MACHINE: Final = ("127.0.0.1/32", "::1/128")
-SOA: Final = '"blocked.invalid.", "nobody.invalid.", 1, 3600, 600, 86400'
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,10 +42,12 @@ class NodeSettings:
     """One dnsdist.
 
     folder: of the tables.  listen, tls_listen, https_listen: addresses with ports.  certificate,
-    key: files, for the last two.  resolvers: addresses with ports of unbound.  safe_source: the
-    address to ask it from for safe search (`unbound.py`).  copdns: for households with rules of
-    their own.  site: what NSID begins with.  dnstap: the Unix socket of whoever takes blocks by
-    security; "" for nobody.  cache_size: answers.  threads: sockets for each address of `listen`.
+    key: files, for the last two.  resolvers: addresses with ports of unbound.  source: the address
+    to ask it from; "" for any.  safe_source: that for safe search (`unbound.py`).  copdns: for
+    households with rules of their own.  site: what NSID begins with.  dnstap: the Unix socket of
+    whoever takes blocks by security; "" for nobody.  cache_size: answers.  threads: sockets for
+    each address of `listen`.  name: of what is encrypted, before which a
+    device's token stands; "" for none.  mac_networks: where routers tell MAC addresses of devices.
     """
 
     site: str
@@ -57,8 +62,16 @@ class NodeSettings:
     certificate: str = ""
     key: str = ""
     dnstap: str = ""
+    source: str = ""
     cache_size: int = 2_000_000
     threads: int = 1
+    name: str = ""
+    mac_networks: tuple[Network, ...] = ()
+
+    @property
+    def is_encrypted(self) -> bool:
+        """Whether a device can show a token."""
+        return bool(self.tls_listen or self.https_listen)
 
 
 def dnsdist_config(node: NodeSettings) -> str:
@@ -68,7 +81,7 @@ def dnsdist_config(node: NodeSettings) -> str:
 
 
 _HEAD: Final = (
-    "-- Made by copdns; docs/providers.md explains the road of a query.",
+    "-- Made by copdns; docs/data-plane.md explains the road of a query.",
     "-- Change the settings of the node and make it anew; dnsdist reads it when it starts.",
 )
 
@@ -86,7 +99,8 @@ def _listeners(node: NodeSettings) -> Iterator[str]:
         yield "-- DNS over HTTPS."
     for at in node.https_listen:
         files = f"{_text(node.certificate)}, {_text(node.key)}"
-        yield f'addDOHLocal({_text(at)}, {files}, {{"/dns-query"}}, {{library="nghttp2"}})'
+        options = '{library="nghttp2", exactPathMatching=false}'  # a token stands behind the path
+        yield f'addDOHLocal({_text(at)}, {files}, {{"{USUAL_PATH}"}}, {options})'
     yield "-- Nobody but subscribers is answered, and this machine, which looks whether it is."
     networks = [str(network) for tenant in node.tenants for network in tenant.networks]
     yield f"setACL({_list([*networks, *_THIS_MACHINE])})"
@@ -104,8 +118,9 @@ def _silence() -> Iterator[str]:
 
 def _servers(node: NodeSettings) -> Iterator[str]:
     yield "\n-- Resolvers, for everybody, and for help names, whose answers no cache here keeps."
+    source = f"source={_text(node.source)}, " if node.source else ""
     for at in node.resolvers:
-        yield f'newServer({{address={_text(at)}, pool={{"", "help"}}, {_CHECK}}})'
+        yield f'newServer({{address={_text(at)}, {source}pool={{"", "help"}}, {_CHECK}}})'
     yield "-- The same, which give the safe hosts of search engines to this address; no cache."
     for at in node.resolvers:
         source = f"source={_text(node.safe_source)}"
@@ -114,7 +129,10 @@ def _servers(node: NodeSettings) -> Iterator[str]:
     for at in node.copdns:
         yield f'newServer({{address={_text(at)}, pool="copdns", useProxyProtocol=true, {_CHECK}}})'
     yield "-- One cache for all.  Answers keep their TTL in it, which tells nobody who asked when."
-    yield f'getPool(""):setCache(newPacketCache({node.cache_size}, {{dontAge=true}}))'
+    options = "dontAge=true"
+    if node.mac_networks:  # the same question of two devices has one answer
+        options += f", skipOptions={{{', '.join(map(str, MAC_OPTIONS))}}}"
+    yield f'getPool(""):setCache(newPacketCache({node.cache_size}, {{{options}}}))'
 
 
 # A name that nobody has, so that no resolver asks others for it (RFC 6761); once a second.
@@ -125,25 +143,40 @@ def _tables(node: NodeSettings) -> Iterator[str]:
     yield "\n-- The tables, which copdns changes while they are read: a look-up sees whole commits."
     state = f"{node.folder}/{table_file(PlaneTable.STATE)}"
     yield f'local {PlaneTable.STATE} = newLMDBKVStore({_text(state)}, "")'
-    yield from road(node.folder, ((tenant.networks, tenant.group) for tenant in node.tenants))
+    strangers = [(tenant.networks, tenant.group) for tenant in node.tenants]
+    below = f".{node.name}" if node.name else ""
+    yield from road(node.folder, strangers, below if node.is_encrypted else None)
 
 
 def _road(node: NodeSettings) -> Iterator[str]:
-    yield "\n-- 1. Who asks for NSID is told the site and the revision, below."
+    yield "\n-- 0. A network that a query names (client subnet) goes no further: nobody is told"
+    yield "--    where a subscriber is, and one answer is for all."
+    yield f"addAction(EDNSOptionRule({SUBNET}), LuaFFIPerThreadAction([[{STRIP}]]))"
+    yield "-- 1. Who asks for NSID is told the site and the revision, below."
     yield f'addAction(EDNSOptionRule({NSID}), SetTagAction("nsid", "1"))'
     yield "-- 2. Which lists is the name on, and is it protected?  Whose address is it, and which"
     yield "--    class has the group now?  What does the class do with these lists?  Help names and"
     yield "--    nearly all others end here, and go on to the cache or a resolver."
-    yield "addAction(AllRule(), LuaFFIPerThreadAction(road))"
+    if node.is_encrypted:
+        yield "--    A query by UDP shows no token, and has a shorter way.  A wrong one is not"
+        yield "--    answered, so that nobody takes what a line gets for what a child gets."
+        yield "addAction(TCPRule(false), LuaFFIPerThreadAction(road))"
+        yield "addAction(TCPRule(true), LuaFFIPerThreadAction(token_road))"
+        by_https = f'AndRule{{TagRule("{WRONG}", "1"), HTTPPathRegexRule(".")}}'
+        yield f'addAction({by_https}, HTTPStatusAction(404, "Not Found", "text/plain"))'
+        yield f'addAction(TagRule("{WRONG}", "1"), DropAction())'
+    else:
+        yield "addAction(AllRule(), LuaFFIPerThreadAction(road))"
+    yield from _macs(node)
     yield "-- 3. The household has rules about this name: copdns decides.  While none is there, the"
     yield "--    class does, and says so."
     yield 'local decides = AndRule{TagRule("household", "1"), PoolAvailableRule("copdns")}'
     yield 'addAction(decides, PoolAction("copdns"))'
     yield f'addAction(TagRule("household", "1"), LuaFFIPerThreadAction([[{EXPLAIN}]]))'
     yield "-- 4. A block by law says that there is no such name, the others that it has no address."
-    yield _block(Layer.LAW, nxdomain=True, ttl=LONG_TTL)
-    yield _block(Layer.SECURITY, nxdomain=False, ttl=LONG_TTL)
-    yield _block(Layer.FAMILY, nxdomain=False, ttl=FAMILY_TTL)
+    yield "--    The road answers these itself; what it left is answered the same way here."
+    for layer in BLOCK_ANSWERS:
+        yield f'addAction(TagRule("done", "{layer}"), {block_action(layer)})'
     yield "-- 5. Search engines with their safe mode."
     yield f'addAction(TagRule("done", "{SAFE_SEARCH}"), PoolAction("safe"))'
     yield "-- 6. Hosts below help names that nothing blocked: as these, in no cache."
@@ -157,16 +190,33 @@ def _road(node: NodeSettings) -> Iterator[str]:
         ours = f"NotRule(NetmaskGroupRule({_list(list(_THIS_MACHINE))}))"
         blocked = f'AndRule{{TagRule("done", "{Layer.SECURITY}"), {ours}}}'
         yield f"addSelfAnsweredResponseAction({blocked}, {log})"
+    yield from hashed_rules()
     yield "\n-- A copdns that cannot answer, as for a household that it cannot read just then,"
     yield "-- leaves a query to the class.  What that blocks stays without an answer."
     for instead, pool in (("open", ""), (SAFE_SEARCH, "safe")):
         rule = f'AndRule{{TagRule("instead", "{instead}"), RCodeRule(DNSRCode.SERVFAIL)}}'
-        again = f'function(dr) dr:setTag("instead", ""); dr.pool = "{pool}"; dr:restart(); '
-        end = "return DNSResponseAction.None end"
+        again = 'function(dr) dr:setTag("instead", ""); dr:setTag("household", ""); '
+        end = f'dr.pool = "{pool}"; dr:restart(); return DNSResponseAction.None end'
         yield f"addResponseAction({rule}, LuaResponseAction({again}{end}))"
+    yield "\n-- A safe host says that it is given in place of the engine; one that cannot be"
+    yield "-- resolved, as when its signatures are wrong, says that alone."
+    safe = f'TagRule("done", "{SAFE_SEARCH}"), NotRule(TagRule("household", "1"))'
+    answered = "NotRule(RCodeRule(DNSRCode.SERVFAIL))"
+    says = f"SetExtendedDNSErrorResponseAction({FORGED}, {_text(SAFE_SEARCH_TEXT)})"
+    yield f"addResponseAction(AndRule{{{safe}, {answered}}}, {says})"
     yield "\n-- Answers about help names have one TTL: the rest of one tells when somebody asked."
     ttl = f"LimitTTLResponseAction({HELP_TTL}, {HELP_TTL})"
     yield f'addResponseAction(TagRule("help", "1"), {ttl})'
+
+
+def _macs(node: NodeSettings) -> Iterator[str]:
+    yield "--    A MAC address counts where a router tells it.  Elsewhere the device itself wrote"
+    yield "--    it, maybe that of another: an option that is none makes all of them say nothing."
+    options = ", ".join(f"EDNSOptionRule({each})" for each in MAC_OPTIONS)
+    told = f'TagRule("household", "1"), OrRule{{{options}}}'
+    if node.mac_networks:
+        told += f", NotRule(NetmaskGroupRule({_list(list(map(str, node.mac_networks)))}))"
+    yield f'addAction(AndRule{{{told}}}, SetEDNSOptionAction({MAC_OPTIONS[0]}, "-"))'
 
 
 def _each_second(node: NodeSettings) -> Iterator[str]:
@@ -197,15 +247,10 @@ def _each_second(node: NodeSettings) -> Iterator[str]:
     yield "end"
     yield "function maintenance()"
     yield "  tell_nsid()"
+    yield "  read_hashed_ways()"
     yield "  pcall(write_figures)"
     yield "end"
     yield "maintenance()"
-
-
-def _block(layer: Layer, *, nxdomain: bool, ttl: int) -> str:
-    options = "{soaInAuthoritySection=true}"
-    answer = f'NegativeAndSOAAction({_bool(nxdomain)}, ".", {ttl}, {SOA}, {ttl}, {options})'
-    return f'addAction(TagRule("done", "{layer}"), {answer})'
 
 
 def _bool(value: bool) -> str:

@@ -18,8 +18,8 @@ import lmdb
 
 from copdns.model.errors import PlaneError
 from copdns.provider.plane.rows import REVISION_KEY, PlaneRows, PlaneTable, Row, table_file
-from copdns.provider.plane.short_cut_layout import ADDRESSES_FILE, FILTER_FILE
-from copdns.provider.plane.short_cuts import AddressGroups, NameFilter
+from copdns.provider.plane.short_cut_layout import ADDRESSES_FILE, FILTER_FILE, PREFIXES_FILE
+from copdns.provider.plane.short_cuts import AddressGroups, NameFilter, PrefixGroups
 
 MAP_SIZE: Final = 8 << 30  # octets: what a file may grow to; address space, not memory
 MAX_READERS: Final = 1024  # threads of dnsdist, at most
@@ -41,6 +41,7 @@ class PlaneFiles:
             folder.mkdir(parents=True, exist_ok=True)
             self._tables = {table: _open(folder / table_file(table)) for table in PlaneTable}
             self._addresses = AddressGroups(folder / ADDRESSES_FILE, self._read_subscribers)
+            self._prefixes = PrefixGroups(folder / PREFIXES_FILE, self._read_subscribers)
             self._filter = NameFilter(folder / FILTER_FILE, self._read_names)
         self._folder = folder
 
@@ -118,10 +119,12 @@ class PlaneFiles:
     def _put_addresses(self, table: PlaneTable, rows: list[Row]) -> None:
         if table is PlaneTable.SUBSCRIBERS:
             self._addresses.put(rows)
+            self._prefixes.put(rows)
 
     def _delete(self, table: PlaneTable, keys: list[bytes]) -> int:
         if table is PlaneTable.SUBSCRIBERS:
             self._addresses.delete(keys)
+            self._prefixes.delete(keys)
         for some in _parts(table, keys):
             with self._tables[table].begin(write=True) as transaction:
                 for key in some:
@@ -135,6 +138,7 @@ class PlaneFiles:
     def close(self) -> None:
         """Close the files; dnsdist goes on reading them."""
         self._addresses.close()
+        self._prefixes.close()
         self._filter.close()
         for each in self._tables.values():
             each.close()

@@ -8,11 +8,13 @@ other may be of before and after a change.  Pure; moments are seconds since the 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from heapq import heappop, heappush
+from ipaddress import ip_address
 from math import inf
 from typing import Final
 
+from copdns.model.addresses import Network
 from copdns.model.household import Household
 from copdns.provider.plane.line_shares import LineShare, group_at, share_of
 from copdns.provider.plane.list_slugs import ListSlugs
@@ -25,6 +27,7 @@ from copdns.provider.plane.snapshot import (
     PlaneSnapshot,
     PolicyClass,
     Subscriber,
+    TokenOwner,
     ports_key,
 )
 
@@ -36,19 +39,33 @@ _Key = tuple[str, bool]  # of the shape (`LineShare.key`)
 class _Home:
     """A household that has a line, or may have one."""
 
-    __slots__ = ("group", "is_personal", "lines", "names")
+    __slots__ = ("group", "is_personal", "lines", "names", "tokens")
 
     def __init__(self) -> None:
         self.group = -1
         self.is_personal = False
         self.names: frozenset[str] = frozenset()
+        self.tokens: frozenset[str] = frozenset()
         self.lines: set[str] = set()
 
 
 class PlaneKeeper:
-    """What the tables are to have, and what of it changed since it was taken last."""
+    """What the tables are to have, and what of it changed since it was taken last.
 
-    def __init__(self, slugs: ListSlugs, now: float) -> None:
+    without_family: networks in which nobody has a household's rules, whose line it may be.
+    has_macs_told: routers tell the MAC addresses of devices here.
+    """
+
+    def __init__(
+        self,
+        slugs: ListSlugs,
+        now: float,
+        without_family: Sequence[Network] = (),
+        *,
+        has_macs_told: bool = False,
+    ) -> None:
+        self._has_macs_told = has_macs_told
+        self._without_family = tuple(without_family)
         self.revision = 0
         self._slugs = slugs
         self._homes: dict[str, _Home] = {}
@@ -71,11 +88,12 @@ class PlaneKeeper:
         self._due: list[tuple[float, int]] = []  # a heap: when a group is another
         self._due_homes: list[tuple[float, str]] = []  # and when a household wants something else
         self._names: dict[str, int] = {}  # how many households have each exception
+        self._tokens: dict[str, set[str]] = {}  # the households that have each; one, as it should
         # What changed since the last `take_change`.
+        self._moved_tokens: set[str] = set()
         self._moved: set[bytes] = set()
         self._moved_groups: set[int] = set()
         self._moved_names: set[str] = set()
-        self._has_new_classes = False
         self._has_new_classes = False
         self._has_moved = False
         self._give_number(share_of(Household("", ""), now), now)  # STRANGERS
@@ -88,6 +106,7 @@ class PlaneKeeper:
 
     def put_household(self, household: str, share: LineShare, now: float) -> None:
         """Take in what a household wants."""
+        share = share.with_macs_told() if self._has_macs_told else share
         home = self._homes.setdefault(household, _Home())
         group = self._give_number(share, now)
         self._members[group] = self._members.get(group, 0) + 1
@@ -96,6 +115,8 @@ class PlaneKeeper:
         self._count_names(home.names, share.names)
         if (home.group, home.is_personal) != (group, share.is_personal):
             self._note_addresses(home)
+            self._moved_tokens |= home.tokens
+        self._give_tokens(household, home, share.tokens)
         home.group, home.is_personal, home.names = group, share.is_personal, share.names
         if share.until < inf:
             heappush(self._due_homes, (share.until, household))
@@ -123,6 +144,7 @@ class PlaneKeeper:
         self._leave(home.group)
         self._count_names(home.names, frozenset())
         self._note_addresses(home)
+        self._give_tokens(household, home, frozenset())
         home.group, home.is_personal, home.names = -1, False, frozenset()
         if not home.lines:
             del self._homes[household]
@@ -225,6 +247,7 @@ class PlaneKeeper:
             if not found:
                 gone.append(address)
             gone += self._note_ports(address, found)
+        tokens = {each: self._token_owner(each) for each in self._moved_tokens}
         names = self._moved_names
         change = PlaneChange(
             revision,
@@ -237,6 +260,8 @@ class PlaneKeeper:
             new_exceptions=[each for each in names if each in self._names],
             gone_exceptions=[each for each in names if each not in self._names],
             classes=dict(self._classes) if self._has_new_classes else None,
+            tokens=[found for found in tokens.values() if found is not None],
+            gone_tokens=[bytes.fromhex(each) for each, found in tokens.items() if found is None],
         )
         self._forget_changes(revision)
         return change
@@ -252,6 +277,7 @@ class PlaneKeeper:
             dict(self._classes),
             listed,
             list(self._names),
+            [found for each in self._tokens if (found := self._token_owner(each)) is not None],
         )
 
     @property
@@ -277,6 +303,8 @@ class PlaneKeeper:
 
     def _subscribers_at(self, address: bytes) -> list[Subscriber]:
         """Return who is behind an address: nobody, one, or SHARED and one for each of its ports."""
+        if self._without_family and _is_in(address, self._without_family):
+            return []
         ports = self._ports.get(address)
         if ports is None:
             found = self._subscriber(address, self._owner(address))
@@ -311,6 +339,7 @@ class PlaneKeeper:
 
     def _forget_changes(self, revision: int) -> None:
         self._moved, self._moved_groups, self._moved_names = set(), set(), set()
+        self._moved_tokens = set()
         self._has_new_classes = self._has_moved = False
         self.revision = revision
 
@@ -372,9 +401,34 @@ class PlaneKeeper:
                 del self._names[name]
         self._moved_names |= before ^ after
 
+    def _give_tokens(self, household: str, home: _Home, tokens: frozenset[str]) -> None:
+        for each in home.tokens - tokens:
+            owners = self._tokens[each]
+            owners.discard(household)
+            if not owners:
+                del self._tokens[each]
+        for each in tokens - home.tokens:
+            self._tokens.setdefault(each, set()).add(household)
+        self._moved_tokens |= home.tokens ^ tokens
+        home.tokens = tokens
+
+    def _token_owner(self, token: str) -> TokenOwner | None:
+        """Return whose a token is; None where nobody has it, or several, as after a copy."""
+        owners = self._tokens.get(token, set())
+        if len(owners) != 1:
+            return None
+        (household,) = owners
+        return TokenOwner(bytes.fromhex(token), self._homes[household].group, household)
+
     def _note_addresses(self, home: _Home) -> None:
         for line in home.lines:
             self._moved |= self._addresses.get(line, set())
+
+
+def _is_in(address: bytes, networks: Iterable[Network]) -> bool:
+    """Tell whether an address, or the first one of a prefix, is in some network."""
+    found = ip_address(address)
+    return any(found in each for each in networks)
 
 
 def _overlaps_any(ports: tuple[int, int], others: Collection[tuple[int, int]]) -> bool:

@@ -1,10 +1,11 @@
 """What the data plane takes from a household: a shape that many share, and what is its own.
 
 A line is one address, whoever of the family asks, so it gets what the household's unknown devices
-get.  Of a household only that is looked at.  Its shape is that household without whose it is, so
-that all that chose the same preset and the same times have one, and with it one group.  What a
-class cannot say, copdns decides: about some names, or for a while about all.  Pure; moments are
-seconds since the epoch.
+get.  Its shape is that household without whose it is, so that all that chose the same preset and
+the same times have one, and with it one group.  What a class cannot say, copdns decides: about some
+names, or for a while about all.  It also decides about all that a device asks which shows a token,
+and, where routers tell MAC addresses, about all of a household in which such a device has other
+rules than the line.  Pure; moments are seconds since the epoch.
 """
 
 from __future__ import annotations
@@ -22,11 +23,12 @@ from copdns.model.matchers import Matcher
 from copdns.model.times import Subject, TopicKind
 from copdns.model.verdict import Reason
 from copdns.policy.build_snapshot import UnknownPlan, plan_of_unknown
-from copdns.policy.guest import unknown_profile
+from copdns.policy.chosen_filter import is_filter_on, with_chosen_filter
+from copdns.policy.guest import GUEST, unknown_profile
 from copdns.provider.plane.list_slugs import ListSlugs
 from copdns.provider.plane.snapshot import CLOSING, Group, PolicyClass
 from copdns.time.days import DAY_SECONDS
-from copdns.time.plan import Closure, in_scope
+from copdns.time.plan import Closure, budgets_in_force, in_scope
 
 LINE: Final = "line"  # the id of the profile of a shape
 SOON: Final = 3600.0  # seconds before a change from which clients must not keep answers for long
@@ -38,6 +40,8 @@ class LineShare(NamedTuple):
     shape: what its group is made from.  names: those about which copdns decides, each with all
     below it.  asks_copdns: copdns decides about every name.  until: when this is another, though
     nobody changes the household; `inf` for never.  key: of the shape, the same on every machine.
+    tokens: digests of those of its devices.  has_macs: some device with other rules than the line
+    is known by a MAC address.
     """
 
     shape: Household
@@ -45,27 +49,68 @@ class LineShare(NamedTuple):
     asks_copdns: bool
     until: float
     key: str
+    tokens: frozenset[str] = frozenset()
+    has_macs: bool = False
 
     @property
     def is_personal(self) -> bool:
-        """Whether copdns decides about anything."""
-        return bool(self.names) or self.asks_copdns
+        """Whether copdns decides about anything, be it for a device with a token alone."""
+        return bool(self.names) or self.asks_copdns or bool(self.tokens)
+
+    def with_macs_told(self) -> LineShare:
+        """Return it for a node at which routers tell the MAC addresses of devices."""
+        return self._replace(asks_copdns=self.asks_copdns or self.has_macs)
 
 
 def share_of(household: Household, now: float) -> LineShare:
-    """Return what a household wants now."""
+    """Return what a household wants now: no filter that nobody chose (`policy/chosen_filter.py`).
+
+    That of a household without anything is what a line gets that belongs to none.
+    """
+    # A token without rules still says whose device it is: a wrong one gets no answer.
+    tokens = frozenset(token for device in household.devices for token in device.tokens)
+    has_rules, household = is_filter_on(household), with_chosen_filter(household)
     profile = unknown_profile(household)
     shape = _shape_of(household, profile)
     grants = [each for each in household.grants if each.profile == profile.id and each.end > now]
     of_time = [each for each in grants if each.time or not isinstance(each.about, Matcher)]
     rules = in_scope(household.rules, profile)
-    asks = bool(of_time) or _asks_always(shape, now)
+    asks = bool(of_time) or _asks_always(shape, now) or _counts_lists(household, profile)
     asks = asks or any(isinstance(each.target, str) for each in rules)
     names = {each.target.name for each in rules if isinstance(each.target, Matcher)}
     names |= {each.about.name for each in grants if isinstance(each.about, Matcher)}
     names |= set(_names_of(household, profile))
     until = min((each.end for each in grants), default=inf)
-    return LineShare(shape, frozenset(names - {""}), asks, until, _shape_key(shape))
+    has_macs = has_rules and any(
+        device.macs and device.profile not in ("", household.guest or GUEST)
+        for device in household.devices
+    )
+    found = frozenset(names - {""})
+    return LineShare(shape, found, asks, until, _shape_key(shape), tokens, has_macs)
+
+
+_TOKEN, _MACS = "token:", "macs:"  # begin words that are no names
+
+
+def share_words(share: LineShare) -> str:
+    """Return in words what is a household's own, with a space between two."""
+    tokens = sorted(f"{_TOKEN}{each}" for each in share.tokens)
+    return " ".join([*sorted(share.names), *tokens, *[_MACS] * share.has_macs])
+
+
+def share_from_words(like: LineShare, words: str, *, asks_copdns: bool, until: float) -> LineShare:
+    """Return the share of a household with the shape of another one; words: of `share_words`."""
+    every = frozenset(words.split())
+    tokens = frozenset(each for each in every if each.startswith(_TOKEN))
+    return LineShare(
+        like.shape,
+        every - tokens - {_MACS},
+        asks_copdns,
+        until,
+        like.key,
+        frozenset(each.removeprefix(_TOKEN) for each in tokens),
+        _MACS in every,
+    )
 
 
 def outlasts_time(share: LineShare) -> bool:
@@ -131,6 +176,16 @@ def _asks_always(shape: Household, now: float) -> bool:
     homework = any(each.homework for each in shape.pauses)
     learning = any(each.learning for each in shape.schedules)
     return found.profile.default is Default.ALLOWLIST or homework or learning
+
+
+def _counts_lists(household: Household, profile: Profile) -> bool:
+    """Tell whether a limit counts more than single names: copdns has to see all to count them."""
+    budgets = budgets_in_force(household, profile)
+    return any(not each.about or not _are_names(each.about) for each in budgets)
+
+
+def _are_names(about: Iterable[Subject]) -> bool:
+    return all(isinstance(each, Matcher) for each in about)
 
 
 def _names_of(household: Household, profile: Profile) -> Iterator[str]:

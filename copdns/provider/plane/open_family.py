@@ -6,10 +6,16 @@ is asked about no name.  What was there comes back as a whole at the end.  Pure.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
-from copdns.provider.plane.snapshot import Group, PlaneChange, PlaneSnapshot, PolicyClass
+from copdns.provider.plane.snapshot import (
+    Group,
+    PlaneChange,
+    PlaneSnapshot,
+    PolicyClass,
+    TokenOwner,
+)
 
 
 def with_family_open(whole: PlaneSnapshot) -> PlaneSnapshot:
@@ -19,17 +25,23 @@ def with_family_open(whole: PlaneSnapshot) -> PlaneSnapshot:
         groups=_open_groups(whole.groups),
         classes=_open_classes(whole.classes),
         exceptions=(),
+        tokens=None if whole.tokens is None else _without_households(whole.tokens),
     )
 
 
 def change_with_family_open(change: PlaneChange) -> PlaneChange:
-    """Return a change of tables that are so."""
+    """Return a change as that of a snapshot `with_family_open`: nothing of a family is blocked."""
     return replace(
         change,
         groups=_open_groups(change.groups),
         classes=None if change.classes is None else _open_classes(change.classes),
         new_exceptions=(),
+        tokens=_without_households(change.tokens),
     )
+
+
+def _without_households(tokens: Iterable[TokenOwner]) -> list[TokenOwner]:
+    return [each._replace(household="") for each in tokens]
 
 
 def _open_groups(groups: Mapping[int, Group]) -> dict[int, Group]:

@@ -5,63 +5,82 @@ dnsdist's own look-ups begin a transaction each, copy keys and values, and keep 
 
 LuaJIT compiles the way of nearly all queries, as long as three things hold.  dnsdist's handle of a
 query, which it cannot convert in compiled code, is converted only where it is another one than
-before.  A function without loops stands before the only loop that all queries run through.  Texts
-of the tables are cut up once, and kept until their table changes.  Pure.
+before.  There is no loop on that way.  Texts of the tables are cut up once, and kept until their
+table changes.  Pure.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from string import Template
 from typing import Final
 
 from copdns.model.addresses import Network
+from copdns.provider.plane.block_answers import block_answers
+from copdns.provider.plane.lmdb_in_lua import LIBRARY, LMDB, OPEN_TABLES
 from copdns.provider.plane.name_sets import HELP, UNTRACED
 from copdns.provider.plane.rows import ASKS, BY_PORT, PERSONAL, SOON, PlaneTable, table_file
 from copdns.provider.plane.short_cut_layout import (
     ADDRESSES,
     ADDRESSES_FILE,
+    BUCKETS,
+    ENTRY,
     FILTER_FILE,
     FILTER_WORDS,
     FIRST_CODE,
+    IN_BUCKET,
     NOBODY,
-    PRIME,
+    PREFIXES_FILE,
     SHARED_CODE,
     WORD,
 )
+from copdns.provider.plane.short_cut_lookups import short_cut_lookups
 from copdns.provider.plane.snapshot import NO_CLASS, Layer
+from copdns.provider.plane.token_road import NO_TOKENS, token_parts
+from copdns.provider.plane.verdicts import SAFE_SEARCH
 
 HOUSEHOLD_TLV: Final = 0xE0  # of the PROXY header to copdns: the id of the household
 SOON_TTL: Final = 60  # at most, of every answer to a group whose class changes soon
 FEWEST_LABELS: Final = 2  # of a name that a list can have: not a whole top-level domain
-LIBRARY: Final = "liblmdb.so.0"  # which dnsdist itself has loaded
 
 Stranger = tuple[Iterable[Network], int]  # networks, and the group of who is not known there
 
 
-def road(folder: str, strangers: Iterable[Stranger]) -> Iterator[str]:
-    """Yield the lines that open the tables, and the function that each query runs through."""
+def road(folder: str, strangers: Sequence[Stranger], below: str | None = None) -> Iterator[str]:
+    """Yield the lines that open the tables, and the function that each query runs through.
+
+    below: also yield the one for queries that may show a token; what follows one in a server name,
+    such as ".dns.example.net", "" for no name; None where nothing is encrypted.
+    """
     yield 'local ffi = require("ffi")'
-    yield f"ffi.cdef[[{_LMDB}]]"
+    yield f"ffi.cdef[[{LMDB}]]"
     yield f'local lmdb = ffi.load("{LIBRARY}")'
-    yield _OPEN
+    yield OPEN_TABLES
     yield "local opened = {"
     for table in PlaneTable:
         if table is PlaneTable.STATE:
             continue  # dnsdist looks into that one
         yield f'  {table} = open("{folder}/{table_file(table)}"),'
-    addresses, names = f"{folder}/{ADDRESSES_FILE}", f"{folder}/{FILTER_FILE}"
-    yield f'  addresses = map("{addresses}", {ADDRESSES * WORD}),'
-    yield f'  filter = map("{names}", {FILTER_WORDS * WORD}),'
+    for name, file, octets in (
+        ("addresses", ADDRESSES_FILE, ADDRESSES * WORD),
+        ("prefixes", PREFIXES_FILE, BUCKETS * IN_BUCKET * ENTRY),
+        ("filter", FILTER_FILE, FILTER_WORDS * WORD),
+    ):
+        yield f'  {name} = map("{folder}/{file}", {octets}),'
     yield "}"
     yield "-- Each thread has a Lua of its own, in which the tables that are open are numbers."
     yield f'local road = ([===[{_function(strangers)}]===]):gsub("@([a-z_]+)@", opened)'
+    if below is not None:
+        text = _function(strangers, below)
+        yield "-- The same for what comes encrypted, with what a device shows as its token."
+        yield f'local token_road = ([===[{text}]===]):gsub("@([a-z_]+)@", opened)'
 
 
-def _function(strangers: Iterable[Stranger]) -> str:
+def _function(strangers: Iterable[Stranger], below: str | None = None) -> str:
+    parts = NO_TOKENS if below is None else token_parts(below)
     networks = "".join(f"\n  {line}," for each in strangers for line in _networks(*each))
     return Template(_ROAD).substitute(
-        LMDB=_LMDB,
+        LMDB=LMDB,
         LIBRARY=LIBRARY,
         STRANGERS=networks,
         FEWEST=FEWEST_LABELS,
@@ -73,13 +92,19 @@ def _function(strangers: Iterable[Stranger]) -> str:
         SOON=SOON,
         SOON_TTL=SOON_TTL,
         NO_CLASS=NO_CLASS,
+        SAFE_SEARCH=SAFE_SEARCH,
         LAW=Layer.LAW,
+        SECURITY=Layer.SECURITY,
+        BLOCKS=block_answers(),
         HOUSEHOLD_TLV=HOUSEHOLD_TLV,
-        PRIME=PRIME,
-        NUMBERS=(1 << 36) // FILTER_WORDS,
+        SHORT_CUTS=short_cut_lookups(),
         NOBODY=NOBODY,
         SHARED_CODE=SHARED_CODE,
         FIRST_CODE=FIRST_CODE,
+        FORCED=parts.forced,
+        IS_FORCED=parts.is_forced,
+        SAID=parts.said,
+        BEGIN=parts.begin,
     )
 
 
@@ -89,52 +114,6 @@ def _networks(networks: Iterable[Network], group: int) -> Iterator[str]:
         octets = ", ".join(map(str, network.network_address.packed))
         yield f'{{{{{octets}}}, {network.prefixlen}, "{group:03}-"}}'
 
-
-_LMDB: Final = """
-  typedef struct MDB_env MDB_env;
-  typedef struct MDB_txn MDB_txn;
-  typedef struct MDB_cursor MDB_cursor;
-  typedef struct { size_t size; const uint8_t *data; } MDB_val;
-  typedef struct {
-    void *address; size_t map_size, last_page; long last_txn; unsigned int most_readers, readers;
-  } MDB_envinfo;
-  int mdb_env_create(MDB_env **);
-  int mdb_env_open(MDB_env *, const char *, unsigned int, int);
-  int mdb_env_info(MDB_env *, MDB_envinfo *);
-  int mdb_txn_begin(MDB_env *, MDB_txn *, unsigned int, MDB_txn **);
-  int mdb_txn_renew(MDB_txn *);
-  void mdb_txn_reset(MDB_txn *);
-  void mdb_txn_abort(MDB_txn *);
-  int mdb_dbi_open(MDB_txn *, const char *, unsigned int, unsigned int *);
-  int mdb_get(MDB_txn *, unsigned int, MDB_val *, MDB_val *);
-  int mdb_cursor_open(MDB_txn *, unsigned int, MDB_cursor **);
-  int mdb_cursor_get(MDB_cursor *, MDB_val *, MDB_val *, int);
-  void mdb_cursor_close(MDB_cursor *);
-  int open(const char *, int, ...);
-  int close(int);
-  void *mmap(void *, size_t, int, int, int, long);
-"""
-_OPEN: Final = """\
-local function open(path)
-  local env, txn, dbi = ffi.new("MDB_env*[1]"), ffi.new("MDB_txn*[1]"), ffi.new("unsigned int[1]")
-  local function check(code)
-    if code ~= 0 then error(path .. ": cannot be opened, LMDB says " .. code) end
-  end
-  check(lmdb.mdb_env_create(env))
-  check(lmdb.mdb_env_open(env[0], path, 0x224000, 432))  -- NOSUBDIR, RDONLY, NOTLS
-  check(lmdb.mdb_txn_begin(env[0], nil, 0x20000, txn))
-  check(lmdb.mdb_dbi_open(txn[0], nil, 0, dbi))
-  lmdb.mdb_txn_abort(txn[0])
-  if dbi[0] ~= 1 then error(path .. ": LMDB numbers its tables otherwise") end
-  return tostring(ffi.cast("uintptr_t", env[0]))
-end
-local function map(path, octets)
-  local file = ffi.C.open(path, 0)
-  local at = file >= 0 and ffi.C.mmap(nil, octets, 1, 1, file, 0)  -- to read, and shared
-  if not at or at == ffi.cast("void*", -1) then error(path .. ": cannot be opened") end
-  ffi.C.close(file)
-  return tostring(ffi.cast("uintptr_t", at))
-end"""
 
 # Numbers between @ are filled in when dnsdist starts.
 _ROAD: Final = """
@@ -188,53 +167,24 @@ _ROAD: Final = """
   local ports, personal_ports = begin(@ports@), begin(@personal_ports@)
   local of_groups, of_verdicts = cast("MDB_env*", @groups@), cast("MDB_env*", @verdicts@)
 
-  -- The name in wire form and lower case, where its labels begin, and whether a table may have it
-  -- or a name above it.  The number of a name above it is what is left of its own without the sum
-  -- of the octets before.
-  local raw, size = ffi.new("const char*[1]"), ffi.new("size_t[1]")
-  local name, labels = ffi.new("uint8_t[256]"), ffi.new("uint8_t[130]")
-  local before, powers = ffi.new("double[130]"), ffi.new("double[256]")
-  local lower = ffi.new("uint8_t[256]")
-  local power = 1
-  for each = 0, 255 do
-    lower[each] = (each >= 65 and each <= 90) and each + 32 or each
-    powers[each] = power
-    power = power * 256 % $PRIME
-  end
-  local filter = cast("const uint32_t*", @filter@)
-  local addresses = cast("const uint32_t*", @addresses@)
-  local band, bor, shift, rest = bit.band, bit.bor, bit.lshift, bit.rshift
-  local floor = math.floor
-  local function may_have(number)
-    number = number % $PRIME
-    local word = floor(number / $NUMBERS)
-    local low = number - word * $NUMBERS
-    local bits = bor(shift(1, low), shift(1, rest(low, 5)), shift(1, rest(low, 10)))
-    return band(filter[word], bits) == bits
-  end
-  local function read_name(octets, index)
-    local count, at, number = 0, 0, 0
+$SHORT_CUTS
+  -- A name of a site that may be listed: in lower case, its labels, and the longest that may be.
+  local function read_name(octets)
+    local count, at, first = 0, 0, nil
     for each = 0, octets - 1 do
       local octet = lower[name[each]]
+      name[each] = octet
       if each == at then
-        labels[count], before[count] = each, number
+        labels[count] = each
         count = count + 1
         at = at + octet + 1
       end
-      name[each] = octet
-      number = number + octet * powers[octets - 1 - each]
     end
     count = count - 1  -- the root
-    -- Here, beside the filter: the processor waits for both at the same time.
-    local code = index >= 0 and addresses[index] or $NOBODY
-    -- The longest name that a table may have; three without a loop, in which compiled code ends.
-    local first = count >= $FEWEST and may_have(number) and 0
-      or count > $FEWEST and may_have(number - before[1]) and 1
-      or count > $FEWEST + 1 and may_have(number - before[2]) and 2
-    for each = 3, count - $FEWEST do
-      if not first and may_have(number - before[each]) then first = each end
+    for each = 0, count - $FEWEST do
+      if not first and name_may_have(labels[each], octets) then first = each end
     end
-    return count, first, code
+    return count, first
   end
 
   -- A name is looked up from the whole of it upwards; the first entry has all.
@@ -252,8 +202,7 @@ _ROAD: Final = """
   end
 
   -- A subscriber has an IPv4 address, or an IPv6 prefix of 56 bits.
-  local octets_of_address, from = 0, ffi.new("const void*[1]")
-  local begins_at, width = cast("const uint8_t**", from), ffi.new("size_t[1]")
+  local octets_of_address = 0
   local address = ffi.new("uint8_t[16]")
   local function read_address()
     if width[0] == 4 then
@@ -305,13 +254,17 @@ _ROAD: Final = """
     return ""
   end
 
-  -- What the map of IPv4 addresses does not tell.
+  -- What the short cut of addresses does not tell.
   local is_shared = false
-  local function group_of(dq, code)
+  local function group_of_line(dq, code)
     local group = code == $SHARED_CODE and "$BY_PORT" or ""
     if octets_of_address == 16 then group = look_up(subscribers, address, 16) end
     is_shared = group == "$BY_PORT"
     if is_shared then group = look_up_port(ports, dq) end
+    return group
+  end
+  local function group_of(dq, code)
+    local group = group_of_line(dq, code)
     return group ~= "" and group or group_of_stranger()
   end
 
@@ -339,7 +292,8 @@ _ROAD: Final = """
       local row = group
       if type(group) == "number" then
         local number = group - $FIRST_CODE
-        row = string.format("%03d%s", floor(number / 2), number % 2 == 1 and "$PERSONAL" or "-")
+        local mark = number % 2 == 1 and "$PERSONAL" or "-"
+        row = string.format("%03d%s", math.floor(number / 2), mark)
       end
       class = cut_class(look_up(groups, row, #row))
       classes[group] = class
@@ -347,21 +301,31 @@ _ROAD: Final = """
     return class
   end
 
+$BLOCKS
+
   -- LAYER:CODE:TEXT; without a layer, nothing happens.
-  local function cut_verdict(found)
+  local function cut_verdict(found, set)
     local done, code, about = found:match("^(%a+):(%d+):(.*)$$")
-    return {done = done, code = tonumber(code), about = about, text = found}
+    local verdict = {done = done, code = tonumber(code), about = about, text = found}
+    verdict.is_untraced = set:find("$UNTRACED", 1, true) ~= nil
+    if done then prepare_block(verdict) end
+    return verdict
   end
   local known, known_at = {}, -1
   local function verdict_of(class, set)
     db.mdb_env_info(of_verdicts, info)
     local at = tonumber(info.last_txn)
     if at ~= known_at then known, known_at = {}, at end
-    local asked = class.number .. "|" .. set
-    local verdict = known[asked]
+    local of_class = known[class.number]
+    if not of_class then
+      of_class = {}
+      known[class.number] = of_class
+    end
+    local verdict = of_class[set]
     if not verdict then
-      verdict = cut_verdict(look_up(verdicts, asked, #asked))
-      known[asked] = verdict
+      local asked = class.number .. "|" .. set
+      verdict = cut_verdict(look_up(verdicts, asked, #asked), set)
+      of_class[set] = verdict
     end
     return verdict
   end
@@ -373,10 +337,11 @@ _ROAD: Final = """
     return tonumber(length) == octets and exact or below
   end
 
+$FORCED
   -- Whose household it is, where it has rules, and somebody has one about this name, or the class
   -- cannot say all that it wants.  It is looked up as the group was: where tables change, the
   -- address may still have, or have already, a row of who has it alone.
-  local function household_of(dq, class, octets, count, first)
+  local function household_of(dq, class, octets, count, first)$IS_FORCED
     if not class.is_personal then return "" end
     local is_meant = class.asks or first and look_up_name(exceptions, octets, count, first)
     if not is_meant then return "" end
@@ -385,33 +350,36 @@ _ROAD: Final = """
   end
 
   -- What a listed name, a closed class or rules of its own ask for.
-  local values = ffi.new("dnsdist_ffi_proxy_protocol_value_t[1]")
+  local values = ffi.new("dnsdist_ffi_proxy_protocol_value_t[2]")
   local function decide(dq, octets, count, first, set, class)
     if class.is_closing_soon then limit_ttl(dq, $SOON_TTL) end
-    -- A host below a help name that lists may block: it is on lists, but in no cache either.
-    local is_untraced = set:find("$UNTRACED", 1, true) ~= nil
-    if is_untraced then tag(dq, "help", "1") end
     local verdict = verdict_of(class, set)
+    -- A host below a help name that lists may block: it is on lists, but in no cache either.
+    if verdict.is_untraced then tag(dq, "help", "1") end
     -- The law comes first, then the household, then the class; the EDE says which.
     local household = ""
     if verdict.done ~= "$LAW" then household = household_of(dq, class, octets, count, first) end
+    if household == "" and verdict.rcode and answer_block(dq, verdict, octets) then
+      if verdict.done == "$SECURITY" then tag(dq, "done", "$SECURITY") end  -- for dnstap
+      return Allow
+    end
     if verdict.done then tag(dq, "done", verdict.done) end
     if household ~= "" then
       values[0].value, values[0].size, values[0].type = household, #household, $HOUSEHOLD_TLV
-      say(dq, 1, values)
+      say(dq, $SAID, values)
       restartable(dq)
       tag(dq, "instead", verdict.done or "open")
       tag(dq, "household", "1")
       tag(dq, "verdict", verdict.text)
-    elseif verdict.done then
+    elseif verdict.done and verdict.done ~= "$SAFE_SEARCH" then
       explain(dq, verdict.code, verdict.about, #verdict.about)
-    elseif not is_untraced then
+    elseif not (verdict.done or verdict.is_untraced) then
       return Allow
     end
     return None
   end
 
-  -- A function without loops, so that it is compiled as one.
+  -- dnsdist uses one handle again and again.
   local question, last = ffi.new("dnsdist_ffi_dnsquestion_t*[1]"), nil
   local function read(handle)
     if handle ~= last then
@@ -420,17 +388,17 @@ _ROAD: Final = """
     end
     find_name(question[0], raw, size)
     ffi.copy(name, raw[0], size[0])
-    find_address(question[0], from, width)
-    local at, index = begins_at[0], -1
-    if width[0] == 4 then index = (at[0] * 256 + at[1]) * 65536 + at[2] * 256 + at[3] end
-    return tonumber(size[0]), index
+    find_address(question[0], cast("const void**", from), width)
+    return tonumber(size[0])
   end
 
-  -- From here on the order matters: names, addresses, groups, verdicts, as they are written.
-  return function(handle)
-    local octets, index = read(handle)
-    local count, first, code = read_name(octets, index)
-    local set = first and look_up_name(names, octets, count, first)
+  -- A site that may be listed, a class with something to say, an address that the map has not.
+  local function look_closer(octets, is_listed)
+    local count, first, set = 0, nil, nil
+    if is_listed then
+      count, first = read_name(octets)
+      set = first and look_up_name(names, octets, count, first)
+    end
     if set then
       set = set_here(set, octets)
       -- Help names pass, before everything that counts, limits or writes down.
@@ -440,31 +408,43 @@ _ROAD: Final = """
         return Pool
       end
     end
+    read_address()
+    local code = code_of_address()
+    is_shared = false
     local group = code
-    if code < $FIRST_CODE then
-      read_address()
-      group = group_of(question[0], code)
-    end
+    if code < $FIRST_CODE then group = group_of(question[0], code) end
     local class = class_of(group)
-    -- On no list, and nothing to say about it: the way of nearly all.
     if not set and (class.is_plain or class.is_only_personal and not first) then return Allow end
-    if code >= $FIRST_CODE then
-      read_address()
-      is_shared = false
-    end
     return decide(question[0], octets, count, first, set or "", class)
   end
+
+  -- On no list, and nothing to say about it: the way of nearly all.  The order matters: names,
+  -- addresses, groups, verdicts, as they are written.
+  local function go(handle)
+    local octets = read(handle)
+    local site = find_site(octets)
+    local is_listed = site and site_may_have(site, octets)
+    if not is_listed then
+      local code = code_of_address()
+      if code >= $FIRST_CODE then
+        local class = class_of(code)
+        if class.is_plain or class.is_only_personal then return Allow end
+      end
+    end
+    return look_closer(octets, is_listed)
+  end
+$BEGIN
 """
 
 # Where a household's rules hold and no copdns is there, the class decides after all.
-EXPLAIN: Final = """
-  local ffi = require("ffi")
-  local dq_ = ffi.C
+EXPLAIN: Final = f"""
+  local ffi, dq_ = require("ffi"), require("ffi").C
   return function(dq)
     dq_.dnsdist_ffi_dnsquestion_set_tag(dq, "instead", "")
+    dq_.dnsdist_ffi_dnsquestion_set_tag(dq, "household", "")
     local found = dq_.dnsdist_ffi_dnsquestion_get_tag(dq, "verdict")
-    local code, about = (found == nil and "" or ffi.string(found)):match("^%a+:(%d+):(.*)$")
-    if code then
+    local done, code, about = (found == nil and "" or ffi.string(found)):match("^(%a+):(%d+):(.*)$")
+    if code and done ~= "{SAFE_SEARCH}" then
       dq_.dnsdist_ffi_dnsquestion_set_extended_dns_error(dq, tonumber(code), about, #about)
     end
     return DNSAction.None

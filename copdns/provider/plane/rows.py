@@ -13,6 +13,7 @@ from enum import StrEnum
 from functools import lru_cache
 from typing import Final
 
+from copdns.provider.plane.hashed_names import hashed_rows
 from copdns.provider.plane.name_sets import NameSet, compile_names, sets_of, suffix_key
 from copdns.provider.plane.snapshot import (
     NO_CLASS,
@@ -24,6 +25,7 @@ from copdns.provider.plane.snapshot import (
     PlaneSnapshot,
     PolicyClass,
     Subscriber,
+    TokenOwner,
 )
 from copdns.provider.plane.verdicts import verdict_rows
 
@@ -52,6 +54,8 @@ class PlaneTable(StrEnum):
     GROUPS = "groups"  # group: its class at this moment
     PORTS = "ports"  # address and last port: address and first port, then the group
     SUBSCRIBERS = "subscribers"  # address: group
+    TOKENS = "tokens"  # digest: the group of the household that has it, then its id
+    HASHED = "hashed"  # hash of a name: it is on a list, or protected; how names are hashed
     NAMES = "names"  # name: the lists that it is on, or what protects it
     STATE = "state"  # the revision
 
@@ -112,10 +116,13 @@ def snapshot_rows(snapshot: PlaneSnapshot) -> tuple[PlaneRows, PlaneState]:
         PlaneTable.VERDICTS: state.verdicts,
         PlaneTable.GROUPS: group_rows(state.groups, state.classes),
         PlaneTable.NAMES: names.items(),
+        PlaneTable.HASHED: hashed_rows(snapshot.listed),
         PlaneTable.STATE: _state_rows(snapshot.revision),
     }
     if snapshot.exceptions is not None:
         new[PlaneTable.EXCEPTIONS] = exception_rows(snapshot.exceptions)
+    if snapshot.tokens is not None:
+        new[PlaneTable.TOKENS] = token_rows(snapshot.tokens)
     if snapshot.subscribers is not None:
         new.update(_subscriber_rows(snapshot.subscribers))
     return PlaneRows(new, whole=frozenset(new)), state
@@ -140,6 +147,7 @@ def change_rows(change: PlaneChange, before: PlaneState) -> tuple[PlaneRows, Pla
         PlaneTable.EXCEPTIONS: exception_rows(change.new_exceptions),
         PlaneTable.GROUPS: group_rows(changed, after.classes),
         **_subscriber_rows(subscribers),
+        PlaneTable.TOKENS: token_rows(change.tokens),
         PlaneTable.STATE: _state_rows(change.revision),
     }
     whole = set()
@@ -149,7 +157,8 @@ def change_rows(change: PlaneChange, before: PlaneState) -> tuple[PlaneRows, Pla
         layers, told = _layers(change.listed), _reasons(change.listed)
         after = replace(after, layers=layers, sets=sets, told=told)
         new[PlaneTable.NAMES] = names.items()
-        whole.add(PlaneTable.NAMES)
+        new[PlaneTable.HASHED] = hashed_rows(change.listed)
+        whole |= {PlaneTable.NAMES, PlaneTable.HASHED}
     gone_verdicts: list[bytes] = []
     if change.listed is not None:
         new[PlaneTable.VERDICTS] = after.verdicts
@@ -167,6 +176,7 @@ def change_rows(change: PlaneChange, before: PlaneState) -> tuple[PlaneRows, Pla
         PlaneTable.PORTS: gone_ports,
         PlaneTable.GROUPS: [key for each in gone_groups for key in _group_keys(each)],
         PlaneTable.SUBSCRIBERS: gone,
+        PlaneTable.TOKENS: change.gone_tokens,
     }
     return PlaneRows(new, old, frozenset(whole)), after
 
@@ -254,6 +264,12 @@ def exception_rows(names: Iterable[str]) -> Iterator[Row]:
     """Yield a row for each name."""
     for name in names:
         yield suffix_key(name), b"1"
+
+
+def token_rows(tokens: Iterable[TokenOwner]) -> Iterator[Row]:
+    """Yield a row for each token."""
+    for digest, group, household in tokens:
+        yield digest, _group_keys(group)[bool(household)] + household.encode()
 
 
 def _state_rows(revision: int) -> list[Row]:

@@ -16,6 +16,7 @@ from typing import Final, NamedTuple
 
 from copdns.model.matchers import Matcher
 from copdns.model.verdict import Reason
+from copdns.provider.law.hashed_list import HashedList
 
 IPV6_PREFIX: Final = 56  # bits that a subscriber has to itself
 SHARED: Final = -1  # in place of a group: its ports tell who is behind an address
@@ -42,6 +43,18 @@ class Subscriber(NamedTuple):
     address: bytes
     group: int
     household: str = ""
+
+
+class TokenOwner(NamedTuple):
+    """Whose a device's token is.
+
+    digest: 32 octets, of `token_digest`.  group: of the household's line, which decides while no
+    copdns is there.  household: its id; "" while copdns is asked about nothing.
+    """
+
+    digest: bytes
+    group: int
+    household: str
 
 
 class Group(NamedTuple):
@@ -113,10 +126,14 @@ class SpecialNames:
 
 @dataclass(frozen=True, slots=True)
 class ListedNames:
-    """All lists and special names of a provider: they change together, a few times a day."""
+    """All lists and special names of a provider: they change together, a few times a day.
+
+    hashed: lists of hashes, of the law's layer.
+    """
 
     lists: tuple[NameList, ...] = ()
     special: SpecialNames = field(default_factory=SpecialNames)
+    hashed: tuple[HashedList, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +142,8 @@ class PlaneSnapshot:
 
     subscribers: read once, in any order; a million need not be in memory.  exceptions: names that
     some household has a rule about, each with all below it; dnsdist asks copdns about these, for
-    households with rules of their own.  None for either: the tables keep what they have.
+    households with rules of their own.  tokens: of all devices that have one.  Where one of the
+    three is None, the tables keep what they have.
     """
 
     revision: int
@@ -134,6 +152,7 @@ class PlaneSnapshot:
     classes: Mapping[int, PolicyClass] = field(default_factory=lambda: {NO_CLASS: PolicyClass()})
     listed: ListedNames = field(default_factory=ListedNames)
     exceptions: Iterable[str] | None = ()
+    tokens: Iterable[TokenOwner] | None = ()
 
     def __post_init__(self) -> None:
         check_classes(self.classes)
@@ -143,8 +162,8 @@ class PlaneSnapshot:
 class PlaneChange:
     """What a later revision has otherwise.
 
-    To do it twice is harmless.  Mappings hold what is new; subscribers and groups that are gone
-    stand in the others.  classes, listed: the whole, None where nothing of it changed.
+    To do it twice is harmless.  Mappings hold what is new; subscribers, groups and tokens that are
+    gone stand in the others.  classes, listed: the whole, None where nothing of it changed.
     """
 
     revision: int
@@ -156,6 +175,8 @@ class PlaneChange:
     gone_exceptions: Iterable[str] = ()
     classes: Mapping[int, PolicyClass] | None = None
     listed: ListedNames | None = None
+    tokens: Iterable[TokenOwner] = ()
+    gone_tokens: Iterable[bytes] = ()
 
     def __post_init__(self) -> None:
         if self.classes is not None:

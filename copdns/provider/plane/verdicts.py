@@ -16,6 +16,7 @@ from copdns.provider.plane.name_sets import EMPTY, ENGINE, HELP, PROTECTED, Name
 from copdns.provider.plane.snapshot import Layer, PolicyClass
 
 SAFE_SEARCH: Final = "safe"  # what is done, beside a block by one of the layers
+SAFE_SEARCH_TEXT: Final = f"{Reason.SAFE_SEARCH}: the engine's safe mode"
 NOTHING_TOLD: Final[Mapping[str, str]] = {}
 
 
@@ -57,7 +58,7 @@ def judge_set(
         text = told.get(blocks[0], f"{Reason.CATEGORY}: {blocks[0]}")
         return _block(Layer.FAMILY, FILTERED, text)
     if any(f"{ENGINE}{engine}" in names for engine in policy.safe_search):
-        return ClassVerdict(SAFE_SEARCH, FORGED, f"{Reason.SAFE_SEARCH}: the engine's safe mode")
+        return ClassVerdict(SAFE_SEARCH, FORGED, SAFE_SEARCH_TEXT)
     return None
 
 

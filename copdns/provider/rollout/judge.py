@@ -14,6 +14,7 @@ from itertools import pairwise
 from typing import Final, NamedTuple
 
 from copdns.provider.rollout.figures import FigureRow, NodeFigures
+from copdns.provider.rollout.reasons import ReasonCode, RolloutReason
 from copdns.provider.rollout.rollouts import (
     COPDNS,
     LIVE_FOR,
@@ -91,23 +92,29 @@ def judge(
     having = [each for each in due if each.has_taken(rollout.kind).number == rollout.number]
     live = [each for each in having if each.is_live(now)]
     if trouble := _trouble(rollout, live, nodes, rows, bounds, now):
-        why, is_compared = trouble
+        reason, is_compared = trouble
         goes_back = is_compared and not has_nothing_before(rollouts, rollout)
         state = RolloutState.UNDONE if goes_back else RolloutState.STOPPED
-        return Judgement(RolloutStep(now, COPDNS, rollout.stage, state, why))
+        return _end(rollout, state, reason, now)
     if silent := [each for each in having if not each.is_live(now)]:
         names = ", ".join(sorted(each.name for each in silent))
         if now - min(each.seen for each in silent) > SILENT_STOPS:
-            why = f"nothing is heard of {names} since it took it"
-            return Judgement(RolloutStep(now, COPDNS, rollout.stage, RolloutState.STOPPED, why))
+            reason = RolloutReason(ReasonCode.SILENT, {"nodes": names})
+            return _end(rollout, RolloutState.STOPPED, reason, now)
         return Judgement(None, f"news of {names}")
     if mute := _find_mute(rollout, live, rows, now):
-        why = f"dnsdist of {', '.join(mute)} has not answered for {SILENT_STOPS // 60} minutes"
-        return Judgement(RolloutStep(now, COPDNS, rollout.stage, RolloutState.STOPPED, why))
+        reason = RolloutReason(
+            ReasonCode.DNSDIST_SILENT, {"nodes": ", ".join(mute), "minutes": SILENT_STOPS // 60}
+        )
+        return _end(rollout, RolloutState.STOPPED, reason, now)
     if waits_for := _waits_for(rollout, due, live, rows, bounds, is_frozen=is_frozen, now=now):
         return Judgement(None, waits_for)
     after = _NEXT[rollout.stage]
     return Judgement(RolloutStep(now, COPDNS, after, RolloutState.GOING))
+
+
+def _end(rollout: Rollout, state: RolloutState, reason: RolloutReason, now: int) -> Judgement:
+    return Judgement(RolloutStep(now, COPDNS, rollout.stage, state, str(reason), reason))
 
 
 def _find_mute(
@@ -161,7 +168,7 @@ def _trouble(
     rows: Collection[FigureRow],
     bounds: RolloutBounds,
     now: int,
-) -> tuple[str, bool] | None:
+) -> tuple[RolloutReason, bool] | None:
     """Return what is wrong, and whether nodes without it show that it is not so everywhere."""
     if not having:
         return None
@@ -185,7 +192,8 @@ def _trouble(
         return None  # they tell of the same time in a moment
     if not (has_before or has_others):
         share = after.servfail_share
-        return (f"{share:.1%} SERVFAIL", False) if share > WORST_SERVFAIL else None
+        reason = RolloutReason(ReasonCode.SERVFAIL_HIGH, {"share": share})
+        return (reason, False) if share > WORST_SERVFAIL else None
     for measure in _measures(bounds):
         found = measure.share(after)
         if is_compared:
@@ -195,15 +203,15 @@ def _trouble(
             expected = measure.share(before if has_before else after_others)
         points = 100 * (found - expected)
         if points > measure.most or (measure.counts_below and -points > measure.most):
-            why = f"{found:.1%} {measure.name} in place of {max(0.0, expected):.1%}"
-            return why, is_compared
+            values = {"share": found, "usual": max(0.0, expected)}
+            return RolloutReason(measure.code, values), is_compared
     return None
 
 
 class _Measure(NamedTuple):
-    """name: for people, after a share.  most: points.  counts_below: less is as odd as more."""
+    """code: where it is beyond its bound.  most: points.  counts_below: less is as odd as more."""
 
-    name: str
+    code: ReasonCode
     share: Callable[[NodeFigures], float]
     most: float
     counts_below: bool = False
@@ -211,9 +219,9 @@ class _Measure(NamedTuple):
 
 def _measures(bounds: RolloutBounds) -> tuple[_Measure, ...]:
     return (
-        _Measure("SERVFAIL", lambda each: each.servfail_share, bounds.servfail),
-        _Measure("blocked", lambda each: each.block_share, bounds.blocks, counts_below=True),
-        _Measure("over 100 ms", lambda each: each.slow_share, bounds.slow),
+        _Measure(ReasonCode.SERVFAIL_DIFFERS, lambda each: each.servfail_share, bounds.servfail),
+        _Measure(ReasonCode.BLOCKS_DIFFER, lambda each: each.block_share, bounds.blocks, True),
+        _Measure(ReasonCode.SLOW_DIFFERS, lambda each: each.slow_share, bounds.slow),
     )
 
 

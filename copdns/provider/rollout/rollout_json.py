@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from copdns.provider.law.statement import utc_text as utc
 from copdns.provider.rollout.figures import NodeFigures
+from copdns.provider.rollout.reasons import reason_json
 from copdns.provider.rollout.rollouts import FleetNode, Rollout, RolloutFreeze
 
 
@@ -16,6 +17,7 @@ def rollout_json(found: Rollout) -> dict[str, object]:
         "stage": str(found.stage),
         "state": str(found.state),
         "under_way": found.is_under_way,
+        "final": found.is_final,
         "steps": [
             {
                 "at": utc(each.at),
@@ -23,6 +25,7 @@ def rollout_json(found: Rollout) -> dict[str, object]:
                 "stage": str(each.stage),
                 "state": str(each.state),
                 "why": each.why,
+                "because": reason_json(each.because),
             }
             for each in found.steps
         ],

@@ -15,7 +15,7 @@ from typing import Final
 from copdns.appeals.review import GRANTING, PAGE, VERSION, DecisionReason
 from copdns.model.errors import RegisterError
 from copdns.provider.plane.snapshot import Layer, NameList
-from copdns.provider.staff.duties import Duty, StaffMember, has_duty
+from copdns.provider.staff.duties import ROLE_WORDS, Duty, StaffMember, has_duty
 
 HOUR: Final = 3600
 OPENS_FOR: Final = 90 * 24 * HOUR  # seconds
@@ -190,31 +190,38 @@ def require_no_recent_no(
     for each in cases:
         if each.state(now) is CaseState.REFUSED and now < each.decisions[-1].at + AGAIN_AFTER:
             if not sees(each):
-                raise RegisterError("reviewers said no about this line less than 180 days ago")
+                raise RegisterError("reviewers said no about this entry less than 180 days ago")
             raise RegisterError(
-                f"case {each.number} was a no about this line; it can be asked again once"
+                "case %(number)s was a no about this entry; it can be asked again once",
+                number=each.number,
             )
 
 
 def decide_case(case: DeskCase, by: StaffMember, reason: DecisionReason, now: int) -> DeskCase:
     """Return a case with the next decision; only who was drawn decides, and each of them once."""
     if not has_duty(by, Duty.DECIDE_DESK):
-        raise RegisterError(f"{by.name} may not do this; the role is {by.role}")
+        raise RegisterError(
+            "%(who)s may not do this; the role is %(role)s", who=by.name, role=ROLE_WORDS[by.role]
+        )
     if case.state(now) not in (CaseState.WAITING, CaseState.SECOND):
-        raise RegisterError(f"case {case.number} is decided: it is {case.state(now)}")
+        raise RegisterError("case %(number)s is decided already", number=case.number)
     if by.id not in case.drawn:
-        raise RegisterError(f"case {case.number} was drawn by others: {', '.join(case.drawn)}")
+        raise RegisterError(
+            "case %(number)s was drawn by others: %(names)s",
+            number=case.number,
+            names=", ".join(case.drawn),
+        )
     if any(each.by == by.id for each in case.decisions):
         raise RegisterError("another reviewer has to agree; you have decided")
     if reason not in REASONS:
-        raise RegisterError(f"of a list one says: {', '.join(sorted(REASONS))}")
+        raise RegisterError("of a list one says: %(names)s", names=", ".join(sorted(REASONS)))
     return replace(case, decisions=(*case.decisions, DeskDecision(by.id, now, reason)))
 
 
 def ask_again(case: DeskCase, staff: Iterable[StaffMember], draw: Draw, now: int) -> DeskCase:
     """Return a refused case for two other reviewers; that goes once."""
     if case.state(now) is not CaseState.REFUSED or case.asked_again:
-        raise RegisterError(f"case {case.number} cannot be asked again")
+        raise RegisterError("case %(number)s cannot be asked again", number=case.number)
     drawn = _draw(case.drawn, staff, draw)
     return replace(
         case, drawn=drawn, decisions=(), asked_again=True, due=now + TARGETS[case.origin]
@@ -231,9 +238,16 @@ def replace_gone(case: DeskCase, staff: Iterable[StaffMember], draw: Draw) -> De
     )
     missing = len(case.drawn) - len(stays)
     if case.decided_at is not None or not missing:
-        raise RegisterError(f"all who review case {case.number} are here")
+        raise RegisterError("all who review case %(number)s are here", number=case.number)
     others = _draw(case.drawn, people.values(), draw, missing)
     return replace(case, drawn=tuple(sorted((*stays, *others))))
+
+
+def no_case(number: int) -> RegisterError:
+    """Return what is said of a case that is not there, or is another tenant's: one as the other."""
+    return RegisterError(
+        "there is no case %(number)s; see `copdns provider desk list`", number=number
+    )
 
 
 def open_lists(

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
+from copdns.model.sentences import Phrase
+
 
 class StaffRole(StrEnum):
     """What somebody does for a provider."""
@@ -19,6 +21,14 @@ class StaffRole(StrEnum):
     SUPPORT = "support"  # helps subscribers, without sight of a family's data
     REVIEWER = "reviewer"  # decides whether a list is right about a site
     AUDITOR = "auditor"  # reads the register and its figures, and changes nothing
+
+
+ROLE_WORDS: Final[Mapping[StaffRole, Phrase]] = {
+    StaffRole.ADMINISTRATOR: Phrase("role of staff", "administrator"),
+    StaffRole.SUPPORT: Phrase("role of staff", "support"),
+    StaffRole.REVIEWER: Phrase("role of staff", "reviewer"),
+    StaffRole.AUDITOR: Phrase("role of staff", "auditor"),
+}
 
 
 class Duty(StrEnum):
@@ -64,6 +74,16 @@ DUTIES: Final[Mapping[StaffRole, frozenset[Duty]]] = {
 }
 
 
+# What can be about one tenant.  All else is about the provider as a whole: orders, confidential
+# names, what people enter and confirm.
+OF_ONE_TENANT: Final = frozenset(
+    {
+        *(Duty.SEE_STATUS, Duty.SEE_REGISTER, Duty.MANAGE_STAFF),
+        *(Duty.SEE_DESK, Duty.DECIDE_DESK, Duty.SEE_FIGURES),
+    }
+)
+
+
 @dataclass(frozen=True, slots=True)
 class StaffMember:
     """Somebody who works at a provider.
@@ -81,11 +101,16 @@ class StaffMember:
     is_gone: bool = False
 
 
+def duties_of(who: StaffMember) -> frozenset[Duty]:
+    """Return the duties of somebody; of who works for one tenant, those that are about it."""
+    if who.is_gone:
+        return frozenset()
+    return DUTIES[who.role] & OF_ONE_TENANT if who.tenant else DUTIES[who.role]
+
+
 def has_duty(who: StaffMember | None, duty: Duty, tenant: str = "") -> bool:
     """Tell whether somebody may do something; tenant: the one that it is about, "" for all.
 
     Whoever works for one tenant has no duty about another one, nor about all together.
     """
-    if who is None or who.is_gone or duty not in DUTIES[who.role]:
-        return False
-    return who.tenant in ("", tenant)
+    return who is not None and duty in duties_of(who) and who.tenant in ("", tenant)

@@ -13,8 +13,8 @@ from typing import NamedTuple
 from copdns.lists.index import FoundEntry, ListKind
 from copdns.model.matchers import parse_matcher
 from copdns.provider.law.events import HandLayer
-from copdns.provider.law.in_force import special_in_force
 from copdns.provider.law.register import OrderState, Register
+from copdns.provider.law.register_in_force import special_in_force
 from copdns.provider.law.statement import utc_text
 from copdns.provider.plane.snapshot import SpecialNames
 from copdns.provider.staff.desk import CaseState, DeskCase

@@ -236,22 +236,28 @@ class Accounts:
         Only the console makes a code for the account of a guardian that has a password.
         """
 
-        def work(connection: SqlConnection) -> None:
-            check_code(connection, code, by)
-            connection.execute(
-                "delete from one_time_code where household = ? and account = ?",
-                (code.household, code.account),
-            )
-            connection.execute(
-                """
-                insert into one_time_code (digest, household, purpose, account, expires)
-                values (?, ?, ?, ?, ?)
-                """,
-                (digest, code.household, code.purpose, code.account, code.expires),
-            )
-            record_code(connection, code, by, now)
+        await self._thread.write(
+            lambda connection: _store_code(connection, code, digest, by, now), code.household
+        )
 
-        await self._thread.write(work, code.household)
+    async def invite_first(self, first: Account, digest: str, expires: int, now: int) -> bool:
+        """Store the code of a household's first guardian; False, and nothing, where there is one.
+
+        The account is made where there is none.  All in one transaction: else who comes at the same
+        moment is a second guardian, or takes the account of who has just set their password.
+        """
+
+        def work(connection: SqlConnection) -> bool:
+            there = read_accounts(connection, first.household)
+            if any(each.has_password for each in there):
+                return False
+            found = next((each for each in there if each.role.is_guardian), None)
+            found = found or add_account(connection, first, None, now)
+            code = Code(found.household, Purpose.INVITE, found.id, expires)
+            _store_code(connection, code, digest, None, now)
+            return True
+
+        return await self._thread.write(work, first.household)
 
     async def find_code(self, digest: str, now: int) -> Code | None:
         """Return what a one-time code is for; None for one that is unknown or over."""
@@ -316,3 +322,21 @@ class Accounts:
             return connection.execute(sql, (now,)).rowcount + forget_codes(connection, now)
 
         return await self._thread.write(work)
+
+
+def _store_code(
+    connection: SqlConnection, code: Code, digest: str, by: Actor | None, now: int
+) -> None:
+    check_code(connection, code, by)
+    connection.execute(
+        "delete from one_time_code where household = ? and account = ?",
+        (code.household, code.account),
+    )
+    connection.execute(
+        """
+        insert into one_time_code (digest, household, purpose, account, expires)
+        values (?, ?, ?, ?, ?)
+        """,
+        (digest, code.household, code.purpose, code.account, code.expires),
+    )
+    record_code(connection, code, by, now)

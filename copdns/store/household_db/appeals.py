@@ -24,7 +24,7 @@ from copdns.appeals.appeal import (
     Decider,
 )
 from copdns.appeals.life import PATIENCE, AppealDeadlines, Due, Filed
-from copdns.appeals.list_errors import WrongEntry, day_of, opened_for_everyone
+from copdns.appeals.list_errors import WrongEntry, day_of, open_for_everyone
 from copdns.appeals.news import mark
 from copdns.appeals.opening import ApprovalResult, Decision, Services, carry_out, close_provisional
 from copdns.appeals.review import VERSION, DecisionReason
@@ -112,7 +112,7 @@ class AppealStore:
             made: list[Rule] = []
 
             def edit(before: Household) -> Household:
-                after, rule = opened_for_everyone(before, name, known, now)
+                after, rule = open_for_everyone(before, name, known, now)
                 made.append(rule)
                 return after
 

@@ -55,6 +55,16 @@ class HouseholdTable(Generic[T]):
             " where household between ? and ? order by household, position"
         )
 
+    def select_of(self, places: str) -> str:
+        """Return SQL that takes some ids of households, and gives rows as `select_many`.
+
+        places: a parameter for each of them, between commas.
+        """
+        return (
+            f'select household, {self.columns} from "{self.name}"'  # noqa: S608
+            f" where household in ({places}) order by household, position"
+        )
+
     @property
     def write(self) -> str:
         """Return SQL that takes (household, position, *cells) and replaces the row of that key."""

@@ -19,7 +19,7 @@ from copdns.model.errors import DamagedHouseholdError, StoreError
 from copdns.store.db import DAMAGED, lock_folder, store_error
 from copdns.store.household_copy import HouseholdCopy, sync_folder, write_whole
 from copdns.store.page_records import database_image, open_image, same_content
-from copdns.store.read_only import copy_to_memory, open_readable
+from copdns.store.read_only_access import copy_to_memory, open_readable
 
 FILE = "household.db"
 STAND_IN = "household.db.stand-in"

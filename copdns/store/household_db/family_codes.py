@@ -10,6 +10,7 @@ import json
 
 from copdns.accounts.codes import family_code_key, make_family_code
 from copdns.store.connection import SqlConnection
+from copdns.store.household_db.notes import audit
 from copdns.store.household_db.thread import StoreThread
 from copdns.store.postgres.connection import PostgresConnection
 from copdns.store.schema_steps import SchemaSteps
@@ -47,27 +48,38 @@ class FamilyCodes:
 
         return await self._thread.read(work)
 
-    async def of(self, household: str, *, anew: bool = False) -> str:
-        """Return the code of a household, made at the first call.
-
-        anew: make another one; who has the former one has nothing any more.
-        """
+    async def of(self, household: str) -> str:
+        """Return the code of a household, made at the first call."""
 
         def work(connection: SqlConnection) -> str:
             row = connection.execute(
                 "select code from family_code where household = ?", (household,)
             ).fetchone()
-            if row is not None and not anew:
-                return str(row[0])
-            code = make_family_code()
-            connection.execute(
-                "insert into family_code (household, code) values (?, ?) "
-                "on conflict (household) do update set code = excluded.code",
-                (household, family_code_key(code)),
-            )
-            return family_code_key(code)
+            return _store_new(connection, household) if row is None else str(row[0])
 
         return await self._thread.write(work, household)
+
+    async def renew(self, household: str, author: str, now: int) -> str:
+        """Return another code; who has the former one has nothing any more.
+
+        author: in people's words, for the history.  now: seconds since the epoch.
+        """
+
+        def work(connection: SqlConnection) -> str:
+            audit(connection, household, author, "family code changed", now)
+            return _store_new(connection, household)
+
+        return await self._thread.write(work, household)
+
+
+def _store_new(connection: SqlConnection, household: str) -> str:
+    code = family_code_key(make_family_code())
+    connection.execute(
+        "insert into family_code (household, code) values (?, ?) "
+        "on conflict (household) do update set code = excluded.code",
+        (household, code),
+    )
+    return code
 
 
 @FAMILY_CODES(name="0001_family_code")

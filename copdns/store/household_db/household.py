@@ -55,7 +55,7 @@ from copdns.store.household_db.migrations import HOUSEHOLD
 from copdns.store.household_db.moves import See, see_nothing
 from copdns.store.household_db.notes import Change, audit, notify_others
 from copdns.store.household_db.tables import load
-from copdns.store.read_only import is_unwritable
+from copdns.store.read_only_access import is_unwritable
 from copdns.store.replica import Rows, write_replica
 
 DAY = 86_400

@@ -20,7 +20,8 @@ from copdns.store.connection import SqlConnection
 from copdns.store.household_db.notes import Change, audit
 from copdns.store.statements import upsert
 
-# Returns what the network shows of a household: whoever opens the store knows.
+# By the id of a household: what the network shows at its addresses.  Whoever opens the store
+# gives the function.
 See = Callable[[str], Seen]
 
 

@@ -121,7 +121,8 @@ class Pairings:
                 note_claim(
                     connection, household, profile, kind, device, now, device=device, pairing=new
                 )
-            audit(connection, household, device, "browser linked to this device", now)
+            what = f"browser linked to this device for {profile}"
+            audit(connection, household, device, what, now)
             return secret
 
         return await self._thread.write(work, household)
@@ -136,7 +137,9 @@ class Pairings:
                 upsert("pairing_open", "household, device", "household, device, until"),
                 (household, device, now + PAIRING_OPEN),
             )
-            audit(connection, household, author, f"{device}: another browser can be linked", now)
+            owner = _owner(connection, household, device)
+            what = f"{device}: another browser can be linked for {owner}"
+            audit(connection, household, author, what, now)
 
         await self._thread.write(work, household)
 
@@ -192,13 +195,15 @@ class Pairings:
 
         def work(connection: SqlConnection) -> None:
             row = connection.execute(
-                "delete from pairing where household = ? and id = ? returning device",
+                "delete from pairing where household = ? and id = ? returning device, profile",
                 (household, pairing),
             ).fetchone()
             if row is None:
                 raise AccountError("this browser is no longer linked")
             _note_opening(connection, household, row[0], author, now)
-            audit(connection, household, author, f"{row[0]}: a linked browser was removed", now)
+            device, profile = row
+            what = f"{device}: a linked browser was removed for {profile}"
+            audit(connection, household, author, what, now)
 
         await self._thread.write(work, household)
 
@@ -261,10 +266,8 @@ def _note_opening(
     connection: SqlConnection, household: str, device: str, author: str, now: int
 ) -> None:
     """Tell a device's person that another browser can be linked there, and whose it still is."""
-    row = connection.execute(
-        "select profile from device where household = ? and id = ?", (household, device)
-    ).fetchone()
-    people = {row[0]} if row is not None else set()  # none for a guest's
+    owner = _owner(connection, household, device)
+    people = {owner} if owner is not None else set()  # none for a guest's
     people |= {
         each.profile
         for each in read_moves(connection, household)
@@ -272,6 +275,14 @@ def _note_opening(
     }
     for who in sorted(people):
         note_claim(connection, household, who, ClaimKind.OPENING, author, now, device=device)
+
+
+def _owner(connection: SqlConnection, household: str, device: str) -> str | None:
+    """Return the profile of a device; None for a guest's."""
+    row = connection.execute(
+        "select profile from device where household = ? and id = ?", (household, device)
+    ).fetchone()
+    return row[0] if row is not None else None
 
 
 def proof_of_pin(connection: SqlConnection, household: str, profile: str) -> int | None:

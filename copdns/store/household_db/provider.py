@@ -5,7 +5,7 @@ Nothing lies beside it: the database is the truth, and its operator copies and r
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final, NamedTuple, Self, TypeVar
@@ -18,11 +18,12 @@ from copdns.store.household_db.family_codes import FAMILY_CODES
 from copdns.store.household_db.household import HouseholdStore, forget_nothing
 from copdns.store.household_db.migrations import HOUSEHOLD
 from copdns.store.household_db.moves import see_nothing
-from copdns.store.household_db.tables import load, load_some
+from copdns.store.household_db.tables import load, load_some, load_these
 from copdns.store.postgres.connection import PostgresPool
 from copdns.store.postgres.lines import LINES
 from copdns.store.postgres.outbox import OUTBOX
 from copdns.store.postgres.schema import apply_own_steps, migrate
+from copdns.store.statements import some_places
 
 T = TypeVar("T")
 
@@ -113,6 +114,22 @@ def read_numbered(pool: PostgresPool, household: str) -> Numbered | None:
     with pool.connection() as connection, read_transaction(connection):
         found = load(connection, household)
         return None if found is None else Numbered(found, _numbers(connection, found.id)[found.id])
+
+
+def read_these_numbered(pool: PostgresPool, households: Sequence[str]) -> dict[str, Numbered]:
+    """Return some households with their numbers, by id, without those that are not there; blocks.
+
+    Raises StoreError.  In place of one that cannot be read stands why.  All are as of one moment.
+    """
+    with pool.connection() as connection, read_transaction(connection):
+        found = load_these(connection, households)
+        places, wanted = some_places(households)
+        rows = connection.execute(
+            f"select household, number from outbox where household in ({places})",  # noqa: S608
+            wanted,
+        )
+        numbers = {str(household): number for household, number in rows}
+    return {each: Numbered(found[each], numbers.get(each)) for each in found}
 
 
 def read_all_numbered(pool: PostgresPool) -> Iterator[Numbered]:

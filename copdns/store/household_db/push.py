@@ -175,6 +175,22 @@ class PushStore:
 
         return await self._thread.read(work)
 
+    async def households_wanting(self, kind: PushKind, most: int) -> tuple[str, ...]:
+        """Return the households in which some browser asked to be told of a kind of things: the
+        first by their ids, `most` of them."""
+
+        def work(connection: SqlConnection) -> tuple[str, ...]:
+            rows = connection.execute(
+                """
+                select distinct household from push_subscription
+                 where ' ' || kinds || ' ' like :kind order by household limit :most
+                """,
+                {"kind": f"% {kind} %", "most": most},
+            )
+            return tuple(str(household) for (household,) in rows)
+
+        return await self._thread.read(work)
+
     async def is_current(self, subscription: PushSubscription, now: int) -> bool:
         """Tell whether a browser is still to be told."""
 

@@ -12,9 +12,10 @@ import sqlite3
 import sys
 import threading
 import traceback
-from collections import deque
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import closing
+from datetime import date
+from math import inf
 from pathlib import Path
 from typing import TypeVar
 
@@ -22,7 +23,7 @@ import structlog
 
 from copdns.model.errors import StoreAwayError, StoreError
 from copdns.privacy.list_counts import ListCountKey
-from copdns.privacy.retention import CountKey, LogRow, WaitingRow
+from copdns.privacy.retention import CountKey, LogRow, WaitingRow, WaitingRows
 from copdns.privacy.row_filter import EVERY_ROW, RowFilter
 from copdns.store.connection import SqlConnection
 from copdns.store.db import (
@@ -38,6 +39,8 @@ from copdns.store.log_db import list_rows
 from copdns.store.log_db import rows as log_rows
 from copdns.store.log_db.migrations import LOG
 from copdns.store.log_db.rows import HourLookups, PeriodCount, StoredRow
+from copdns.store.log_db.usage_rows import read_usage
+from copdns.time.minutes import Usage
 
 FILE = "log.db"
 BEFORE_RESTORE = ".before-restore"  # added to the name of a database that a backup replaced
@@ -61,7 +64,8 @@ _log = structlog.get_logger("copdns.store")
 class QueryLog:
     """The log of a data folder.
 
-    Writing: `start`, then `add` and `count` from one thread, `stop` at the end.
+    Writing: `start`, then `add` and `count` from one thread, `stop` at the end.  Whoever makes rows
+    by the thousand adds them to `waiting` itself.
     Reading, purging and erasing need no `start`, work while another process serves, block, and
     raise StoreError.
 
@@ -71,7 +75,12 @@ class QueryLog:
     failures: batches that could not be written; last_error: why the last one could not, "" where
         it could.
     erasures: changes when a profile was erased; whoever caches anything of the log drops it then.
+    is_shared: other machines write rows too, which `written` does not tell.  most_rows_days: for
+    how many days rows are kept at most, whatever the settings say.
     """
+
+    is_shared = False
+    most_rows_days = inf
 
     def __init__(self, folder: Path, capacity: int = 20_000, interval: float = 0.25) -> None:
         self.path = folder / FILE
@@ -82,8 +91,7 @@ class QueryLog:
         self._is_full = False
         self._capacity = capacity
         self._interval = interval
-        self._rows: deque[LogRow | WaitingRow] = deque()  # added to and taken from without a lock
-        self._refused = 0  # by `add` alone
+        self.waiting = WaitingRows(capacity)
         self._counts: dict[CountKey, int] = {}
         self._lost = 0
         self._buffers = threading.Lock()  # of counts; held briefly: the event loop waits for it
@@ -96,14 +104,12 @@ class QueryLog:
     @property
     def dropped_count(self) -> int:
         """Rows and counts lost since the start."""
-        return self._refused + self._lost
+        return self.waiting.refused + self._lost
 
     def add(self, row: LogRow | WaitingRow) -> None:
         """Add a row to those to be written; where too many wait it is dropped, and counted."""
-        if len(self._rows) < self._capacity:
-            self._rows.append(row)
-        else:
-            self._refused += 1
+        if self.waiting.has_room():
+            self.waiting.add(row)
 
     def count(self, key: CountKey, n: int = 1) -> None:
         """Count n look-ups under a key; where too many keys wait they are dropped, and counted."""
@@ -130,7 +136,7 @@ class QueryLog:
         self._flush_or_tell()
         with self._writing:
             self._close()
-        waiting = len(self._rows) + sum(self._counts.values())
+        waiting = len(self.waiting.rows) + sum(self._counts.values())
         if waiting:
             _log.warning("log_stopped_unwritten", lost=waiting, error=self.last_error)
 
@@ -220,6 +226,10 @@ class QueryLog:
         """Return the sums of the counts of every hour that begins from since until before `until`;
         their hour is the first one."""
         return self._run(lambda each: log_rows.sum_counts(each, household, since, until), ())
+
+    def usage(self, household: str, profile: str | None, since: date) -> tuple[Usage, ...]:
+        """Return the minutes of use of a household from a date on, by day; of all for None."""
+        return self._run(lambda each: read_usage(each, household, profile, since), ())
 
     def count_lists(self, counts: Mapping[ListCountKey, int]) -> None:
         """Add to the counts of lists."""
@@ -332,18 +342,16 @@ class QueryLog:
                 self._lost += lost
 
     def _take(self) -> tuple[list[LogRow | WaitingRow], dict[CountKey, int]]:
-        rows = [self._rows.popleft() for _ in range(len(self._rows))]
+        rows = self.waiting.take()
         with self._buffers:
             counts, self._counts = self._counts, {}
         return rows, counts
 
     def _put_back(self, rows: list[LogRow | WaitingRow], counts: dict[CountKey, int]) -> None:
         """Put a batch before what came meanwhile; of too much the newest is dropped."""
-        self._rows.extendleft(reversed(rows))
+        excess = self.waiting.put_back(rows)
         with self._buffers:
-            while len(self._rows) > self._capacity:
-                self._rows.pop()
-                self._lost += 1
+            self._lost += excess
             for key, n in self._counts.items():
                 if key in counts or len(counts) < self._capacity:
                     counts[key] = counts.get(key, 0) + n

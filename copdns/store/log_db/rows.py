@@ -8,11 +8,12 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from itertools import chain, islice
+from functools import cache
+from itertools import islice
 from typing import NamedTuple
 
 from copdns.privacy.list_counts import WEEKS_KEPT, week_of
-from copdns.privacy.retention import CountKey, LogRow, WaitingRow
+from copdns.privacy.retention import CountKey, LogRow, WaitingRow, group_by_profile, list_values
 from copdns.privacy.row_filter import RowFilter
 from copdns.store.connection import SqlConnection
 from copdns.store.db import empty_wal, rewrite, transaction
@@ -24,6 +25,12 @@ _ROWS_PER_STATEMENT = (
     10,
     1,
 )  # rows of one statement: few different ones, which are prepared once
+
+# The index has one profile's rows beside each other.  Written in that order, a batch of a thousand
+# profiles changes each of its pages once, and takes half the time.  A family's batches are smaller,
+# and stay in the order of the look-ups.
+_LARGE_BATCH = 1_000
+_GROUPED_AT_ONCE = 200  # the compiled core gives Python's lock away after these, not within
 
 
 class StoredRow(NamedTuple):
@@ -55,8 +62,22 @@ def write(
             erased = profiles_erased_since(connection, seen)
             rows = [row for row in rows if (row.household, row.profile) not in erased]
             counts = {key: n for key, n in counts.items() if key[:2] not in erased}
+        if len(rows) > _LARGE_BATCH:
+            rows = _by_profile(rows)
         _insert(connection, _LOOKUP, rows)
-        _insert(connection, _COUNT, [(*key, n) for key, n in counts.items()])
+        _insert(connection, _COUNT, [_count_values(key, n) for key, n in counts.items()])
+
+
+def _by_profile(rows: Sequence[LogRow | WaitingRow]) -> list[LogRow | WaitingRow]:
+    """Return rows in the order of household and profile, and those of a profile as they came.
+
+    Not by `sorted`: it would hold Python's lock for 8 milliseconds with 20,000 rows, and the event
+    loop would answer nobody.  A loop gives the lock away in between, and takes a third of that.
+    """
+    of_profile: dict[tuple[str, str], list[LogRow | WaitingRow]] = {}
+    for at in range(0, len(rows), _GROUPED_AT_ONCE):
+        group_by_profile(rows[at : at + _GROUPED_AT_ONCE], of_profile)
+    return [row for whose in sorted(of_profile) for row in of_profile[whose]]
 
 
 _LOOKUP = """
@@ -72,6 +93,11 @@ _COUNT = """
     """
 
 
+def _count_values(key: CountKey, n: int) -> tuple[object, ...]:
+    household, profile, hour, action, reason, category = key
+    return household, profile, hour, str(action), str(reason), category, n
+
+
 def _insert(
     connection: SqlConnection, statement: str, rows: Sequence[tuple[object, ...] | WaitingRow]
 ) -> None:
@@ -83,14 +109,15 @@ def _insert(
     at = 0
     for size in _ROWS_PER_STATEMENT:
         while len(rows) - at >= size:
-            some = [
-                each.row() if isinstance(each, WaitingRow) else each
-                for each in rows[at : at + size]
-            ]
-            row = f"({', '.join('?' * len(some[0]))})"
-            sql = statement.format(rows=", ".join([row] * size))
-            connection.execute(sql, tuple(chain.from_iterable(some)))
+            values = list_values(rows[at : at + size])
+            connection.execute(_of_rows(statement, size, len(values) // size), values)
             at += size
+
+
+@cache
+def _of_rows(statement: str, rows: int, columns: int) -> str:
+    row = f"({', '.join('?' * columns)})"
+    return statement.format(rows=", ".join([row] * rows))
 
 
 def profiles_erased_since(connection: SqlConnection, seen: int) -> set[tuple[str, str]]:
@@ -154,6 +181,8 @@ def find(
     may_show: asked for each row in this order until there are `limit` of them, so that a page is
         as full, and says as truly whether there is more, as if other rows did not exist.
     """
+    if not profiles:  # PostgreSQL has no empty list
+        return ()
     conditions = list(_conditions(household, profiles, wanted, before))
     where = " and ".join(condition for condition, _ in conditions)
     values = [value for _, some in conditions for value in some]

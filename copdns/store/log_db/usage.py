@@ -18,17 +18,9 @@ from copdns.store.db import open_database, store_error, transaction
 from copdns.store.log_db.migrations import LOG
 from copdns.store.log_db.querylog import FILE
 from copdns.store.log_db.rows import last_erasure, profiles_erased_since
-from copdns.store.statements import upsert
+from copdns.store.log_db.usage_rows import PUT, merge_usage, read_usage, row_of
 from copdns.time.clock import LastSeen
-from copdns.time.minutes import (
-    MINUTE,
-    DayBitmaps,
-    Minutes,
-    Usage,
-    decode_bitmap,
-    encode_bitmap,
-    fieldwise_max,
-)
+from copdns.time.minutes import Usage
 
 BUSY = 2.0  # seconds to wait for another process; what is not saved now is saved a minute later
 
@@ -50,7 +42,7 @@ class UsageStore:
             with transaction(connection):
                 if self._last_erasure is None:  # later ones are for `save` to return
                     self._last_erasure = last_erasure(connection)
-                return _read_usage(connection, None, None, since)
+                return read_usage(connection, None, None, since)
 
         return _run_if_there(self._folder, work, ())
 
@@ -128,13 +120,6 @@ _DROP = """
     """
 
 
-def load_history(
-    folder: Path, household: str, profile: str | None, since: date
-) -> tuple[Usage, ...]:
-    """Return the usage of a household from a date on, by day.  profile: None for all."""
-    return _run_if_there(folder, lambda each: _read_usage(each, household, profile, since), ())
-
-
 def load_clock(folder: Path) -> LastSeen | None:
     """Return when the clock was last seen right; None for never."""
 
@@ -166,62 +151,12 @@ def note_wrong_clock(folder: Path, since: float) -> None:
     _run_if_there(folder, work, None)
 
 
-def _read_usage(
-    connection: SqlConnection, household: str | None, profile: str | None, since: date
-) -> tuple[Usage, ...]:
-    rows = connection.execute(
-        """
-        select household, profile, budget, day, start, "some", several, closed, low, likely, high,
-               own
-          from usage
-         where (household = :household or :household is null)
-           and (profile = :profile or :profile is null)
-           and day >= :since
-         order by day, household, profile, budget
-        """,
-        {"household": household, "profile": profile, "since": since.isoformat()},
-    )
-    return tuple(map(_usage_from_row, rows))
-
-
-def _usage_from_row(
-    row: tuple[str, str, str, str, int, bytes, bytes, bytes, int, int, int, int],
-) -> Usage:
-    household, profile, budget, day, start, *bitmaps, low, likely, high, own = row
-    marks = _read_bitmaps(bitmaps)
-    minutes = Minutes(low, likely, high)
-    day_of = date.fromisoformat(day)
-    return Usage(household, profile, budget, day_of, start, marks, minutes, bool(own))
-
-
 def _add_usage(connection: SqlConnection, usage: Usage) -> None:
     """Add a day's usage to what is stored of that day: by an earlier run, or by another process."""
-    key = (usage.household, usage.profile, usage.budget, usage.day.isoformat())
-    before = connection.execute(_SELECT, key).fetchone()
-    marks, minutes, own = usage.marks, usage.minutes, usage.own
-    if before is not None:
-        start, some, several, closed, *numbers, was_own = before
-        own = own or bool(was_own)
-        marks |= _read_bitmaps((some, several, closed)).with_later_start(
-            (usage.start - start) // MINUTE
-        )
-        minutes = fieldwise_max(minutes, Minutes(*numbers))
-    connection.execute(_REPLACE, (*key, usage.start, *map(encode_bitmap, marks), *minutes, own))
-
-
-def _read_bitmaps(bitmaps: Iterable[bytes]) -> DayBitmaps:
-    return DayBitmaps(*map(decode_bitmap, bitmaps))
-
-
-_SELECT = """
-    select start, "some", several, closed, low, likely, high, own from usage
-     where household = ? and profile = ? and budget = ? and day = ?
-    """
-_REPLACE = upsert(
-    "usage",
-    "household, profile, budget, day",
-    'household, profile, budget, day, start, "some", several, closed, low, likely, high, own',
-)
+    stored = read_usage(connection, usage.household, usage.profile, usage.day)
+    same = (each for each in stored if (each.day, each.budget) == (usage.day, usage.budget))
+    before = next(same, None)
+    connection.execute(PUT, row_of(usage if before is None else merge_usage(before, usage)))
 
 
 def _run_if_there(folder: Path, work: Callable[[SqlConnection], T], nothing: T) -> T:

@@ -15,11 +15,14 @@ from psycopg.adapt import Dumper, Loader
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg_pool import ConnectionPool
 
+from copdns import __version__
 from copdns.model.errors import StoreAwayError, StoreError
 from copdns.store.connection import Rows
 from copdns.store.postgres.dialect import translate, whole_statement
 
 SCHEMA = "copdns"
+LOG_SCHEMA = "copdns_log"  # of what was looked up
+APPLICATION = f"copdns {__version__}"  # what connections are called
 WAIT = 5.0  # seconds to wait for a connection
 _BUSY = "5s"  # to wait for another writer
 MOST_CONNECTIONS = 4  # of one process
@@ -196,7 +199,7 @@ def _with_options(conninfo: str, schema: str) -> str:
         # What was confirmed is on the disk, also where the server would rather be quick.
         options=f"-c search_path={schema} -c lock_timeout={_BUSY} -c synchronous_commit=on",
         client_encoding="UTF8",
-        application_name="copdns",
+        application_name=APPLICATION,
     )
 
 
@@ -209,7 +212,11 @@ _REMEDIES = (
     (psycopg.errors.LockNotAvailable, "another program is using it; try again in a moment"),
     (psycopg.errors.DiskFull, "its disk is full; free some space there"),
     (psycopg.errors.ReadOnlySqlTransaction, "it can only be read; ask whoever runs it"),
-    (psycopg.errors.InsufficientPrivilege, "give the role of copdns its schema"),
+    (
+        psycopg.errors.InsufficientPrivilege,
+        "give the role of copdns its schema; that of the staff's program has no right to families' "
+        "tables",
+    ),
     (psycopg.errors.InvalidPassword, "correct the password of copdns"),
     (psycopg.DataError, "it cannot store what was written; write it in another way"),
     (psycopg.OperationalError, "start it, or correct how it is reached"),

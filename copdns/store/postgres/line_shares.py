@@ -20,15 +20,15 @@ READ_AT_ONCE: Final = 1_000  # households
 class ShareRow(NamedTuple):
     """What was taken from a household.
 
-    shape: the checksum of its shape.  names: with a space between two.  until: seconds since 1970;
-    infinity for ever.
+    shape: the checksum of its shape.  words: as `share_words` gives them.  until: seconds since
+    1970; infinity for ever.
     """
 
     household: str
     shape: str
     asks_copdns: bool
     until: float
-    names: str
+    words: str
 
 
 class ShareStore:

@@ -87,7 +87,7 @@ class BindingStore:
         """Store what changed.
 
         ended: machine and session of those that are over.  at: when, in seconds since 1970.
-        taken: the number of the last of what was handed over (`handed_over`) that is in it.
+        taken: the number of the last of what was handed over (`read_handed_over`) that is in it.
         """
         with self._pool.connection() as connection, _transaction(connection):
             # Only one program gives numbers, also while two take each other for the writer.
@@ -108,7 +108,7 @@ class BindingStore:
             rows = [(each,) for each in told]
             connection.executemany("insert into line_told (told) values (?)", rows)
 
-    def handed_over(self) -> tuple[list[str], int]:
+    def read_handed_over(self) -> tuple[list[str], int]:
         """Return what was handed over, some at once, and the number of the last of it."""
         with self._pool.connection() as connection:
             rows = connection.execute(_READ_TOLD, (AT_ONCE,)).fetchall()
@@ -184,7 +184,7 @@ class LineReader:
         return lines, bindings
 
     def owners(self, blocks: Iterable[str]) -> list[BindingRow]:
-        """Return who has some blocks now; "" for nobody."""
+        """Return the line that each of these blocks of addresses belongs to now; "" for none."""
         with self._pool.connection() as connection:
             found = {each: connection.execute(_READ_OWNER, (each,)).fetchone() for each in blocks}
         return [BindingRow(each, str(row[0]) if row else "") for each, row in found.items()]

@@ -4,22 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 from dataclasses import replace
+from random import SystemRandom
 from typing import Final
 
 from copdns.appeals.review import DecisionReason
 from copdns.model.errors import RegisterError
 from copdns.provider.staff.desk import (
+    REVIEWERS,
     CaseOrigin,
     CaseReason,
     CaseState,
     DeskCase,
     DeskDecision,
+    no_case,
 )
 from copdns.store.db import transaction
 from copdns.store.postgres.connection import PostgresConnection, PostgresPool
 
 KEPT_FOR: Final = 2 * 366 * 86_400  # seconds after a case was asked
 MOST_OPEN: Final = 10_000  # cases of one origin that wait
+# By lot, since the next number would tell a tenant's staff how many others asked meanwhile.
+_NUMBERS: Final = range(10_000_000, 100_000_000)
 _LOCK: Final = "=desk"  # no household has this id
 _OPEN: Final = (CaseState.WAITING, CaseState.SECOND)
 
@@ -34,6 +39,12 @@ class DeskStore:
         """Return all cases, the oldest first."""
         with self._pool.connection() as connection:
             return _load(connection, "true", ())
+
+    def waiting(self, since: int) -> tuple[DeskCase, ...]:
+        """Return cases that may wait, with a target from `since` on: some of them were refused."""
+        with self._pool.connection() as connection:
+            few = "(select count(*) from desk_decision d where d.number = desk_case.number) < ?"
+            return _load(connection, f"due >= ? and {few}", (since, REVIEWERS))
 
     def newest(self) -> tuple[int, int]:
         """Return what is another pair whenever a case was decided: how many, and the last when."""
@@ -125,25 +136,28 @@ def _add(connection: PostgresConnection, case: DeskCase) -> DeskCase:
         if (each.tenant, each.list, each.entry) == (case.tenant, case.list, case.entry):
             return each
     if len(waiting) >= MOST_OPEN:
-        raise RegisterError("too many questions wait; try again in some days")
-    ((number,),) = connection.execute(
+        raise RegisterError("too many cases wait; try again in some days")
+    number = SystemRandom().choice(_NUMBERS)
+    while _load(connection, "number = ?", (number,)):
+        number = SystemRandom().choice(_NUMBERS)
+    connection.execute(
         """
         insert into desk_case
-            (tenant, origin, name, list, entry, reason, asked, due, drawn)
-        values (?, ?, ?, ?, ?, ?, ?, ?, ?) returning number
+            (number, tenant, origin, name, list, entry, reason, asked, due, drawn)
+            overriding system value values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
         """,
         (
-            *(case.tenant, str(case.origin), case.name, case.list, case.entry),
+            *(number, case.tenant, str(case.origin), case.name, case.list, case.entry),
             *(str(case.reason), case.asked, case.due, " ".join(case.drawn)),
         ),
-    ).fetchall()
-    return replace(case, number=int(number))
+    )
+    return replace(case, number=number)
 
 
 def _find(connection: PostgresConnection, number: int) -> DeskCase:
     found = _load(connection, "number = ?", (number,))
     if not found:
-        raise RegisterError(f"there is no case {number}; see copdns provider desk list")
+        raise no_case(number)
     return found[0]
 
 
@@ -163,7 +177,7 @@ def _load(
     rows = connection.execute(
         f"""
         select number, tenant, origin, name, list, entry, reason, asked, due, drawn, asked_again
-          from desk_case where {where} order by number
+          from desk_case where {where} order by asked, number
         """,  # noqa: S608 - conditions of this module
         parameters,
     )

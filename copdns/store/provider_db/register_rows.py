@@ -14,6 +14,7 @@ from typing import Protocol
 import structlog
 
 from copdns.model.errors import RegisterError
+from copdns.model.sentences import sentence
 from copdns.provider.law.chain import (
     FIRST,
     RegisterEntry,
@@ -124,7 +125,7 @@ class RegisterStore:
                 signed = kept[0] if kept and self._is_ours(kept) else None
                 known = [each for each in (signed, self._find_seen()) if each]
                 lost = max(known, key=lambda each: each.size, default=head_of(lines))
-                check_no_more(lines, lost, "the newest head that this machine knows")
+                check_no_more(lines, lost, sentence("the newest head that this machine knows"))
             else:
                 raise RegisterError("no line is missing; there is nothing to accept")
             event = RegisterRestored(lost.size, lost.digest)
@@ -162,6 +163,8 @@ class RegisterStore:
                 return None
             new = RegisterEntry(0, now, by, self._seal(event, register), shell)
             entry, head = self._append(connection, lines, new)
+            if isinstance(event, StaffRemoved):
+                connection.execute("delete from staff_language where staff = ?", (event.staff,))
             if isinstance(event, StaffAdded | StaffRemoved):
                 # Also where somebody is added again, or with another login: who was in, is out.
                 connection.execute("delete from staff_session where staff = ?", (event.staff,))
@@ -214,10 +217,10 @@ class RegisterStore:
                     "the head of the register is not signed by the key of this machine; copy the "
                     "keys from another one, or accept it with copdns provider law check --restored"
                 )
-            check_head(lines, kept[0], "its head in the database")
-            check_no_more(lines, kept[0], "its head in the database")
+            check_head(lines, kept[0], sentence("its head in the database"))
+            check_no_more(lines, kept[0], sentence("its head in the database"))
         if (seen := self._keys.read_head()) is not None:
-            check_head(lines, seen, "this machine")
+            check_head(lines, seen, sentence("this machine"))
         if kept is None and lines:
             raise RegisterError(
                 "the signed head of the register is missing in the database; restore a backup, or "

@@ -184,6 +184,95 @@ def rollouts(db: PostgresConnection) -> None:
         db.run_here(statement)
 
 
+@PROVIDER(name="0011_schema_stages")
+def schema_stages(db: PostgresConnection) -> None:
+    """What the version of a rollout has to know of the schema; whether there is a way back."""
+    db.run_here("alter table rollout add column is_final bigint not null default 0")
+    db.run_here(
+        """
+        create table rollout_schema (
+            rollout bigint not null references rollout on delete cascade,
+            step text collate "C" not null,
+            primary key (rollout, step)
+        )"""
+    )
+
+
+@PROVIDER(name="0012_rollout_messages")
+def rollout_messages(db: PostgresConnection) -> None:
+    """What the staff are told of rollouts.  taken: when a node began to send it; 0 for not yet."""
+    db.run_here(
+        """
+        create table rollout_message (
+            number bigint generated always as identity primary key,
+            at bigint not null,
+            what text collate "C" not null,
+            subject bigint not null,
+            kind text collate "C" not null,
+            label text not null,
+            stage text collate "C" not null,
+            by text not null,
+            why text not null,
+            ends bigint not null,
+            taken bigint not null default 0,
+            told bigint not null default 0
+        )"""
+    )
+
+
+@PROVIDER(name="0013_usage_moved", expands=True)
+def usage_moved(db: PostgresConnection) -> None:
+    """Whose minutes of use moved, in the order in which it was committed; the minutes are in the
+    log.  writer: the program that counted them.  at: seconds since the epoch."""
+    db.run_here(
+        """
+        create table usage_moved (
+            number bigint generated always as identity primary key,
+            household text collate "C" not null,
+            writer text collate "C" not null,
+            at bigint not null
+        )"""
+    )
+
+
+@PROVIDER(name="0015_staff_languages", expands=True)
+def staff_languages(db: PostgresConnection) -> None:
+    """In which language each of the staff reads; of those who logged in."""
+    db.run_here(
+        """
+        create table staff_language (
+            staff text collate "C" primary key,
+            language text collate "C" not null
+        )"""
+    )
+
+
+@PROVIDER(name="0018_queue_told", expands=True)
+def queue_told(db: PostgresConnection) -> None:
+    """What the staff were told of their queue (`QueueTold`); no name is in it."""
+    db.run_here(
+        """
+        create table queue_told (
+            kind text collate "C" not null,
+            number bigint not null,
+            due bigint not null,
+            what text collate "C" not null,
+            taken bigint not null,
+            told bigint not null default 0,
+            primary key (kind, number, due, what)
+        )"""
+    )
+
+
+@PROVIDER(name="0019_rollout_reasons", expands=True)
+def rollout_reasons(db: PostgresConnection) -> None:
+    """Why copdns took a step, as a code with its values (`RolloutReason`); "" for none."""
+    for table in ("rollout_step", "rollout_message"):
+        db.run_here(
+            f"alter table {table} add column because text collate \"C\" not null default ''"
+        )
+
+
 _ROLLOUTS = (
     """
     create table rollout (

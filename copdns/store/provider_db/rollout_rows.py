@@ -10,7 +10,11 @@ from typing import Final, TypeVar
 
 from copdns.model.errors import RolloutError
 from copdns.provider.rollout.figures import FigureRow, NodeFigures
+from copdns.provider.rollout.messages import RolloutNews, news_of_freeze, news_of_step
+from copdns.provider.rollout.reasons import load_reason, store_reason
 from copdns.provider.rollout.rollouts import (
+    NODE_KEPT,
+    PROGRAMS,
     FleetNode,
     Rollout,
     RolloutFreeze,
@@ -21,14 +25,15 @@ from copdns.provider.rollout.rollouts import (
     TakenRollout,
     begin_step,
     end_freeze,
+    find_rollout,
 )
 from copdns.store.db import transaction
 from copdns.store.postgres.connection import PostgresConnection, PostgresPool
 from copdns.store.postgres.schema import apply_own_steps
 from copdns.store.provider_db.register_schema import PROVIDER
+from copdns.store.provider_db.rollout_messages import put_message
 
 ROWS_KEPT: Final = 7_200  # seconds of figures
-NODE_KEPT: Final = 7 * 86_400  # seconds after a node was heard of last
 FILES_KEPT: Final = 5  # rollouts of a kind that stand, whose files are kept
 ROLLOUT_KEPT: Final = 400 * 86_400  # seconds after it began; those with files stay
 MOST_OCTETS: Final = 512 << 20  # of all files of a rollout
@@ -60,51 +65,48 @@ class RolloutStore:
         now: int,
         *,
         again: bool = False,
+        schema: frozenset[str] = frozenset(),
+        is_final: bool = False,
     ) -> Rollout | None:
         """Store a new rollout; None where the newest that stands has these files, or this label.
 
-        again: also where those are of the one that was undone last; else RolloutError.
+        again: also where those are of the one that was undone last; else RolloutError.  schema,
+        is_final: of a schema, as a `Rollout` has them; the steps are what has to differ.
         """
         if sum(map(len, files.values())) > MOST_OCTETS:
-            raise RolloutError(f"its files have more than {MOST_OCTETS >> 20} MiB")
+            raise RolloutError("its files have more than %(most)s MiB", most=MOST_OCTETS >> 20)
         digests = {name: sha256(content).hexdigest() for name, content in files.items()}
-        contents = {digests[name]: content for name, content in files.items()}
         with self._pool.connection() as connection, transaction(connection, _LOCK):
             rollouts = _load(connection)
             step = begin_step(rollouts, kind, by, now)
-            standing = [
-                each
-                for each in rollouts
-                if each.kind is kind and each.state is not RolloutState.UNDONE
-            ]
+            alike = PROGRAMS if kind is RolloutKind.PACKAGE else {kind}
+            before = [each for each in rollouts if each.kind in alike]
+            standing = [each for each in before if each.state is not RolloutState.UNDONE]
 
             def is_same(other: Rollout) -> bool:
                 if files:
                     return _digests(connection, other.number) == digests
-                return other.label == label
+                return other.schema == schema if schema else other.label == label
 
             if standing and is_same(standing[-1]):
                 return None
-            newest = next((each for each in reversed(rollouts) if each.kind is kind), None)
+            newest = before[-1] if before else None
             if newest and newest not in standing and not again and is_same(newest):
                 raise RolloutError(
-                    f"rollout {newest.number} had the same and was undone: "
-                    f"{newest.steps[-1].why}; with --again it is begun all the same"
+                    "rollout %(number)s had the same and was undone: %(why)s; with --again it is "
+                    "begun again",
+                    number=newest.number,
+                    why=newest.steps[-1].why,
                 )
             ((number,),) = connection.execute(
-                "insert into rollout (kind, label) values (?, ?) returning number",
-                (str(kind), label),
+                "insert into rollout (kind, label, is_final) values (?, ?, ?) returning number",
+                (str(kind), label, is_final),
             ).fetchall()
-            for digest, content in contents.items():
-                connection.execute(
-                    "insert into rollout_content values (?, ?) on conflict (digest) do nothing",
-                    (digest, zlib.compress(content, 6)),
-                )
             connection.executemany(
-                "insert into rollout_file values (?, ?, ?)",
-                [(number, name, digest) for name, digest in digests.items()],
+                "insert into rollout_schema values (?, ?)", [(number, each) for each in schema]
             )
-            rollout = Rollout(int(number), kind, label, (step,))
+            _add_files(connection, int(number), files, digests)
+            rollout = Rollout(int(number), kind, label, (step,), schema, is_final)
             _add_step(connection, rollout.number, 0, step)
             _forget(connection, (*rollouts, rollout), now)
             return rollout
@@ -118,9 +120,20 @@ class RolloutStore:
             rollouts = _load(connection)
             found = step(rollouts)
             if found is not None:
-                places = {each.number: len(each.steps) for each in rollouts}
-                _add_step(connection, number, places[number], found)
+                rollout = find_rollout(rollouts, number)
+                _add_step(connection, number, len(rollout.steps), found)
+                put_message(connection, news_of_step(rollout, found))
             return found
+
+    def make_final(self, number: int, step: Callable[[Sequence[Rollout]], RolloutStep]) -> None:
+        """Add a step to a rollout of a schema, from which on there is no way back."""
+        with self._pool.connection() as connection, transaction(connection, _LOCK):
+            rollouts = _load(connection)
+            found = step(rollouts)
+            rollout = replace(find_rollout(rollouts, number), is_final=True)
+            _add_step(connection, number, len(rollout.steps), found)
+            connection.execute("update rollout set is_final = 1 where number = ?", (number,))
+            put_message(connection, news_of_step(rollout, found))
 
     def files(self, number: int) -> dict[str, str]:
         """Return the SHA-256 of each file of a rollout, by name; none where they were deleted."""
@@ -136,7 +149,7 @@ class RolloutStore:
         try:
             content = zlib.decompress(row[0]) if row else b""
         except zlib.error as error:
-            raise RolloutError(f"a file of a rollout is damaged: {error}") from error
+            raise RolloutError("a file of a rollout is damaged: %(why)s", why=str(error)) from error
         if sha256(content).hexdigest() != digest:
             raise RolloutError("a file of a rollout is gone or damaged")
         return content
@@ -148,9 +161,9 @@ class RolloutStore:
         with self._pool.connection() as connection:
             return _freezes(connection, now)
 
-    def freeze(self, new: RolloutFreeze) -> RolloutFreeze:
+    def freeze(self, new: RolloutFreeze, now: int) -> RolloutFreeze:
         """Store a freeze; return it with its number."""
-        with self._pool.connection() as connection:
+        with self._pool.connection() as connection, transaction(connection, _LOCK):
             ((number,),) = connection.execute(
                 """
                 insert into rollout_freeze (begins, ends, by, why) values (?, ?, ?, ?)
@@ -158,15 +171,18 @@ class RolloutStore:
                 """,
                 (new.begins, new.ends, new.by, new.why),
             ).fetchall()
-            return replace(new, number=int(number))
+            stored = replace(new, number=int(number))
+            put_message(connection, news_of_freeze(stored, RolloutNews.FROZEN, new.by, now))
+            return stored
 
-    def end_freeze(self, number: int, now: int) -> RolloutFreeze:
-        """End a freeze."""
+    def end_freeze(self, number: int, by: str, now: int) -> RolloutFreeze:
+        """End a freeze.  by: who does."""
         with self._pool.connection() as connection, transaction(connection, _LOCK):
             ended = end_freeze(_freezes(connection, now), number, now)
             connection.execute(
                 "update rollout_freeze set ends = ? where number = ?", (ended.ends, number)
             )
+            put_message(connection, news_of_freeze(ended, RolloutNews.THAWED, by, now))
             return ended
 
     # --- nodes ---
@@ -193,7 +209,8 @@ class RolloutStore:
 
         It takes no lock: what follows households waits for it, and its rows are the node's own.
         Its figures of more than two hours before are deleted, and those of a clock that was ahead;
-        others' are theirs, since this clock may be wrong.
+        others' are theirs, since this clock may be wrong.  A node counts as gone by the database's
+        clock as well.
         """
         with self._pool.connection() as connection:
             connection.execute(
@@ -226,7 +243,13 @@ class RolloutStore:
                 "delete from fleet_figures where node = ? and (at <= ? or at > ?)",
                 (node.name, node.seen - ROWS_KEPT, node.seen),
             )
-            connection.execute("delete from fleet_node where seen < ?", (node.seen - NODE_KEPT,))
+            connection.execute(
+                """
+                delete from fleet_node
+                 where seen < least(cast(? as bigint), extract(epoch from now()) - ?)
+                """,
+                (node.seen - NODE_KEPT, NODE_KEPT),
+            )
 
     def note_taken(self, node: str, kind: RolloutKind, taken: TakenRollout) -> None:
         """Store what a node has of a kind; raise RolloutError for one that never told of itself."""
@@ -235,7 +258,8 @@ class RolloutStore:
                 "select 1 from fleet_node where name = ?", (node,)
             ).fetchone():
                 raise RolloutError(
-                    f"nothing is known of a node {node}; copdns node run has to run there"
+                    "nothing is known of a node %(node)s; copdns node run has to run there",
+                    node=node,
                 )
             _put_taken(connection, node, kind, taken)
 
@@ -258,7 +282,7 @@ class RolloutStore:
 def _fleet(connection: PostgresConnection) -> tuple[FleetNode, ...]:
     taken: dict[str, dict[RolloutKind, TakenRollout]] = {}
     for node, kind, number, at in connection.execute(
-        "select node, kind, rollout, at from fleet_taken"
+        "select node, kind, rollout, at from fleet_taken where rollout <> 0"  # 0: none any more
     ):
         taken.setdefault(node, {})[RolloutKind(kind)] = TakenRollout(int(number), int(at))
     rows = connection.execute(
@@ -277,15 +301,26 @@ def _fleet(connection: PostgresConnection) -> tuple[FleetNode, ...]:
 
 def _load(connection: PostgresConnection) -> tuple[Rollout, ...]:
     steps: dict[int, list[RolloutStep]] = {}
-    for number, at, by, stage, state, why in connection.execute(
-        "select rollout, at, by, stage, state, why from rollout_step order by rollout, place"
+    for number, at, by, stage, state, why, because in connection.execute(
+        """
+        select rollout, at, by, stage, state, why, because
+          from rollout_step order by rollout, place
+        """
     ):
-        step = RolloutStep(int(at), by, RolloutStage(stage), RolloutState(state), why)
+        step = RolloutStep(
+            *(int(at), by, RolloutStage(stage), RolloutState(state), why, load_reason(because))
+        )
         steps.setdefault(int(number), []).append(step)
-    rows = connection.execute("select number, kind, label from rollout order by number")
+    schemas: dict[int, set[str]] = {}
+    for number, name in connection.execute("select rollout, step from rollout_schema"):
+        schemas.setdefault(int(number), set()).add(name)
+    rows = connection.execute("select number, kind, label, is_final from rollout order by number")
     return tuple(
-        Rollout(int(number), RolloutKind(kind), label, tuple(steps[int(number)]))
-        for number, kind, label in rows
+        Rollout(
+            *(int(number), RolloutKind(kind), label, tuple(steps[int(number)])),
+            *(frozenset(schemas.get(int(number), ())), bool(is_final)),
+        )
+        for number, kind, label, is_final in rows
         if int(number) in steps  # one begun since is read next time
     )
 
@@ -307,8 +342,30 @@ def _put_taken(
 
 def _add_step(connection: PostgresConnection, number: int, place: int, step: RolloutStep) -> None:
     connection.execute(
-        "insert into rollout_step values (?, ?, ?, ?, ?, ?, ?)",
-        (number, place, step.at, step.by, str(step.stage), str(step.state), step.why),
+        "insert into rollout_step values (?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            *(number, place, step.at, step.by, str(step.stage), str(step.state), step.why),
+            store_reason(step.because),
+        ),
+    )
+
+
+def _add_files(
+    connection: PostgresConnection,
+    number: int,
+    files: Mapping[str, bytes],
+    digests: Mapping[str, str],
+) -> None:
+    """Store the files of a new rollout; a content that is there already is not stored again."""
+    contents = {digests[name]: content for name, content in files.items()}
+    for digest, content in contents.items():
+        connection.execute(
+            "insert into rollout_content values (?, ?) on conflict (digest) do nothing",
+            (digest, zlib.compress(content, 6)),
+        )
+    connection.executemany(
+        "insert into rollout_file values (?, ?, ?)",
+        [(number, name, digest) for name, digest in digests.items()],
     )
 
 

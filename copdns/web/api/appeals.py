@@ -20,9 +20,9 @@ from copdns.appeals.appeal import (
     reasons_for,
 )
 from copdns.appeals.opening import ApprovalTerms, Decision, opening
+from copdns.appeals.other_closures import is_taken_back
 from copdns.appeals.review import DecisionReason
 from copdns.appeals.source import list_report
-from copdns.appeals.still_closed import is_taken_back
 from copdns.as_json.appeals import appeal_json, first_end_json, opening_json
 from copdns.household.differences import Difference
 from copdns.model.errors import AppealError

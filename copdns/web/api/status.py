@@ -47,7 +47,7 @@ async def status(call: Call) -> object:
         "revision": household.revision,
         "ready": not missing,
         "missing": list(missing),
-        "warnings": list(context.warnings()),
+        "warnings": list(context.warnings_to_show()),
         "waiting": waiting,
     }
 

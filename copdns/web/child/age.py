@@ -11,6 +11,7 @@ from copdns.appeals.age import age_request
 from copdns.household.ages import asks_person
 from copdns.model.errors import AppealError
 from copdns.model.household import Band
+from copdns.web.browser_input import fields_of
 from copdns.web.child.page import (
     child_page,
     file_request,
@@ -21,7 +22,6 @@ from copdns.web.child.page import (
 )
 from copdns.web.context import context_of
 from copdns.web.person import Person
-from copdns.web.received import fields_of
 
 Fields = Mapping[str, Any]
 

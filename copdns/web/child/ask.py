@@ -27,7 +27,7 @@ from copdns.appeals.appeal import (
 from copdns.appeals.first_end import first_end_of
 from copdns.appeals.life import HOUR, has_second_opinion, may_disagree, may_withdraw
 from copdns.appeals.list_errors import is_list_error, what_closes
-from copdns.appeals.still_closed import closed_after_all
+from copdns.appeals.other_closures import find_later_closure
 from copdns.model.errors import AppealError
 from copdns.model.names import display
 from copdns.model.verdict import Action, Reason
@@ -36,6 +36,7 @@ from copdns.policy.today import build_today
 from copdns.policy.typed_site import TypedSite, apps_of, read_site
 from copdns.time.days import budget_day, zone_of
 from copdns.web.answers import permission_to_grant
+from copdns.web.browser_input import fields_of, whole_number
 from copdns.web.child.page import (
     child_page,
     file_request,
@@ -48,7 +49,6 @@ from copdns.web.child.page import (
 from copdns.web.child.start_page import blocks_of, closed_now
 from copdns.web.context import context_of
 from copdns.web.person import Person, may_see_appeal
-from copdns.web.received import fields_of, whole_number
 
 Fields = Mapping[str, Any]
 
@@ -82,7 +82,7 @@ async def appeal_page(request: web.Request) -> web.Response:
     """Show an appeal of this person, and the answer."""
     person = await require_known_person(request)
     appeal, now = await _find_appeal(request, person), context_of(request).now()
-    rest = closed_after_all(person.client.policy, appeal, now)
+    rest = find_later_closure(person.client.policy, appeal, now)
     home, policy = person.household, person.client.policy
     today = build_today(home, person.profile, policy, context_of(request).policy_inputs(), now)
     return child_page(

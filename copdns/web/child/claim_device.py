@@ -14,11 +14,11 @@ from copdns.accounts.account import GUEST_LASTS, PERSON_LASTS, REQUEST_LASTS, Gu
 from copdns.accounts.codes import make_secret
 from copdns.model.errors import AccountError
 from copdns.model.household import Profile
+from copdns.web.browser_input import fields_of
 from copdns.web.child.page import child_page, wait_until_in_force
 from copdns.web.context import context_of
 from copdns.web.logins import LoginResult, Outcome
 from copdns.web.person import GUEST_PAIRING, Person, person_of, requestor_of, set_pairing_cookie
-from copdns.web.received import fields_of
 
 
 async def whose(request: web.Request) -> web.Response:

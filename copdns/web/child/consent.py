@@ -14,10 +14,10 @@ from copdns.accounts.roles import guardians_may_see
 from copdns.model.errors import PrivacyError
 from copdns.model.household import FullLogSpan
 from copdns.privacy.consent import Question, needs_consent
+from copdns.web.browser_input import fields_of
 from copdns.web.child.page import child_page, not_linked, note_pin, require_proof
 from copdns.web.context import context_of
 from copdns.web.person import Person, person_of
-from copdns.web.received import fields_of
 
 PAGE = "/consent"
 

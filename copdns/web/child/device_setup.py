@@ -13,9 +13,9 @@ from copdns.accounts.codes import make_appeal_id
 from copdns.network.probes import assess_sightings, is_code, probe_names
 from copdns.policy.special_names import PROBE_ZONE
 from copdns.web.child.page import child_page, require_known_person
-from copdns.web.context import context_of
+from copdns.web.context import childs_page, context_of
 from copdns.web.device_setup import files
-from copdns.web.device_setup.away import AWAY, AwaySetup, end_in_time
+from copdns.web.device_setup.away_setup import AWAY, AwaySetup, end_in_time
 from copdns.web.device_setup.offer import offer_of, send_file, send_offered
 from copdns.web.device_setup.qr import qr
 from copdns.web.person import Person, person_of, requestor_of
@@ -35,7 +35,7 @@ async def setup(request: web.Request) -> web.Response:
         windows=files.netsh_lines(offer.server, may_fall_back=True),
         linux=files.resolved_lines(offer.server, may_fall_back=True),
         is_known_away=has_token(person),
-        code=qr(f"{context.pages.door}{HERE}"),
+        code=qr(f"{childs_page(request)}{HERE}"),
     )
 
 

@@ -12,12 +12,12 @@ from typing import Any
 
 from aiohttp import web
 
+from copdns.web.browser_input import fields_of
 from copdns.web.child.page import child_page
 from copdns.web.context import context_of
 from copdns.web.languages import bundled_helplines, help_topic, phrases_in
 from copdns.web.pages import language_of
 from copdns.web.person import Person, person_of
-from copdns.web.received import fields_of
 from copdns.words.help_topics import REPORT, TOPICS, VISIBLE
 from copdns.words.helplines import CALLED, EVERYWHERE, phone
 from copdns.words.phrases import SOURCE

@@ -9,10 +9,12 @@ from copdns.model.push import CHILDS_KINDS, CHILDS_USUAL
 from copdns.policy.decide import full_closure
 from copdns.policy.today import next_opening_or_closing
 from copdns.store.household_db.push import PushStore
+from copdns.web.browser_input import fields_of, label_of
 from copdns.web.child.help import helpline_values
 from copdns.web.child.page import child_page, require_proof
 from copdns.web.context import context_of
 from copdns.web.home_screen.notices import (
+    kinds_here,
     no_browser,
     parse_browser,
     parse_kinds,
@@ -22,7 +24,6 @@ from copdns.web.home_screen.notices import (
 from copdns.web.home_screen.offer import is_offered, with_times
 from copdns.web.pages import language_of
 from copdns.web.person import PAIRING, Person, person_of
-from copdns.web.received import fields_of, label_of
 
 HERE = "/app"
 
@@ -40,7 +41,7 @@ async def app(request: web.Request) -> web.Response:
         key=await push_key(request),
         linked=pairing is not None,
         mine=mine,
-        kinds=CHILDS_KINDS,
+        kinds=kinds_here(request, CHILDS_KINDS),
         chosen=mine.kinds if mine is not None else CHILDS_USUAL,
     )
 
@@ -53,7 +54,8 @@ async def turn_on(request: web.Request) -> web.Response:
     context = context_of(request)
     push = PushStore(context.thread)
     mine = await push.of_pairing(pairing)
-    kinds, browser = parse_kinds(fields, CHILDS_KINDS, mine), parse_browser(request, fields)
+    kinds = parse_kinds(fields, kinds_here(request, CHILDS_KINDS), mine)
+    browser = parse_browser(request, fields)
     if browser is not None:
         language, label = language_of(request), label_of(request)
         await push.add_childs(pairing, browser, kinds, language, label, int(context.now()))

@@ -34,6 +34,7 @@ from copdns.settings.config import SYSTEM, Settings
 from copdns.store.household_db.followers import Follower
 from copdns.store.household_db.other_homes import OtherHome
 from copdns.time.plan import in_scope
+from copdns.web.browser_input import fields_of
 from copdns.web.child.device_setup import has_token
 from copdns.web.child.page import child_page, note_pin, require_proof
 from copdns.web.child.quiet_devices import quiet_devices_of
@@ -42,7 +43,6 @@ from copdns.web.context import context_of
 from copdns.web.device_setup.offer import offer_of
 from copdns.web.person import Person, person_of
 from copdns.web.personal_data import MAX_ROWS, read_personal_data
-from copdns.web.received import fields_of
 
 NAMES_SHOWN = 16  # the file has all of them
 LOOKS_SHOWN = 10
@@ -89,15 +89,19 @@ async def me(request: web.Request) -> web.Response:
         looks=[(each, names.get(each.account, "")) for each in data.looks] if data else (),
         may_erase=_may_erase(person, context.now()),
         guardians_may_see=guardians_may_see(person.profile),
-        log_settings=context.settings().log,
+        log_settings=context.log_settings,
         tells_automation=bool(context.settings().mqtt.host),
-        noticed=person.is_known and person.profile.notices_signs_at(context.now()),
+        noticed=not context.is_shared
+        and person.is_known
+        and person.profile.notices_signs_at(context.now()),
         silent=await quiet_devices_of(request, person),
         resolvers=resolvers(person.household, person.profile, context.settings()),
         boxes=await _boxes_of(request, home),
         other_home=await context.other_homes.find(home.id, person.profile.id),
         home_ended=await context.other_homes.is_ended_by_child(home.id, person.profile.id),
-        encrypted=person.is_known and (has_token(person) or not offer_of(context).missing),
+        encrypted=not context.is_shared
+        and person.is_known
+        and (has_token(person) or not offer_of(context).missing),
         now=context.now(),
     )
 

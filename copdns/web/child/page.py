@@ -41,7 +41,6 @@ def child_page(
         person=person,
         level=level,
         mode=person.profile.privacy_at(now),
-        may_object=any(each.may_be_objected(now) for each in person.claims),
         notices=fold_claims(person.claims, now, on_start=request.path == "/"),
         tried_until=next(
             (

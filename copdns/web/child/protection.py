@@ -8,6 +8,7 @@ minutes only.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from ipaddress import ip_address
 
 from aiohttp import web
 
@@ -15,6 +16,7 @@ from copdns.accounts.codes import make_appeal_id
 from copdns.network.probes import assess_sightings, probe_names
 from copdns.policy.special_names import PROBE_ZONE
 from copdns.web.context import context_of
+from copdns.web.device_setup.server import addresses_at_home
 from copdns.web.person import Person, person_of, requestor_of
 from copdns.words.levels import Level, level_of
 
@@ -47,7 +49,7 @@ async def begin(request: web.Request) -> web.Response:
 async def result(request: web.Request) -> web.Response:
     """Show what was seen of the pictures, and what to do about each failure."""
     person, context = await person_of(request), context_of(request)
-    code = request.match_info["code"]
+    code, addresses = request.match_info["code"], context.addresses()
     # Kept in memory for some minutes, as the queries are; no permission depends on it.
     context.probes.note_fetch(code, requestor_of(request), person.client, context.now())
     return context.pages.render(
@@ -58,6 +60,8 @@ async def result(request: web.Request) -> web.Response:
         found=assess_sightings(context.probes.sightings(code, context.now())),
         door_by_name=request.host.partition(":")[0] in context.hosts,
         address=requestor_of(request).address,
+        addresses6=[each for each in addresses if ":" in each and each != "::1"],
+        at_home=[each for each in addresses_at_home(addresses) if not ip_address(each).is_loopback],
     )
 
 

@@ -34,14 +34,22 @@ class RecentChanges(NamedTuple):
 
 
 async def recent_changes_of(request: web.Request, person: Person) -> RecentChanges:
-    """Return recent changes; none for a person who is not proven."""
+    """Return recent changes; none for a person who is not proven.
+
+    Of their devices it leaves out what the page tells as a claim (`claims.html`).
+    """
     if not person.is_proven:
         return RecentChanges()
     context, home, mine = context_of(request), person.household.id, person.profile
     changes = await context.store.changes(home, MAX_LINES)
     proposal = await context.proposals.of(home, mine.id)
     devices = {each.id: each.name for each in person.household.devices if each.profile == mine.id}
-    changed = changes_for(mine, changes, context.now(), devices)
+    told = {each.at for each in person.claims}
+    changed = tuple(
+        each
+        for each in changes_for(mine, changes, context.now(), devices)
+        if not (each.is_of_devices and each.at in told)
+    )
     return RecentChanges(changed, proposal, _reasons(mine, proposal), devices)
 
 

@@ -13,6 +13,7 @@ from copdns.list_files.load import bundled_presets
 from copdns.lists.find_app import app_of
 from copdns.model.broad_networks import is_broad_network
 from copdns.model.household import Household, Profile, Rule
+from copdns.policy.chosen_filter import is_filter_on
 from copdns.policy.typed_site import Apps, apps_of
 from copdns.time.plan import budgets_in_force, in_scope
 from copdns.web.child.my_data import resolvers
@@ -72,6 +73,7 @@ async def rules(request: web.Request) -> web.Response:
         deciders=[each for each in accounts if may(each, Permission.DECIDE_APPEALS)],
         news=await recent_changes_of(request, person),
         now=context.now(),
+        is_off=context.door is not None and not is_filter_on(home),
     )
 
 

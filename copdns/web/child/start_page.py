@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
 
 from aiohttp import web
 
 from copdns.accounts.account import GUEST_LASTS, PAIRING_LASTS, Guest
 from copdns.appeals.appeal import Appeal
-from copdns.appeals.still_closed import closed_after_all
+from copdns.appeals.other_closures import find_later_closure
 from copdns.dns.records import A
+from copdns.lists.find_app import KnownApp, app_of, app_of_name, owners_of
 from copdns.model.verdict import StepNumber, Verdict
 from copdns.policy.decide import decide
 from copdns.policy.today import build_today
+from copdns.policy.typed_site import apps_of
 from copdns.privacy.changes import Changed
 from copdns.privacy.recent_blocks import Block, OwnedDevice
+from copdns.web.browser_input import host_without_port
 from copdns.web.child import age
 from copdns.web.child.claim_device import guest_here, has_guest_rules
 from copdns.web.child.consent import open_question
@@ -24,6 +28,7 @@ from copdns.web.child.recent_changes import recent_changes_of
 from copdns.web.child.timer import timer_of
 from copdns.web.context import context_of
 from copdns.web.house_checks import note_childs_device
+from copdns.web.notes import note_of
 from copdns.web.person import (
     GUEST_PAIRING,
     PAIRING,
@@ -32,13 +37,26 @@ from copdns.web.person import (
     person_of,
     set_pairing_cookie,
 )
-from copdns.web.received import host_without_port
 
-BLOCKS_SHOWN = 17  # recent blocks
+BLOCKS_SHOWN = 17  # rows of recent blocks
 BLOCKS_OPEN = 5  # of these without a tap
 NEWS_SECONDS = 7 * 86_400  # how long a change of rules is shown
 APPEALS_SHOWN, APPEALS_READ = 10, 50  # more are read, since some may be a guest's
 APPEALS_OPEN = 3  # of these without a tap
+
+
+class BlockRow(NamedTuple):
+    """A row of recent blocks.
+
+    block: of an app's the one of the site that people mean by it, where that is among them; else
+        the newest.
+    verdict: what blocks it now; None where it is allowed.
+    app: the slug of the app whose sites the row stands for; "" for a site alone.
+    """
+
+    block: Block
+    verdict: Verdict | None
+    app: str = ""
 
 
 async def start_page(request: web.Request) -> web.Response:
@@ -58,7 +76,9 @@ async def start_page(request: web.Request) -> web.Response:
     today = build_today(
         person.household, person.profile, person.client.policy, context.policy_inputs(), now
     )
-    blocks = blocks_of(request, person)[:BLOCKS_SHOWN]
+    blocks = [(each, closed_now(person, each, now)) for each in blocks_of(request, person)]
+    # One app asks for many names, and a child reads it as one.
+    apps = apps_of(person.household, context.snapshot().library) if len(blocks) > 1 else ()
     page = child_page(
         request,
         person,
@@ -66,9 +86,9 @@ async def start_page(request: web.Request) -> web.Response:
         today=today,
         appeals=own_appeals,
         closed_besides={
-            each.id for each in own_appeals if closed_after_all(policy, each, now) is not None
+            each.id for each in own_appeals if find_later_closure(policy, each, now) is not None
         },
-        blocks=[(each, closed_now(person, each, now)) for each in blocks],
+        blocks=rows_of(person, blocks, owners_of(map(app_of, apps)))[:BLOCKS_SHOWN],
         newest=BLOCKS_OPEN,
         latest=APPEALS_OPEN,
         has_older_appeals=len(own_appeals) < len(mine) and person.is_proven,
@@ -89,6 +109,44 @@ async def start_page(request: web.Request) -> web.Response:
         # One that was set over HTTP is sent over it again; from now on it is not.
         set_pairing_cookie(request, page, PAIRING, request.cookies[PAIRING], PAIRING_LASTS)
     return page
+
+
+def rows_of(
+    person: Person, blocks: Iterable[tuple[Block, Verdict | None]], owners: Mapping[str, KnownApp]
+) -> list[BlockRow]:
+    """Return rows of recent blocks: several sites of an app that something blocks for one reason
+    are one row.
+
+    blocks: the newest first, each with what blocks it now.  owners: the app of each name.
+    """
+    groups: dict[object, list[tuple[Block, Verdict | None]]] = {}
+    found: dict[object, KnownApp | None] = {}
+    for block, verdict in blocks:
+        app = app_of_name(block.name, owners)
+        key: object = block.name if app is None else (app.slug, _why(person, verdict))
+        groups.setdefault(key, []).append((block, verdict))
+        found[key] = app
+    rows = []
+    for key, several in groups.items():
+        app = found[key]
+        if app is None or len(several) == 1:
+            rows.append(BlockRow(*several[0]))
+        else:
+            meant = (each for each in several if _is_meant(each[0].name, app))
+            rows.append(BlockRow(*next(meant, several[0]), app.slug))
+    return rows
+
+
+def _is_meant(name: str, app: KnownApp) -> bool:
+    return name in (app.site, f"www.{app.site}", f"m.{app.site}")
+
+
+def _why(person: Person, verdict: Verdict | None) -> object:
+    """Return what a row says of a verdict, but for the name that a rule or a list has."""
+    if verdict is None:
+        return None
+    about = (verdict.reason, verdict.category, verdict.service, verdict.contact, verdict.period)
+    return about, note_of(person.household, person.profile, verdict)
 
 
 def current_appeals(appeals: Iterable[Appeal], now: float) -> list[Appeal]:
@@ -140,13 +198,9 @@ async def why(request: web.Request) -> web.Response:
 
 
 async def _news_of(request: web.Request, person: Person, now: float) -> list[Changed]:
-    """Return what changed in the last week, without what the page says above as a claim."""
-    told = {each.at for each in person.claims}
-    return [
-        each
-        for each in (await recent_changes_of(request, person)).changed
-        if now - each.at < NEWS_SECONDS and not (each.is_of_devices and each.at in told)
-    ]
+    """Return what changed in the last week."""
+    news = await recent_changes_of(request, person)
+    return [each for each in news.changed if now - each.at < NEWS_SECONDS]
 
 
 async def _guest_with_guest_rules(request: web.Request, person: Person) -> Guest | None:

@@ -8,10 +8,10 @@ from copdns.accounts.codes import ticket_digest
 from copdns.model.errors import HouseholdError, TooManyTriesError, UnknownCodeError
 from copdns.model.times import Grant, Origin
 from copdns.policy.decide import full_closure
+from copdns.web.browser_input import fields_of
 from copdns.web.child.page import child_page, require_known_person, wait_until_in_force
 from copdns.web.context import context_of
 from copdns.web.person import Person
-from copdns.web.received import fields_of
 
 
 async def form(request: web.Request) -> web.Response:

@@ -7,10 +7,10 @@ from aiohttp import web
 from copdns.privacy.own_numbers import COUNTS_ONLY
 from copdns.time.days import budget_day, zone_of
 from copdns.time.own_timers import LENGTHS, SUBJECTS, OwnTimer, TimerKind, TimerTopic
+from copdns.web.browser_input import fields_of, whole_number
 from copdns.web.child.page import child_page, require_known_person, require_proof
 from copdns.web.context import context_of
 from copdns.web.person import Person
-from copdns.web.received import fields_of, whole_number
 
 _USUAL = 30  # minutes
 

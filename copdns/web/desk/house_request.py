@@ -8,13 +8,13 @@ from aiohttp import web
 
 from copdns.accounts.roles import Actor, Permission
 from copdns.model.household import Household
+from copdns.web.browser_input import fields_of
 from copdns.web.context import AppContext, context_of
 from copdns.web.desk.change import Edit, change_household
 from copdns.web.desk.form import Form
 from copdns.web.desk.page import stored_household
-from copdns.web.others import TimeView, time_view
-from copdns.web.received import fields_of
 from copdns.web.session import require
+from copdns.web.time_view import TimeView, time_view
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,6 @@ from copdns.appeals.age import changes_with
 from copdns.appeals.appeal import (
     REASONS,
     TIME_RULES,
-    WAITING,
     Appeal,
     AppealKind,
     AppealRequest,
@@ -22,13 +21,13 @@ from copdns.appeals.appeal import (
     reasons_for,
 )
 from copdns.appeals.lengths import because, lengths, read_length, usual
-from copdns.appeals.life import does_little_harm, require_answerable
+from copdns.appeals.life import does_little_harm
 from copdns.appeals.opening import CONTENT, ApprovalTerms, Decision, Opening, opening
+from copdns.appeals.other_closures import find_later_closure, find_other_closure, is_taken_back
 from copdns.appeals.review import TOLD, DecisionReason
 from copdns.appeals.source import BlockSource, block_source, list_report, rule_behind
-from copdns.appeals.still_closed import closed_after_all, closed_besides, is_taken_back
+from copdns.household.changed_parts import changed_parts
 from copdns.household.differences import Difference
-from copdns.household.parts import changed_parts
 from copdns.household.presets import Preset
 from copdns.household.safeguards import is_announced
 from copdns.list_files.load import bundled_presets
@@ -44,23 +43,22 @@ from copdns.web.answers import (
     gives_age,
     permission_to_grant,
 )
+from copdns.web.browser_input import fields_of
 from copdns.web.context import context_of
 from copdns.web.desk.change import say_done, say_granted
+from copdns.web.desk.form_mark import SEEN, mark_of, require_same_lines
 from copdns.web.desk.page import household_in_force, meanwhile_rule, stored_household
 from copdns.web.desk.pass_on import list_line
 from copdns.web.desk.person.people import parse_band
 from copdns.web.desk.person.settings import changes_by_reason
-from copdns.web.desk.seen import SEEN, mark_of, require_same_lines
+from copdns.web.desk.waiting_requests import TO_ANSWER, is_for_others
 from copdns.web.many_households.review_desk import PassedOn
-from copdns.web.others import time_view
-from copdns.web.received import fields_of
 from copdns.web.session import require
+from copdns.web.time_view import time_view
 from copdns.web.wording import desk_wording
 
 ANSWERED_SHOWN = 20  # below those that wait
 YES = frozenset({AppealState.GRANTED, AppealState.LIMITED})
-# TALK waits as well, until somebody gives the final answer.
-TO_ANSWER = WAITING | {AppealState.TALK}
 
 
 class AgeChoice(NamedTuple):
@@ -101,15 +99,6 @@ async def inbox(request: web.Request) -> web.Response:
         say=desk_wording(request, household),
         now=now,
     )
-
-
-def is_for_others(appeal: Appeal, actor: Actor) -> bool:
-    """Tell whether somebody else must answer: a child disagreed with this one's answer."""
-    try:
-        require_answerable(appeal, decider_of(actor))
-    except AppealError:
-        return appeal.state in TO_ANSWER
-    return False
 
 
 def _sort_key(appeal: Appeal, actor: Actor) -> tuple[bool, bool, int]:
@@ -206,10 +195,14 @@ def _say_answered(
         say_done(request, actor, done)
         return
     what = f"request {answered.id} from {ask.profile}: {answered.state}"
-    say_granted(request, actor, households, what, ask.profile, _said_of_app(request, after, before))
+    say_granted(
+        request, actor, households, what, ask.profile, _describe_app_rules(request, after, before)
+    )
 
 
-def _said_of_app(request: web.Request, after: Household, before: Household) -> Sentence | None:
+def _describe_app_rules(
+    request: web.Request, after: Household, before: Household
+) -> Sentence | None:
     """Return one sentence for the rules about all sites of an app; None for fewer rules."""
     new = [each for each in after.rules if each not in before.rules]
     names = {each.target for each in new}
@@ -219,7 +212,8 @@ def _said_of_app(request: web.Request, after: Household, before: Household) -> S
         return None
     person = after.profile(new[0].scope)
     whom = Phrase("for", "everyone") if person is None else person.name
-    return sentence("%(app)s is allowed for %(name)s, with all its sites", app=app.title, name=whom)
+    called = desk_wording(request, after).app_name(app.title)
+    return sentence("%(app)s is allowed for %(name)s, with all its sites", app=called, name=whom)
 
 
 def _require_shown_lines(
@@ -305,9 +299,9 @@ def _besides(
     view = time_view(context, household, actor)
     policy, now = view.policy(profile), view.now
     if found.state in TO_ANSWER:
-        rest = closed_besides(policy, found.ask, now, now)
+        rest = find_other_closure(policy, found.ask, now, now)
     else:
-        rest = closed_after_all(policy, found, now)
+        rest = find_later_closure(policy, found, now)
     return None if rest is None else contest(rest, household.revision)
 
 

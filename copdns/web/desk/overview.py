@@ -11,30 +11,30 @@ from aiohttp import web
 
 from copdns.accounts.account import GuardianNotice, NoticeKind, ViewedPart
 from copdns.accounts.roles import Permission, may
-from copdns.appeals.appeal import Appeal, AppealState
+from copdns.appeals.appeal import Appeal
 from copdns.household.ages import AgeConfirmation, asks_guardians
 from copdns.model.household import PrivacyMode, Profile
 from copdns.model.sentences import sentence
 from copdns.network.unknown_devices import UnknownDevice
+from copdns.policy.chosen_filter import is_filter_on
 from copdns.privacy.bypass_signs import NEXT_NOTICE, BypassNotice
 from copdns.store.household_db.audit_trail import AuditTrail
-from copdns.store.household_db.ignored import IgnoredDevices
+from copdns.store.household_db.ignored_devices import IgnoredDevices
 from copdns.store.household_db.notes import CONSOLE, FIRST_START, REPAIRED
 from copdns.time.days import local_time, starts_at, zone_of
-from copdns.web.desk.activity.changes import said_of
+from copdns.web.desk.activity.changes import build_teller
 from copdns.web.desk.change import say_done
 from copdns.web.desk.house_request import HouseRequest, require_house
-from copdns.web.desk.inbox import TO_ANSWER, is_for_others
 from copdns.web.desk.person.signs import bypass_notices
 from copdns.web.desk.person_cards import Activity, PersonCard, person_card, upcoming
 from copdns.web.desk.time.give_time import PAUSE_ALL, is_paused_with_all
-from copdns.web.desk.time.page import template_values
+from copdns.web.desk.time.page import require_person, template_values
+from copdns.web.desk.waiting_requests import find_waiting, values_to_answer
 from copdns.web.session import may_see_notices
 from copdns.web.step_up import require_step_up
 from copdns.web.unknown_devices import makers_of, unassigned_devices
 from copdns.words.warnings import trouble
 
-REQUESTS_SHOWN = 3
 CHANGES_SHOWN = 2
 UNKNOWN_SHOWN = 3
 
@@ -61,7 +61,7 @@ async def overview(request: web.Request) -> web.Response:
     home = await require_house(request, Permission.SEE_STATUS)
     context, household, now = home.context, home.household, home.now
     sees_people = may(home.actor, Permission.SEE_PROFILES)
-    waiting = await _waiting(home)
+    waiting = await find_waiting(context, home.actor)
     cards = await _cards(home, waiting) if sees_people else []
     unknown = await _unknown_devices(home) if sees_people else []
     children = [each for each in cards if is_paused_with_all(each.profile)]
@@ -69,6 +69,7 @@ async def overview(request: web.Request) -> web.Response:
         request,
         "desk/overview.html",
         **template_values(home),
+        is_unfiltered=context.door is not None and not is_filter_on(household),
         wanting=await _talk_notices(home),
         **await _asking(home, waiting),
         silent=await _new_bypass_notices(home),
@@ -79,7 +80,7 @@ async def overview(request: web.Request) -> web.Response:
         paused=[each for each in children if each.pause is not None],
         pause_all=PAUSE_ALL,
         upcoming=upcoming(cards),
-        trouble=tuple(map(trouble, (*context.readiness(), *context.warnings()))),
+        trouble=tuple(map(trouble, (*context.readiness(), *context.warnings_to_show()))),
         lists=_lists_shown(home),
         unknown=unknown,
         makers=await makers_of(unknown),
@@ -91,29 +92,31 @@ async def asking(request: web.Request) -> web.Response:
     """Return the part of the overview with what waits for an answer.  Its script looks for it every
     few seconds, and that is no look at anybody's minutes, as a look at the overview is."""
     home = await require_house(request, Permission.SEE_STATUS)
-    values = {**template_values(home), **await _asking(home, await _waiting(home))}
+    waiting = await find_waiting(home.context, home.actor)
+    values = {**template_values(home), **await _asking(home, waiting)}
     page = home.context.pages.fragment(request, "desk/overview_asking.html", **values)
     return web.Response(text=page, content_type="text/html")
 
 
-async def _waiting(home: HouseRequest) -> list[Appeal]:
-    """Return the requests that the reader may answer."""
-    if not may(home.actor, Permission.SEE_APPEALS):
-        return []
-    appeals = await home.context.appeals.appeals(home.household.id, states=TO_ANSWER)
-    return [each for each in appeals if not is_for_others(each, home.actor)]
+async def person_asking(request: web.Request) -> web.Response:
+    """Return the part of a person's pages with what they ask for.  Its script looks for it, too,
+    and that is no look at what the page shows besides."""
+    them = await require_person(request, Permission.SEE_PROFILES)
+    waiting = await find_waiting(them.context, them.actor, them.profile.id)
+    values = {**template_values(them), "profile": them.profile, **values_to_answer(waiting)}
+    page = them.context.pages.fragment(request, "desk/person_asking.html", **values)
+    return web.Response(text=page, content_type="text/html")
 
 
 async def _asking(home: HouseRequest, waiting: Sequence[Appeal]) -> dict[str, Any]:
     """Return the values that tell who waits for an answer: people, and devices."""
     sees_people = may(home.actor, Permission.SEE_PROFILES)
-    talk = [each for each in waiting if each.state is AppealState.TALK]
-    to_answer = sorted((e for e in waiting if e not in talk), key=lambda each: each.since)
+    found = values_to_answer(waiting)
     sees_devices = sees_people and may(home.actor, Permission.EDIT_DEVICES)
     return {
-        "waiting": len(to_answer),
-        "to_answer": to_answer[:REQUESTS_SHOWN] if sees_people else [],
-        "to_talk": len(talk),
+        "waiting": found["waiting"],
+        "to_answer": found["to_answer"] if sees_people else [],
+        "to_talk": len(waiting) - found["waiting"],
         "asking": await home.context.guests.requests(home.household.id, home.now)
         if sees_devices
         else (),
@@ -196,7 +199,7 @@ async def _changes(home: HouseRequest) -> dict[str, Any]:
         return {"lines": ()}
     return {
         "lines": await AuditTrail(home.context.thread).changes(household.id, CHANGES_SHOWN),
-        "said": said_of(household),
+        "said": build_teller(household),
         "console": CONSOLE,
         "first_start": FIRST_START,
     }

@@ -13,10 +13,10 @@ from copdns.appeals.appeal import Appeal
 from copdns.lists.index import Entry, ListKind, find_shown
 from copdns.model.errors import AppealError
 from copdns.model.sentences import sentence
+from copdns.web.browser_input import fields_of
 from copdns.web.context import context_of
 from copdns.web.desk.change import say_done
 from copdns.web.many_households.review_desk import LIST_REASONS, ListQuestion
-from copdns.web.received import fields_of
 from copdns.web.session import require
 
 _OF_THE_PROVIDER = frozenset({ListKind.CATEGORY, ListKind.BYPASS, ListKind.SECURITY})

@@ -15,7 +15,9 @@ from copdns.lists.own_lists import OwnChange
 from copdns.model.errors import HouseholdError
 from copdns.model.household import Band, Household
 from copdns.model.sentences import sentence
-from copdns.model.undone import UNDONE
+from copdns.model.undo_prefix import UNDONE
+from copdns.web.browser_input import fields_of
+from copdns.web.confirmation import require_sure
 from copdns.web.context import context_of
 from copdns.web.desk.change import change_household, say_list_changed
 from copdns.web.desk.page import page_to_show, stored_household
@@ -25,11 +27,9 @@ from copdns.web.desk.undo_lists import (
     require_unused_after,
     undo_own,
 )
-from copdns.web.received import fields_of
 from copdns.web.recent_actions import PERMISSION, RECENT, DeskAction
 from copdns.web.session import require
 from copdns.web.step_up import require_step_up
-from copdns.web.sure import require_sure
 
 
 async def undo(request: web.Request) -> web.Response:

@@ -11,7 +11,7 @@ from copdns.lists.own_lists import OwnChange, OwnList
 from copdns.model.errors import HouseholdError, ListError
 from copdns.model.household import Household
 from copdns.model.sentences import Sentence, sentence
-from copdns.model.undone import UNDONE
+from copdns.model.undo_prefix import UNDONE
 from copdns.web.context import AppContext
 from copdns.words.download_warnings import failure
 

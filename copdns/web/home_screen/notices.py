@@ -6,7 +6,8 @@ The child's form and the guardians' are handled where their other pages are.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
+from typing import Final
 
 from aiohttp import web
 
@@ -14,9 +15,11 @@ from copdns.events.push_endpoints import is_allowed_endpoint
 from copdns.events.push_keys import ready_keys
 from copdns.model.errors import AccountError
 from copdns.model.push import PushBrowser, PushKind, PushSubscription
+from copdns.web.browser_input import Fields
 from copdns.web.context import context_of
 from copdns.web.home_screen.offer import is_offered
-from copdns.web.received import Fields
+
+_OF_A_HOME: Final = frozenset({PushKind.DEVICES})
 
 
 def require_offered(request: web.Request) -> None:
@@ -34,6 +37,15 @@ async def push_key(request: web.Request) -> str:
     if not is_offered(request) or not context.settings().push.enabled:
         return ""
     return (await asyncio.to_thread(ready_keys, context.folder)).public
+
+
+def kinds_here(request: web.Request, kinds: Iterable[PushKind]) -> tuple[PushKind, ...]:
+    """Return those of some kinds of notices that are sent here.
+
+    Where there are many households, nothing tells of devices: a line is one address.
+    """
+    is_shared = context_of(request).is_shared
+    return tuple(each for each in kinds if not (is_shared and each in _OF_A_HOME))
 
 
 def parse_kinds(

@@ -12,10 +12,10 @@ from collections.abc import Iterable
 
 from aiohttp import web
 
+from copdns.web.browser_input import host_without_port
 from copdns.web.context import context_of
 from copdns.web.languages import phrases_in
 from copdns.web.pages import FOREIGN_HOST, language_of
-from copdns.web.received import host_without_port
 from copdns.words.helplines import EVERYWHERE
 from copdns.words.levels import Level
 

@@ -12,7 +12,13 @@ from contextlib import AbstractAsyncContextManager
 from contextvars import ContextVar
 from typing import Final, NamedTuple, Protocol
 
-from copdns.accounts.lockout import Attempt, FailureLog, add_failure, seconds_to_wait
+from copdns.accounts.lockout import (
+    Attempt,
+    FailureLog,
+    add_failure,
+    seconds_to_wait,
+    take_back_failure,
+)
 from copdns.model.device_tokens import is_token, token_digest
 from copdns.web.many_households.tenant_sign import TenantSign
 
@@ -29,6 +35,12 @@ class Families(Protocol):
 
     async def find_device(self, digest: str) -> str:
         """Return whose device has a token, by its digest; "" for nobody's."""
+
+    async def code_of(self, household: str) -> str:
+        """Return the code of a household, made at the first call."""
+
+    async def renew_code(self, household: str, author: str, now: int) -> str:
+        """Return another code of a household; the former one is nobody's from now on."""
 
     def hold(self, household: str) -> AbstractAsyncContextManager[bool]:
         """Have a household ready while a request runs; False where there is none."""
@@ -65,11 +77,13 @@ class FamilyDoor:
         attempt = Attempt(f"family {address}", address)
         if seconds_to_wait(self._failures, attempt, self._monotonic()) > 0:
             return DoorEntry("", waits=True)
+        # Before it is looked up, so that a hundred guesses at once count as a hundred.
+        self._failures = add_failure(self._failures, attempt, self._monotonic())
         is_device = is_token(text.strip().lower())
         if is_device:
             household = await self.families.find_device(token_digest(text.strip()))
         else:
             household = await self.families.find(text)
-        if not household:
-            self._failures = add_failure(self._failures, attempt, self._monotonic())
+        if household:
+            self._failures = take_back_failure(self._failures, attempt)
         return DoorEntry(household, is_device)

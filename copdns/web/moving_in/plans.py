@@ -8,8 +8,8 @@ from contextlib import asynccontextmanager
 from functools import partial
 
 from copdns.household.moving_in.draft import PlannedList, Surroundings
-from copdns.household.moving_in.found import FoundSettings
 from copdns.household.moving_in.plan import Plan, make_plan
+from copdns.household.moving_in.wishes import FoundSettings
 from copdns.list_files.own_lists import (
     OwnLists,
     Wanted,
@@ -34,13 +34,15 @@ async def plan_for(
     ages: the age groups of new people, by id.
     """
     lists, known, now = context.updates.own, context.known_ids(), int(context.now())
+    is_shared = context.is_shared
 
     def make() -> Plan:
-        texts = tuple(lists.text(each.slug) for each in lists.all())
+        texts = tuple(lists.text(each.slug) for each in lists.all()) if not is_shared else ()
         judge = partial(judge_lines, lists)
         sources = context.updates.available.sources
         return make_plan(
-            found, Surroundings(household, known, sources, texts, judge, now, dict(ages))
+            found,
+            Surroundings(household, known, sources, texts, judge, now, dict(ages), is_shared),
         )
 
     try:

@@ -12,8 +12,8 @@ from typing import NamedTuple
 
 from aiohttp import web
 
-from copdns.household.moving_in.found import FoundSettings
 from copdns.household.moving_in.plan import Plan
+from copdns.household.moving_in.wishes import FoundSettings
 from copdns.model.household import Band
 
 SHOWN_FOR = 1_800  # seconds

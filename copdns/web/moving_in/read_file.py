@@ -23,7 +23,7 @@ from typing import Any, Final, get_args
 
 from pydantic import TypeAdapter
 
-from copdns.household.moving_in.found import FileEntry, FoundSettings, NoWish, Product, Wish
+from copdns.household.moving_in.wishes import FileEntry, FoundSettings, NoWish, Product, Wish
 from copdns.model.errors import MoveInError
 from copdns.model.sentence_json import dump_sentence, load_sentence
 
@@ -145,9 +145,13 @@ def main() -> None:
     resource.setrlimit(resource.RLIMIT_DATA, (_MEMORY, hard))
     name = json.loads(sys.stdin.buffer.readline())
     try:
-        json.dump(_dump(_read(sys.stdin.buffer.read(), name)), sys.stdout, default=list)
+        found = _dump(_read(sys.stdin.buffer.read(), name))
     except MoveInError as error:
-        json.dump({"error": dump_sentence(error.sentences[0])}, sys.stdout)
+        found = {"error": dump_sentence(error.sentences[0])}
+    # json.dump writes a value at a time, and where stdout keeps nothing back (PYTHONUNBUFFERED),
+    # the process that answers queries would wake for each.
+    with open(sys.stdout.fileno(), "w", encoding="utf-8", closefd=False) as out:
+        json.dump(found, out, default=list)
 
 
 def _read(octets: bytes, name: str) -> FoundSettings:

@@ -4,6 +4,9 @@ The portal signs a link for who is logged in there.  Where the line has no house
 one afterwards: without a person, a rule or a filter, which are the family's to choose.  Whoever
 comes gets a code to set a password with, as the first guardian at home does.  Holding the contract
 makes nobody a guardian later: once somebody is one, a link of the portal opens nothing.
+
+It writes families' tables, so it is a program of its own (`copdns provider welcome`), apart from
+that of the staff, whose role of the database has no right to them.
 """
 
 from __future__ import annotations
@@ -12,6 +15,8 @@ import asyncio
 import contextlib
 import json
 from base64 import b64decode, urlsafe_b64encode
+from collections.abc import Callable
+from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any, Final, NamedTuple
 
@@ -21,22 +26,28 @@ from joserfc.errors import JoseError
 from joserfc.jwk import OKPKey
 from joserfc.jws import extract_compact
 
-from copdns.accounts.account import CODE_LASTS, Account, Code, Purpose
+from copdns.accounts.account import CODE_LASTS, Account
 from copdns.accounts.codes import ACCOUNT_CODE, code_digest, make_one_time_code
 from copdns.accounts.roles import Role
 from copdns.model.errors import HouseholdError, SignOnError
 from copdns.model.household import Household
 from copdns.provider.law.register import Register
 from copdns.store.household_db.accounts import Accounts
+from copdns.store.household_db.family_codes import FamilyCodes
 from copdns.store.household_db.household import HouseholdStore
 from copdns.store.household_db.thread import StoreThread
 from copdns.store.provider_db.portal_links import use_link
+from copdns.store.provider_db.register_rows import RegisterStore
 from copdns.store.provider_db.tenants import HouseholdTenants
-from copdns.web.staff.app import SITE, body_of, register_of
+from copdns.web.middlewares import add_headers
+from copdns.web.staff.app import body_of
+from copdns.web.staff.problems import answer_errors
+from copdns.web.staff.site import CACHE, read_register_once
 
 LONGEST: Final = 300  # seconds between the making of a link and its end
 LEEWAY: Final = 30  # seconds that two clocks may be apart
 MOST_NAME: Final = 60  # characters
+MAX_LINK: Final = 64 << 10  # octets
 JOIN: Final = "/guardian/join"  # the family's page that takes the code
 
 
@@ -54,30 +65,54 @@ class Arrival(NamedTuple):
         return "h-" + sha256(f"{self.tenant}\0{self.line}".encode()).hexdigest()[:24]
 
 
-HOUSEHOLDS: web.AppKey[HouseholdStore] = web.AppKey("households", HouseholdStore)
-FAMILY_ORIGIN: web.AppKey[str] = web.AppKey("origin of the families' pages", str)
+@dataclass(frozen=True, slots=True)
+class PortalDoor:
+    """What arrivals stand on.
+
+    origin: to which links are addressed.  family_origin: of the families' pages.  now: seconds
+    since 1970.
+    """
+
+    register: RegisterStore
+    households: HouseholdStore
+    origin: str
+    family_origin: str
+    now: Callable[[], float]
 
 
-def add_arrival(app: web.Application, households: HouseholdStore, family_origin: str) -> None:
-    """Add the door for subscribers to the application of the staff."""
-    app[HOUSEHOLDS], app[FAMILY_ORIGIN] = households, family_origin
+DOOR: web.AppKey[PortalDoor] = web.AppKey("door for subscribers", PortalDoor)
+
+
+def welcome_app(door: PortalDoor) -> web.Application:
+    """Return the application that lets subscribers in, and does nothing else."""
+    app = web.Application(middlewares=[answer_errors], client_max_size=MAX_LINK)
+    app[CACHE] = {}
+    app.on_response_prepare.append(add_headers)
+    add_arrival(app, door)
+    return app
+
+
+def add_arrival(app: web.Application, door: PortalDoor) -> None:
+    """Add the door for subscribers to an application."""
+    app[DOOR] = door
     app.router.add_post("/arrive", _arrive)
 
 
 async def _arrive(request: web.Request) -> web.Response:
-    site, now = request.app[SITE], int(request.app[SITE].now())
+    door, now = request.app[DOOR], int(request.app[DOOR].now())
     link = str((await body_of(request)).get("link", ""))
-    arrival = read_link(link, await register_of(request), site.origin, now)
+    register = await read_register_once(door.register, request.app[CACHE])
+    arrival = read_link(link, register, door.origin, now)
     digest = sha256(link.rpartition(".")[0].encode()).hexdigest()
     is_first = await asyncio.to_thread(
-        use_link, site.register.pool, digest, arrival.expires + LEEWAY, now
+        use_link, door.register.pool, digest, arrival.expires + LEEWAY, now
     )
     if not is_first:
         raise SignOnError("this link was used; go back to the portal for another one")
-    code = await _make_first_guardian(request.app[HOUSEHOLDS], arrival, now)
-    tenants = HouseholdTenants(site.register.pool)
+    code = await _make_first_guardian(door.households, arrival, now)
+    tenants = HouseholdTenants(door.register.pool)
     await asyncio.to_thread(tenants.assign, arrival.household, arrival.tenant)
-    join = request.app[FAMILY_ORIGIN] + JOIN
+    join = door.family_origin + JOIN
     return web.json_response({"household": arrival.household, "code": code, "join": join})
 
 
@@ -124,15 +159,12 @@ async def _make_first_guardian(store: HouseholdStore, arrival: Arrival, now: int
     accounts, household = Accounts(StoreThread(store)), arrival.household
     with contextlib.suppress(HouseholdError):  # the line has one
         await store.create(Household(household, arrival.name), "portal", now)
-    there = await accounts.all(household)
-    if any(each.has_password for each in there):
-        raise SignOnError(f"this household has guardians; log in at {JOIN.rpartition('/')[0]}/")
-    first = (
-        there[0]
-        if there
-        else await accounts.add(Account(household, "", arrival.name, Role.GUARDIAN), None, now)
-    )
-    code = make_one_time_code()
-    wanted = Code(household, Purpose.INVITE, first.id, now + CODE_LASTS)
-    await accounts.make_code(wanted, code_digest(code, ACCOUNT_CODE), None, now)
+    first, code = Account(household, "", arrival.name, Role.GUARDIAN), make_one_time_code()
+    digest = code_digest(code, ACCOUNT_CODE)
+    if not await accounts.invite_first(first, digest, now + CODE_LASTS, now):
+        raise SignOnError(
+            "this household has guardians; log in at %(place)s/", place=JOIN.rpartition("/")[0]
+        )
+    # Made now, so that it is there to be shown; the portal does not learn it.
+    await FamilyCodes(StoreThread(store)).of(household)
     return code

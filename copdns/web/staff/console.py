@@ -1,7 +1,6 @@
 """The staff's pages: which operation is shown how, and what their forms send.
 
 A page shows what its operation answers, so that the table of operations decides who sees it, too.
-Pages are in English alone.
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ from aiohttp import BodyPartReader, web
 
 from copdns.model.errors import RegisterError
 from copdns.time.moments import parse_moment
-from copdns.web.received import parts_of_link
+from copdns.web.browser_input import parts_of_link
 
 HOME: Final = "/staff/me"
 # What a form had, as text, for a page that shows it again.
@@ -28,23 +27,24 @@ _MOST_FIELD: Final = 3 << 20  # octets
 
 
 class StaffPage(NamedTuple):
-    """template: of `templates/staff`.  menu: its words and icon there; () where it is not."""
+    """template: of `templates/staff`.  picture: its icon in the menu; "" where it is not there."""
 
     template: str
-    menu: tuple[str, str] | tuple[()] = ()
+    picture: str = ""
 
 
 # By the path of the operation, in the order of the menu.
 PAGES: Final[Mapping[str, StaffPage]] = {
-    HOME: StaffPage("home", ("To do", "todo")),
-    "/staff/desk": StaffPage("desk", ("List errors", "requests")),
-    "/staff/orders": StaffPage("orders", ("Orders", "book")),
-    "/staff/security": StaffPage("security", ("Security", "bug")),
-    "/staff/preservations": StaffPage("preservations", ("Preservation", "lock")),
-    "/staff/rollouts": StaffPage("rollouts", ("Rollouts", "refresh")),
-    "/staff/statement": StaffPage("statement", ("Statement", "globe")),
-    "/staff/entries": StaffPage("entries", ("Register", "log")),
-    "/staff/people": StaffPage("people", ("Staff", "people")),
+    HOME: StaffPage("home", "todo"),
+    "/staff/desk": StaffPage("desk", "requests"),
+    "/staff/orders": StaffPage("orders", "book"),
+    "/staff/security": StaffPage("security", "bug"),
+    "/staff/preservations": StaffPage("preservations", "lock"),
+    "/staff/rollouts": StaffPage("rollouts", "refresh"),
+    "/staff/statement": StaffPage("statement", "globe"),
+    "/staff/entries": StaffPage("entries", "log"),
+    "/staff/people": StaffPage("people", "people"),
+    "/staff/checklist": StaffPage("checklist", "yes"),
     "/staff/desk/{number}": StaffPage("case"),
     "/staff/desk/{number}/text": StaffPage("text"),
     "/staff/orders/{number}": StaffPage("order"),

@@ -15,6 +15,7 @@ from copdns.provider.staff.desk import (
     ask_again,
     decide_case,
     maintainer_text,
+    no_case,
     open_case,
     replace_gone,
     require_no_recent_no,
@@ -59,7 +60,7 @@ def _find(call: StaffCall, duty: Duty) -> DeskCase:
     draw_missing(call.desk, call.register.staff.values())
     case = call.desk.find(call.number)
     if not has_duty(call.who, duty, case.tenant):
-        raise RegisterError(f"there is no case {call.number}")
+        raise no_case(call.number)
     return case
 
 
@@ -84,10 +85,10 @@ def _add(call: StaffCall) -> object:
     try:
         name = normalize(call.word("name"))
     except NameTextError as error:
-        raise RegisterError(str(error)) from None
+        raise RegisterError(*error.sentences) from None
     # A line that is there, so that a case has no words of whoever asks.
     if (slug, entry) not in {(each.info.slug, each.text) for each in call.find(name)}:
-        raise RegisterError("no list has this line about this site")
+        raise RegisterError("no list has this entry about this site")
     require_no_recent_no(
         call.desk.about(slug, entry),
         call.now,
@@ -119,7 +120,7 @@ def _choice(kind: type[ReasonT], text: str) -> ReasonT:
     try:
         return kind(text)
     except ValueError:
-        raise RegisterError(f"a reason is one of {', '.join(kind)}") from None
+        raise RegisterError("a reason is one of %(names)s", names=", ".join(kind)) from None
 
 
 def _replace_gone(call: StaffCall) -> object:

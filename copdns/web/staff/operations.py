@@ -15,6 +15,7 @@ from pydantic import TypeAdapter, ValidationError
 from copdns.lists.index import FoundEntry
 from copdns.model.errors import RegisterError
 from copdns.provider.law import edits
+from copdns.provider.law.chain import StoredEntry, from_stored
 from copdns.provider.law.edits import find_order
 from copdns.provider.law.events import (
     HoldDecided,
@@ -33,10 +34,12 @@ from copdns.provider.law.register_json import (
 )
 from copdns.provider.law.statement import utc_text
 from copdns.provider.law.statement_shapes import OperatorFigures
+from copdns.provider.law.tenant_view import concerns
 from copdns.provider.plane.snapshot import SpecialNames
+from copdns.provider.staff.checklist import KEY_AREAS, Installation, checklist
 from copdns.provider.staff.desk import DeskCase
-from copdns.provider.staff.duties import DUTIES, Duty, StaffMember, StaffRole, has_duty
-from copdns.provider.staff.published import Publisher
+from copdns.provider.staff.duties import Duty, StaffMember, StaffRole, duties_of, has_duty
+from copdns.provider.staff.publisher import Publisher
 from copdns.provider.staff.tasks import tasks_of
 from copdns.store.provider_db.desk_rows import DeskStore
 from copdns.store.provider_db.register_rows import RegisterStore
@@ -50,8 +53,9 @@ class StaffCall:
     """A request of somebody who may do it.
 
     register: as it was read for this request.  find: what lists have of a name in normal form.
-    publisher: of what a register has.  is_fresh: who acts proved within the last minutes who they
-    are.  number: of the path, 0 for none.  body: JSON.
+    publisher: of what a register has.  installation: returns what the settings say; blocks.
+    is_fresh: who acts proved within the last minutes who they are.  number: of the path, 0 for
+    none.  body: JSON.
     """
 
     register: Register
@@ -60,6 +64,7 @@ class StaffCall:
     find: Callable[[str], Sequence[FoundEntry]]
     special: SpecialNames
     publisher: Callable[[Register], Publisher]
+    installation: Callable[[], Installation]
     who: StaffMember
     is_fresh: bool
     now: int
@@ -82,13 +87,13 @@ class StaffCall:
             return TypeAdapter(shape).validate_python({**self.body, **more})
         except ValidationError as error:
             places = ", ".join(str(each["loc"][0]) for each in error.errors() if each["loc"])
-            raise RegisterError(f"not as it should be: {places}") from None
+            raise RegisterError("not as it should be: %(places)s", places=places) from None
 
     def word(self, name: str, usual: str | None = None) -> str:
         """Return a text of the body, or the usual one; raise RegisterError where it is missing."""
         found = self.body.get(name, usual)
         if not isinstance(found, str):
-            raise RegisterError(f"{name} is missing")
+            raise RegisterError("%(field)s is missing", field=name)
         return found
 
 
@@ -113,7 +118,7 @@ class StaffOperation(NamedTuple):
 
 def _me(call: StaffCall) -> object:
     """Who I am, what I may do, and what waits for me."""
-    duties = sorted(str(each) for each in DUTIES[call.who.role])
+    duties = sorted(str(each) for each in duties_of(call.who))
     cases: Sequence[DeskCase] = ()
     if has_duty(call.who, Duty.DECIDE_DESK):
         draw_missing(call.desk, call.register.staff.values())
@@ -132,6 +137,9 @@ def _me(call: StaffCall) -> object:
 
 
 def _status(call: StaffCall) -> object:
+    """That it runs; of orders, which are for all tenants, whoever works for one sees no number."""
+    if call.who.tenant:
+        return {"entries": len(_lines_for(call))}
     states = [each.state(call.now) for each in call.register.orders.values()]
     return {
         "entries": call.register.size,
@@ -240,7 +248,7 @@ def _add_staff(call: StaffCall) -> object:
     try:
         role = StaffRole(call.word("role"))
     except ValueError:
-        raise RegisterError(f"a role is one of {', '.join(StaffRole)}") from None
+        raise RegisterError("a role is one of %(names)s", names=", ".join(StaffRole)) from None
     new = StaffMember(
         call.word("id"),
         call.word("name"),
@@ -256,8 +264,17 @@ def _remove_staff(call: StaffCall) -> object:
 
 
 def _entries(call: StaffCall) -> object:
-    """All lines, the newest first: who wrote them, also at which machine's command line."""
-    return [entry_json(each) for each in reversed(call.store.lines())]
+    """The lines, the newest first: who wrote them, also at which machine's command line."""
+    return [entry_json(each) for each in reversed(_lines_for(call))]
+
+
+def _lines_for(call: StaffCall) -> list[StoredEntry]:
+    """Return the lines that somebody sees: all, or those about the one tenant they work for."""
+    lines, tenant = call.store.lines(), call.who.tenant
+    if not tenant:
+        return lines
+    register = call.store.load()  # also with what was written since the request began
+    return [each for each in lines if concerns(from_stored(each).event, tenant, register)]
 
 
 def _statement(call: StaffCall) -> object:
@@ -270,7 +287,25 @@ def _report(call: StaffCall) -> object:
     register, checksum = call.store.load_with_checksum()
     figures, publisher = OperatorFigures(), call.publisher(register)
     cases = call.desk.load()
+    if tenant := call.who.tenant:
+        return publisher.tenant_report(register, tenant, cases, call.text, call.now)
     return publisher.report(register, checksum, cases, call.text, figures, call.now)
+
+
+def _checklist(call: StaffCall) -> object:
+    """What the ITU's guideline asks of access providers, and what of it is here."""
+    publisher = call.publisher(call.register)
+    many = len(publisher.hotlines), len(publisher.lists)
+    found = checklist(call.register, call.desk.load(), call.installation(), *many, call.now)
+    return [
+        {
+            "clause": str(each.name),
+            "key_area": KEY_AREAS[each.name],
+            "state": str(each.state),
+            "points": [{**point._asdict(), "state": str(point.state)} for point in each.points],
+        }
+        for each in found
+    ]
 
 
 _ORDER: Final = "/staff/orders/{number}"
@@ -298,9 +333,11 @@ REGISTER_OPERATIONS: Final = (
     ),
     # Its keeper may, whatever their role; the register says no to others.
     StaffOperation("POST", f"{_REQUEST}/end", Duty.SEE_REGISTER, _end_preservation),
-    StaffOperation("GET", "/staff/entries", Duty.SEE_REGISTER, _entries),
-    StaffOperation("GET", "/staff/statement", Duty.SEE_FIGURES, _statement),
-    StaffOperation("GET", "/staff/report/{text}", Duty.SEE_FIGURES, _report),
+    StaffOperation("GET", "/staff/entries", Duty.SEE_REGISTER, _entries, of_tenant=True),
+    # What the public reads, so staff of tenants may as well.
+    StaffOperation("GET", "/staff/statement", Duty.SEE_FIGURES, _statement, of_tenant=True),
+    StaffOperation("GET", "/staff/report/{text}", Duty.SEE_FIGURES, _report, of_tenant=True),
+    StaffOperation("GET", "/staff/checklist", Duty.SEE_REGISTER, _checklist),
     StaffOperation("GET", "/staff/people", Duty.MANAGE_STAFF, _staff, of_tenant=True),
     StaffOperation(
         *("POST", "/staff/people", Duty.MANAGE_STAFF, _add_staff), is_grave=True, of_tenant=True

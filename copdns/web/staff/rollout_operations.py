@@ -56,7 +56,7 @@ def _take(make: Step) -> Callable[[StaffCall], object]:
                 call.number, lambda found: make(found, call.number, call.who.id, why, call.now)
             )
         except RolloutError as error:
-            raise RegisterError(str(error)) from error
+            raise RegisterError(*error.sentences) from error
         return {"state": str(step.state)}
 
     return handle

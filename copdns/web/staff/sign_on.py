@@ -139,7 +139,7 @@ class SignOn:
             raise SignOnError("the sign-on did not ask for a new proof; log in there again")
         methods = claims.get("amr")
         if setup.factor and not (isinstance(methods, list) and setup.factor in methods):
-            raise SignOnError("log in with your second factor")
+            raise SignOnError("log in with two-step verification")
         return SignOnProof(str(claims["sub"]), min(proven_at, now))
 
     async def _read_metadata(self) -> dict[str, Any]:
@@ -150,7 +150,7 @@ class SignOn:
             if found.get("issuer") != issuer or not all(
                 _is_safe(found.get(each)) for each in places
             ):
-                raise SignOnError(f"{issuer} is not the sign-on that it says it is")
+                raise SignOnError("%(issuer)s is not the sign-on that it says it is", issuer=issuer)
             self._metadata = found
         return self._metadata
 

@@ -7,10 +7,7 @@ How often somebody asks is counted in memory, by a keyed digest of the address, 
 from __future__ import annotations
 
 import asyncio
-import secrets
 from collections.abc import Sequence
-from hashlib import blake2b
-from ipaddress import IPv4Address, IPv6Network, ip_address
 from typing import Any, Final, NamedTuple
 
 from aiohttp import web
@@ -27,15 +24,15 @@ from copdns.provider.staff.desk import (
     open_case,
 )
 from copdns.provider.staff.site_answer import SiteBlock, blocks_of
-from copdns.web.desk_access import is_loopback
-from copdns.web.pages import Pages, choose_language
-from copdns.web.staff.app import SITE, register_of
+from copdns.web.languages import phrases_in
+from copdns.web.pages import Pages, language_of
 from copdns.web.staff.lots import draw
+from copdns.web.staff.own_language import choose_own_language
+from copdns.web.staff.public_pace import PublicPace, may_ask
+from copdns.web.staff.site import SITE, register_of
+from copdns.web.staff.wording import StaffWording
 
 PATH: Final = "/blocked"
-A_MINUTE: Final = 10  # questions from one address
-ALL_A_MINUTE: Final = 300  # from all
-MOST_ADDRESSES: Final = 10_000
 
 _PAGES: web.AppKey[Pages] = web.AppKey("pages", Pages)
 
@@ -46,27 +43,6 @@ class Review(NamedTuple):
     state: str
     reason: str
     until: int
-
-
-class PublicPace:
-    """How often the public may ask; moments are seconds of any clock."""
-
-    def __init__(self) -> None:
-        self._key = secrets.token_bytes(16)
-        self._minute = 0
-        self._asked: dict[bytes, int] = {}
-        self._all = 0
-
-    def may_ask(self, address: str, now: float) -> bool:
-        """Count a question, and tell whether it may be answered."""
-        if int(now // 60) != self._minute:
-            self._minute, self._asked, self._all = int(now // 60), {}, 0
-        digest = blake2b(address.encode(), key=self._key, digest_size=8).digest()
-        if digest not in self._asked and len(self._asked) >= MOST_ADDRESSES:
-            return False
-        self._all += 1
-        self._asked[digest] = self._asked.get(digest, 0) + 1
-        return self._asked[digest] <= A_MINUTE and self._all <= ALL_A_MINUTE
 
 
 _PACE: web.AppKey[PublicPace] = web.AppKey("pace of the public", PublicPace)
@@ -80,7 +56,7 @@ def add_site_form(app: web.Application, pages: Pages) -> None:
             web.get(PATH, _form),
             web.post(PATH, _answer),
             web.post(f"{PATH}/review", _ask_for_review),
-            web.post("/language", choose_language),
+            web.post("/language", choose_own_language),
             web.get("/static/{file}", _static),
         ]
     )
@@ -95,7 +71,7 @@ async def _answer(request: web.Request) -> web.Response:
     fields = await _fields(request)
     if not (name := _name(fields.get("name", ""))):
         return await _page(request, status=400, is_wrong=True, written=fields.get("name", ""))
-    if not _may_ask(request):
+    if not may_ask(request, request.app[_PACE]):
         return await _page(request, status=429, is_busy=True)
     return await _page(request, name=name, blocks=await _blocks(request, name))
 
@@ -106,7 +82,7 @@ async def _ask_for_review(request: web.Request) -> web.Response:
     name, reason = _name(fields.get("name", "")), fields.get("reason", "")
     if not name or reason not in set(CaseReason):
         return await _page(request, status=400, is_wrong=True, written=fields.get("name", ""))
-    if not _may_ask(request):
+    if not may_ask(request, request.app[_PACE]):
         return await _page(request, status=429, is_busy=True)
     blocks = await _blocks(request, name)
     block = next(
@@ -177,7 +153,8 @@ async def _page(request: web.Request, *, status: int = 200, **values: Any) -> we
         )
     return request.app[_PAGES].render(
         request,
-        "desk/site_blocked.html",
+        "site_blocked.html",
+        say=StaffWording(phrases_in(language_of(request))),
         path=PATH,
         status=status,
         operator=operator,
@@ -225,26 +202,6 @@ def _name(text: str) -> str:
     except NameTextError:
         return ""
     return name if "." in name else ""
-
-
-def _may_ask(request: web.Request) -> bool:
-    peer, said = request.remote or "", request.headers.getall("X-Forwarded-For", [])
-    if said and is_loopback(peer):  # a proxy of this machine, which adds its own peer at the end
-        peer = said[-1].rpartition(",")[2].strip()
-    return request.app[_PACE].may_ask(line_of(peer), request.app[SITE].now())
-
-
-def line_of(address: str) -> str:
-    """Return what one line has: an address of IPv4, or the prefix of 64 bits of one of IPv6."""
-    try:
-        found = ip_address(address)
-    except ValueError:
-        return address
-    if isinstance(found, IPv4Address):
-        return str(found)
-    if found.ipv4_mapped:
-        return str(found.ipv4_mapped)
-    return str(IPv6Network((found.packed, 64), strict=False))
 
 
 async def _static(request: web.Request) -> web.Response:

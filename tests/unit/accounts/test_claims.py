@@ -81,17 +81,17 @@ def test_the_newest_is_in_sight_on_the_start_page_and_the_others_folded(
     claims = [claim(kind, NOW - age - n, device=f"d{n}") for n in range(4)]
     for on_start, number in ((True, start), (False, other)):
         folded = fold_claims(claims, NOW, on_start=on_start)
-        assert [*folded.new, *folded.older] == [(each,) for each in claims]
-        assert len(folded.new) == number
+        assert [each for part in folded for each in part] == [(each,) for each in claims]
+        assert len(folded.contestable + folded.new) == number
 
 
 def test_what_one_sentence_tells_is_together() -> None:
     claims = [claim(ClaimKind.OPENING, NOW - n) for n in range(3)]
     folded = fold_claims([*claims, claim(ClaimKind.ADDRESS, NOW - 9)], NOW, on_start=True)
-    assert [[len(each) for each in part] for part in folded] == [[3], [1]]
+    assert [[len(each) for each in part] for part in folded] == [[], [3], [1]]
     pins = [claim(ClaimKind.PIN, NOW), claim(ClaimKind.PIN, NOW)._replace(objected=NOW)]
     apart = fold_claims(pins, NOW, on_start=True)
-    assert len(apart.new + apart.older) == 2, "the answer to one is no answer"
+    assert [len(part) for part in apart] == [1, 0, 1], "the answer to one is no answer"
 
 
 def changed(**fields: object) -> tuple[DeviceClaim, ...]:

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from copdns.accounts.codes import make_appeal_code, make_ticket_code, ticket_digest
+from tests.whole import examples
 
 CODES = pytest.mark.parametrize("code", [make_appeal_code, make_ticket_code])
 
@@ -49,7 +50,7 @@ def test_what_is_kept_does_not_hold_the_code() -> None:
     assert code.replace("-", "") not in ticket_digest(code).upper()
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=examples(20), deadline=None)
 @given(st.text(max_size=20))
 def test_any_text_can_be_tried(typed: str) -> None:
     assert len(ticket_digest(typed)) == 64

@@ -19,6 +19,7 @@ from copdns.accounts.passwords import (
     totp_uri,
     verify_password,
 )
+from tests.whole import examples
 
 GOOD = "two owls on a roof"
 NOW = 1_800_000_000
@@ -103,7 +104,7 @@ def test_where_there_is_no_argon2_it_is_scrypt(monkeypatch: pytest.MonkeyPatch) 
     assert is_outdated(kept)
 
 
-@settings(max_examples=10)
+@settings(max_examples=examples(10))
 @given(st.text(max_size=20))
 def test_no_text_breaks_the_check(text: str) -> None:
     assert not verify_password(text, "$argon2id$broken")

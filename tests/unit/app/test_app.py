@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import errno
+import signal
+import socket
 from collections.abc import AsyncIterator, Coroutine, Iterator
 from contextlib import asynccontextmanager
 from functools import partial
@@ -16,7 +19,7 @@ from copdns.app.languages import speak_to_guardians
 from copdns.household.check import KnownIds
 from copdns.household.rule_edits import add_rule
 from copdns.model.addresses import UpstreamAddress
-from copdns.model.errors import StoreError
+from copdns.model.errors import StartError, StoreError
 from copdns.model.household import Household, RuleAction
 from copdns.privacy.list_counts import week_of
 from copdns.settings.config import (
@@ -104,6 +107,74 @@ async def block(folder: Path, name: str) -> None:
     edit = partial(add_rule, action=RuleAction.BLOCK, text=name, known=KnownIds())
     with HouseholdStore.open(folder) as store:
         await store.change("home", edit, author="a test", what=name, now=0)
+
+
+class EarlyApp(HeldApp):
+    """An App to which signals come while it begins, and whose disk may fail then.
+
+    ended: what was closed in good order.
+    """
+
+    signals: tuple[int, ...] = ()
+    ended = False
+
+    async def _begin_housekeeping(self) -> None:
+        for number in self.signals:
+            signal.raise_signal(number)
+        await super()._begin_housekeeping()
+
+    async def _close(self) -> None:
+        await super()._close()
+        self.ended = True
+
+
+async def test_a_stop_and_a_reload_may_come_while_copdns_begins(tmp_path: Path) -> None:
+    app = EarlyApp(settings(tmp_path))
+    app.signals = (signal.SIGHUP, signal.SIGTERM)
+    async with asyncio.timeout(30):
+        await app.run()
+    assert app.ended
+    with HouseholdStore.open(tmp_path) as store:
+        assert await store.household("home")
+
+
+async def test_a_reload_that_is_asked_for_while_copdns_begins_comes_once_it_is_there(
+    tmp_path: Path,
+) -> None:
+    app, reads = EarlyApp(settings(tmp_path)), asyncio.Event()
+    app.signals = (signal.SIGHUP,)
+
+    def reread() -> Settings:
+        asyncio.run_coroutine_threadsafe(_set(reads), app._loop)
+        return app.settings
+
+    app._reread = reread
+    task = asyncio.create_task(app.run())
+    async with asyncio.timeout(30):
+        await reads.wait()
+        app._stop.set()
+        await task
+    assert app.ended
+
+
+async def _set(event: asyncio.Event) -> None:
+    event.set()
+
+
+async def test_a_part_that_cannot_be_read_ends_copdns_with_what_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_name: str) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr("copdns.app.parts.import_module", fail)
+    app = EarlyApp(settings(tmp_path))
+    async with asyncio.timeout(30):
+        with pytest.raises(StartError, match="Input/output error"):
+            await app.run()
+    assert app.ended
+    with socket.create_server(("127.0.0.1", app.settings.dns.port)):  # nobody listens there now
+        pass
 
 
 async def test_a_change_during_a_reload_is_not_lost(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +14,7 @@ import pytest
 from copdns.app.household_in_force import HouseholdInForce
 from copdns.model.household import Device
 from copdns.model.times import FilterBreak
+from copdns.privacy.recent_blocks import RecentBlocks
 from copdns.store.household_db.household import HouseholdStore
 from tests.household import ADA, MIA, NOW, TOM, family, live
 
@@ -66,6 +68,32 @@ async def test_a_test_of_the_filter_ends_for_good_when_the_clock_is_set_back(
     assert len(found.filter_breaks) == left
     lines = [each.what for each in await store.changes(HOUSE.id)]
     assert ("device tablet: the test of the filter ended" in lines) is (left == 1)
+
+
+@pytest.mark.parametrize("is_on_demand", [False, True])
+async def test_blocks_of_households_on_demand_stay_when_a_snapshot_is_built(
+    *, is_on_demand: bool
+) -> None:
+    snapshot: Any = live(now=NOW)
+    snapshot.subscribers = SimpleNamespace() if is_on_demand else None
+
+    async def none_of_them(*_: object) -> tuple[()]:
+        return ()
+
+    async def build(*_: object) -> Any:
+        return snapshot
+
+    recent = RecentBlocks(lambda: "code")
+    ring = recent.ring_of(("home", "mia", "tablet"))
+    resolver: Any = SimpleNamespace(snapshot=snapshot)
+    source: Any = SimpleNamespace(households=none_of_them)
+    guests: Any = SimpleNamespace(with_guests=none_of_them)
+    snapshots: Any = SimpleNamespace(changing=asyncio.Lock(), build=build)
+    nothing: Any = SimpleNamespace()
+    await HouseholdInForce(
+        source, snapshots, resolver, guests, nothing, recent, lambda: NOW
+    ).apply()
+    assert ring.is_dropped is not is_on_demand
 
 
 def replace_built_at(snapshot: Any, at: float) -> Any:

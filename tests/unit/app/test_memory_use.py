@@ -46,6 +46,55 @@ print(sorted(Bag.__annotations__), Bag(apples=2))
     assert said(code).splitlines() == ["False 0", "['apples'] {'apples': 2}"]
 
 
+def test_frozen_dataclasses_refuse_changes_as_ever_with_code_that_they_share() -> None:
+    code = """
+from dataclasses import FrozenInstanceError, dataclass, field, replace
+
+@dataclass(frozen=True, slots=True)
+class Fruit:
+    name: str
+    seeds: int = 0
+    eaten: list = field(default_factory=list)
+
+@dataclass(frozen=True)
+class Tree:
+    name: str
+
+class Apple(Tree):
+    pass
+
+def attempt(what, *given):
+    try:
+        what(*given)
+        return "done"
+    except (FrozenInstanceError, TypeError) as error:
+        return f"{type(error).__name__}: {error}"
+
+fruit, apple = Fruit("pear"), Apple("Cox")
+print(Fruit.__setattr__.__code__ is Tree.__setattr__.__code__, Fruit.__setattr__.__qualname__)
+print(attempt(setattr, fruit, "seeds", 3), attempt(delattr, fruit, "seeds"), sep=", ")
+print(attempt(setattr, apple, "name", "Gala"), attempt(setattr, apple, "age", 3), sep=", ")
+print(attempt(setattr, Tree("ash"), "age", 3), attempt(delattr, apple, "age"), sep=", ")
+print(hash(fruit.name) == hash(replace(fruit, seeds=2).name), fruit)
+
+def define():
+    @dataclass(frozen=True)
+    class Twice:
+        def __setattr__(self, name, value): ...
+
+print(attempt(define).split(":")[0])
+"""
+    assert said(code).splitlines() == [
+        "True Fruit.__setattr__",
+        "FrozenInstanceError: cannot assign to field 'seeds', "
+        "FrozenInstanceError: cannot delete field 'seeds'",
+        "FrozenInstanceError: cannot assign to field 'name', done",
+        "FrozenInstanceError: cannot assign to field 'age', done",
+        "True Fruit(name='pear', seeds=0, eaten=[])",
+        "TypeError",
+    ]
+
+
 def test_a_client_without_certificates_of_its_own_trusts_nobody() -> None:
     code = "from aiohttp import connector; print(connector._SSL_CONTEXT_VERIFIED.get_ca_certs())"
     assert said(code) == "[]"

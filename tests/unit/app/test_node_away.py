@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from copdns.app.node import programs
-from copdns.app.node.away import AwaySource
+from copdns.app.node.away_source import AwaySource
 from copdns.app.node.copies import NodeCopies
 from copdns.provider.plane.files import PlaneFiles
 from copdns.provider.plane.rows import REVISION_KEY, PlaneRows, PlaneTable

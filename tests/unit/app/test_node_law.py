@@ -13,8 +13,8 @@ from copdns.app.node.copies import NodeCopies
 from copdns.app.node.law import LawInForce
 from copdns.provider.law.chain import FIRST, StoredEntry, head_of, to_stored
 from copdns.provider.law.events import OrderConfirmed
-from copdns.provider.law.in_force import listed_in_force
 from copdns.provider.law.keys import KEYS_FOLDER, ProviderKeys
+from copdns.provider.law.register_in_force import with_register
 from copdns.provider.plane.name_sets import compile_names
 from copdns.provider.plane.snapshot import Layer, ListedNames
 from copdns.store.provider_db.register_rows import read_lines
@@ -61,7 +61,7 @@ def two_orders() -> list[StoredEntry]:
 
 def rows_of(lines: list[StoredEntry], keys: ProviderKeys) -> list[tuple[bytes, bytes]]:
     """Return the table of names as a node writes it by these lines."""
-    listed = listed_in_force(ListedNames(), read_lines(lines, keys), NOW + 1)
+    listed = with_register(ListedNames(), read_lines(lines, keys), NOW + 1)
     return sorted(compile_names(listed).items())
 
 

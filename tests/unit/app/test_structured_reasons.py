@@ -49,7 +49,7 @@ async def test_each_is_spoken_to_at_their_age() -> None:
     home, _ = await begin()
     more = "Find out more: why.home.arpa"
     assert told(home) == {
-        "j": f"A grown-up blocked games.example and sites that belong to it. {more}",
+        "j": f"A grown-up blocked games.example. {more}",
         "l": "en",
     }
     assert told(home, "tom")["j"].startswith("Someone at home set a rule that blocks it")

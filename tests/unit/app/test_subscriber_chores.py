@@ -11,12 +11,12 @@ import dns.rcode
 import pytest
 from structlog.testing import capture_logs
 
-from copdns.app import subscriber_chores
-from copdns.app.subscriber_chores import SubscriberChores
+from copdns.app.many_households import subscriber_chores
+from copdns.app.many_households.subscriber_chores import SubscriberChores
 from copdns.model.errors import OddRowError, StoreAwayError, StoreError
 from copdns.model.household import Household
 from copdns.model.verdict import Requestor
-from copdns.server.awaited import PATIENCE
+from copdns.server.household_wait import PATIENCE
 from copdns.store.postgres.outbox import Moved
 from copdns.time.plan import NO_INPUTS
 from tests.home import Home

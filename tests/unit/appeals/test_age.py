@@ -11,8 +11,8 @@ from copdns.appeals.age import age_request, change_age, changes_with
 from copdns.appeals.appeal import Appeal, AppealAnswer, AppealKind, AppealState, reasons_for
 from copdns.appeals.lengths import because, lengths
 from copdns.appeals.opening import ApprovalTerms, carry_out, opening
+from copdns.appeals.other_closures import is_taken_back
 from copdns.appeals.review import OF_AGE, TALKING, DecisionReason
-from copdns.appeals.still_closed import is_taken_back
 from copdns.household.presets import apply
 from copdns.household.safeguards import adopt
 from copdns.list_files.load import bundled_presets

@@ -11,9 +11,9 @@ from copdns.appeals.list_errors import (
     NOTE,
     WrongEntry,
     check_entries,
+    count_returned_names,
     is_list_error,
-    named_again,
-    opened_for_everyone,
+    open_for_everyone,
     still_listed,
     vouched_names,
     what_closes,
@@ -63,9 +63,9 @@ def test_only_a_list_can_be_wrong_about_it(verdict: Verdict, error: bool) -> Non
 
 
 def test_it_opens_for_everyone_once_and_the_rule_says_why() -> None:
-    house, rule = opened_for_everyone(family(), LEARN, KnownIds(), AT)
+    house, rule = open_for_everyone(family(), LEARN, KnownIds(), AT)
     assert (rule.scope, rule.note) == ("", NOTE)
-    assert opened_for_everyone(house, LEARN, KnownIds(), AT) == (house, rule)
+    assert open_for_everyone(house, LEARN, KnownIds(), AT) == (house, rule)
     lists = library(categories={"games": [LEARN]})
     for person in house.profiles:
         asked = live(house, lists=lists).policy(house.id, person.id)
@@ -117,10 +117,10 @@ def lists_with(*names: str) -> Index:
 def test_a_name_that_comes_back_is_told_once_and_of_its_own_list_alone() -> None:
     other = WrongEntry("chess.example", "boards", "games")
     without, again = lists_with("go.example"), lists_with("go.example", "chess.example")
-    assert named_again([WRONG, other], without, again) == {"games-list": 1}
-    assert named_again([WRONG], again, again) == {}
-    assert named_again([WRONG], again, without) == {}
-    assert named_again([WRONG], library().index, again) == {"games-list": 1}
+    assert count_returned_names([WRONG, other], without, again) == {"games-list": 1}
+    assert count_returned_names([WRONG], again, again) == {}
+    assert count_returned_names([WRONG], again, without) == {}
+    assert count_returned_names([WRONG], library().index, again) == {"games-list": 1}
 
 
 @pytest.mark.parametrize(("scope", "closed"), [("", False), ("tom", True), (None, True)])

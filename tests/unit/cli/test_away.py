@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from copdns.cli.doctor.away import (
+from copdns.cli.doctor.away_devices import (
     check_certificate,
     judge_addresses,
     judge_home,

@@ -23,11 +23,11 @@ import pytest
 from copdns.app import upstream_probe as probe
 from copdns.cli.doctor import household, machine
 from copdns.cli.doctor.upstreams import protected_sample
-from copdns.cli.fetched import ListDownloads
+from copdns.cli.list_downloads import ListDownloads
 from copdns.list_files.choose import ChosenLists
 from copdns.list_files.load import load_catalogue
 from copdns.lists.download import CopyState
-from copdns.lists.held import HeldVersion
+from copdns.lists.version_book import HeldVersion
 from copdns.lists.versions import HoldReason, VersionDiff
 from copdns.model.addresses import UpstreamAddress
 from copdns.model.errors import UpstreamError, UpstreamTimeoutError

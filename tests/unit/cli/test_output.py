@@ -34,6 +34,7 @@ from copdns.model.times import (
     TopicKind,
 )
 from tests.unit.households import FAMILY, households, running
+from tests.whole import examples
 
 
 def test_columns_begin_below_each_other_in_any_script() -> None:
@@ -93,7 +94,7 @@ def test_what_is_no_type_is_refused(text: str) -> None:
         qtype_number(text)
 
 
-@settings(max_examples=30)
+@settings(max_examples=examples(30))
 @given(households().flatmap(running), households().flatmap(running))
 def test_there_is_a_difference_exactly_where_households_differ(
     before: Household, other: Household

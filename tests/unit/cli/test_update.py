@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from copdns.cli.fetched import NO_DOWNLOADS, duration_text
+from copdns.cli.list_downloads import NO_DOWNLOADS, duration_text
 from copdns.list_files.copies import Copies
 from tests.conftest import SHARED_DATA
 from tests.list_server import End, ListServer, list_server, tar

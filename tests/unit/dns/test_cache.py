@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from copdns.dns.cache import Cache, CacheEntry, given_ttl
+from copdns.dns.cache import Cache, CacheEntry, shorten_ttl
 from copdns.dns.message import MAX_TTL, UpstreamResponse, read_response
 from copdns.dns.query import CacheKey, read_query
 from copdns.dns.records import AAAA, DO, A
@@ -52,7 +52,7 @@ def ttls(kept: CacheEntry, cap: int | None = None) -> list[int]:
     [(0, 0), (1, 0), (2, 1), (3, 1), (60, 30), (119, 59), (120, 60), (300, 60), (MAX_TTL, 60)],
 )
 def test_a_record_is_given_with_half_its_ttl_and_a_minute_at_most(came: int, given: int) -> None:
-    assert given_ttl(came) == given
+    assert shorten_ttl(came) == given
     assert ttls(Cache().put(WWW, address(came), mono=0.0)) == [given]
 
 

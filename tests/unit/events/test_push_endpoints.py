@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from copdns.events.push_endpoints import is_allowed_endpoint, is_public_address
+from copdns.events.push_endpoints import (
+    is_allowed_endpoint,
+    is_home_address,
+    is_public_address,
+)
 from copdns.settings.config import PUSH_HOSTS
 
 
@@ -47,11 +51,21 @@ def test_nothing_else_is(url: str) -> None:
 
 
 def test_a_service_at_home_needs_the_setting_and_its_host() -> None:
-    url = "http://127.0.0.1:8080/push/1"
-    assert is_allowed_endpoint(url, ["127.0.0.1"], private=True)
-    assert not is_allowed_endpoint(url, ["127.0.0.1"])
-    assert not is_allowed_endpoint(url, PUSH_HOSTS, private=True)
-    assert not is_allowed_endpoint("https://127.0.0.1/push/1", ["127.0.0.1"])
+    for host in ("192.168.1.4", "push.example"):
+        url = f"https://{host}:8080/push/1"
+        assert is_allowed_endpoint(url, [host], private=True)
+        assert not is_allowed_endpoint(url, [host])
+        assert not is_allowed_endpoint(url, PUSH_HOSTS, private=True)
+        assert not is_allowed_endpoint(url.replace("https", "http"), [host], private=True)
+    assert not is_allowed_endpoint("https://192.168.1.4/push/1", ["192.168.1.4"])
+
+
+@pytest.mark.parametrize(
+    "host", ["127.0.0.1", "127.8.9.10", "[::1]", "[::ffff:127.0.0.1]", "0.0.0.0"]
+)
+def test_this_machine_is_no_push_service_whatever_is_set(host: str) -> None:
+    bare = host.strip("[]")
+    assert not is_allowed_endpoint(f"https://{host}/push/1", [bare], private=True)
 
 
 @pytest.mark.parametrize(
@@ -79,3 +93,5 @@ def test_an_address_of_the_house_is_told_from_one_of_the_internet(
     address: str, public: bool
 ) -> None:
     assert is_public_address(address) is public
+    at_home = {"10.1.2.3", "192.168.1.1", "fd00::1", "::ffff:10.0.0.1"}
+    assert is_home_address(address) is (address in at_home)

@@ -8,19 +8,26 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from aiohttp.abc import AbstractResolver, ResolveResult
 
+from copdns.app.many_households.subscriber_warnings import MOST
 from copdns.events import push_keys
-from copdns.events.push_posting import PublicResolver
+from copdns.events.push_posting import CheckedResolver
 from copdns.events.push_result import PushOutcome, PushResult, judge_status
-from copdns.events.push_sender import MAX_WAITING, PushDelivery, PushSender
+from copdns.events.push_sender import MANY_BOUNDS, MAX_WAITING, PushDelivery, PushSender
 from copdns.model.errors import PushKeyError
 from copdns.model.push import PushKind, PushSubscription
 from copdns.settings.config import PushSettings
-from tests.push_service import PushService, ReadingBrowser
+from tests.push_service import (
+    HOST,
+    FixedResolver,
+    PushService,
+    ReadingBrowser,
+    to_loopback,
+    write_certificate,
+)
 
 NOW = 1_795_636_800.0
-AT_HOME = PushSettings(hosts=("127.0.0.1",), private_addresses=True)
+AT_HOME = PushSettings(hosts=(HOST,), private_addresses=True)
 
 
 class Stored:
@@ -65,6 +72,7 @@ class Case:
             lambda: NOW,
             lambda: self.pauses.now,
             self.pauses,
+            to_loopback,
         )
         self.reader = ReadingBrowser(f"{service.url}/p/1")
         self.subscription = PushSubscription(
@@ -88,8 +96,11 @@ def keyed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-async def case(keyed: Path) -> AsyncIterator[Case]:
-    async with PushService().running() as service:
+async def case(keyed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Case]:
+    certificate = tmp_path / "push.pem"
+    tls = write_certificate(certificate)
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    async with PushService().running(tls) as service:
         yield Case(keyed, service)
 
 
@@ -180,7 +191,7 @@ async def test_the_settings_are_asked_each_time(case: Case) -> None:
 
 
 async def test_a_service_that_is_not_there_is_tried_again(case: Case) -> None:
-    browser = case.reader.browser._replace(endpoint="http://127.0.0.1:9/p/1")
+    browser = case.reader.browser._replace(endpoint=f"https://{HOST}:9/p/1")
     case.subscription = case.subscription._replace(browser=browser)
     assert await case.deliver(ttl=5) is PushOutcome.AGAIN
     assert case.pauses.waited == [2.0, 10.0]
@@ -200,27 +211,59 @@ async def test_no_more_wait_than_memory_allows(case: Case) -> None:
     assert case.sender.dropped == 3
 
 
-class Answers(AbstractResolver):
-    """Answers with these addresses."""
+async def test_for_many_households_so_many_wait_as_have_a_bedtime_at_the_same_minute(
+    case: Case, keyed: Path
+) -> None:
+    sender = PushSender(
+        keyed,
+        lambda: AT_HOME,
+        case.stored,
+        lambda: NOW,
+        lambda: case.pauses.now,
+        bounds=MANY_BOUNDS,
+    )
+    for _ in range(4 * MOST):
+        sender.send(PushDelivery(case.subscription, PushKind.WARNINGS, "{}", 60, "low"))
+    assert sender.dropped == 0
 
-    def __init__(self, *addresses: str) -> None:
-        self._addresses = addresses
 
-    async def resolve(self, host: str, port: int = 0, family: int = 0) -> list[ResolveResult]:
-        return [
-            ResolveResult(hostname=host, host=each, port=port, family=family, proto=0, flags=0)
-            for each in self._addresses
-        ]
+@pytest.mark.parametrize("private", [False, True])
+async def test_a_name_that_leads_into_the_house_is_not_used(*, private: bool) -> None:
+    async def may_be_used(*addresses: str) -> bool:
+        resolver = CheckedResolver(FixedResolver(*addresses), private=private)
+        try:
+            return bool(await resolver.resolve(HOST, 443))
+        except OSError:
+            return False
 
-    async def close(self) -> None:
-        pass
+    assert await may_be_used("1.1.1.1")
+    for addresses in (("1.1.1.1", "192.168.1.1"), ("fd00::1",)):
+        assert await may_be_used(*addresses) is private, "the setting is for these"
+    for addresses in (("127.0.0.1",), ("192.168.1.1", "::1"), ("169.254.169.254",)):
+        assert not await may_be_used(*addresses)
 
 
-async def test_a_name_that_leads_into_the_house_is_not_used() -> None:
-    assert await PublicResolver(Answers("1.1.1.1")).resolve("push.example", 443)
-    for addresses in (("127.0.0.1",), ("1.1.1.1", "192.168.1.1"), ("fd00::1",)):
-        with pytest.raises(OSError, match="not of the internet"):
-            await PublicResolver(Answers(*addresses)).resolve("push.example", 443)
+async def test_no_setting_lets_anything_be_sent_to_this_machine(case: Case, keyed: Path) -> None:
+    usual = PushSender(
+        keyed,
+        lambda: AT_HOME,
+        case.stored,
+        lambda: NOW,
+        lambda: case.pauses.now,
+        case.pauses,
+    )
+    home = case.subscription.browser
+    for endpoint in (
+        case.service.url.replace("https:", "http:"),
+        case.service.url.replace(HOST, "127.0.0.1"),
+        case.service.url.replace(HOST, "[::1]"),
+    ):
+        case.settings = AT_HOME.model_copy(update={"hosts": (HOST, "127.0.0.1", "::1")})
+        case.subscription = case.subscription._replace(browser=home._replace(endpoint=endpoint))
+        assert await case.deliver() is PushOutcome.REFUSED
+        test = PushDelivery(case.subscription, "test", "{}", 60, "high")
+        assert (await usual.try_once(test)).outcome is PushOutcome.REFUSED
+    assert case.service.got.empty()
 
 
 @pytest.mark.parametrize(

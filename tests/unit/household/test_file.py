@@ -223,6 +223,15 @@ def test_tokens_are_in_the_file_as_digests_and_come_back() -> None:
     assert parsed(dump(household)) == household
 
 
+def test_a_device_without_an_address_says_that_its_token_comes_later() -> None:
+    text = "profiles: {mia: {band: 7-9, devices: {tablet: {%s}}}}\n"
+    household = parsed(text % "tokens: []")
+    assert household.devices == (Device("tablet", "tablet", "mia", ()),)
+    assert parsed(dump(household)) == household
+    with pytest.raises(ConfigError, match="there is no address to recognise it by"):
+        parsed(text % "name: Tablet")
+
+
 def test_no_device_is_known_by_showing_nothing() -> None:
     with pytest.raises(ConfigError, match="is not the digest of a token"):
         parsed(

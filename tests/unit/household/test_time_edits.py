@@ -48,7 +48,9 @@ Change = Callable[[Household], Household]
 
 
 def granted(household: Household, start: float = NOW, end: float = NOW + 600) -> Household:
-    return edit.give_grant(household, "mia", GAMES, KNOWN, start=start, end=end, given=start)
+    return edit.give_grant(
+        household, Grant(GAMES, start=start, end=end, given=start, profile="mia"), KNOWN
+    )
 
 
 def with_ticket(household: Household = FAMILY, profile_id: str = "") -> Household:
@@ -288,19 +290,15 @@ def test_a_ticket_is_good_until_its_last_second_and_can_be_taken_back() -> None:
         ),
         (
             lambda home: edit.give_grant(
-                home, "mia", None, KNOWN, start=0, end=1, given=0, content=False
+                home, Grant(None, start=0, end=1, given=0, content=False, profile="mia"), KNOWN
             ),
             "allows nothing",
         ),
         (
             lambda home: edit.give_grant(
                 home,
-                "mia",
-                Topic(TopicKind.LIST, "sum-list"),
+                Grant(Topic(TopicKind.LIST, "sum-list"), start=0, end=1, given=0, profile="mia"),
                 KNOWN,
-                start=0,
-                end=1,
-                given=0,
             ),
             "there is no list 'sum-list'; did you mean some-list?",
         ),
@@ -338,7 +336,9 @@ def everything(household: Household) -> Household:
     for child in ("mia", "tom"):
         household = edit.pause(household, child, NOW)
         household = edit.add_bonus(household, child, "play", TODAY, 5)
-        household = edit.give_grant(household, child, None, KNOWN, start=0, end=1, given=0)
+        household = edit.give_grant(
+            household, Grant(None, start=0, end=1, given=0, profile=child), KNOWN
+        )
         household = edit.add_ticket(
             household, f"of {child}", KNOWN, minutes=1, made=0, expires=9, profile_id=child
         )

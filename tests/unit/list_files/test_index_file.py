@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from copdns.list_files import index_file
-from copdns.lists.compiled import HEADER_SIZE, pack
+from copdns.lists.compiled_index import HEADER_SIZE, pack
 from copdns.lists.index import ListKind
 from copdns.lists.merge import merge
 from copdns.lists.small_index import Draft

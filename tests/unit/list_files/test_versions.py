@@ -18,7 +18,7 @@ from copdns.list_files.copies import PACKED, TEXT, Copies
 from copdns.list_files.load import bundled_presets
 from copdns.list_files.versions import KEPT, Versions, vouched_names
 from copdns.lists.download import CopyState, CopySummary, after_fetch
-from copdns.lists.held import HeldVersion, version_id
+from copdns.lists.version_book import HeldVersion, version_id
 from copdns.lists.versions import HoldReason, VersionDiff
 from copdns.model.errors import FetchError, HouseholdError
 from copdns.model.household import Rule, RuleAction

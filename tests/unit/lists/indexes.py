@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from copdns.lists.compiled import pack, unpack
+from copdns.lists.compiled_index import pack, unpack
 from copdns.lists.index import DictIndex, Index, ListInfo, ListKind
 from copdns.lists.merge import merge
 from copdns.lists.small_index import Draft, names_of

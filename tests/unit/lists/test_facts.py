@@ -30,6 +30,7 @@ from copdns.lists.facts import (
 from copdns.lists.versions import HoldReason
 from copdns.model.errors import FactsError
 from copdns.model.yaml_text import document
+from tests.whole import examples
 
 NOW = 1_800_000_000
 
@@ -154,7 +155,7 @@ def test_nothing_was_made_before_time_began() -> None:
         read_canonical(facts(made_at=-(10**18)).canonical())
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(st.binary(max_size=200))
 def test_any_other_octets_are_refused(octets: bytes) -> None:
     with pytest.raises(FactsError):
@@ -568,7 +569,7 @@ def test_after_a_rollback_nothing_comes_unseen() -> None:
     ]
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 @given(
     st.lists(st.sampled_from([f"n{n}.example" for n in range(12)]), unique=True),
     st.lists(st.sampled_from([f"n{n}.example" for n in range(12)]), unique=True),

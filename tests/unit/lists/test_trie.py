@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from copdns.lists import trie
-from copdns.lists.compiled import pack, unpack
+from copdns.lists.compiled_index import pack, unpack
 from copdns.lists.gate import Gate
 from copdns.lists.index import DictIndex, ListKind
 from copdns.lists.merge import merge

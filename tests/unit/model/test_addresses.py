@@ -137,6 +137,12 @@ def test_what_a_device_is_known_by_is_told_apart(text: str, found: KnownBy) -> N
     assert known_by(text) == found
 
 
+def test_what_is_no_address_is_told_both_kinds_that_are() -> None:
+    """The field asks for an IP address: an answer with a MAC address alone asks for another one."""
+    with pytest.raises(ValueError, match=r"like 192\.0\.2\.1, or six pairs .* 02:00:00:00:00:01"):
+        known_by("nonsense")
+
+
 @given(st.text())
 def test_any_text_is_read_or_refused(text: str) -> None:
     try:

@@ -37,6 +37,7 @@ from copdns.policy.matching import ListSet, RuleSet
 from copdns.time.budget import RemainingBudget
 from copdns.time.plan import NO_TIME_PLAN, Closure, Homework, TimePlan
 from tests.household import MIA, NOW, family, policy
+from tests.whole import examples
 
 T = TypeVar("T")
 
@@ -206,7 +207,7 @@ def look(made: Policy, now: float) -> list[Looked]:
     return [Looked(name, decide(made, name, A, now)) for name in (*TREE, *ALWAYS)]
 
 
-@settings(max_examples=600)
+@settings(max_examples=examples(600))
 @given(policies(), moments, st.sampled_from([0, 0, 5]))
 def test_no_open_name_has_one_above_it_that_does_not_exist(
     made: Policy, now: float, later: int
@@ -237,7 +238,7 @@ def test_special_zones_are_denied_only_where_the_house_has_nothing_below() -> No
 # --- time ----------------------------------------------------------------------------------------
 
 
-@settings(max_examples=200)
+@settings(max_examples=examples(200))
 @given(policies(), names, st.sampled_from(TYPES), moments, st.floats(0, 70))
 def test_no_verdict_changes_before_the_moment_that_it_announces(
     made: Policy, qname: str, qtype: int, now: float, later: float
@@ -254,7 +255,7 @@ def test_no_verdict_changes_before_the_moment_that_it_announces(
         )
 
 
-@settings(max_examples=200)
+@settings(max_examples=examples(200))
 @given(policies(), names, moments)
 def test_the_moment_that_is_announced_is_one_at_which_something_begins_or_ends(
     made: Policy, qname: str, now: float
@@ -272,7 +273,7 @@ def test_the_moment_that_is_announced_is_one_at_which_something_begins_or_ends(
 # --- explaining ----------------------------------------------------------------------------------
 
 
-@settings(max_examples=200)
+@settings(max_examples=examples(200))
 @given(policies(), moments)
 def test_what_is_explained_is_what_was_decided(made: Policy, now: float) -> None:
     for qname, qtype in product(TREE, TYPES):
@@ -287,7 +288,7 @@ def test_what_is_explained_is_what_was_decided(made: Policy, now: float) -> None
 # --- protected names -----------------------------------------------------------------------------
 
 
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 @given(policies(without=frozenset({"legal"})), moments)
 def test_help_resolves_in_every_household_at_every_hour(made: Policy, now: float) -> None:
     infos = made.index.infos
@@ -298,7 +299,7 @@ def test_help_resolves_in_every_household_at_every_hour(made: Policy, now: float
             assert (verdict.action, verdict.reason) == (Action.ALLOW, Reason.PROTECTED)
 
 
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 @given(policies(without=TIMED | {"legal"}))
 def test_encyclopedias_are_closed_by_nothing_but_time(made: Policy) -> None:
     infos = made.index.infos
@@ -319,7 +320,7 @@ def rank(rule: Rule) -> tuple[int, bool, int, bool]:
     return len(rule.target.name), exact, nearness, rule.action is RuleAction.ALLOW
 
 
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 @given(st.lists(rules(), max_size=8), names)
 def test_the_rule_that_is_found_is_the_best_of_all_that_cover_the_name(
     own: list[Rule], qname: str

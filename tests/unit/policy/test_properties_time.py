@@ -20,6 +20,7 @@ from tests.fakes import ANYWHERE, FakeUpstream
 from tests.home import Home
 from tests.unit.times_drawn import LISTS, NAMES, Drawn, drawn, grants, plans
 from tests.walking import walked
+from tests.whole import examples
 
 DAY = 86_400.0
 TICK = 1 / 1024  # seconds: moments as large as ours tell no less apart for sure
@@ -35,7 +36,7 @@ def timeless(verdict: Verdict) -> Verdict:
 # --- until ---------------------------------------------------------------------------------------
 
 
-@settings(max_examples=150)
+@settings(max_examples=examples(150))
 @given(drawn(), names, st.lists(parts, min_size=1, max_size=5))
 def test_no_verdict_changes_before_the_moment_that_it_announces(
     case: Drawn, name: str, parts: list[float]
@@ -55,7 +56,7 @@ def test_no_verdict_changes_before_the_moment_that_it_announces(
         assert (then.valid_until or inf) >= until
 
 
-@settings(max_examples=150)
+@settings(max_examples=examples(150))
 @given(drawn(), names, parts)
 def test_a_policy_decides_as_one_that_is_made_later_would(
     case: Drawn, name: str, part: float
@@ -68,7 +69,7 @@ def test_a_policy_decides_as_one_that_is_made_later_would(
     assert timeless(decide(before, name, A, later)) == timeless(decide(after, name, A, later))
 
 
-@settings(max_examples=100)
+@settings(max_examples=examples(100))
 @given(drawn(), names)
 def test_what_is_explained_is_what_was_decided(case: Drawn, name: str) -> None:
     policy = case.policy()
@@ -84,7 +85,7 @@ def the_week(case: Drawn) -> tuple[float, float]:
     return week_span(zone, local_time(case.now, zone).date())
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=examples(20), deadline=None)
 @given(drawn(most_budgets=1), names)
 def test_a_walk_from_end_to_end_says_of_each_minute_of_a_week_what_is_decided_at_it(
     case: Drawn, name: str
@@ -98,7 +99,7 @@ def test_a_walk_from_end_to_end_says_of_each_minute_of_a_week_what_is_decided_at
             minute = (minute // 60 + 1) * 60
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 @given(drawn(most_budgets=0, endings=False), plans)
 def test_a_week_of_one_schedule_is_what_its_stretches_say(case: Drawn, plan: object) -> None:
     plan = replace(plan, about=(), scope="")  # type: ignore[type-var]
@@ -127,7 +128,7 @@ def merged(pairs: list[tuple[float, float]]) -> list[tuple[float, float]]:
 # --- permissions ---------------------------------------------------------------------------------
 
 
-@settings(max_examples=150)
+@settings(max_examples=examples(150))
 @given(drawn(), names, st.data(), st.floats(0, 2 * DAY))
 def test_a_permission_changes_nothing_before_its_start_or_from_its_end_on(
     case: Drawn, name: str, data: st.DataObject, later: float
@@ -141,7 +142,7 @@ def test_a_permission_changes_nothing_before_its_start_or_from_its_end_on(
     assert replace(given_, nothing_open_below=without.nothing_open_below) == without
 
 
-@settings(max_examples=150)
+@settings(max_examples=examples(150))
 @given(drawn(), names, st.data())
 def test_a_permission_opens_and_never_closes(case: Drawn, name: str, data: st.DataObject) -> None:
     grant = data.draw(grants(case.now))
@@ -150,7 +151,7 @@ def test_a_permission_opens_and_never_closes(case: Drawn, name: str, data: st.Da
         assert not decide(case._replace(house=with_it).policy(), name, A, case.now).blocks
 
 
-@settings(max_examples=100)
+@settings(max_examples=examples(100))
 @given(drawn(), names)
 def test_a_ticket_made_before_a_pause_leaves_it_as_it_is(case: Drawn, name: str) -> None:
     assume(case.house.pauses)
@@ -203,7 +204,7 @@ def asked_on_both_roads(
             check(road, reply.ttls, bool(reply.data))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(drawn(), names, steps_in_time)
 def test_no_answer_is_kept_past_the_moment_at_which_the_verdict_may_change(
     case: Drawn, name: str, steps: list[float]
@@ -216,7 +217,7 @@ def test_no_answer_is_kept_past_the_moment_at_which_the_verdict_may_change(
     asked_on_both_roads(case, name, steps, check)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(drawn(endings=False), names, steps_in_time, st.sampled_from([5.0, 60.0, 100.5, 1800.0]))
 def test_no_answer_that_a_permission_gave_outlives_its_end(
     case: Drawn, name: str, steps: list[float], lasts: float
@@ -239,7 +240,7 @@ def test_no_answer_that_a_permission_gave_outlives_its_end(
 # --- use -----------------------------------------------------------------------------------------
 
 
-@settings(max_examples=150)
+@settings(max_examples=examples(150))
 @given(drawn(), names)
 def test_only_what_is_open_by_itself_takes_minutes(case: Drawn, name: str) -> None:
     policy = case.policy()
@@ -253,7 +254,7 @@ def test_only_what_is_open_by_itself_takes_minutes(case: Drawn, name: str) -> No
         assert set(found) <= {each.id for each in policy.time_rules.plan.remaining}
 
 
-@settings(max_examples=150)
+@settings(max_examples=examples(150))
 @given(drawn(), names)
 def test_the_short_way_to_charge_a_name_on_no_list_finds_what_the_long_way_finds(
     case: Drawn, name: str
@@ -267,7 +268,7 @@ def test_the_short_way_to_charge_a_name_on_no_list_finds_what_the_long_way_finds
     assert charged_budgets(policy, name, verdict, case.now) == long_way
 
 
-@settings(max_examples=150)
+@settings(max_examples=examples(150))
 @given(drawn(), names)
 def test_a_name_that_was_looked_for_is_charged_as_one_that_is_looked_for_again(
     case: Drawn, name: str

@@ -66,6 +66,16 @@ def test_a_name_that_another_closed_service_owns_stays_closed() -> None:
     assert (open_one.extent, closed.verdict.service) == (Extent.OPEN, "chat")
 
 
+def test_what_a_contact_kind_closes_tells_of_a_category_that_would_close_it_too() -> None:
+    both = state(
+        replace(MET, categories=frozenset({"games"})), categories={"games": ["blocks.example"]}
+    )
+    assert said(both)[:2] == ("blocked", "contact")
+    assert both.also is not None
+    assert (both.also.reason, both.also.category) == (Reason.CATEGORY, "games")
+    assert state(MET, categories={"games": ["blocks.example"]}).also is None
+
+
 def test_an_exception_counts_for_services_of_the_household_too() -> None:
     club = OwnService("club", "Club", (parse_matcher("club.example"),), Contact.STRANGERS)
     mia = replace(MET, contact_exceptions=frozenset({"club"}))

@@ -20,6 +20,7 @@ from copdns.policy.order import build_policy
 from copdns.policy.shared_steps import RulesByScope, StepSharing
 from copdns.time.plan import NO_TIME_PLAN, in_scope
 from tests.household import DEFAULTS, MIA, NOW, allow, block, family, library, live
+from tests.whole import examples
 
 CHILD = replace(MIA, categories=frozenset({"games"}), safe_search=(("seek", "strict"),))
 LISTS = library(
@@ -46,7 +47,7 @@ def test_rules_by_scope_are_those_that_hold_in_their_order(rules: list[Rule]) ->
 
 
 @pytest.mark.parametrize("mode", BlockMode)
-@settings(deadline=None, max_examples=30)
+@settings(deadline=None, max_examples=examples(30))
 @given(RULES, RULES)
 def test_who_shares_steps_is_decided_for_as_if_alone(
     mode: BlockMode, first: list[Rule], second: list[Rule]
@@ -62,7 +63,7 @@ def test_who_shares_steps_is_decided_for_as_if_alone(
 
 
 @pytest.mark.parametrize("mode", BlockMode)
-@settings(deadline=None, max_examples=30)
+@settings(deadline=None, max_examples=examples(30))
 @given(st.tuples(RULES, RULES, RULES))
 def test_what_a_kin_decides_is_decided_for_each_of_it(
     mode: BlockMode, of_each: tuple[list[Rule], ...]

@@ -30,6 +30,7 @@ from copdns.policy.subscribers import (
 )
 from tests.household import DEFAULTS, MIA, NOW, TOM, block, library
 from tests.unit.households import households
+from tests.whole import examples
 
 LISTS = library(
     categories={"games": ["games.example"], "adult": ["adult.example"]},
@@ -53,7 +54,7 @@ def of(household: str, token: str = "", mac: str = "") -> Requestor:
 # --- what is shared -------------------------------------------------------------------------------
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=examples(60))
 @given(st.lists(households(), min_size=1, max_size=3, unique_by=lambda each: each.id))
 def test_each_household_is_decided_for_as_if_it_were_alone(houses: list[Household]) -> None:
     shared = SharedPolicies(LISTS, DEFAULTS)

@@ -85,6 +85,7 @@ def test_what_is_somebody_elses_or_told_elsewhere_is_not(line: str) -> None:
         ("device tablet removed", (ChangeTopic.DEVICES,)),
         ("tablet: another browser can be linked", (ChangeTopic.DEVICES,)),
         ("tablet: another browser may be paired", (ChangeTopic.DEVICES,)),
+        ("toms-phone: another browser can be linked for mia", (ChangeTopic.DEVICES,)),
         ("mia: PIN removed", (ChangeTopic.DEVICES,)),
         ("mia: PIN taken away", (ChangeTopic.DEVICES,)),
         ("mia paused until someone ends it", (ChangeTopic.TIMES,)),
@@ -124,6 +125,8 @@ def test_a_pause_of_all_children_is_told_to_each(line: str) -> None:
         ("device tablet removed", DeviceChange.REMOVED),
         ("tablet: another browser can be linked", DeviceChange.BROWSER),
         ("tablet: a linked browser was removed", DeviceChange.NO_BROWSER),
+        ("tablet: another browser can be linked for mia", DeviceChange.BROWSER),
+        ("tablet: a linked browser was removed for mia", DeviceChange.NO_BROWSER),
         ("mia: PIN set", DeviceChange.PIN),
         ("mia: PIN removed", DeviceChange.NO_PIN),
         ("mia paused until someone ends it", None),
@@ -142,9 +145,16 @@ def test_a_browser_that_was_paired_is_told_of_by_its_device(line: str) -> None:
     assert [each.author for each in changes_for(MIA, both, NOW, ["tablet"])] == ["tablet"]
 
 
-def test_a_browser_that_a_guardian_let_in_is_told_of_once() -> None:
-    let = Change(0, int(NOW) - TOGETHER, "Ada", "tablet: another browser can be linked")
-    linked = Change(0, int(NOW), "tablet", "browser linked to this device")
+def test_a_browser_that_shows_a_persons_page_is_told_to_that_person() -> None:
+    linked = Change(0, int(NOW), "tablet", "browser linked to this device for mia")
+    assert [each.about for each in changes_for(MIA, [linked], NOW)] == [(ChangeTopic.DEVICES,)]
+    assert changes_for(TOM, [linked], NOW, ["tablet"]) == (), "it is of before it was his"
+
+
+@pytest.mark.parametrize("whose", ["", " for mia"])
+def test_a_browser_that_a_guardian_let_in_is_told_of_once(whose: str) -> None:
+    let = Change(0, int(NOW) - TOGETHER, "Ada", f"tablet: another browser can be linked{whose}")
+    linked = Change(0, int(NOW), "tablet", f"browser linked to this device{whose}")
     devices = ["tablet", "laptop"]
     assert [each.author for each in changes_for(MIA, [linked, let], NOW, devices)] == ["Ada"]
     assert len(all_changes_for(MIA, [linked, let], devices)) == 2, "the person's file has each"

@@ -5,8 +5,11 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 
+import pytest
+
 from copdns.accounts.account import AccessRecord, ViewedPart
 from copdns.accounts.roles import Role
+from copdns.model.household import PrivacyMode
 from copdns.model.times import PauseSpan, Ticket
 from copdns.model.verdict import Reason
 from copdns.privacy.masked_names import build_mask
@@ -101,3 +104,17 @@ def test_a_look_says_the_role_and_no_account_and_a_count_its_hour() -> None:
     )
     assert found["who_looked"] == [{"at": "2026-03-29T16:00:00Z", "role": "owner", "view": "log"}]
     assert found["counts"][0]["hour"] == "2026-03-29T16:00:00Z"
+
+
+@pytest.mark.parametrize("mode", [PrivacyMode.COUNTS, PrivacyMode.BLOCKED])
+def test_hours_of_whom_only_counts_are_kept_are_in_nobody_elses_file(mode: PrivacyMode) -> None:
+    house, mia = family(replace(MIA, privacy=mode)), replace(MIA, privacy=mode)
+    key, n = count(3, "block")
+    kept = PersonalData(counts=((key._replace(hour=key.hour - 2), n), (key, n)))
+    found = export_data(house, mia, kept, NOW, build_mask([], library()))["counts"]
+    by_hour = mode is PrivacyMode.BLOCKED
+    first = "2026-03-29T00:00:00Z"
+    hours = ["2026-03-29T14:00:00Z", "2026-03-29T16:00:00Z"] if by_hour else [first]
+    assert [each["hour"] for each in found] == hours
+    assert sum(each["n"] for each in found) == 6
+    assert len(export_data(house, mia, kept, NOW, None)["counts"]) == 2, "their own has each hour"

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from copdns.model.household import PrivacyMode
-from copdns.model.verdict import Action, Reason, Verdict
+from copdns.model.verdict import Action, LocalAnswer, Reason, Verdict
 from copdns.privacy.retention import CountKey, LogRow, count_key, log_row
 
 AT = 1_800_000_123.75  # 3 seconds past a whole two minutes, 123 past five
@@ -139,3 +139,21 @@ def test_counts_fall_into_hours() -> None:
 
 def test_no_column_is_there_for_an_address() -> None:
     assert not {"address", "client", "peer", "ip", "mac"} & {*LogRow._fields, *CountKey._fields}
+
+
+@pytest.mark.parametrize(
+    ("local", "rule", "is_counted"),
+    [
+        (LocalAnswer(is_own_address=True), "", False),  # a page of copdns
+        (LocalAnswer(is_own_address=True, is_probe=True), "", False),  # a check of the device
+        (LocalAnswer(is_status=True), "", False),
+        (LocalAnswer(is_own_address=True), "toys.example", True),  # led there by the household
+        (LocalAnswer(), "", True),
+    ],
+)
+def test_pages_and_checks_of_copdns_are_no_visits(
+    local: LocalAnswer, rule: str, is_counted: bool
+) -> None:
+    verdict = Verdict(Action.LOCAL, Reason.LOCAL, 2, rule=rule, local=local)
+    for mode in (PrivacyMode.COUNTS, PrivacyMode.BLOCKED, PrivacyMode.FULL):
+        assert (count(mode, verdict) is not None) is is_counted

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from copdns.server.forwarded import NO_FORWARDERS, Forwarders
+from copdns.server.forwarders import NO_FORWARDERS, Forwarders
 from tests.encrypted_server import make_certificate
 from tests.unit.streams import Desk, Open, turn
 

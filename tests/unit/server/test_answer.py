@@ -33,8 +33,8 @@ from copdns.policy.decide import decide
 from copdns.policy.judge import RebindingGuard
 from copdns.policy.snapshot import Client
 from copdns.server.lazy_free import LazyFreeQueue
-from copdns.server.verdict_memo import MAX_MEMO_ENTRIES, VerdictMemo
-from copdns.server.waiting import MAX_WAITERS
+from copdns.server.verdict_memo import MAX_MEMO_ENTRIES, VerdictMemo, _remember_verdict
+from copdns.server.waiting_queries import MAX_WAITERS
 from copdns.time.plan import Closure, TimePlan
 from tests.fakes import FILTERED, NO_SUCH_NAME, SILENCE, FakeUpstream, Script
 from tests.home import Home
@@ -212,7 +212,9 @@ def test_who_is_kin_is_answered_by_their_own_rules_and_remembered_once_for_the_r
             [Reason.CATEGORY, Reason.RULE],
             [Reason.CATEGORY, Reason.CATEGORY],
         ]
-    assert sorted(len(each.verdicts) for each in home.resolver._memo._entries.values()) == [1, 2, 2]
+    entries = list(home.resolver._memo._entries.values())
+    assert sorted(len(each.others or ()) for each in entries) == [0, 2, 2]
+    assert [each.groups.bit_count() for each in entries if each.others is None] == [1]
 
 
 def test_what_is_remembered_of_questions_has_a_bound() -> None:
@@ -838,6 +840,23 @@ def test_the_memo_remembers_no_untraced_verdict_for_the_policy_that_asks_second(
     memo.add(b"body", asked, other, decide(other, "help.example", A, NOW))
     entry = memo.get(b"body")
     assert entry is not None
-    before = dict(entry.verdicts)
     assert memo.decide(entry, helps, NOW).is_untraced
-    assert entry.verdicts == before
+    assert (entry.groups, entry.others) == (other.group.bit, None)
+
+
+def test_the_memo_gives_each_group_its_own_verdict_and_stores_equal_ones_once() -> None:
+    asked = read_query(query("a.example"))
+    some = [policy(MIA), policy(TOM), policy(ADA), policy(MIA)]
+    verdict = decide(some[0], "a.example", A, NOW)
+    other = replace(verdict, ttl=7)
+    memo = VerdictMemo(LazyFreeQueue())
+    memo.add(b"body", asked, some[0], verdict)
+    entry = memo.get(b"body")
+    assert entry is not None
+    assert entry.find(some[1].group) is None
+    _remember_verdict(entry, some[1], replace(verdict))
+    _remember_verdict(entry, some[2], other)
+    some[3].group.room, some[3].group.bit = -1, some[0].group.bit  # of another room
+    assert [entry.find(each.group) for each in some] == [verdict, verdict, other, None]
+    assert entry.find(some[1].group) is verdict
+    assert list(entry.others or ()) == [some[2].group]

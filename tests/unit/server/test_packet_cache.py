@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, closing
 from dataclasses import replace
 from ipaddress import ip_network
+from math import inf
 from typing import Any
 
 import dns.message
@@ -30,10 +31,16 @@ from copdns.policy.decide import Policy
 from copdns.policy.judge import RebindingGuard
 from copdns.policy.snapshot import Client, Snapshot
 from copdns.privacy.recent_blocks import OwnedDevice
-from copdns.server.cached_reply import CachedReply, Tally
-from copdns.server.forwarded import Forwarder, Forwarders
+from copdns.server.cached_reply import CachedReply, ReplyNotes, Tally
+from copdns.server.forwarders import Forwarder, Forwarders
 from copdns.server.lazy_free import LazyFreeQueue
-from copdns.server.packet_cache import MAX_CLOCK_DRIFT, MAX_QUERY_SIZE, MAX_REPLIES, PacketCache
+from copdns.server.packet_cache import (
+    MAX_CLOCK_DRIFT,
+    MAX_QUERY_SIZE,
+    MAX_REPLIES,
+    PLACE,
+    PacketCache,
+)
 from copdns.time.budget import PLENTY
 from copdns.time.clock import Moment
 from copdns.time.minutes import DayStart
@@ -382,12 +389,12 @@ def test_a_ttl_that_is_far_from_the_end_of_a_verdict_stays_the_same(
 FILMS = Budget("films", "mia", (("daily", 60),), (parse_subject(WWW),))
 
 
-def marked(home: Twin, minutes: int) -> list[bool]:
+def marked(home: Twin, minutes: int, who: str = "mia") -> list[bool]:
     """Tell in which minutes before this one the films were noted."""
     ledger, now = home.counting.ledger, home._clock.wall
     ledger.fold(now)
     day = home.counting.day(now)
-    some = ledger.marks("home", "mia", "films", DayStart(day.day, int(day.start))).some
+    some = ledger.marks("home", who, "films", DayStart(day.day, int(day.start))).some
     place = int(now - day.start) // 60
     return [bool(some >> place - minute & 1) for minute in range(minutes, 0, -1)]
 
@@ -403,6 +410,21 @@ def test_use_is_noted_in_each_minute_in_which_a_reply_is_given_again(
         assert is_fast(home, query(WWW))
     clock.wait(60)
     assert marked(home, 5) == [True, True, False, True, True]
+
+
+def test_each_person_uses_a_reply_that_is_shared(make: Make, clock: FakeClock) -> None:
+    toms = replace(FILMS, scope="tom")
+    home = make(budgets=(FILMS, toms), script={WWW: {"A": "198.51.100.7", "ttl": 3600}})
+    for source in (PHONE, TOMS):
+        warm(home, query(WWW), source)
+    assert home.resolver.packet_cache is not None
+    assert len(home.resolver.packet_cache) == 1
+    for sources in ((PHONE, TOMS, PHONE), (TOMS, TOMS), (), (PHONE,)):
+        clock.wait(60)
+        assert False not in [is_fast(home, query(WWW), source) for source in sources]
+    clock.wait(60)
+    assert marked(home, 5) == [True, True, False, False, True]
+    assert marked(home, 5, "tom") == [True, True, True, False, False]
 
 
 def test_a_budget_that_is_used_keeps_its_replies_while_there_is_plenty(
@@ -571,9 +593,9 @@ LATER = pause(9_000, 9_001)
 
 def kept(lane: PacketCache, number: int, of: Any, verdict: Verdict, *, noted: bool = False) -> None:
     wire = query(f"n{number}.example")
-    tally, moment = Tally([], of, verdict, 0, "udp"), Moment(NOW, 0.0)
-    read = read_query(wire)
-    lane.store(wire, read, asker("mia"), of, verdict, wire, tally, None, moment, to_log=noted)
+    notes = ReplyNotes(Tally([], of, verdict, 0, "udp"), to_log=noted)
+    read, moment = read_query(wire), Moment(NOW, 0.0)
+    lane.store(wire, read, asker("mia"), of, verdict, wire, notes, None, moment)
 
 
 def found(lane: PacketCache, number: int, of: Policy) -> CachedReply | None:
@@ -590,18 +612,40 @@ def number_of(lane: PacketCache, *policies: Policy) -> int:
 def test_the_lane_never_holds_more_than_so_many_replies() -> None:
     lane, verdict = PacketCache(LazyFreeQueue()), Verdict(Action.BLOCK, Reason.RULE, 10)
     one, other = policy(timing=LATER), policy(timing=LATER)
+    others = Verdict(Action.BLOCK, Reason.RULE, 10, valid_until=NOW + 5_000)
     for number in range(MAX_REPLIES // 2):
         kept(lane, 0, one, verdict)  # again: it takes no more room
         kept(lane, number, one, verdict)
-        kept(lane, number, other, verdict)
+        kept(lane, number, other, others)
     assert number_of(lane, one, other) == MAX_REPLIES
     kept(lane, MAX_REPLIES, one, verdict)
     assert MAX_REPLIES * 0.9 < number_of(lane, one, other) <= MAX_REPLIES
     for each in (one, other):
         assert not found(lane, 1, each)  # it came first
         assert found(lane, MAX_REPLIES // 2 - 1, each)
-    assert found(lane, 0, one)  # the last of them was a moment ago
-    assert not found(lane, 0, other)
+        assert found(lane, 0, each)  # the last of them was a moment ago
+
+
+def test_large_replies_take_the_room_of_several() -> None:
+    """Queries with filling about made-up names, else, would take 130 MB of a small machine."""
+    lane, verdict = PacketCache(LazyFreeQueue()), Verdict(Action.BLOCK, Reason.RULE, 10)
+    of = policy()
+    notes = ReplyNotes(Tally([], of, verdict, 0, "udp"))
+    octets = 4 * PLACE - 100  # of each, with its query: four places
+    for number in range(MAX_REPLIES // 2):
+        wire = query(f"n{number}.example")
+        reply = bytes(octets + 4 - len(wire))  # neither ID is stored
+        lane.store(
+            wire, read_query(wire), asker("mia"), of, verdict, reply, notes, None, Moment(NOW, 0.0)
+        )
+    there = lane.replies_for(of).replies
+    sizes = [len(each.query) + len(each.body) for each in there.values()]
+    assert MAX_REPLIES * PLACE * 0.85 < sum(sizes) <= MAX_REPLIES * PLACE
+    assert len(lane) == len(there)
+    assert found(lane, MAX_REPLIES // 2 - 1, of)
+    lane.clear()
+    kept(lane, 1, of, verdict)
+    assert len(lane) == 1
 
 
 def test_what_others_were_asked_long_ago_makes_room_for_whoever_asks_now() -> None:
@@ -697,23 +741,48 @@ def test_more_policies_than_a_number_has_bits_have_replies() -> None:
     assert len(lane) == 3
 
 
-def test_policies_with_times_share_what_is_equal_in_their_replies() -> None:
-    lane, ended = (
-        PacketCache(LazyFreeQueue()),
-        Verdict(Action.BLOCK, Reason.RULE, 10, valid_until=NOW + 100.5),
+def test_policies_with_times_share_replies_that_end_together() -> None:
+    lane = PacketCache(LazyFreeQueue())
+    verdict, same, ended, without = (
+        Verdict(Action.BLOCK, Reason.RULE, 10, valid_until=until)
+        for until in (NOW + 5_000, NOW + 5_000, NOW + 100.5, None)
     )
-    verdict, same = (Verdict(Action.BLOCK, Reason.RULE, 10) for _ in range(2))
     one, other, third = (policy(timing=LATER) for _ in range(3))
     kept(lane, 1, one, verdict, noted=True)
     kept(lane, 1, other, same, noted=True)
     kept(lane, 1, third, ended)
+    kept(lane, 1, no_times := policy(), without)
+    first, second, last, always = (found(lane, 1, each) for each in (one, other, third, no_times))
+    assert first is not None
+    assert last is not None
+    assert always is not None
+    assert second is first
+    assert last.body is first.body is always.body
+    assert (last.to_log, last.check_at, always.expires) == (None, 99.5, inf)
+    assert len(lane) == 3
+    assert lane.replies_for(no_times).replies is not lane.replies_for(one).replies
+
+
+def test_a_shared_reply_ends_when_the_first_of_its_policies_says() -> None:
+    lane, at = PacketCache(LazyFreeQueue()), Verdict(Action.BLOCK, Reason.RULE, 10)
+    one, other, third = (policy(timing=LATER) for _ in range(3))
+    for of, until in ((one, 5_000.4), (other, 5_000.0), (third, 5_002.0)):
+        kept(lane, 1, of, replace(at, valid_until=NOW + until))
     first, second, last = (found(lane, 1, each) for each in (one, other, third))
     assert first is not None
-    assert second is not None
     assert last is not None
-    assert first.body is second.body is last.body
-    assert first.to_log is second.to_log
-    assert (last.to_log, last.check_at) == (None, 99.5)
+    assert second is first
+    assert (first.expires, last.expires) == (4_999.0, 5_001.0)
+
+
+def test_more_policies_with_times_than_are_looked_at_in_turn_have_replies() -> None:
+    lane = PacketCache(LazyFreeQueue())
+    many = [policy(timing=LATER) for _ in range(30)]
+    for number, of in enumerate(many):
+        ends = NOW + 10_000 + 60 * number
+        kept(lane, 1, of, Verdict(Action.BLOCK, Reason.RULE, 10, valid_until=ends))
+    assert all(found(lane, 1, each) for each in many)
+    assert number_of(lane, *many) == 30
 
 
 def test_what_is_forgotten_makes_room() -> None:

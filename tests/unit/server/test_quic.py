@@ -568,3 +568,24 @@ def test_files_that_are_none_are_told(tmp_path: Path) -> None:
         path.write_text(text)
         with pytest.raises(CertificateError, match=r"wrong\.pem"):
             make_configuration(path, path, 30)
+
+
+async def test_a_bug_that_the_timer_meets_ends_the_connection_too(
+    here: QuicDesk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[str] = []
+    asyncio.get_running_loop().set_exception_handler(
+        lambda _loop, context: told.append(str(context["exception"]))
+    )
+
+    def broken(_connection: QuicConnection, now: float) -> None:
+        raise RuntimeError("a bug")
+
+    client = await here.greet()
+    (served,) = set(here.quic.clients.values())
+    monkeypatch.setattr(type(served._quic), "handle_timer", broken)
+    assert served._alarm is not None
+    served._alarm.cancel()  # it rings now
+    served._ring()
+    assert await client.end() == INTERNAL_ERROR
+    assert (told, here.quic.clients) == (["a bug"], {})

@@ -43,7 +43,7 @@ class Desk:
         self.counters = Counters()
         self.recent = RecentBlocks("CODE".__str__)
         self.log = FakeLog()
-        self.recorder = Recorder(self.counters, self.recent, self.log)  # type: ignore[arg-type]
+        self.recorder = Recorder(self.counters, self.recent, self.log)
 
     def tell(
         self,
@@ -194,6 +194,17 @@ def test_a_blocked_name_is_kept_once_in_five_minutes() -> None:
     desk.tell(BLOCKED, of, query(qtype=28), NOW + 300)  # another type says more
     desk.tell(replace(BLOCKED, via="b.example"), of, now=NOW + 300)
     assert len(desk.log.rows) == 4
+
+
+def test_a_row_without_room_is_counted_once_and_the_child_sees_the_block_all_the_same() -> None:
+    desk, of = Desk(), mode(PrivacyMode.BLOCKED)
+    waiting = desk.log.waiting
+    waiting.capacity = 1
+    for name in (b"\x01a\x00", b"\x01b\x00", b"\x01b\x00"):
+        desk.tell(BLOCKED, of, query(name))
+    desk.tell(replace(BLOCKED, rule="dnstype=AAAA"), of, query(b"\x01c\x00"))  # has no row
+    assert ([row.qname for row in desk.log.rows], waiting.refused) == (["a"], 1)
+    assert desk.ring() == ["c", "b", "a"]
 
 
 def test_a_row_tells_what_was_decided_and_nobodys_address() -> None:

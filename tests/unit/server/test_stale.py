@@ -13,7 +13,7 @@ from copdns.dns.cache import Cache
 from copdns.dns.failures import PROBE_EVERY, RECHECK
 from copdns.model.verdict import Reason
 from copdns.policy.judge import RebindingGuard
-from copdns.server.waiting import STALE_AFTER
+from copdns.server.waiting_queries import STALE_AFTER
 from tests.fakes import BROKEN, NO_SUCH_NAME, SILENCE, FakeUpstream, Script
 from tests.home import Home
 from tests.household import asker, block, family, library

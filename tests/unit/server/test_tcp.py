@@ -13,9 +13,9 @@ import pytest
 
 from copdns.dns.records import QR, RD
 from copdns.model.errors import REFUSED, ListenError
-from copdns.server import waiting
+from copdns.server import waiting_queries
 from copdns.server.connection import StreamLimits
-from copdns.server.forwarded import NO_FORWARDERS, Forwarder, Forwarders
+from copdns.server.forwarders import NO_FORWARDERS, Forwarder, Forwarders
 from copdns.server.limits import Limits
 from copdns.server.tcp import TcpServer
 from copdns.time.clock import Moment
@@ -277,7 +277,7 @@ async def test_questions_of_one_connection_are_worked_on_a_few_at_a_time(either:
 async def test_what_is_refused_while_it_is_read_is_asked_once(
     desk: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(waiting, "MAX_WAITERS", 1)
+    monkeypatch.setattr(waiting_queries, "MAX_WAITERS", 1)
     here = await desk()
     client = await here.client()
     client.send(*(numbered(number, SLOW) for number in range(10)))

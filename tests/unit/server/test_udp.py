@@ -16,7 +16,7 @@ from copdns.dns.mmsg import BATCH_SIZE
 from copdns.dns.records import QR, RD
 from copdns.model.errors import ListenError
 from copdns.model.household import Device
-from copdns.server.forwarded import NO_FORWARDERS, Forwarder, Forwarders
+from copdns.server.forwarders import NO_FORWARDERS, Forwarder, Forwarders
 from copdns.server.limits import Limits
 from copdns.server.udp import UdpServer
 from tests.forwarding import own, proxied
@@ -120,6 +120,14 @@ async def test_clients_that_went_away_are_no_trouble(listen: Listen, home: Home)
         home.upstream.deliver()  # to ports where nobody listens: the kernel tells of each
         sock.sendto(query(GAMES), where)
         assert (await receive(sock))[0][:2] == ID
+
+
+async def test_a_reply_over_ipv4_goes_whole_or_not_at_all(home: Home) -> None:
+    server = UdpServer(asyncio.get_running_loop(), home.resolver, home.clock, "127.0.0.1", 0)
+    try:  # RFC 9715: the kernel sets DF, and fragments nothing
+        assert server._socket.getsockopt(socket.IPPROTO_IP, 10) == 3  # IP_PMTUDISC_PROBE
+    finally:
+        server.close()
 
 
 @pytest.mark.parametrize(

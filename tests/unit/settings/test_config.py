@@ -30,7 +30,8 @@ from copdns.settings.config import (
     load,
     schema,
 )
-from copdns.settings.node import RadiusSender
+from copdns.settings.node import OtherNetwork, RadiusSender
+from copdns.settings.provider import StaffNotice
 
 ROOT = Path(__file__).parents[3]
 FILE = "/etc/copdns/copdns.yaml"
@@ -179,6 +180,12 @@ def test_keeping_more_than_usual_needs_a_reason(kept: str) -> None:
     assert loaded("log: {rows_days: 8, reason: Mia asked for it}").log.rows_days == 8
 
 
+def test_a_push_service_on_this_machine_is_refused_with_what_to_do() -> None:
+    for host in ("localhost", "127.0.0.1", "::1", "push.localhost"):
+        (told,) = problems(f"push: {{hosts: ['{host}'], private_addresses: true}}")
+        assert told.endswith("take it out, or name a push service on another machine")
+
+
 def test_a_list_file_is_named_once_and_completely() -> None:
     one = "{slug: mine, path: mine.txt, category: games, format: hosts, match: exact}"
     assert problems(f"lists: [{one}, {one}]") == [
@@ -306,6 +313,12 @@ def test_the_environment_wins_over_the_file() -> None:
     assert (found.dns.port, found.dns.block_ttl, found.rebinding.enabled) == (5301, 20, False)
     assert [str(each) for each in found.upstreams.servers] == ["[::1]:5353", "192.0.2.1:53"]
     assert found.data == "/srv/copdns"
+
+
+def test_an_empty_variable_begins_without_the_example_family() -> None:
+    """As README.md tells for a household of one's own."""
+    assert loaded("household: family.yaml").household
+    assert not loaded("household: family.yaml", COPDNS_HOUSEHOLD="").household
 
 
 def test_mistakes_of_file_and_environment_are_told_together() -> None:
@@ -488,11 +501,13 @@ def test_what_lists_of_settings_consist_of_has_a_table_on_their_page() -> None:
 TABLES: dict[str, type[BaseModel]] = {
     "setting": Settings,
     "key of a forwarder": TrustedForwarder,
+    "key of another network": OtherNetwork,
     "key of a client subnet": ClientSubnet,
     "key of a list": ListFile,
     "key of an own source": OwnSource,
     "key of a lease file": LeaseFile,
     "key of a webhook": Webhook,
+    "key of a person of the staff": StaffNotice,
     "key of a RADIUS sender": RadiusSender,
 }
 
@@ -590,3 +605,22 @@ def test_whoever_shows_a_wrong_token_is_a_guest_only_where_the_settings_let_them
     chosen = loaded(f"encrypted: {{tls_port: 853, name: DNS.Example{more}}}")
     assert chosen.encrypted.name == "dns.example"
     assert defaults_of(chosen, "").unknown_is_guest is is_guest
+
+
+def test_a_network_of_no_family_is_as_wide_as_a_line() -> None:
+    text = 'node: {other_networks: [{name: wifi, networks: ["2001:db8::/64"]}]}'
+    with pytest.raises(ConfigError, match=r"a part of what one subscriber has"):
+        loaded(text)
+    assert loaded(text.replace("/64", "/56")).node.other_networks[0].name == "wifi"
+
+
+def test_devices_of_a_provider_are_told_the_ports_of_its_dnsdist() -> None:
+    found = loaded(
+        "node: {tls_listen: ['192.0.2.53:853'], https_listen: ['[2001:db8::53]:443'], "
+        "encrypted_name: DNS.Example, certificate: /both.pem, key: /both.pem}"
+    )
+    told = found.for_devices
+    assert (told.encrypted.tls_port, told.encrypted.https_port) == (853, 443)
+    assert (told.encrypted.name, told.encrypted_files) == ("dns.example", ("/both.pem",) * 2)
+    assert not found.encrypted.is_on, "copdns itself listens nowhere"
+    assert loaded("node: {site: here}").for_devices.encrypted == loaded("").encrypted

@@ -1,4 +1,7 @@
-"""The staff's application over a real PostgreSQL and a sign-on on loopback, and browsers for it."""
+"""The staff's application over a real PostgreSQL and a sign-on on loopback, and browsers for it.
+
+It connects as the role of the staff's program, so whatever goes through it is tried as that one.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+import psycopg
 from aiohttp.test_utils import TestServer, unused_port
+from psycopg.conninfo import make_conninfo
 from yarl import URL
 
 from copdns.lists.index import Entry, FoundEntry, ListInfo, ListKind
@@ -17,28 +22,43 @@ from copdns.model.matchers import MatchKind
 from copdns.provider.law.edits import describe_operator
 from copdns.provider.law.events import TenantAdded
 from copdns.provider.law.keys import ProviderKeys
-from copdns.provider.law.statement_shapes import HotlinePart
+from copdns.provider.law.statement_shapes import FamilyListPart, HotlinePart
+from copdns.provider.staff.checklist import Installation
 from copdns.provider.staff.duties import StaffMember, StaffRole
-from copdns.provider.staff.published import Publisher
+from copdns.provider.staff.publisher import Publisher
 from copdns.store.household_db.provider import ProviderStore
 from copdns.store.postgres.connection import PostgresPool
 from copdns.store.provider_db.desk_rows import DeskStore
 from copdns.store.provider_db.register_rows import RegisterStore
+from copdns.store.provider_db.staff_role import grant_staff
 from copdns.store.provider_db.staff_sessions import StaffSessions
 from copdns.web.pages import Pages
-from copdns.web.staff.app import StaffSite, staff_app
-from copdns.web.staff.arrive import add_arrival
+from copdns.web.staff.app import staff_app
+from copdns.web.staff.arrive import PortalDoor, welcome_app
 from copdns.web.staff.desk_operations import DESK_OPERATIONS
+from copdns.web.staff.kept_documents import KeptDocuments
 from copdns.web.staff.operations import REGISTER_OPERATIONS
 from copdns.web.staff.rollout_operations import ROLLOUT_OPERATIONS
 from copdns.web.staff.sign_on import SignOn, SignOnSetup
+from copdns.web.staff.site import StaffSite
 from copdns.web.staff.site_form import add_site_form
+from copdns.web.staff.statement_page import add_statement
 from tests.provider_staff import NOW, SPECIAL, STAFF, staff_added
 from tests.sign_on_server import CLIENT, SECRET, SignOnServer, running_sign_on
 
 FAMILIES = "https://family.provider.example"
 OPERATIONS = (*REGISTER_OPERATIONS, *DESK_OPERATIONS, *ROLLOUT_OPERATIONS)
 HOTLINE = HotlinePart(name="A hotline", site="https://hotline.example/")
+LISTS = tuple(
+    FamilyListPart(
+        list=name,
+        category=category,
+        maintainer="A maintainer",
+        source=f"https://lists.example/{name}",
+        licence="CC0-1.0",
+    )
+    for name, category in (("casinos", "gambling"), ("bets", "gambling"), ("play", "games"))
+)
 OTHER = StaffMember("rev2", "Another reviewer", StaffRole.REVIEWER)
 NORTH = StaffMember("north", "North", StaffRole.ADMINISTRATOR, tenant="north")
 
@@ -67,13 +87,17 @@ class StaffBrowser:
 
 @dataclass
 class Site:
-    """now: of copdns and of the sign-on, if moved by `later`."""
+    """now: of copdns and of the sign-on, if moved by `later`.  published: files for the public.
+
+    store, desk, sessions: as the staff's role.  households: as that of the families.
+    """
 
     store: RegisterStore
     desk: DeskStore
     sessions: StaffSessions
     sign_on: SignOnServer
     keys: ProviderKeys
+    published: Path
     origin: str = ""
     now: float = NOW
     households: ProviderStore | None = None
@@ -82,6 +106,11 @@ class Site:
     def later(self, seconds: float) -> None:
         self.now += seconds
         self.sign_on.now = self.now
+
+    def forget_cases(self, now: float) -> int:
+        """Delete old cases, as a chore of the families' role would."""
+        assert self.households
+        return DeskStore(self.households.pool).forget(int(now))
 
     def browser(self) -> StaffBrowser:
         jar = aiohttp.CookieJar(unsafe=True)  # of addresses, too
@@ -104,16 +133,19 @@ async def running_site(
     keys = ProviderKeys(folder / "keys")
     keys.make()
     with ProviderStore.connect(PostgresPool(postgres)) as households:
-        store = RegisterStore(households.pool, keys)
+        RegisterStore(households.pool, keys)  # makes the tables
+        staff = give_staff_role(postgres, households.pool)
+        pool = PostgresPool(staff)
+        store = RegisterStore(pool, keys)
         operator = describe_operator("A provider", "FR", "contact@provider.example")
         store.write("console", NOW, lambda _: operator)
         store.write("console", NOW, lambda _: TenantAdded("north", "North", "FR"))
         for each in (*STAFF, OTHER, NORTH):
             who = replace(each, subject=f"subject of {each.id}")
             store.write("console", NOW, lambda _, who=who: staff_added(who))  # type: ignore[misc]
-        sessions = StaffSessions(households.pool)
+        sessions = StaffSessions(pool)
         async with running_sign_on(NOW) as sign_on, aiohttp.ClientSession() as client:
-            site = Site(store, DeskStore(households.pool), sessions, sign_on, keys)
+            site = Site(store, DeskStore(pool), sessions, sign_on, keys, folder)
             site.households = households
             port = unused_port()
             site.origin = f"http://127.0.0.1:{port}"
@@ -126,6 +158,17 @@ async def running_site(
                 finally:
                     for each_browser in site.browsers:
                         await each_browser.session.close()
+                    pool.close()
+
+
+def give_staff_role(postgres: str, owner: PostgresPool, role: str = "copdns_staff") -> str:
+    """Make the role of the staff's program; return how the database is reached as it."""
+    with psycopg.connect(postgres, autocommit=True) as connection:
+        there = connection.execute("select 1 from pg_roles where rolname = %s", (role,)).fetchone()
+        if there is None:
+            connection.execute(f"create role {role} login".encode())
+    grant_staff(owner, role)
+    return make_conninfo(postgres, user=role)
 
 
 def _app(site: Site, client: aiohttp.ClientSession, factor: str, public_origin: str) -> Any:
@@ -133,27 +176,40 @@ def _app(site: Site, client: aiohttp.ClientSession, factor: str, public_origin: 
     setup = SignOnSetup(
         site.sign_on.issuer, CLIENT, SECRET, f"{site.origin}/staff/callback", factor
     )
-    app = staff_app(
-        StaffSite(
-            site.store,
-            site.desk,
-            find,
-            (("A hotline", "https://hotline.example/"),),
-            site.sessions,
-            SignOn(setup, client),
-            SPECIAL,
-            public_origin or site.origin,
-            lambda: site.now,
-            site.keys,
-            lambda _: Publisher((), (HOTLINE,), site.keys.public_key, site.keys.sign),
-            pages,
-        ),
-        OPERATIONS,
+    served = StaffSite(
+        site.store,
+        site.desk,
+        find,
+        ((HOTLINE.name, HOTLINE.site),),
+        site.sessions,
+        SignOn(setup, client),
+        SPECIAL,
+        public_origin or site.origin,
+        lambda: site.now,
+        site.keys,
+        lambda _: Publisher(LISTS, (HOTLINE,), site.keys.public_key, site.keys.sign),
+        pages,
+        Installation,
     )
+    app = staff_app(served, OPERATIONS)
     add_site_form(app, pages)
-    assert site.households
-    add_arrival(app, site.households, FAMILIES)
+    add_statement(app, served, KeptDocuments(site.published, site.keys.public_key))
     return app
+
+
+@asynccontextmanager
+async def running_door(site: Site) -> AsyncIterator[StaffBrowser]:
+    """Run the program that lets subscribers in, as the families' role; yield who asks it."""
+    assert site.households
+    register = RegisterStore(site.households.pool, site.keys)
+    port = unused_port()
+    origin = f"http://127.0.0.1:{port}"
+    door = PortalDoor(register, site.households, origin, FAMILIES, lambda: site.now)
+    async with (
+        TestServer(welcome_app(door), host="127.0.0.1", port=port),
+        aiohttp.ClientSession() as session,
+    ):
+        yield StaffBrowser(origin, session)
 
 
 def find(name: str) -> list[FoundEntry]:

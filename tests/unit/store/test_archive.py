@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from copdns.model.errors import BackupError
 from copdns.store import archive
 from copdns.store.archive import ABOUT, FORMAT, pack, unpack
+from tests.whole import examples
 
 HOUSE = b"a household" * 1000
 
@@ -114,7 +115,7 @@ def test_a_part_that_was_changed_is_refused(tmp_path: Path, folder: Path) -> Non
         unpack(hostile, folder)
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=examples(60))
 @given(st.data())
 def test_one_that_was_cut_or_damaged_is_whole_or_refused(packed: Path, data: st.DataObject) -> None:
     octets = bytearray(packed.read_bytes())

@@ -15,7 +15,7 @@ from copdns.store.db import store_error
 from copdns.store.household_db.condition import FILE
 from copdns.store.household_db.household import HouseholdStore
 from copdns.store.household_db.migrations import HOUSEHOLD
-from copdns.store.read_only import copy_to_memory, is_unwritable
+from copdns.store.read_only_access import copy_to_memory, is_unwritable
 
 NOW = 1_800_000_000
 

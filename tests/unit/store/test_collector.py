@@ -88,7 +88,7 @@ async def test_what_another_program_was_told_reaches_the_one_that_writes(
         assert not (tmp_path / "two" / FILE).exists()
         await asyncio.to_thread(writer._follow)
         assert owner(pool) == "l2"
-        assert BindingStore(pool).handed_over() == ([], 0)
+        assert BindingStore(pool).read_handed_over() == ([], 0)
         with pytest.raises(StoreError, match="another program"):
             await other.take([event("l3", NOW)])
 

@@ -32,7 +32,7 @@ from copdns.provider.staff.desk import (
 )
 from copdns.provider.staff.site_answer import blocks_of
 from copdns.store.provider_db.desk_rows import KEPT_FOR
-from copdns.web.staff.site_form import line_of
+from copdns.web.staff.public_pace import line_of
 from tests.provider_staff import ADA, BO, NOW, REVIEWER, SPECIAL, STAFF, Written, order
 from tests.unit.store.staff_site import OTHER, Site, find, running_site
 
@@ -275,8 +275,8 @@ async def test_nothing_of_who_asks_is_in_the_database_and_a_case_is_forgotten(
         rows = str(operator.execute(b"select * from copdns.desk_case").fetchall())
     assert "club.example" in rows
     assert not [each for each in ("127.0.0", "mia") if each in rows]
-    assert site.desk.forget(NOW + KEPT_FOR) == 0
-    assert site.desk.forget(NOW + KEPT_FOR + 1) == 1
+    assert site.forget_cases(NOW + KEPT_FOR) == 0
+    assert site.forget_cases(NOW + KEPT_FOR + 1) == 1
 
 
 async def test_staff_of_a_tenant_see_cases_of_this_tenant_alone(site: Site) -> None:

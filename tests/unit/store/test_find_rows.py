@@ -62,6 +62,8 @@ def found(log: QueryLog, wanted: RowFilter = EVERY_ROW, *people: str) -> list[st
 )
 def test_it_finds_what_is_asked_for(log: QueryLog, wanted: RowFilter, names: list[str]) -> None:
     assert found(log, wanted) == names
+    at_home = [each for each in reversed(ROWS) if each.household == "home"]
+    assert [e.qname.partition(".")[0] for e in at_home if wanted.wants(e)] == names
     assert found(log, wanted, "mia") == [each for each in names if each in ("chess", "old")]
 
 

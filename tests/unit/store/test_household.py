@@ -73,6 +73,7 @@ from copdns.store.household_db.notes import Change
 from copdns.store.log_db.querylog import QueryLog
 from tests.unit.households import households, running
 from tests.unit.store.conftest import SQLITE, OpenStore
+from tests.whole import examples
 
 NOW = 1_800_000_000
 DAY = 86_400
@@ -365,7 +366,7 @@ HOUSEHOLDS = st.builds(
 )
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(25), deadline=None, suppress_health_check=list(HealthCheck))
 @given(steps=st.lists(HOUSEHOLDS, min_size=2, max_size=5))
 def test_any_edit_after_any_other_is_stored_whole(
     engine: str, open_fresh: OpenStore, steps: list[Household]
@@ -383,7 +384,7 @@ def test_any_edit_after_any_other_is_stored_whole(
         asyncio.run(all_steps(store))
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(25), deadline=None, suppress_health_check=list(HealthCheck))
 @given(before=households().flatmap(running), after=households().flatmap(running))
 def test_any_household_takes_the_place_of_any_other(
     engine: str, open_fresh: OpenStore, before: Household, after: Household

@@ -30,11 +30,13 @@ from copdns.store.household_db.notes import audit
 from copdns.store.household_db.thread import StoreThread
 from copdns.store.log_db.querylog import QueryLog
 from copdns.store.page_records import database_image
-from tests.damaging import PLACES, Damage, damages
+from tests.damaging import Damage, damages
+from tests.whole import choose
 
 NOW = 1_800_000_000
 HOUSE = Household("home", "Example family", profiles=(Profile("mia", "Mia", Band.TO_9),))
-DAMAGES = tuple(damages())
+PLACES = choose(50, 12)
+DAMAGES = tuple(damages(PLACES))
 
 
 def named(name: str) -> Callable[[Household], Household]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -95,7 +95,7 @@ async def homes(store: ProviderStore) -> tuple[Household, ...]:
 def counted(monkeypatch: pytest.MonkeyPatch) -> Callable[[], list[str]]:
     """Tell which households were read since the last call."""
     read: list[str] = []
-    load, load_some = tables.load, tables.load_some
+    load, load_some, load_these = tables.load, tables.load_some, tables.load_these
 
     def note(connection: object, household: str) -> object:
         read.append(household)
@@ -105,7 +105,12 @@ def counted(monkeypatch: pytest.MonkeyPatch) -> Callable[[], list[str]]:
         read.append("all")
         return load_some(connection, after, most)  # type: ignore[arg-type]
 
+    def note_these(connection: object, households: Sequence[str]) -> object:
+        read.extend(households)
+        return load_these(connection, households)  # type: ignore[arg-type]
+
     monkeypatch.setattr("copdns.store.household_db.provider.load", note)
+    monkeypatch.setattr("copdns.store.household_db.provider.load_these", note_these)
     monkeypatch.setattr("copdns.store.household_db.provider.load_some", note_some)
 
     def take() -> list[str]:

@@ -15,7 +15,7 @@ from copdns.privacy.retention import CountKey, LogRow
 from copdns.privacy.row_filter import EVERY_ROW, RowFilter
 from copdns.store.connection import SqlConnection
 from copdns.store.db import transaction
-from copdns.store.log_db import list_rows, rows, sign_rows, usage
+from copdns.store.log_db import list_rows, rows, sign_rows, usage, usage_rows
 from copdns.store.log_db.migrations import LOG
 from copdns.store.postgres.connection import PostgresPool
 from copdns.store.postgres.schema import migrate
@@ -176,9 +176,11 @@ def test_minutes_of_a_day_are_joined(log: SqlConnection) -> None:
     for each in (some, more):
         usage._add_usage(log, each)
     both = some._replace(marks=DayBitmaps(7, 1, 8), minutes=Minutes(2, 2, 3), own=True)
-    assert usage._read_usage(log, "home", None, day) == (both,)
-    assert usage._read_usage(log, None, "tom", day) == ()
+    assert usage_rows.read_usage(log, "home", None, day) == (both,)
+    assert usage_rows.read_usage(log, None, "tom", day) == ()
     usage._close_days(log, "home", date(2027, 1, 16), {"mia"})
-    assert usage._read_usage(log, "home", "mia", day) == (both._replace(marks=DayBitmaps(0, 0, 0)),)
+    assert usage_rows.read_usage(log, "home", "mia", day) == (
+        both._replace(marks=DayBitmaps(0, 0, 0)),
+    )
     usage._close_days(log, "home", date(2027, 1, 16), ())
-    assert usage._read_usage(log, "home", "mia", day) == ()
+    assert usage_rows.read_usage(log, "home", "mia", day) == ()

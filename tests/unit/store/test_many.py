@@ -12,7 +12,7 @@ from copdns.provider.address_blocks import read_block
 from copdns.store.connection import SqlConnection
 from copdns.store.db import transaction
 from copdns.store.household_db.provider import ProviderStore
-from copdns.store.household_db.tables import load, load_some
+from copdns.store.household_db.tables import load, load_some, load_these
 from copdns.store.postgres.connection import PostgresPool
 from copdns.store.postgres.lines import (
     BindingRow,
@@ -40,10 +40,18 @@ async def test_some_at_once_are_as_each_alone(open_store: OpenStore) -> None:
                 break
             found += some
         assert found == [load(connection, f"h{number}") for number in range(5)]
+        chosen = ["h4", "h1", "nobody", "h0"]
+        assert load_these(connection, chosen) == {
+            each: load(connection, each) for each in chosen if each != "nobody"
+        }
+        assert load_these(connection, []) == {}
         with transaction(connection):
             connection.execute("update profile set band = 'odd' where household = 'h3'")
         some, _ = load_some(connection, "", 9)
         assert [type(each) for each in some].count(OddRowError) == 1
+        some_of_them = load_these(connection, ["h2", "h3"])
+        kinds = {each: type(found) for each, found in some_of_them.items()}
+        assert kinds == {"h2": Household, "h3": OddRowError}
 
     with store:
         await store.run(read)

@@ -190,7 +190,7 @@ async def test_a_server_that_goes_away_is_told_and_found_again(postgres: str) ->
             with psycopg.connect(postgres, autocommit=True) as other:
                 other.execute(
                     "select pg_terminate_backend(pid, 5000) from pg_stat_activity"
-                    " where application_name = 'copdns'"
+                    " where application_name like 'copdns %'"
                 )
 
         def edit(home: Household) -> Household:

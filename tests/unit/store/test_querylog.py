@@ -23,7 +23,15 @@ from structlog.testing import capture_logs
 from copdns.model.errors import StoreError
 from copdns.model.household import PrivacyMode
 from copdns.model.verdict import Action, Reason, Verdict
-from copdns.privacy.retention import CountKey, LogRow, WaitingRow, count_key, log_row
+from copdns.privacy.retention import (
+    CountKey,
+    LogRow,
+    WaitingRow,
+    WaitingRows,
+    count_key,
+    list_values,
+    log_row,
+)
 from copdns.store.db import open_database, store_error
 from copdns.store.log_db import querylog
 from copdns.store.log_db import rows as log_rows
@@ -77,6 +85,15 @@ def test_what_waits_is_written_as_the_row_that_it_stands_for(log: QueryLog) -> N
     log.add(row("b.example"))
     log.flush()
     assert [each.row for each in log.rows("home")] == [waiting.row(), row("b.example")]
+
+
+def test_what_waits_is_bound_as_plain_texts() -> None:
+    """The driver would ask Python about each other kind of text, which takes as long as the row."""
+    waiting = log_row(PrivacyMode.BLOCKED, "home", "mia", "tablet", "a.example", 28, BLOCKED, NOW)
+    assert waiting is not None
+    values = list_values([waiting, row("b.example")])
+    assert values == [*waiting.row(), *row("b.example")]
+    assert {type(each) for each in values[:13]} == {int, str}
 
 
 def test_what_is_added_is_read_back_in_its_order(log: QueryLog) -> None:
@@ -294,6 +311,19 @@ def test_a_killed_process_loses_a_second_at_most(tmp_path: Path) -> None:
 
 
 # Trouble
+
+
+def test_what_comes_while_a_batch_is_taken_waits_for_the_next() -> None:
+    waiting = WaitingRows(3)
+    waiting.add(row("a.example"))
+    taken = waiting.take()
+    assert [each.qname for each in taken] == ["a.example"]
+    assert (waiting.rows, waiting.take()) == ([], [])
+    for name in ("b.example", "c.example", "d.example"):
+        waiting.add(row(name))
+    assert waiting.put_back(taken) == 1
+    assert [each.qname for each in waiting.rows] == ["a.example", "b.example", "c.example"]
+    assert not waiting.has_room()
 
 
 def test_more_than_fits_is_dropped_and_counted(log: QueryLog) -> None:
@@ -734,3 +764,15 @@ def test_counts_are_added_up_by_period_and_cause(log: QueryLog) -> None:
         (hour + 1, 1, 5),
         (hour + 2, 0, 7),
     ]
+
+
+def test_a_large_batch_keeps_the_order_of_each_profile(tmp_path: Path) -> None:
+    log = QueryLog(tmp_path)
+    names = [f"n{number}.example" for number in range(1_200)]
+    for number, name in enumerate(names):
+        log.add(row(name, ("tom", "mia", "ada")[number % 3]))
+    log.flush()
+    for turn, profile in enumerate(("tom", "mia", "ada")):
+        found = [each.row.qname for each in log.rows("home", profile, limit=1_200)]
+        assert found == names[turn::3]
+    log.stop()

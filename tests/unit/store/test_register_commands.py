@@ -138,6 +138,12 @@ def test_a_statement_and_a_report_that_anybody_can_check(home: Home) -> None:
     figures.write_text('{"complaints": 3, "outages": 1}')
     report = json.loads(home.ok("provider", "report", "2026-Q1", "--figures", str(figures)))
     assert (report["document"]["complaints"], report["document"]["outages"]) == (None, 1)
+    home.ok("provider", "tenant", "add", "north", "--name", "North", "--country", "FR")
+    of_north = home.folder / "north.json"
+    of_north.write_text(home.ok("provider", "report", "2026-Q1", "--tenant", "north"))
+    assert home.ok("provider", "verify", str(of_north), "--key", key).split()[-1] == key
+    both = ("provider", "report", "2026-Q1", "--tenant", "north", "--figures", str(figures))
+    assert home.call(*both).exit_code == 1, "what is of all is not of one tenant"
     figures.write_text('{"subscriber": "127.0.0.1"}')
     refused = home.call("provider", "report", "2026-Q1", "--figures", str(figures))
     assert (refused.exit_code, str(figures) in refused.stderr) == (1, True)
@@ -147,7 +153,21 @@ def test_a_statement_and_a_report_that_anybody_can_check(home: Home) -> None:
 
 def test_the_staff_is_served(home: Home) -> None:
     (home.folder / "secret").write_text("a secret\n")
-    words = ("provider", "serve", "--issuer", "http://127.0.0.1:1", "--client", "copdns")
+    named = ("--name", "A provider", "--country", "FR", "--contact", "contact@provider.example")
+    home.ok("provider", "operator", "set", *named)
+    kept = home.folder / "kept"
+    kept.mkdir()
+    (kept / "a.json").write_text(home.ok("provider", "statement"))
+    words = (
+        "provider",
+        "serve",
+        "--published",
+        str(kept),
+        "--issuer",
+        "http://127.0.0.1:1",
+        "--client",
+        "copdns",
+    )
     words += ("--secret-file", str(home.folder / "secret"), "--port", "0", "--origin")
     refused = home.call(*words, "http://staff.provider.example")
     assert (refused.exit_code, "HTTPS alone" in refused.stderr) == (78, True)
@@ -157,9 +177,12 @@ def test_the_staff_is_served(home: Home) -> None:
         port = server.stdout.readline().split()[-1]
         with pytest.raises(HTTPError) as refusal:
             urlopen(f"http://127.0.0.1:{port}/staff/orders")
+        with urlopen(f"http://127.0.0.1:{port}/blocked/statement") as answer:
+            page = answer.read().decode()
         server.terminate()
         assert server.wait(10) == 0
     assert refusal.value.code == 401
+    assert ("What we filter" in page, page.count("/kept/statement-")) == (True, 1)
     assert "log in" in json.loads(refusal.value.read())["detail"]
 
 

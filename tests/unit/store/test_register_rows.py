@@ -13,7 +13,7 @@ import psycopg
 import pytest
 
 from copdns.model.errors import RegisterError, StoreError
-from copdns.provider.law import edits, in_force
+from copdns.provider.law import edits, register_in_force
 from copdns.provider.law.chain import RegisterEntry, from_stored, to_stored
 from copdns.provider.law.events import (
     FeedTaken,
@@ -76,7 +76,7 @@ def test_what_is_written_is_read_by_all(
     with ProviderStore.connect(PostgresPool(postgres)) as other:
         register = RegisterStore(other.pool, keys).load()
     assert register.size == store.size() == len(STAFF) + 2
-    assert [each.slug for each in in_force.lists_in_force(register, NOW)] == ["order-6"]
+    assert [each.slug for each in register_in_force.lists_in_force(register, NOW)] == ["order-6"]
 
 
 def test_a_refused_edit_writes_nothing(store: RegisterStore) -> None:
@@ -246,7 +246,7 @@ def test_a_confidential_name_is_nowhere_in_the_database(
 ) -> None:
     number = enter(store, "verysecret.example", "www.help.example", is_confidential=True)
     confirm(store, number)
-    (found,) = in_force.lists_in_force(store.load(), NOW)
+    (found,) = register_in_force.lists_in_force(store.load(), NOW)
     assert [each.name for each in found.names] == ["verysecret.example"]
     decision = HoldDecided(number, "help.example", False, "A helpline.")
     store.write("rev", NOW, lambda now: edits.decide_hold(now, decision, SPECIAL, REVIEWER, NOW))

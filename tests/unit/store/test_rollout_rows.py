@@ -11,6 +11,7 @@ from copdns.model.errors import RolloutError
 from copdns.provider.rollout.figures import FigureRow, NodeFigures
 from copdns.provider.rollout.rollouts import (
     COPDNS,
+    NODE_KEPT,
     FleetNode,
     Rollout,
     RolloutKind,
@@ -25,7 +26,6 @@ from copdns.store.household_db.provider import ProviderStore
 from copdns.store.postgres.connection import PostgresPool
 from copdns.store.provider_db.rollout_rows import (
     FILES_KEPT,
-    NODE_KEPT,
     ROWS_KEPT,
     RolloutStore,
 )
@@ -33,7 +33,7 @@ from copdns.store.provider_db.rollout_rows import (
 pytestmark = pytest.mark.once
 
 LISTS = RolloutKind.LISTS
-NOW = 1_800_000_000
+NOW = 1_700_000_000  # of the past: PostgreSQL has its own clock
 NODE = FleetNode(
     *("n1", "north", True, NOW),
     families=frozenset({4, 6}),
@@ -97,10 +97,10 @@ def test_files_are_kept_for_as_many_as_one_can_go_back(store: RolloutStore) -> N
 
 
 def test_a_freeze_is_known_until_it_is_over(store: RolloutStore) -> None:
-    kept = store.freeze(new_freeze(NOW, NOW + 60, "ada", "Exams.", NOW))
+    kept = store.freeze(new_freeze(NOW, NOW + 60, "ada", "Exams.", NOW), NOW)
     assert store.freezes(NOW) == (kept,)
     assert store.freezes(NOW + 60) == ()
-    assert store.end_freeze(kept.number, NOW + 9).ends == NOW + 9
+    assert store.end_freeze(kept.number, "ada", NOW + 9).ends == NOW + 9
     assert store.freezes(NOW + 9) == ()
 
 

@@ -157,7 +157,8 @@ def test_a_freeze_holds_it_and_an_undo_reaches_each_node_at_its_next_look(fleet:
     fleet.run(100)
     assert fleet.texts() == ["two.example\n", "two.example\n", "one.example\n"]
     until = int(fleet.clock) + 600
-    fleet.store.freeze(new_freeze(int(fleet.clock), until, "ada", "Exams.", int(fleet.clock)))
+    now = int(fleet.clock)
+    fleet.store.freeze(new_freeze(now, until, "ada", "Exams.", now), now)
     fleet.run(300)
     assert fleet.last() == (RolloutStage.SITE, RolloutState.GOING)
     now = int(fleet.clock)

@@ -100,7 +100,7 @@ async def test_every_page_for_every_role_a_guardian_and_a_stranger(site: Site) -
             if status != wanted or "<h1>" not in page or ("Traceback" in page):
                 wrong.append((who, path, status))
             if may:
-                menu = {each for each in PAGES if PAGES[each].menu and who in MAY[f"GET {each}"]}
+                menu = {each for each in PAGES if PAGES[each].picture and who in MAY[f"GET {each}"]}
                 if menu_of(page) != menu:
                     wrong.append((who, path, menu_of(page) ^ menu))
     assert wrong == []
@@ -119,14 +119,14 @@ async def test_an_order_by_forms_from_its_entry_to_the_second_person(site: Site)
     assert "Another person has to confirm" in page
     status, page, _ = await ada.send(f"{path}/confirm")
     assert status == 409
-    assert "another person than the one who entered it" in page
+    assert "Another person than the one who entered it" in page
     assert "Confirm a legal order" in (await bo.open("/staff/me"))[1]
     status, page, _ = await bo.send(f"{path}/confirm")
     assert "in force" in page
     assert "Decide about a protected name" in (await rev.open("/staff/me"))[1]
     decision = {"name": "help.example", "is_blocked": "no", "why": "A helpline."}
     status, page, _ = await rev.send(f"{path}/decide", decision)
-    assert "rev decided: it stays open. A helpline." in page
+    assert "rev decided that it stays open. A helpline." in page
     status, page, _ = await ada.send(f"{path}/withdraw", {"why": "Lifted on appeal."})
     assert "Withdrawn" in page
     assert "Lifted on appeal." in page
@@ -182,6 +182,15 @@ async def test_a_refused_form_shows_what_was_written(site: Site) -> None:
     assert (await ada.send("/staff/orders", ORDER, "http://evil.example"))[0] == 403
 
 
+async def test_an_order_without_names_is_a_confidential_one(site: Site) -> None:
+    """It names a list of hashes by the checksum of its document."""
+    ada = await visitor(site, "ada")
+    without = {**CHECKED, "names": ""}
+    assert (await ada.send("/staff/orders", without))[0] == 409
+    status, page, _ = await ada.send("/staff/orders", {**without, "is_confidential": "yes"})
+    assert (status, "confidential" in page) == (200, True)
+
+
 async def test_step_up_leads_to_the_sign_on_and_back_to_the_page(site: Site) -> None:
     ada, bo = await visitor(site, "ada"), await visitor(site, "bo")
     _, _, path = await ada.send("/staff/orders", CHECKED)
@@ -212,8 +221,8 @@ async def test_a_case_by_forms_takes_two_reviewers(site: Site) -> None:
     assert "waits for the second reviewer" in page
     assert "Decide whether a list is right" in (await other.open("/staff/me"))[1]
     _, page, _ = await other.send(f"{path}/decide", {"reason": "list_error"})
-    assert "opened" in page
-    assert "1 line taken out by reviewers" in (await rev.open("/staff/statement"))[1]
+    assert "taken off the list" in page
+    assert "1 entry taken out by reviewers" in (await rev.open("/staff/statement"))[1]
 
 
 @pytest.mark.parametrize(

@@ -9,9 +9,12 @@ from typing import Any
 import pytest
 from joserfc.jwk import ECKey
 
+from copdns.accounts.guesses import MAX_WRONG
 from copdns.provider.law.edits import DAY
 from copdns.provider.staff.duties import Duty
+from copdns.store.provider_db.staff_sessions import StaffSession
 from copdns.web.staff.sign_on import FRESH
+from copdns.web.staff.site import digest_of
 from tests.provider_staff import DOCUMENT, NOW
 from tests.unit.store.staff_site import OPERATIONS, Site, StaffBrowser, running_site
 
@@ -38,9 +41,10 @@ MAY = {
     "POST /staff/preservations": KEEPERS,
     "POST /staff/preservations/{number}/confirm": KEEPERS,
     "POST /staff/preservations/{number}/end": READERS,  # its keeper, as the register says
-    "GET /staff/entries": READERS,
-    "GET /staff/statement": READERS,
-    "GET /staff/report/{text}": READERS,
+    "GET /staff/entries": f"{READERS} north",
+    "GET /staff/statement": f"{READERS} north",
+    "GET /staff/report/{text}": f"{READERS} north",
+    "GET /staff/checklist": READERS,
     "GET /staff/people": "ada bo north",
     "POST /staff/people": "ada bo north",
     "POST /staff/people/{text}/remove": "ada bo north",
@@ -212,6 +216,23 @@ async def test_a_session_ends(site: Site) -> None:
     assert (await out.get("/staff/me"))[0] == 401
     site.later(1801)
     assert (await idle.get("/staff/me"))[0] == 401
+
+
+async def test_guesses_at_a_session_end_and_who_works_goes_on(site: Site) -> None:
+    ada, stranger = await site.logged_in("ada"), site.browser()
+    new = StaffSession(digest_of("right"), "bo", int(NOW), int(NOW), int(NOW))
+    site.sessions.add(new)
+
+    async def show(cookie: str, sender: str) -> int:
+        headers = {"X-Forwarded-For": sender, "Cookie": f"copdns_staff={cookie}"}
+        async with stranger.session.get(f"{site.origin}/staff/me", headers=headers) as reply:
+            return reply.status
+
+    answers = [await show(f"guess{number}", "192.0.2.66") for number in range(MAX_WRONG + 3)]
+    assert answers == [401] * MAX_WRONG + [429] * 3
+    assert await show("right", "192.0.2.66") == 429
+    assert await show(ada.cookie(), "192.0.2.66") == 200
+    assert await show("right", "198.51.100.7") == 200
 
 
 async def test_another_site_cannot_let_a_browser_send_something(site: Site) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from copdns.model.errors import StoreError
 from copdns.store.log_db.querylog import QueryLog
-from copdns.store.log_db.usage import UsageStore, close_days, load_clock, load_history, save_clock
+from copdns.store.log_db.usage import UsageStore, close_days, load_clock, save_clock
 from copdns.time.clock import LastSeen
 from copdns.time.minutes import NO_MARKS, DayBitmaps, Minutes, Usage
 
@@ -53,7 +53,7 @@ def test_asking_makes_no_file(tmp_path: Path) -> None:
     assert store.load(TODAY) == ()
     assert store.save(()) == frozenset()
     assert load_clock(tmp_path) is None
-    assert load_history(tmp_path, "home", None, TODAY) == ()
+    assert QueryLog(tmp_path).usage("home", None, TODAY) == ()
     close_days(tmp_path, "home", TODAY, ())
     assert list(tmp_path.iterdir()) == []
 
@@ -118,16 +118,16 @@ def test_numbers_stay_as_long_as_counts_do(tmp_path: Path) -> None:
     days = [date(2026, 2, 26), date(2026, 2, 27), TODAY, date(2026, 3, 31), date(2026, 4, 2)]
     saved(tmp_path, *(used(day=day) for day in days))
     QueryLog(tmp_path).purge(START + 3600, counts_days=30)
-    found = [each.day for each in load_history(tmp_path, "home", "mia", date(2026, 1, 1))]
+    found = [each.day for each in QueryLog(tmp_path).usage("home", "mia", date(2026, 1, 1))]
     assert found == [date(2026, 2, 27), TODAY, date(2026, 3, 31)]
 
 
 def test_history_is_of_one_household_and_of_one_person_if_so_asked(tmp_path: Path) -> None:
     theirs = used()._replace(household="there")
     saved(tmp_path, used("mia"), used("tom"), used("mia", day=YESTERDAY), theirs)
-    found = load_history(tmp_path, "home", None, YESTERDAY)
+    found = QueryLog(tmp_path).usage("home", None, YESTERDAY)
     assert found == (used("mia", day=YESTERDAY), used("mia"), used("tom"))
-    assert load_history(tmp_path, "home", "tom", YESTERDAY) == (used("tom"),)
+    assert QueryLog(tmp_path).usage("home", "tom", YESTERDAY) == (used("tom"),)
 
 
 def test_an_erased_profile_has_no_minutes_in_any_file_and_the_others_stay(tmp_path: Path) -> None:

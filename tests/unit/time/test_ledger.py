@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from copdns.time import ledger as ledger_module
-from copdns.time.ledger import MAX_BUDGETS, MAX_DAYS, MAX_NAMES, MINUTES_WITH_NAMES, UsageLedger
+from copdns.time.ledger import (
+    MAX_BUDGETS,
+    MAX_DAYS,
+    MAX_NAMES,
+    MAX_PROFILES,
+    MINUTES_WITH_NAMES,
+    UsageLedger,
+)
 from copdns.time.minutes import (
     NARROW,
     NO_MARKS,
@@ -35,8 +40,8 @@ def sense_of(household: str, profile: str, budget: str) -> UseCriteria:
     return WIDE if budget == "all" else NARROW
 
 
-def empty() -> UsageLedger:
-    return UsageLedger(day_of, sense_of)
+def empty(most_profiles: int = MAX_PROFILES) -> UsageLedger:
+    return UsageLedger(day_of, sense_of, most_profiles)
 
 
 def play(ledger: UsageLedger, minutes: range, budget: str = "games", names: int = 2) -> None:
@@ -226,6 +231,49 @@ def test_a_date_that_comes_back_with_the_zone_has_the_minutes_of_both_dates() ->
     assert likely(ledger, day=local("home", "mia", NOON)) == 32
 
 
+def test_a_day_that_is_to_begin_later_counts_each_minute_once_also_after_a_restart() -> None:
+    """At noon a day begins at 13:00 in place of 04:00, so it is still yesterday until then."""
+    starts = 4  # o'clock
+
+    def local(household: str, profile: str, at: float) -> DayStart:
+        day = day_of(household, profile, at - starts * HOUR)
+        return DayStart(day.date, day.start + starts * HOUR)
+
+    ledger = UsageLedger(local, sense_of)
+    play(ledger, range(-60, 0))
+    stored = ledger.take_unsaved()
+    for again in (ledger, UsageLedger(local, sense_of)):
+        starts = 4
+        again.load(stored)
+        starts = 13
+        play(again, range(20))
+        assert likely(again, day=local("home", "mia", NOON)) == 80
+        at_two = local("home", "mia", NOON + 2 * HOUR)
+        assert at_two.date == TODAY.date
+        assert likely(again, day=at_two) == 0
+        starts = 4  # it was a mistake, and is undone
+        assert likely(again, day=local("home", "mia", NOON)) == 80
+        starts = 13
+        play(again, range(2 * 60, 2 * 60 + 5))
+        assert likely(again, day=at_two) == 5
+
+
+def test_what_another_box_counted_before_days_began_later_is_not_of_the_new_day() -> None:
+    starts = 4
+
+    def local(household: str, profile: str, at: float) -> DayStart:
+        day = day_of(household, profile, at - starts * HOUR)
+        return DayStart(day.date, day.start + starts * HOUR)
+
+    ours, other = UsageLedger(local, sense_of), UsageLedger(local, sense_of)
+    play(other, range(-60, 0))
+    told = other.take_unsaved()
+    starts = 13
+    play(ours, range(2 * 60, 2 * 60 + 5))
+    ours.merge(told)
+    assert likely(ours, day=local("home", "mia", NOON + 2 * HOUR)) == 5
+
+
 def test_names_are_in_use_for_two_minutes_and_a_part_of_one() -> None:
     ledger = empty()
     ledger.record("home", "mia", ["games"], "match.example", NOON + 59)
@@ -309,6 +357,20 @@ def test_old_days_go_and_so_do_people_who_ask_no_more() -> None:
     assert ledger._days == {}
 
 
+def test_old_days_go_some_people_at_a_time_whatever_happens_in_between() -> None:
+    ledger = empty()
+    people = [f"child-{number}" for number in range(10)]
+    for each in people:
+        ledger.record("home", each, ["games"], "a.example", NOON)
+    ledger.fold(NOON + 60)
+    parts = 0
+    for _ in ledger.forget_in_parts(TOMORROW.start + DAY + 1, 3):
+        parts += 1
+        ledger.erase("home", people[-1])
+    assert parts == 4
+    assert ledger._days == {}
+
+
 def test_no_more_days_are_kept_than_are_asked_for() -> None:
     ledger = empty()
     for day in (0, 1, 500, 2, 3):
@@ -328,9 +390,8 @@ def test_a_profile_cannot_fill_the_memory() -> None:
     assert ledger.dropped == MAX_NAMES + 9 - (MAX_BUDGETS - 1)
 
 
-def test_many_profiles_cannot_fill_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ledger_module, "MAX_PROFILES", 3)
-    ledger = empty()
+def test_many_profiles_cannot_fill_the_memory() -> None:
+    ledger = empty(3)
     for minute in range(2):
         for number in range(5):
             at = NOON + minute * 60
@@ -383,3 +444,19 @@ def test_minutes_of_another_box_add_up_and_none_counts_twice() -> None:
     assert there.merge(here.usages_on([TODAY.date]))
     assert likely(there) == 30
     assert {each.minutes.likely for each in here.take_unsaved()} == {30}
+
+
+def test_a_minute_is_folded_in_parts_and_who_is_erased_in_between_stays_so() -> None:
+    ledger = UsageLedger(lambda *_: TODAY, lambda *_: NARROW)
+    people = [f"p{number}" for number in range(5)]
+    for each in people:
+        ledger.record("home", each, ("games",), "game.example", NOON)
+    parts = ledger.fold_in_parts(NOON + 60, 2)
+    assert next(parts) == {("home", each, "games") for each in people[:2]}
+    ledger.erase("home", "p0")
+    ledger.erase("home", "p4")
+    assert list(parts) == [{("home", "p2", "games"), ("home", "p3", "games")}, frozenset()]
+    assert [each.profile for each in ledger.take_unsaved()] == ["p1", "p2", "p3"]
+    assert ledger.names_in_use("home", "p1", NOON + 60) == {"game.example"}
+    assert list(ledger.fold_in_parts(NOON + 300, 2)) == [frozenset()] * 2
+    assert not ledger.fold(NOON + 300)

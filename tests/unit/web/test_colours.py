@@ -74,6 +74,13 @@ def test_a_day_that_is_on_has_an_edge_that_stands_out() -> None:
     assert all(contrast(each["edge"], each["card"]) >= MARK for each in schemes().values())
 
 
+def test_hours_that_are_off_are_the_filled_ones_by_day_and_by_night() -> None:
+    """Darker than the card, "off" was an empty box in the dark, and "on" the filled part."""
+    for each in schemes().values():
+        on, off = (contrast(each[part], each["card"]) for part in ("c-day", "c-night"))
+        assert on < MARK < off
+
+
 def test_the_letters_of_circles_and_tiles_can_be_read() -> None:
     sheet = (find_folder("web-ui") / "static" / "copdns.css").read_text()
     people = re.findall(r"\.k\d \{ --k: (#\w+); --on-k: (#\w+); \}", sheet)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from copdns.web.received import browser_name
+from copdns.web.browser_input import browser_name
 
 WEBKIT = "AppleWebKit/537.36 (KHTML, like Gecko)"
 

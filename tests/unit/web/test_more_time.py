@@ -12,7 +12,7 @@ from copdns.household.check import KnownIds
 from copdns.household.time_edits import add_bonus, give_grant
 from copdns.model.errors import HouseholdError
 from copdns.model.household import Household
-from copdns.model.times import Budget, PauseSpan, Schedule, Topic, TopicKind
+from copdns.model.times import Budget, Grant, PauseSpan, Schedule, Topic, TopicKind
 from copdns.policy.today import build_today
 from copdns.time.minutes import Minutes
 from copdns.time.plan import NO_INPUTS
@@ -98,7 +98,9 @@ def test_a_mark_changes_with_all_that_is_given_to_this_person() -> None:
     house = home(budgets=(BUDGET,))
     bonus = add_bonus(house, "mia", "games", _DAY, 5)
     grant = give_grant(
-        house, "mia", None, KNOWN, start=NOW, end=NOW + 60, given=NOW, content=False, time=True
+        house,
+        Grant(None, start=NOW, end=NOW + 60, given=NOW, content=False, time=True, profile="mia"),
+        KNOWN,
     )
     toms = replace(grant, grants=(replace(grant.grants[0], profile="tom"),))
     assert len({time_mark(each, "mia") for each in (house, bonus, grant)}) == 3

@@ -22,6 +22,7 @@ UI = find_folder("web-ui")
             "@media (max-width: 1px) and (min-height: 2px) { a { b: c } }",
             "@media (max-width:1px) and (min-height:2px){a{b:c}}",
         ),
+        ("ul > li, .a :not(p > b) { c: d }", "ul>li,.a :not(p>b){c:d}"),
         ('a::before { content: ""; }', 'a::before{content:""}'),
     ],
 )
@@ -38,7 +39,7 @@ def test_every_icon_is_hidden_from_screen_readers() -> None:
 def test_only_what_points_somewhere_turns_with_the_language() -> None:
     icons = read_icons(UI / "icons.svg")
     assert {name for name, each in icons.items() if "turn" in each} == {
-        *("back", "go", "undo", "leave", "horn")
+        *("back", "go", "undo", "leave", "horn", "log")
     }
 
 

@@ -16,8 +16,8 @@ from copdns.appeals.appeal import (
 )
 from copdns.appeals.life import add_answer, add_disagreement, mark_seen, withdraw
 from copdns.appeals.opening import Decision, carry_out, open_provisionally
+from copdns.appeals.other_closures import FOLLOWS
 from copdns.appeals.review import DecisionReason
-from copdns.appeals.still_closed import FOLLOWS
 from copdns.household.rule_edits import remove_rule
 from copdns.household.time_edits import end_grant
 from copdns.model.household import Household

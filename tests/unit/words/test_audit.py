@@ -41,7 +41,21 @@ def said(what: str, language: str = "en") -> str:
             "Device mia-phone changed: now belongs to Mia.",
         ),
         ("device mia-phone changed", "Device mia-phone changed."),
-        ("browser linked to mia-phone", "A browser on mia-phone can now show its owner's page."),
+        (
+            "browser linked to mia-phone",
+            "Someone tapped “This is my device” in a browser on mia-phone, "
+            "so it can show their own page now.",
+        ),
+        ("browser linked to mia-phone for mia", "A browser on mia-phone now shows Mia's page."),
+        (
+            "mia-phone: another browser can be linked for mia",
+            "One more browser on mia-phone was allowed to show Mia's page "
+            "(if that page is opened in it within an hour).",
+        ),
+        (
+            "mia-phone: a linked browser was removed for mia",
+            "A browser on mia-phone no longer shows Mia's page.",
+        ),
         (
             "times suggested for 7-9 applied for mia",
             "Suggested bedtime and limits turned on for Mia (7 to 9 years).",
@@ -64,14 +78,17 @@ def said(what: str, language: str = "en") -> str:
         ("account Bo added", "Account Bo added."),
         ("account Bo is now auditor", "Account Bo is now an auditor."),
         ("created", "Household created."),
+        ("15 more minutes for mia (later)", "15 more minutes for Mia (internet off later)."),
+        ("15 more minutes for mia (minutes)", "15 more minutes for Mia (daily limit)."),
+        ("setup: a device added for mia", "A device added for Mia."),
         (
             "full log of 3 days requested from mia",
-            "Mia was asked if every site they open can be recorded for 3 days.",
+            "Asked if copdns may record every site that Mia opens, for 3 days.",
         ),
         # What counts one says so, though it is stored as many.
         (
             "full log of 1 days requested from mia",
-            "Mia was asked if every site they open can be recorded for 1 day.",
+            "Asked if copdns may record every site that Mia opens, for 1 day.",
         ),
         ("profile mia set: full-log of 1 days", "Full log of 1 day for Mia."),
         (
@@ -83,7 +100,7 @@ def said(what: str, language: str = "en") -> str:
             "3 codes for extra time (30 minutes each) created for anyone with the code.",
         ),
         ("setup: 1 helplines confirmed", "Setup: 1 helpline confirmed."),
-        ("1 more minutes for mia (open)", "1 more minute for Mia (open)."),
+        ("1 more minutes for mia (open)", "1 more minute for Mia (everything)."),
         (
             "bonus of 15 minutes of games for mia on 2026-03-29",
             "Extra time for Mia on 2026-03-29: 15 minutes, games.",
@@ -99,7 +116,7 @@ def said(what: str, language: str = "en") -> str:
         ("schedule bedtime added for mia", "Schedule bedtime added for Mia."),
         ("schedule bedtime changed", "Schedule bedtime changed."),
         ("budget games removed", "Daily limit games removed."),
-        ("15 more minutes for mia (open)", "15 more minutes for Mia (open)."),
+        ("15 more minutes for mia (open)", "15 more minutes for Mia (everything)."),
         ("tonight's bedtime of mia at 21:30", "Tonight's bedtime of Mia at 21:30."),
         ("times: all children paused until 16:30", "All children paused until 16:30."),
         ("device tablet added for mia", "Device tablet added for Mia."),
@@ -152,7 +169,7 @@ def test_a_line_that_the_version_before_wrote_reads_as_one_of_today(before: str,
 
 def test_a_device_is_called_by_its_name() -> None:
     found = line("tab-1: another browser may be paired", {"tab-1": "Mia's tablet"}.__getitem__)
-    assert str(found).startswith("for an hour, one more browser on Mia's tablet can be linked")
+    assert str(found).endswith("can be tapped in one more browser on Mia's tablet")
 
 
 def test_its_own_words_are_translated_too() -> None:

@@ -20,6 +20,7 @@ from copdns.words.child import (
     category_name,
     every_three,
     hop,
+    part_of,
     sentence,
     until,
     what_next,
@@ -245,12 +246,33 @@ def test_a_child_reads_the_name_of_a_rule_without_its_signs() -> None:
 @pytest.mark.parametrize(
     ("rule", "told"),
     [
-        ("games.example", "blocked %(name)s and sites that belong to it."),
+        ("games.example", "blocked %(name)s."),
         ("=games.example", "blocked this site: %(name)s."),
-        ("*.games.example", "blocked sites that belong to %(name)s."),
+        ("*.games.example", "blocked parts of %(name)s."),
     ],
 )
 def test_a_small_child_reads_of_what_a_rule_is_and_of_no_more(rule: str, told: str) -> None:
     verdict = Verdict(Action.BLOCK, Reason.RULE, 10, rule=rule)
     assert why(verdict, Level.PICTURES).phrase.text == f"A grown-up {told}"
     assert why(verdict, Level.PLAIN).phrase.text == f"A grown-up at home {told}"
+
+
+@pytest.mark.parametrize(
+    ("name", "rule", "via", "told"),
+    [
+        ("chess.games.example", "games.example", "", True),
+        ("chess.games.example", "*.games.example", "", True),
+        ("games.example", "games.example", "", False),
+        ("mygames.example", "games.example", "", False),
+        ("games.example", "=games.example", "", False),
+        ("chess.games.example", "games.example", "cdn.games.example", False),
+    ],
+)
+def test_a_small_child_is_told_to_which_blocked_site_a_name_belongs(
+    name: str, rule: str, via: str, told: bool
+) -> None:
+    verdict = Verdict(Action.BLOCK, Reason.RULE, 10, rule=rule, via=via)
+    for level in (Level.PICTURES, Level.PLAIN):
+        found = part_of(name, verdict, level)
+        assert (found and found.values) == ({"name": "games.example"} if told else None)
+    assert part_of(name, verdict, Level.FULL) is None

@@ -9,7 +9,7 @@ from copdns.appeals.opening import ApprovalTerms, carry_out
 from copdns.dns.records import A
 from copdns.model.sentences import Sentence
 from copdns.policy.decide import decide
-from copdns.words.composed_notes import composed_note
+from copdns.words.composed_notes import read_stored_note
 from tests.household import NOW, live
 from tests.unit.appealing import ADA, AT, KNOWN, SERVICES, ask, home, lists
 
@@ -25,7 +25,7 @@ def written(name: str, kind: AppealKind = AppealKind.NAME) -> str:
 
 
 def values(note: str) -> Sentence | None:
-    return composed_note(note, lambda kind, slug: f"{kind} {slug}")
+    return read_stored_note(note, lambda kind, slug: f"{kind} {slug}")
 
 
 def test_the_service_that_a_site_is_part_of_is_told_by_its_title() -> None:

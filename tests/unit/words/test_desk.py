@@ -49,7 +49,7 @@ def test_a_starter_list_does_not_repeat_its_category() -> None:
     closed = Verdict(Action.BLOCK, Reason.CATEGORY, 13, category="gambling")
     assert said(replace(closed, list="bets")).endswith("The site is on this list: <list bets>.")
     assert said(replace(closed, list="starter-gambling")) == (
-        "This category is blocked: Gambling. The site is on its starter list."
+        "This category is blocked: Gambling. The site is on copdns's own list for it."
     )
 
 

@@ -131,7 +131,12 @@ def test_a_date_beside_a_time_cannot_be_read_as_another_one(language: str) -> No
 
 @pytest.mark.parametrize(
     ("language", "day"),
-    [("en", "Tue 25 Nov"), ("fr", "mar. 25 nov."), ("ru", "вт, 25 нояб."), ("zh", "11月25日周二")],
+    [
+        ("en", "Tue 25 Nov"),
+        ("fr", "mar. 25 nov."),
+        ("ru", "вт, 25 нояб."),
+        ("zh", "11月25\u2060日周二"),
+    ],
 )
 def test_a_day_is_named_where_it_is_another_one(language: str, day: str) -> None:
     words = phrases_in(language)
@@ -173,6 +178,7 @@ def test_numbers_lengths_and_countries_are_told_in_the_readers_way() -> None:
     assert phrases_in("fr").number(1234.5) == "1\u202f234,5"
     assert phrases_in("en").duration(45 * 60) == "45 minutes"
     assert phrases_in("ru").duration(2 * 60) == "2 минуты"
+    assert phrases_in("zh").duration(2 * 3600) == "2 小时"
     assert phrases_in("es").country("DE") == "Alemania"
     assert phrases_in("es").country("QQ") == "QQ"
 
@@ -192,6 +198,11 @@ def test_a_day_in_short_has_its_day_of_the_week() -> None:
     day = datetime.date(2026, 11, 25)
     assert phrases("en").short_day(day) == "Wed, 25 Nov 2026"
     assert phrases("fr").short_day(day, year=False) == "mer. 25 nov."
+
+
+@pytest.mark.parametrize(("day", "said"), [(1, "mar. 1er déc."), (21, "lun. 21 déc.")])
+def test_the_first_of_a_month_has_its_ordinal_in_french(day: int, said: str) -> None:
+    assert phrases("fr").short_day(datetime.date(2026, 12, day), year=False) == said
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,8 @@ from copdns.cli.base import Options, json_option, pass_options
 from copdns.cli.output import print_json
 from copdns.household.second_box.pairing_key import parse_pairing_key
 from copdns.model.errors import FollowingError
-from copdns.store.followed import (
+from copdns.store.household_db.condition import FILE
+from copdns.store.second_box_files import (
     Following,
     parse_first_box,
     read_following,
@@ -23,7 +24,6 @@ from copdns.store.followed import (
     stop_following,
     write_following,
 )
-from copdns.store.household_db.condition import FILE
 
 
 @click.command()

@@ -125,7 +125,9 @@ class Feed:
         rows, last = self._parts.log.rows, self._last.get(household)
         if last is None:
             newest = await asyncio.to_thread(rows, household, None, 1)
-            self._last[household] = max((each.id for each in newest), default=0)
+            # Of two who ask at once, `begin` and the first poll, the one that ends first says from
+            # where on rows are news: the other may have read later ones already.
+            self._last.setdefault(household, max((each.id for each in newest), default=0))
             return ()
         found = await asyncio.to_thread(rows, household, None, MAX_READ, last)
         self._last[household] = max((each.id for each in found), default=last)

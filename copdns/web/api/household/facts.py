@@ -81,9 +81,10 @@ class FactsGoneBack(Sent):
 
 
 def _facts_json(call: Call) -> object:
-    updates = call.context.facts_updates
-    state = updates.state
-    return facts_json(state, updates.number, newest_made_at(state), updates.warnings)
+    updates, is_shared = call.context.facts_updates, call.context.is_shared
+    state = updates.state.for_readers() if is_shared else updates.state
+    troubles = () if is_shared else updates.warnings
+    return facts_json(state, updates.number, newest_made_at(updates.state), troubles)
 
 
 async def facts(call: Call) -> object:

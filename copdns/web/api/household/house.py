@@ -17,10 +17,12 @@ from copdns.model.errors import HouseholdError
 from copdns.model.household import Contact, Household
 from copdns.model.matchers import Matcher
 from copdns.model.names import normalize
+from copdns.model.times import FailureChoices, OnFailure
 from copdns.model.violations import no_such
 from copdns.web.api.operation import Call, Given, Operation, Sent, sent_values
 from copdns.web.api.types import Id, Limit, Moment, Name, Text
 from copdns.web.languages import bundled_helplines
+from copdns.web.many_households.family_routes import build_refusal
 from copdns.web.problem import Refused
 from copdns.web.step_up import require_sure
 from copdns.words.helplines import Helpline
@@ -33,6 +35,22 @@ class ChangeShown(Given):
     at: Moment
     author: str
     what: str
+
+
+class FailuresShown(Given):
+    """What applies while the clock is wrong, lists are missing, or a device is nobody's."""
+
+    clock: OnFailure
+    lists: OnFailure
+    devices: OnFailure
+
+
+class FailuresSet(Sent):
+    """As in FailuresShown; all three."""
+
+    clock: OnFailure
+    lists: OnFailure
+    devices: OnFailure
 
 
 class HouseholdShown(Given):
@@ -49,14 +67,15 @@ class HouseholdShown(Given):
     helplines: list[str]
     guest: str
     protected: list[str]
+    failures: FailuresShown
     revision: int
 
 
 class HouseholdSet(Sent):
     """What is left out stays.  A list takes the place of the one before.
 
-    protected: a name that was not there needs a step-up: of a token the scope step_up; so does
-    another guest."""
+    protected: a name that was not there needs a step-up: of a token the scope step_up; so do
+    another guest and other failures."""
 
     name: Text | None = None
     timezone: Text | None = None
@@ -65,6 +84,7 @@ class HouseholdSet(Sent):
     helplines: Annotated[tuple[Text, ...], Field(max_length=100)] | None = None
     guest: Annotated[str, Field(pattern=r"^([a-z0-9][a-z0-9_-]{0,63})?$")] | None = None
     protected: Annotated[tuple[Name, ...], Field(max_length=100)] | None = None
+    failures: FailuresSet | None = None
 
 
 class ServiceShown(Given):
@@ -122,14 +142,20 @@ async def show(call: Call) -> object:
 async def change(call: Call) -> object:
     """Set what is sent, and leave the rest; raise HouseholdError.
 
-    To protect another name, and to change whose rules guests get, needs a step-up: of a token the
-    scope `step_up`.
+    To protect another name, to change whose rules guests get, and what applies in failures, needs a
+    step-up: of a token the scope `step_up`.
     """
     wanted: HouseholdSet = call.body
     values = sent_values(wanted)
+    if wanted.failures is not None:
+        if call.context.is_shared:  # as the form (`family_routes.py`): of this machine's clock
+            raise build_refusal()
+        to = wanted.failures
+        values["failures"] = FailureChoices(to.clock, to.lists, to.devices)
     protects = {normalize(each) for each in wanted.protected or ()}
     changes_guest = values.get("guest", call.household.guest) != call.household.guest
-    if changes_guest or not protects <= set(call.household.protected):
+    loosens = values.get("failures", call.household.failures) != call.household.failures
+    if changes_guest or loosens or not protects <= set(call.household.protected):
         await require_sure(call.request, call.actor)
     _check_vouched(call, call.household, wanted)
     keys = ", ".join(sorted(values))
@@ -157,6 +183,9 @@ def _household_json(household: Household) -> dict[str, object]:
         "helplines": list(household.helplines),
         "guest": household.guest,
         "protected": list(household.protected),
+        "failures": {
+            each: getattr(household.failures, each) for each in ("clock", "lists", "devices")
+        },
         "revision": household.revision,
     }
 

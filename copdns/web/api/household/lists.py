@@ -18,12 +18,12 @@ from copdns.as_json.lists import (
     trial_json,
 )
 from copdns.as_json.plain import utc
-from copdns.as_json.versions import earlier_json, held_json
+from copdns.as_json.versions import earlier_json, held_version_json
 from copdns.list_files.load import measured_scores
 from copdns.list_files.updates import ListUpdater
-from copdns.lists.held import HeldVersion, VersionChoice, version_id
 from copdns.lists.index import ListKind, find_shown
-from copdns.lists.log_only import MAX_DAYS
+from copdns.lists.log_only_book import MAX_DAYS
+from copdns.lists.version_book import HeldVersion, VersionChoice, version_id
 from copdns.lists.versions import HoldReason, NeededKind
 from copdns.model.names import normalize
 from copdns.privacy.list_counts import ListCountKey, trial_count
@@ -265,11 +265,12 @@ class AskedShown(Given):
 async def lists(call: Call) -> object:
     """Return all lists, with the state of their copies; lists that ship are never fetched."""
     updates, found = call.context.updates, []
+    held = {} if call.context.is_shared else updates.held_versions  # whose machine it is decides
     counts = await asyncio.to_thread(call.context.log.list_counts, call.household.id, 0)
     for each in call.context.snapshot().library.statuses:
         state, waiting = (
             updates.copy_state(each.info.slug),
-            updates.held_versions.get(each.info.slug),
+            held.get(each.info.slug),
         )
         found.append(
             status_json(each)
@@ -280,7 +281,7 @@ async def lists(call: Call) -> object:
                 "octets": state.octets,
                 "fetch_error": state.error,
                 "failures": state.failures,
-                "waiting": _held_json(call, each.info.slug, waiting) if waiting else None,
+                "waiting": _version_json(call, each.info.slug, waiting) if waiting else None,
                 **_trial_json(updates, counts, each.info.slug, call.now),
             }
         )
@@ -318,13 +319,13 @@ async def versions(call: Call) -> object:
     earlier = await asyncio.to_thread(updates.versions.earlier, slug)
     return {
         "list": slug,
-        "waiting": _held_json(call, slug, held) if held else None,
+        "waiting": _version_json(call, slug, held) if held else None,
         "earlier": earlier_json(earlier),
     }
 
 
-def _held_json(call: Call, slug: str, held: HeldVersion) -> dict[str, object]:
-    return held_json(slug, held, shows_rules=may(call.actor, Permission.SEE_PROFILES))
+def _version_json(call: Call, slug: str, held: HeldVersion) -> dict[str, object]:
+    return held_version_json(slug, held, shows_rules=may(call.actor, Permission.SEE_PROFILES))
 
 
 async def accept(call: Call) -> object:

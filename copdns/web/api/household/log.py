@@ -21,9 +21,13 @@ from copdns.as_json.usage import BudgetUsage, line_json, lines, usage_json
 from copdns.list_files.load import discreet_names
 from copdns.model.verdict import Action, Reason
 from copdns.privacy.masked_names import build_mask
-from copdns.privacy.own_numbers import hidden_limits, usages_for_others
+from copdns.privacy.own_numbers import (
+    counts_for_others,
+    hidden_limits,
+    since_whole_day,
+    usages_for_others,
+)
 from copdns.privacy.retention import LogRow
-from copdns.store.log_db.usage import load_history
 from copdns.time.days import budget_day, zone_of
 from copdns.web.api.operation import Call, Given, Operation, Sent
 from copdns.web.api.types import WHOLE, Limit, Moment
@@ -55,7 +59,10 @@ class RowShown(Given):
 
 
 class CountShown(Given):
-    """How many look-ups of a person in an hour had one outcome."""
+    """How many look-ups of a person in an hour had one outcome.
+
+    Of somebody whose mode is `counts` or `off`: in a day, for everybody else; hour: its first.
+    """
 
     hour: Moment
     profile: str
@@ -141,11 +148,12 @@ async def counts(call: Call) -> object:
     """Return a person's counts of the last `days`, masked as on pages; the view is noted."""
     query: DaysAsked = call.query
     await call.context.looks.note(call.actor, call.person.id, ViewedPart.COUNTS, call.now)
-    since = call.now - query.days * DAY
+    since = since_whole_day(call.household, call.now - query.days * DAY)
     read_counts = call.context.log.counts
     found = await asyncio.to_thread(read_counts, call.household.id, call.person.id, since)
     mask = build_mask(discreet_names(), call.context.snapshot().library)
-    return [count_json(*each) for each in mask.counts(found)]
+    shown = counts_for_others(call.household, mask.counts(found), call.now, call.actor.profile)
+    return [count_json(*each) for each in shown]
 
 
 async def usage(call: Call) -> object:
@@ -162,7 +170,7 @@ async def usage(call: Call) -> object:
     hidden = hidden_limits(household, person, inputs, call.now, reader)
     used, carried = inputs.used.get(who, {}), inputs.used_before.get(who, {})
     since = today - timedelta(days=query.days)
-    before = await asyncio.to_thread(load_history, call.context.folder, *who, since)
+    before = await asyncio.to_thread(call.context.log.usage, *who, since)
     found: list[BudgetUsage] = list(lines(household, person, today, used, carried, hidden))
     before = tuple(usages_for_others(household, before, call.now, reader))
     return {

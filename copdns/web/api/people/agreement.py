@@ -12,6 +12,7 @@ from copdns.web.api.operation import Call, Given, Operation
 from copdns.web.api.people.rules import RuleShown
 from copdns.web.api.time.times import BudgetShown, ScheduleShown
 from copdns.web.api.types import Moment
+from copdns.web.context import childs_page
 from copdns.web.problem import Refused
 
 
@@ -69,11 +70,11 @@ async def agreement(call: Call) -> object:
         "budgets": [budget_json(each) for each in in_scope(home.budgets, child)],
         "always": texts(child.always),
         "privacy": child.privacy_at(call.now),
-        "rows_days": settings.log.rows_days,
+        "rows_days": call.context.log_settings.rows_days,
         "counts_days": settings.log.counts_days,
         "answer_hours": settings.appeals.target_hours,
         "deciders": [each.name for each in accounts if may(each, Permission.DECIDE_APPEALS)],
-        "door": call.context.pages.door,
+        "door": childs_page(call.request),
     }
 
 

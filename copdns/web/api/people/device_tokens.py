@@ -29,7 +29,7 @@ async def make(call: Call) -> object:
     device, made = call.find("device", call.household.devices), make_device_token()
     edit = partial(add_token, device_id=device.id, digest=token_digest(made))
     await call.change(f"device {device.id}: token added", edit)
-    chosen = call.context.settings().encrypted
+    chosen = call.context.settings().for_devices.encrypted
     named_port = chosen.tls_port or chosen.quic_port
     return new_token_json(device.id, made, chosen.name, named_port, chosen.https_port)
 

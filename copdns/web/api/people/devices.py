@@ -75,6 +75,7 @@ async def add(call: Call) -> object:
         name=wanted.name,
         macs=wanted.macs,
         kind=wanted.kind,
+        needs_address=not call.context.is_shared,
     )
     after = await call.change(f"device {wanted.id} added for {wanted.profile}", edit)
     return device_json(after.devices[-1])

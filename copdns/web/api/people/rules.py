@@ -24,7 +24,7 @@ from copdns.time.plan import in_scope
 from copdns.web.api.operation import Call, Given, Operation, Sent
 from copdns.web.api.time.grants import GrantShown
 from copdns.web.api.types import Id, Moment, Name, Scope, Text, When, parse_moment
-from copdns.web.others import time_view
+from copdns.web.time_view import time_view
 
 
 class RuleShown(Given):

@@ -8,7 +8,7 @@ from copdns.accounts.roles import Permission
 from copdns.as_json.household import device_json, visitor_json
 from copdns.model.errors import HouseholdError
 from copdns.network.unknown_devices import UnknownDevice
-from copdns.store.household_db.ignored import IgnoredDevices
+from copdns.store.household_db.ignored_devices import IgnoredDevices
 from copdns.web.api.operation import Call, Given, Operation, Sent
 from copdns.web.api.people.devices import DeviceShown
 from copdns.web.api.types import Id, Moment, Text

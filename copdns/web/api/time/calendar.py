@@ -12,13 +12,16 @@ from pydantic import Field
 from copdns.accounts.roles import Permission
 from copdns.as_json.times import calendar_json
 from copdns.household import time_edits as edits
+from copdns.household.edit_checks import parse_field
 from copdns.household.edits import set_household
+from copdns.household.time_dump import clock_text
+from copdns.household.time_shape import clock
 from copdns.model.errors import HouseholdError
 from copdns.model.household import Household
 from copdns.model.times import WEEKDAYS, DayType
 from copdns.time.days import add_holidays, local_time, zone_of
 from copdns.web.api.operation import Call, Given, Operation, Sent
-from copdns.web.api.types import Date, parse_day
+from copdns.web.api.types import Date, Text, parse_day
 from copdns.web.calendars import read_calendar
 
 
@@ -64,6 +67,12 @@ class WeekendWanted(Sent):
     """days: all of them; none is no weekend."""
 
     days: Annotated[list[Weekday], Field(max_length=7)]
+
+
+class DayStartWanted(Sent):
+    """day_starts: when a day of limits begins, from 00:00 to 11:59."""
+
+    day_starts: Text
 
 
 class FileSent(Sent):
@@ -128,6 +137,17 @@ async def set_weekend(call: Call) -> object:
     return calendar_json(await call.change(f"weekend: {days}", edit))
 
 
+async def set_day_start(call: Call) -> object:
+    """Say when a day of limits begins.  Raises HouseholdError."""
+    wanted: DayStartWanted = call.body
+    start = parse_field(clock, wanted.day_starts)
+
+    def edit(household: Household) -> Household:
+        return set_household(household, day_starts=start)
+
+    return calendar_json(await call.change(f"a day of limits begins at {clock_text(start)}", edit))
+
+
 async def take_file(call: Call) -> object:
     """Add the holidays of a calendar file; dates that the calendar has stay as they are."""
     body: FileSent = call.body
@@ -178,6 +198,15 @@ OPERATIONS = (
         set_weekend,
         CalendarShown,
         body=WeekendWanted,
+    ),
+    Operation(
+        "PUT",
+        "/calendar/day-start",
+        _EDIT,
+        "Say when a day of limits begins",
+        set_day_start,
+        CalendarShown,
+        body=DayStartWanted,
     ),
     Operation(
         "POST",

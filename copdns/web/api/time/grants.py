@@ -11,7 +11,7 @@ from copdns.as_json.times import grant_json
 from copdns.household.edit_checks import parse_field
 from copdns.household.time_edits import end_grant, give_grant
 from copdns.model.errors import HouseholdError
-from copdns.model.times import Origin, parse_subject
+from copdns.model.times import Grant, Origin, parse_subject
 from copdns.time.days import DAY_SECONDS
 from copdns.web.api.operation import Call, Given, Operation, Sent
 from copdns.web.api.types import About, Id, Long, Moment, Text, When, parse_end, parse_moment
@@ -93,16 +93,18 @@ async def give(call: Call) -> object:
     start, end = _parse_span(wanted, call.now)
     edit = partial(
         give_grant,
-        profile_id=call.person.id,
-        about=about,
+        grant=Grant(
+            about,
+            start=start,
+            end=end,
+            given=call.now,
+            content=lifts is not Lifts.TIME,
+            time=lifts is not Lifts.CONTENT,
+            author=call.actor.name,
+            note=wanted.note,
+            profile=call.person.id,
+        ),
         known=call.context.known_ids(),
-        start=start,
-        end=end,
-        given=call.now,
-        content=lifts is not Lifts.TIME,
-        time=lifts is not Lifts.CONTENT,
-        author=call.actor.name,
-        note=wanted.note,
     )
     what = f"{call.person.id} may have {about or 'everything'} until {utc(end)} ({lifts})"
     after = await call.change(what, edit)

@@ -43,7 +43,7 @@ from copdns.web.api.types import (
     parse_subjects,
 )
 from copdns.web.more_time import Kind, give_more_time, require_more_time
-from copdns.web.others import time_view
+from copdns.web.time_view import time_view
 
 _Grace = Annotated[int, Field(ge=0, le=60, description="Minutes."), WHOLE]
 _Slot = Annotated[str, Field(min_length=1, max_length=200)]

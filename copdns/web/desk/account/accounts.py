@@ -14,16 +14,17 @@ from copdns.accounts.account import Account, Purpose
 from copdns.accounts.roles import Actor, Permission, Role, may_add, may_remove
 from copdns.model.errors import AccountError
 from copdns.model.sentences import sentence
+from copdns.web.browser_input import fields_of, label_of
+from copdns.web.confirmation import require_sure
 from copdns.web.context import context_of
 from copdns.web.desk.account.login import DESK, let_in, require_same_passwords
 from copdns.web.desk.change import say_done
 from copdns.web.desk.page import household_in_force
 from copdns.web.logins import LoginForm
-from copdns.web.person import requestor_of
-from copdns.web.received import fields_of, label_of
+from copdns.web.many_households.choose_household import keep_code
+from copdns.web.many_households.shown_secrets import typist_of
 from copdns.web.session import require, require_safe_connection
 from copdns.web.step_up import require_step_up
-from copdns.web.sure import require_sure
 
 INVITABLE = (Role.GUARDIAN, Role.REVIEWER, Role.AUDITOR)
 
@@ -99,13 +100,18 @@ async def join(request: web.Request) -> web.Response:
     context, fields = context_of(request), await fields_of(request)
     password = str(fields.get("password", ""))
     now = int(context.now())
-    address = requestor_of(request).address
+    address = typist_of(request)
     require_same_passwords(fields)
     code = str(fields.get("code", ""))
     account = await context.logins.use_code(code, password, address, now, ())
     form = LoginForm(account.name, password, address, label=label_of(request), joined=True)
     result = await context.logins.log_in(account.household, form, now)
-    raise let_in(request, result, DESK)
+    redirect = let_in(request, result, DESK)
+    if context.door is not None:
+        # So that who logs in here later need not know the household's own code.
+        family = await context.door.families.code_of(account.household)
+        keep_code(request, redirect, family)
+    raise redirect
 
 
 def _parse_role(fields: Any) -> Role:

@@ -10,12 +10,14 @@ from copdns.events.push_result import PushOutcome, PushResult
 from copdns.model.push import GUARDIANS_KINDS, GUARDIANS_USUAL
 from copdns.model.sentences import Sentence, sentence
 from copdns.store.household_db.push import PushStore
+from copdns.web.browser_input import fields_of, label_of
 from copdns.web.context import context_of
 from copdns.web.desk.change import say_done
 from copdns.web.desk.house_request import require_house
 from copdns.web.desk.page import household_in_force
 from copdns.web.desk.person_cards import next_edge
 from copdns.web.home_screen.notices import (
+    kinds_here,
     no_browser,
     parse_browser,
     parse_kinds,
@@ -25,7 +27,6 @@ from copdns.web.home_screen.notices import (
 from copdns.web.home_screen.offer import is_offered, with_times
 from copdns.web.own_account import OwnAccount, own_account_of
 from copdns.web.pages import language_of
-from copdns.web.received import fields_of, label_of
 from copdns.web.session import require
 from copdns.web.wording import desk_wording
 
@@ -45,7 +46,7 @@ async def app(request: web.Request) -> web.Response:
         enabled=context.settings().push.enabled,
         key=await push_key(request),
         mine=mine,
-        kinds=GUARDIANS_KINDS,
+        kinds=kinds_here(request, GUARDIANS_KINDS),
         chosen=mine.kinds if mine is not None else GUARDIANS_USUAL,
         browsers=await push.of_account(own.account),
         zone=household_in_force(request, own.actor).timezone,
@@ -59,7 +60,8 @@ async def turn_on(request: web.Request) -> web.Response:
     context = context_of(request)
     push = PushStore(context.thread)
     mine = await push.of_session(own.session.digest)
-    kinds, browser = parse_kinds(fields, GUARDIANS_KINDS, mine), parse_browser(request, fields)
+    kinds = parse_kinds(fields, kinds_here(request, GUARDIANS_KINDS), mine)
+    browser = parse_browser(request, fields)
     if browser is not None:
         language, label, now = language_of(request), label_of(request), int(context.now())
         await push.add_guardians(

@@ -9,10 +9,10 @@ from aiohttp import web
 
 from copdns.accounts.account import BROWSER_LASTS, SESSION_LONGEST
 from copdns.model.errors import AccountError
+from copdns.web.browser_input import fields_of, label_of, parts_of_link
 from copdns.web.context import context_of
 from copdns.web.logins import LoginForm, LoginResult, Outcome
-from copdns.web.person import requestor_of
-from copdns.web.received import fields_of, label_of, parts_of_link
+from copdns.web.many_households.shown_secrets import note_right, typist_of
 from copdns.web.session import (
     BROWSER,
     LOGIN,
@@ -41,7 +41,7 @@ async def login(request: web.Request) -> web.Response:
     form = LoginForm(
         name=str(fields.get("name", "")),
         password=str(fields.get("password", "")),
-        address=requestor_of(request).address,
+        address=typist_of(request),
         code=str(fields.get("code", "")),
         session=cookie_of(request, SESSION),
         browser=cookie_of(request, BROWSER),
@@ -75,12 +75,13 @@ async def set_up(request: web.Request) -> web.Response:
     context, fields = context_of(request), await fields_of(request)
     name, password = str(fields.get("name", "")), str(fields.get("password", ""))
     require_same_passwords(fields)
-    now, address = int(context.now()), requestor_of(request).address
+    now, address = int(context.now()), typist_of(request)
     code = str(fields.get("code", ""))
     account = await context.logins.set_up(code, name, password, address, now, ())
     form = LoginForm(name, password, address, label=label_of(request))
     result = await context.logins.log_in(account.household, form, now)
-    raise let_in(request, result, WIZARD)
+    step = (await context.setups.progress(account.household)).next_step
+    raise let_in(request, result, f"{WIZARD}/{step}" if step else WIZARD)
 
 
 def require_same_passwords(fields: Mapping[str, Any]) -> None:
@@ -107,6 +108,7 @@ async def _form(
 def let_in(request: web.Request, result: LoginResult, where: str) -> web.HTTPSeeOther:
     """Return the redirect after a login, with cookies for the session and the browser."""
     redirect = web.HTTPSeeOther(where)
+    note_right(request, result.session)
     for cookie, value, lasts in (
         (SESSION, result.session, SESSION_LONGEST),
         (BROWSER, result.browser, BROWSER_LASTS),

@@ -7,10 +7,10 @@ from aiohttp import web
 from copdns.accounts.roles import Permission
 from copdns.model.sentences import sentence
 from copdns.store.household_db.notes import CONSOLE
+from copdns.web.browser_input import fields_of, whole_number
 from copdns.web.context import context_of
 from copdns.web.desk.change import say_done
 from copdns.web.desk.page import household_in_force
-from copdns.web.received import fields_of, whole_number
 from copdns.web.session import require
 
 NOTICES_SHOWN = 50

@@ -21,21 +21,22 @@ from copdns.model.errors import AccountError, HouseholdError
 from copdns.model.hosts import desk_url
 from copdns.model.sentences import sentence
 from copdns.privacy.digest import USUAL_DAY, USUAL_MINUTE, DigestChoice, parse_address
+from copdns.web.browser_input import Fields, fields_of, whole_number
+from copdns.web.confirmation import require_sure
 from copdns.web.context import context_of
 from copdns.web.desk.account.login import require_same_passwords
 from copdns.web.desk.change import say_done
 from copdns.web.desk.time.forms import read_field
 from copdns.web.device_setup.qr import qr
 from copdns.web.languages import phrases_in
+from copdns.web.many_households.choose_household import keep_code
 from copdns.web.own_account import OwnAccount, confirm, own_account_of
 from copdns.web.pages import language_of
-from copdns.web.received import Fields, fields_of, whole_number
 from copdns.web.report import digest_mail, read_sums
 from copdns.web.session import require
 from copdns.web.step_up import require_step_up
-from copdns.web.sure import require_sure
 
-HERE, DIGEST = "/guardian/me", "/guardian/me#digest"
+HERE, DIGEST, FAMILY_CODE = "/guardian/me", "/guardian/me#digest", "/guardian/me#family-code"
 _ONE_TRY = DEFAULT_TIMES._replace(pauses=())
 
 
@@ -61,7 +62,8 @@ async def me(request: web.Request) -> web.Response:
         digest=await context.digests.of(account.household, account.id),
         usual_digest=(USUAL_DAY, USUAL_MINUTE),
         mails=bool(mail_server_of(context.settings().events.notices)),
-        gets_digest=may(own.actor, Permission.MANAGE_ACCOUNTS),
+        gets_digest=may(own.actor, Permission.MANAGE_ACCOUNTS) and not context.is_shared,
+        family_code=await _family_code(request, own),
     )
 
 
@@ -83,7 +85,12 @@ async def choose_digest(request: web.Request) -> web.Response:
         now,
     )
     await context.digests.choose(choice, own.actor.name, now)
-    done = sentence("a weekly summary is sent to %(address)s", address=choice.address)
+    if mail_server_of(context.settings().events.notices):
+        done = sentence("a weekly summary is sent to %(address)s", address=choice.address)
+    else:
+        done = sentence(
+            "a weekly summary is sent to %(address)s once email is set up", address=choice.address
+        )
     say_done(request, own.actor, done)
     raise web.HTTPSeeOther(DIGEST)
 
@@ -112,6 +119,29 @@ async def send_digest(request: web.Request) -> web.Response:
         raise HouseholdError("the email was not sent: %(trouble)s", trouble=trouble)
     say_done(request, own.actor, sentence("the summary of the last seven days was sent"))
     raise web.HTTPSeeOther(DIGEST)
+
+
+async def renew_family_code(request: web.Request) -> web.Response:
+    """Make another code of the household, at a provider; whoever used the former one types it."""
+    own, context = await _require_guardian(request), context_of(request)
+    if context.door is None:
+        raise web.HTTPNotFound
+    await require_step_up(request, own.actor)
+    household, now = own.account.household, int(context.now())
+    code = await context.door.families.renew_code(household, own.actor.name, now)
+    done = sentence("your family has a new code; the old one no longer works")
+    say_done(request, own.actor, done)
+    redirect = web.HTTPSeeOther(FAMILY_CODE)
+    keep_code(request, redirect, code)
+    raise redirect
+
+
+async def _family_code(request: web.Request, own: OwnAccount) -> str:
+    """Return the code of the household; "" at home, and for who lets nobody in."""
+    door = context_of(request).door
+    if door is None or not may(own.actor, Permission.MANAGE_ACCOUNTS):
+        return ""
+    return await door.families.code_of(own.account.household)
 
 
 async def _require_guardian(request: web.Request) -> OwnAccount:

@@ -11,13 +11,13 @@ from copdns.model.household import Household
 from copdns.model.sentences import Sentence
 from copdns.store.household_db.audit_trail import AuditTrail
 from copdns.store.household_db.notes import CONSOLE, FIRST_START
+from copdns.web.browser_input import whole_number
 from copdns.web.context import context_of
 from copdns.web.desk.page import household_in_force
-from copdns.web.received import whole_number
 from copdns.web.session import require
 from copdns.words.audit import line
 
-LINES_SHOWN = 20  # lines of a page: four screens of a phone
+LINES_SHOWN = 15  # lines of a page: below four screens of a phone, in French too
 Said = Callable[[str, str], Sentence | None]  # what a line says, from it and its author
 
 
@@ -35,7 +35,7 @@ async def changes(request: web.Request) -> web.Response:
         actor=actor,
         household=household,
         lines=lines,
-        said=said_of(household),
+        said=build_teller(household),
         console=CONSOLE,
         first_start=FIRST_START,
         before=before,
@@ -47,7 +47,7 @@ async def changes(request: web.Request) -> web.Response:
     )
 
 
-def said_of(household: Household) -> Said:
+def build_teller(household: Household) -> Said:
     """Return the function that tells a line of the history with the names of people and devices."""
     names = {each.id: each.name for each in household.profiles}
     devices = {each.id: each.name for each in household.devices if each.name}

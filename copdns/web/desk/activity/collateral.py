@@ -1,12 +1,13 @@
 """What else stops when something is blocked, with the names to allow for it.  Pure.
 
 A service shares names that others need (`affects` in the data of services).  The lists of a
-category may contain whole services.
+category may contain whole services.  Only what is allowed so far stops; names to allow are offered
+only where they help and do not open what is meant to be blocked (`spares` there).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from copdns.household.differences import ON, Difference
@@ -20,7 +21,7 @@ class Loss(NamedTuple):
 
     kind, blocked: what is blocked: "service" or "category", and its slug.  what: what stops, in
     words; "" for a service on a list, whose slug is `service`.  names: those to allow for it to
-    work.
+    work; () where that would open what is blocked again.
     """
 
     kind: str
@@ -35,17 +36,38 @@ def names_of(service: Service | OwnService) -> tuple[Matcher, ...]:
     return service.names if isinstance(service, OwnService) else service.matchers
 
 
-def losses(changed: tuple[Difference, ...], library: Catalogue) -> tuple[Loss, ...]:
-    """Return what else stops after changes of a person's settings, as far as that is known."""
+def losses(
+    changed: tuple[Difference, ...], library: Catalogue, would_stop: Callable[[str], bool]
+) -> tuple[Loss, ...]:
+    """Return what else stops after changes of a person's settings, as far as that is known.
+
+    would_stop: whether a name is open to the person so far, and settings may block it.
+    """
     return tuple(
-        loss for each in changed if each.after == ON for loss in _losses_by_change(each, library)
+        dict.fromkeys(
+            loss
+            for each in changed
+            if each.after == ON
+            for loss in _losses_by_change(each, library, would_stop)
+        )
     )
 
 
-def service_losses(service: Service) -> tuple[Loss, ...]:
+def service_losses(service: Service, would_stop: Callable[[str], bool]) -> tuple[Loss, ...]:
     """Return what stops when a service is blocked."""
+    found: dict[str, list[str]] = {}
+    for name, what in service.affects.items():
+        if would_stop(name):
+            found.setdefault(what, []).append(name)
     return tuple(
-        Loss("service", service.slug, what, "", (name,)) for name, what in service.affects.items()
+        Loss(
+            "service",
+            service.slug,
+            what,
+            "",
+            tuple(names) if set(names) <= set(service.spares) else (),
+        )
+        for what, names in found.items()
     )
 
 
@@ -55,21 +77,29 @@ def services_by_contact(library: Catalogue, contact: Contact) -> tuple[Service, 
     return tuple(sorted(found, key=lambda each: each.title.lower()))
 
 
-def _losses_by_change(change: Difference, library: Catalogue) -> Iterator[Loss]:
+def _losses_by_change(
+    change: Difference, library: Catalogue, would_stop: Callable[[str], bool]
+) -> Iterator[Loss]:
     if change.setting == "services" and change.value in library.services:
-        yield from service_losses(library.services[change.value])
+        yield from service_losses(library.services[change.value], would_stop)
     elif change.setting == "contacts":
         for service in services_by_contact(library, Contact(change.value)):
-            yield from service_losses(service)
+            yield from service_losses(service, would_stop)
     elif change.setting == "categories":
-        yield from _losses_by_category(change.value, library)
+        yield from _losses_by_category(change.value, library, would_stop)
 
 
-def _losses_by_category(category: str, library: Catalogue) -> Iterator[Loss]:
+def _losses_by_category(
+    category: str, library: Catalogue, would_stop: Callable[[str], bool]
+) -> Iterator[Loss]:
     """Yield the services with names on the lists of a category."""
     numbers = {info.number for info in library.index.infos if info.subject == category}
     for service in library.services.values():
-        names = [each.name for each in service.matchers if _is_listed(library, each.name, numbers)]
+        names = [
+            each.name
+            for each in service.matchers
+            if _is_listed(library, each.name, numbers) and would_stop(each.name)
+        ]
         if names:
             yield Loss("category", category, "", service.slug, tuple(names))
 

@@ -8,7 +8,7 @@ from enum import StrEnum
 from itertools import groupby
 from typing import Final, NamedTuple
 
-from copdns.lists.find_app import KnownApp
+from copdns.lists.find_app import KnownApp, app_of_name, owners_of
 from copdns.lists.line import is_shared_suffix
 from copdns.model.household import Household, RuleAction
 from copdns.model.matchers import Matcher, MatchKind
@@ -123,17 +123,6 @@ def state_of(row: LogRow) -> EntryState:
     if row.action not in _BLOCKS:
         return EntryState.ALLOWED
     return EntryState.LIMITED if row.reason in TIME_REASONS else EntryState.BLOCKED
-
-
-def owners_of(apps: Iterable[KnownApp]) -> dict[str, KnownApp]:
-    """Return the app that each name belongs to."""
-    return {name.name: each for each in apps for name in each.names}
-
-
-def app_of_name(name: str, owners: Mapping[str, KnownApp]) -> KnownApp | None:
-    """Return the app with the longest name that covers this one; None for none."""
-    found = (owners[each] for each in suffixes(name) if each in owners)
-    return next((each for each in found if any(e.covers(name) for e in each.names)), None)
 
 
 def can_allow(reason: str, name: str) -> bool:

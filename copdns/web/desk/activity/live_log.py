@@ -1,14 +1,15 @@
 """Follow the query log for all browsers that show it: one reader a household.
 
 It checks each second whether rows were written, reads them once, and gives them to all followers.
-What several browsers show is rendered once.  Without followers, nothing runs.
+Where other machines write to the log too, it asks for new rows each two seconds, whoever wrote
+them.  What several browsers show is rendered once.  Without followers, nothing runs.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Hashable
+from collections.abc import AsyncIterator, Callable, Hashable, Iterable
 from contextlib import asynccontextmanager
 
 import structlog
@@ -20,6 +21,7 @@ from copdns.store.log_db.rows import StoredRow
 log = structlog.get_logger("copdns")
 
 POLL_SECONDS = 1.0  # seconds between two polls
+SHARED_POLLS = 2  # of these polls, each second one reads a log that other machines write to
 MAX_ROWS = 40  # of one poll; older ones are left out, since a page shows no more
 MAX_PAGES = 100  # that are remembered until the next rows come; more are rendered each time
 
@@ -66,6 +68,7 @@ class LogReader:
         self._every = every
         self._rows: deque[StoredRow] = deque(maxlen=MAX_ROWS)
         self._page_by_key: dict[Hashable, bytes] = {}
+        self._settled: int | None = None  # the newest id of the last look; None before the first
         self._news = asyncio.Event()
         self._task = asyncio.create_task(self._run())
 
@@ -102,19 +105,36 @@ class LogReader:
 
     async def _run(self) -> None:
         written = -1
+        is_shared = self._query_log.is_shared
         while True:
-            if self._query_log.written != written:
+            if is_shared or self._query_log.written != written:
                 written = self._query_log.written
                 try:
-                    await self._read()
+                    await (self._read_shared() if is_shared else self._read())
                 except StoreError as error:
                     log.warning("the log cannot be followed", error=str(error))
-            await asyncio.sleep(self._every)
+            await asyncio.sleep(self._every * (SHARED_POLLS if is_shared else 1))
 
     async def _read(self) -> None:
         newest = await asyncio.to_thread(self._query_log.rows, self._household, None, MAX_ROWS)
         last = self._rows[-1].id if self._rows else 0
-        more = [each for each in newest if each.id > last]
+        self._take(each for each in newest if each.id > last)
+
+    async def _read_shared(self) -> None:
+        """Take what was there at the last look already.
+
+        Two machines that write at the same time get their ids before they are done, so a row with
+        a smaller id than the newest one can still come; a look later it is there.
+        """
+        last, settled = self._rows[-1].id if self._rows else None, self._settled
+        found = await asyncio.to_thread(
+            self._query_log.rows, self._household, None, MAX_ROWS, last or settled
+        )
+        self._settled = found[-1].id if found else settled or 0
+        self._take(each for each in found if settled is None or each.id <= settled)
+
+    def _take(self, found: Iterable[StoredRow]) -> None:
+        more = list(found)
         if more:
             self._rows.extend(more)
             self._page_by_key.clear()

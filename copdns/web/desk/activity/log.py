@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from datetime import date, timedelta
 from functools import partial
 from typing import Any
@@ -30,6 +31,7 @@ from copdns.privacy.masked_names import OTHER, build_mask
 from copdns.privacy.retention import LogRow
 from copdns.store.log_db.rows import StoredRow
 from copdns.time.days import local_time, zone_of
+from copdns.web.browser_input import whole_number
 from copdns.web.context import context_of
 from copdns.web.desk.activity.entries import LogEntry, build_entries, by_day
 from copdns.web.desk.activity.live_log import LogFollowers, LogReader
@@ -44,7 +46,6 @@ from copdns.web.desk.activity.log_query import (
 from copdns.web.desk.page import ViewedPeople, require_viewed_people, stored_household
 from copdns.web.pages import language_of
 from copdns.web.personal_data import is_untraced_row
-from copdns.web.received import whole_number
 from copdns.web.wording import desk_wording
 
 ROWS_SHOWN = 40  # rows of a page
@@ -72,7 +73,7 @@ async def log(request: web.Request) -> web.Response:
     household = await stored_household(request, found.actor)
     entries = _entries(request, found, rows, household)
     today = local_time(now, zone).date()
-    days = context.settings().log.rows_days
+    days = context.log_settings.rows_days
     return context.pages.render(
         request,
         "desk/log.html",
@@ -100,8 +101,8 @@ async def log(request: web.Request) -> web.Response:
 def _stream_address(query: LogQuery, today: date, rows: Sequence[StoredRow]) -> str:
     """Return where rows come from that are newer than these."""
     newest = max((each.id for each in rows), default=0)
-    fields = {"after": str(newest), "day": today.isoformat(), "person": query.person}
-    return f"{LOG}/live?{urlencode({name: text for name, text in fields.items() if text})}"
+    fields = {**replace(query, before=None).fields, "day": today.isoformat()}
+    return f"{LOG}/live?{urlencode({'after': str(newest), **fields})}"
 
 
 def _may_show(snapshot: Snapshot, query: LogQuery) -> Callable[[LogRow], bool]:
@@ -144,7 +145,7 @@ def _has_only_blocked(found: ViewedPeople, rows: Iterable[StoredRow], now: int) 
 
 
 async def live(request: web.Request) -> web.StreamResponse:
-    """Send new rows as server-sent events, for the script of the page."""
+    """Send new rows that the query asks for as server-sent events, for the script of the page."""
     found = await require_viewed_people(request, Permission.SEE_LOG)
     await note_look(request, found, ViewedPart.LOG)
     after = request.headers.get("Last-Event-ID") or request.query.get("after", "")
@@ -176,38 +177,47 @@ async def _stream_rows(
     loop = asyncio.get_running_loop()
     end = loop.time() + STREAM_SECONDS
     people, language = frozenset(found.ids), language_of(request)
-    day = parse_log_query(request.query).day  # not its text, of which there are any number
+    query = parse_log_query(request.query)  # not its text, of which there are any number
+    wanted = replace(query, day=None).row_filter(found.household.timezone)
     may_edit = may(found.actor, Permission.EDIT_PROFILES)
     while not reader.ended and (left := end - loop.time()) > 0:
         rows = [each for each in await reader.after(last, left) if each.id > last]
         if not rows:
             continue
-        key = language, people, found.person, day, may_edit, rows[0].id, rows[-1].id
-        viewed_rows = [each for each in reversed(rows) if each.row.profile in people]
+        key = language, people, query, may_edit, rows[0].id, rows[-1].id
+        viewed_rows = [
+            each for each in reversed(rows) if each.row.profile in people and wanted.wants(each.row)
+        ]
         last = rows[-1].id
         if viewed_rows:
-            await stream.write(
-                reader.render_once(key, partial(_event, request, found, viewed_rows))
-            )
+            event = reader.render_once(key, partial(_event, request, found, query, viewed_rows))
+            # Nothing at all for rows that may not be shown: even an empty event would tell a search
+            # that what it looks for was looked up just now.
+            if event:
+                await stream.write(event)
 
 
-def _event(request: web.Request, found: ViewedPeople, rows: list[StoredRow]) -> bytes:
-    """Return rows, the newest first, as one server-sent event.
+def _event(
+    request: web.Request, found: ViewedPeople, query: LogQuery, rows: list[StoredRow]
+) -> bytes:
+    """Return rows, the newest first, as one server-sent event; b"" where none may be shown.
 
     The query's `day` is the one under whose heading the browser puts them: a row of another day
     says its date.
     """
-    may_show = _may_show(context_of(request).snapshot(), LogQuery())
+    may_show = _may_show(context_of(request).snapshot(), query)
     shown = [each for each in rows if may_show(each.row)]
+    if not shown:
+        return b""
     html = context_of(request).pages.fragment(
         request,
         "desk/log_rows.html",
         entries=_entries(request, found, shown, found.household),
-        day=parse_log_query(request.query).day,
-        **_row_values(request, found, LogQuery(person=found.person).address()),
+        day=query.day,
+        **_row_values(request, found, replace(query, day=None).address()),
     )
     lines = "".join(f"data: {line}\n" for line in html.splitlines() if line.strip())
-    return f"id: {rows[0].id}\n{lines}\n".encode()
+    return f"id: {shown[0].id}\n{lines}\n".encode()
 
 
 def _entries(

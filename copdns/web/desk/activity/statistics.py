@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
 from itertools import groupby
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from aiohttp import web
 
@@ -20,7 +20,7 @@ from copdns.accounts.account import ViewedPart
 from copdns.accounts.roles import Permission
 from copdns.list_files.load import discreet_names
 from copdns.lists.catalogue import Service
-from copdns.model.household import Household, OwnService, PrivacyMode, Profile
+from copdns.model.household import Contact, Household, OwnService, PrivacyMode, Profile
 from copdns.model.times import Budget
 from copdns.model.verdict import Reason
 from copdns.policy.snapshot import Snapshot
@@ -29,7 +29,6 @@ from copdns.privacy.own_numbers import usages_for_others
 from copdns.privacy.retention import LogRow
 from copdns.privacy.row_filter import RowFilter
 from copdns.store.log_db.rows import HourLookups, PeriodCount
-from copdns.store.log_db.usage import load_history
 from copdns.time.budget import daily_limit
 from copdns.time.minutes import NO_MINUTES, Minutes, Usage
 from copdns.web.context import AppContext, context_of
@@ -134,7 +133,7 @@ async def numbers(request: web.Request) -> web.Response:
     tops = await _top_sites(context, home, named, since)
     days_shown = dates(now, max(span, WEEK), home.timezone)
     person = found.person or None
-    usages = await asyncio.to_thread(load_history, context.folder, home.id, person, days_shown[0])
+    usages = await asyncio.to_thread(context.log.usage, home.id, person, days_shown[0])
     shown = tuple(usages_for_others(home, usages, now, found.actor.profile))
     phrases = phrases_in(language_of(request))
     return context.pages.render(
@@ -155,12 +154,12 @@ async def numbers(request: web.Request) -> web.Response:
         ),
         by_hour=by_hour_of_day(_moments(by_hour_counts), (OPEN, CLOSED), home.timezone),
         causes=sums.causes,
+        strangers=any(Contact.STRANGERS in each.contacts for each in found.chosen),
         tops=tops,
         most_rows=MOST_ROWS,
         devices={each.id: each.name or each.id for each in home.devices},
         named=named,
-        nameless=[(e, e.privacy_at(now)) for e in found.chosen if e not in named],
-        any_full=any(each.privacy_at(now) is PrivacyMode.FULL for each in found.chosen),
+        **_privacy_values(found.chosen, named, now),
         used=tuple(_used_budgets(home, found.chosen, shown, days_shown)),
         day_words=lambda shown: _day_words(phrases, shown),
         bucket_words=lambda shown: (
@@ -174,6 +173,18 @@ async def numbers(request: web.Request) -> web.Response:
         say=desk_wording(request, home),
         zone=home.timezone,
     )
+
+
+def _privacy_values(
+    chosen: Sequence[Profile], named: Sequence[Profile], now: float
+) -> dict[str, Any]:
+    """Return what the page says of privacy: whose sites are not named, and who has a full log."""
+    modes = [each.privacy_at(now) for each in chosen]
+    return {
+        "nameless": [(e, mode) for e, mode in zip(chosen, modes, strict=True) if e not in named],
+        "any_full": any(mode is PrivacyMode.FULL for mode in modes),
+        "all_full": all(mode is PrivacyMode.FULL for mode in modes),
+    }
 
 
 async def _note_views(

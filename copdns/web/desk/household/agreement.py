@@ -11,7 +11,7 @@ from copdns.accounts.roles import Permission, may
 from copdns.model.household import RuleAction
 from copdns.model.matchers import Matcher
 from copdns.time.plan import in_scope
-from copdns.web.context import context_of
+from copdns.web.context import childs_page, context_of
 from copdns.web.desk.page import household_in_force
 from copdns.web.desk.person.page import sort_categories
 from copdns.web.device_setup.qr import Qr, qr
@@ -30,7 +30,7 @@ async def agreement(request: web.Request) -> web.Response:
         raise web.HTTPNotFound(reason="There is no child with this name here")
     level = level_of(profile.band_at(now))
     accounts = await context.accounts.all(household.id)
-    log_settings = context.settings().log
+    log_settings = context.log_settings
     # Rules about addresses in answers mean nothing to a child.
     rules = in_scope(household.rules, profile)
     about_names = [each for each in rules if isinstance(each.target, Matcher)]
@@ -52,7 +52,7 @@ async def agreement(request: web.Request) -> web.Response:
         counts_days=log_settings.counts_days,
         answer_hours=context.settings().appeals.target_hours,
         deciders=[each.name for each in accounts if may(each, Permission.DECIDE_APPEALS)],
-        card=_card(context.pages.door),
+        card=_card(childs_page(request)),
         now=now,
         zone=household.timezone,
     )

@@ -10,11 +10,11 @@ from aiohttp import web
 from copdns.accounts.roles import Permission, may
 from copdns.model.errors import HouseholdError
 from copdns.model.sentences import sentence
+from copdns.web.confirmation import require_sure
 from copdns.web.desk.change import say_done
 from copdns.web.desk.house_request import HouseRequest, form_of, require_house
 from copdns.web.second_box.bundles import FirstBox
 from copdns.web.step_up import require_step_up
-from copdns.web.sure import require_sure
 
 HERE = "/guardian/boxes"
 

@@ -42,7 +42,7 @@ async def cards(request: web.Request) -> web.Response:
         devices=[each for each in household.devices if _may_try(home, each)],
         running=running,
         may_try=may(home.actor, Permission.GIVE_TIME),
-        addresses=[each for each in home.context.addresses() if ":" not in each],
+        addresses=[each for each in home.context.addresses_for_others() if ":" not in each],
         address=address,
         code=qr(address),
         zone=household.timezone,

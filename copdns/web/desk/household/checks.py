@@ -1,7 +1,7 @@
 """Does copdns protect this household?  The checks at the end of the setup.
 
-Every page of the dashboard says so until all pass.  Only a button runs them: they ask the network
-for its resolvers, as a new device does.
+Every page of the dashboard says so until all pass, but this one and the steps of the setup.  Only a
+button runs them: they ask the network for its resolvers, as a new device does.
 """
 
 from __future__ import annotations
@@ -49,6 +49,7 @@ async def checks(request: web.Request) -> web.Response:
         actor=actor,
         household=household_in_force(request, actor),
         progress=found,
+        after_setup=bool(request.query.get("setup")),
         shown=[_check_row(check, found.items.get(check)) for check in Check],
         lists=len(infos),
         names=sum(each.size for each in infos),

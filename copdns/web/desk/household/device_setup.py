@@ -11,6 +11,7 @@ from copdns.model.errors import HouseholdError, KeyProcessError
 from copdns.model.household import Device
 from copdns.network.certificate_faults import CertificateReport
 from copdns.network.probes import Findings, ProbeWay, assess_sightings, is_code
+from copdns.web.context import childs_page
 from copdns.web.desk.house_request import HouseRequest, require_house
 from copdns.web.device_setup import files
 from copdns.web.device_setup.apple import USUAL_WISHES, ProfileWishes
@@ -45,7 +46,7 @@ async def device(request: web.Request) -> web.Response:
     wishes, refusal = _read_wishes(request)
     sent = request.query.get("code", "")
     code = sent if is_code(sent) else make_appeal_id()
-    door = home.context.pages.door
+    door = childs_page(home.request)
     may_fall_back, server = wishes.may_fall_back, offer.server
     linux_falls_back = may_fall_back or bool(offer.missing)  # else there is a name to be checked
     return home.context.pages.render(

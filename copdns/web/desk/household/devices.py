@@ -21,20 +21,23 @@ from copdns.model.household import Household
 from copdns.model.sentences import sentence
 from copdns.network.device_labels import with_labels
 from copdns.network.unknown_devices import UnknownDevice
-from copdns.store.household_db.ignored import IgnoredDevices
+from copdns.store.household_db.ignored_devices import IgnoredDevices
 from copdns.store.log_db.unknown_devices import load_unknown_devices
+from copdns.web.browser_input import fields_of
+from copdns.web.confirmation import require_sure
 from copdns.web.context import context_of
 from copdns.web.desk.change import change_household, say_done
 from copdns.web.desk.page import household_in_force, stored_household
-from copdns.web.received import fields_of
+from copdns.web.languages import phrases_in
+from copdns.web.pages import language_of
 from copdns.web.session import require
-from copdns.web.sure import require_sure
 from copdns.web.unknown_devices import (
     add_to_device,
     add_typed_device,
     add_unknown_device,
     end_guests_at,
     end_guests_of,
+    known_by_mac,
     makers_of,
     parse_kind,
     parse_known_by,
@@ -78,6 +81,9 @@ async def devices(request: web.Request) -> web.Response:
             if each.to and each.is_open(now)
         ],
         short_token=short_token,
+        told_apart=context.count_told_apart(household),
+        has_macs_told=context.has_macs_told,
+        offers_tokens=context.offers_tokens,
         now=now,
         zone=household.timezone,
     )
@@ -89,10 +95,17 @@ async def devices(request: web.Request) -> web.Response:
 async def add(request: web.Request) -> web.Response:
     """Add a device by its addresses, whether it was seen or not."""
     actor, fields = await _require_editor(request), await fields_of(request)
-    known, profile = parse_known_by(str(fields.get("known", ""))), _text(fields, "profile")
+    is_shared, profile = context_of(request).is_shared, _text(fields, "profile")
+    known = parse_known_by(str(fields.get("known", "")), may_be_blank=is_shared)
     kind = parse_kind(_text(fields, "kind"))
+    known = await known_by_mac(request, actor.household, known)
     edit = partial(
-        add_typed_device, name=_text(fields, "name"), profile=profile, known=known, kind=kind
+        add_typed_device,
+        name=_text(fields, "name"),
+        profile=profile,
+        known=known,
+        kind=kind,
+        needs_address=not is_shared,
     )
     await _change(request, actor, edit, f"a device added for {profile}")
     await end_guests_at(request, actor, *known)
@@ -108,7 +121,9 @@ async def change(request: web.Request) -> web.Response:
     if "kind" in fields:
         changes["kind"] = parse_kind(_text(fields, "kind"))
     if "known" in fields:
-        changes |= parse_known_by(str(fields["known"]))._asdict()
+        may_be_blank = context_of(request).is_shared
+        known = parse_known_by(str(fields["known"]), may_be_blank=may_be_blank)
+        changes |= known._asdict()
     edit = partial(set_device, device_id=device, **changes)
     await _change(request, actor, edit, f"device {device} changed{_owner_note(changes)}")
     raise web.HTTPSeeOther(HERE)
@@ -146,11 +161,12 @@ async def revoke(request: web.Request) -> web.Response:
         person = house.profile(found.profile)
         names = {each.id: each.name for each in house.devices if each.name}
         question = sentence(
-            "stop showing %(name)s's page in that browser on %(device)s? It will still show the "
-            "rules and helplines, but nothing that is recorded about %(name)s, until someone links "
-            "it again on the device",
+            "stop showing %(name)s's page in the browser on %(device)s that was added on %(day)s? "
+            "It will still show the rules and helplines, but nothing that is recorded about "
+            "%(name)s, until someone taps “This is my device” there again",
             name=person.name if person else found.profile,
             device=names.get(found.device, found.device),
+            day=phrases_in(language_of(request)).moment(found.made, house.timezone),
         )
         await require_sure(request, question)
         await context.pairings.revoke(actor.household, pairing, actor.name, now)

@@ -12,11 +12,11 @@ from copdns.list_files.facts_updates import newest_made_at
 from copdns.lists.facts import FactsChoice, HeldFact, HeldKind
 from copdns.model.errors import HouseholdError
 from copdns.model.sentences import Sentence, sentence
+from copdns.web.browser_input import fields_of
 from copdns.web.context import context_of
 from copdns.web.desk.change import say_done
 from copdns.web.desk.page import household_in_force
 from copdns.web.list_versions import decide_facts
-from copdns.web.received import fields_of
 from copdns.web.session import require
 from copdns.web.step_up import require_step_up
 from copdns.words.warnings import trouble
@@ -29,7 +29,7 @@ async def facts(request: web.Request) -> web.Response:
     actor, context = await require(request, Permission.SEE_STATUS), context_of(request)
     household, updates = household_in_force(request, actor), context.facts_updates
     await updates.refresh()
-    state = updates.state
+    state = updates.state.for_readers() if context.is_shared else updates.state
     return context.pages.render(
         request,
         "desk/facts.html",
@@ -37,12 +37,13 @@ async def facts(request: web.Request) -> web.Response:
         state=state,
         number=updates.number,
         made_at=newest_made_at(state),
-        troubles=[trouble(each) for each in updates.warnings],
+        troubles=[] if context.is_shared else [trouble(each) for each in updates.warnings],
         waiting=_by_kind(state.waiting),
         kept=_by_kind(each for each in state.held if each.id in state.kept),
         asked=updates.is_fetch_requested,
         has_url=bool(context.settings().facts.url),
-        may_change=may(actor, Permission.EDIT_HOUSEHOLD),
+        is_ours=not context.is_shared,
+        may_change=not context.is_shared and may(actor, Permission.EDIT_HOUSEHOLD),
         zone=household.timezone,
     )
 
@@ -57,7 +58,10 @@ async def update(request: web.Request) -> web.Response:
     actor, context = await require(request, Permission.EDIT_HOUSEHOLD), context_of(request)
     if not context.settings().facts.url:
         raise HouseholdError(
-            sentence("no address is set for newer ones; the person who set up copdns can set one")
+            sentence(
+                "newer ones cannot be looked for yet"
+                " (technical: “facts.url” in the settings file is empty)"
+            )
         )
     context.facts_updates.request_fetch()
     say_done(request, actor, sentence("newer ones are looked for now; until then these apply"))

@@ -21,13 +21,13 @@ from copdns.model.errors import HouseholdError
 from copdns.model.household import Household, Profile
 from copdns.model.sentences import sentence
 from copdns.store.household_db.other_homes import OtherHome
+from copdns.web.confirmation import require_sure
 from copdns.web.desk.change import say_done
 from copdns.web.desk.form import Form
 from copdns.web.desk.house_request import HouseRequest, form_of, require_house
 from copdns.web.desk.person.people import free_person_id
 from copdns.web.device_setup.qr import qr
 from copdns.web.step_up import require_step_up
-from copdns.web.sure import require_sure
 
 HERE = "/guardian/homes"
 NEW = ""  # in place of a person's id: somebody who is not here yet

@@ -17,21 +17,21 @@ from copdns.list_files.copies import NOT_HERE
 from copdns.list_files.load import measured_scores
 from copdns.list_files.updates import OWN_LISTS_DAMAGED, ListUpdater
 from copdns.lists.download import CopyState
-from copdns.lists.held import HeldVersion, VersionChoice, version_id
 from copdns.lists.index import ListInfo, ListKind
-from copdns.lists.log_only import COUNTING_KINDS, OFFERED_DAYS
+from copdns.lists.log_only_book import COUNTING_KINDS, OFFERED_DAYS
 from copdns.lists.parse import SkipReason
 from copdns.lists.shapes import MeasuredListShape
 from copdns.lists.small_index import HeldEntry, ListStatus
+from copdns.lists.version_book import HeldVersion, VersionChoice, version_id
 from copdns.model.errors import HouseholdError
 from copdns.model.sentences import Sentence, sentence
 from copdns.privacy.list_counts import ListCountKey, trial_count, week_start
 from copdns.privacy.list_scores import WeekScore, score_lists
+from copdns.web.browser_input import fields_of
 from copdns.web.context import AppContext, context_of
 from copdns.web.desk.change import say_done
 from copdns.web.desk.page import household_in_force
 from copdns.web.list_versions import all_own, decide_version, set_trial
-from copdns.web.received import fields_of
 from copdns.web.session import require
 from copdns.web.wording import desk_wording
 from copdns.words.download_warnings import failure
@@ -81,6 +81,10 @@ class ListRow(NamedTuple):
     weeks: tuple[WeekScore, ...]
     measured: MeasuredListShape | None
 
+    def as_anothers(self) -> ListRow:
+        """Return the row for readers who do not look after the list: without what waits."""
+        return self._replace(waiting=None, earlier=())
+
 
 async def lists(request: web.Request) -> web.Response:
     """Show every list."""
@@ -94,18 +98,19 @@ async def lists(request: web.Request) -> web.Response:
     earlier = await asyncio.to_thread(lambda: {e: updates.versions.earlier(e) for e in slugs})
     counts = await asyncio.to_thread(context.log.list_counts, household.id, 0)
     try:
-        own = await all_own(context) if may(actor, Permission.SEE_PROFILES) else ()
+        sees_own = may(actor, Permission.SEE_PROFILES) and not context.is_shared
+        own = await all_own(context) if sees_own else ()
     except HouseholdError:  # the others are shown all the same
         own = None
     measured = (await asyncio.to_thread(measured_scores)).lists
     shown = [each for each in statuses if each.info.kind in _KINDS_SHOWN]
+    rows = _list_rows(shown, updates, earlier, caught, found, counts, measured, context.now())
+    is_ours = not context.is_shared
     return context.pages.render(
         request,
         "desk/lists.html",
         actor=actor,
-        lists=tuple(
-            _list_rows(shown, updates, earlier, caught, found, counts, measured, context.now())
-        ),
+        lists=tuple(each if is_ours else each.as_anothers() for each in rows),
         own=own,
         own_damaged=trouble(OWN_LISTS_DAMAGED),
         others=[each.info for each in statuses if each.info.kind not in _KINDS_SHOWN],
@@ -116,7 +121,8 @@ async def lists(request: web.Request) -> web.Response:
         audited=found,
         sees_log=sees_log,
         sees_rules=may(actor, Permission.SEE_PROFILES),
-        may_update=may(actor, Permission.EDIT_HOUSEHOLD),
+        is_ours=is_ours,
+        may_update=is_ours and may(actor, Permission.EDIT_HOUSEHOLD),
         version_id=version_id,
         week_start=week_start,
         say=desk_wording(request, household),

@@ -16,15 +16,17 @@ from copdns.household.moving_in.plan import store_plan
 from copdns.model.errors import HouseholdError
 from copdns.model.household import Band
 from copdns.model.sentences import sentence
+from copdns.web.browser_input import whole_number
 from copdns.web.desk.change import change_household
 from copdns.web.desk.form import Form
 from copdns.web.desk.house_request import HouseRequest, form_of, require_house
 from copdns.web.desk.upload import read_upload
+from copdns.web.languages import phrases_in
 from copdns.web.moving_in.plans import keep_lists, plan_for, slugs_of
 from copdns.web.moving_in.previews import PREVIEWS, SHOWN_FOR, Preview
 from copdns.web.moving_in.read_file import MAX_OCTETS, read_in_process
 from copdns.web.own_account import own_account_of
-from copdns.web.received import whole_number
+from copdns.web.pages import language_of
 from copdns.web.session import require
 from copdns.web.step_up import require_step_up
 from copdns.web.wording import desk_wording
@@ -59,6 +61,8 @@ async def send(request: web.Request) -> web.Response:
     previews = request.app[PREVIEWS]
     async with previews.one_by_one:
         found = await read_in_process(sent.octets, sent.name)
+        # The name is stored with the person, in the language of whoever brings the file.
+        found = found.call_all(phrases_in(language_of(request)).gettext("Everyone"))
         plan = await plan_for(home.context, home.household, found, {})
         made = Preview(
             make_device_token(),
@@ -119,7 +123,7 @@ def _read_ages(form: Form, found: Preview) -> Mapping[str, Band]:
         if each.is_new and form.has(f"age-{each.id}"):
             chosen = form.one(f"age-{each.id}")
             if chosen not in tuple(Band):
-                raise HouseholdError("Choose one of the age groups on the page")
+                raise HouseholdError("Choose an age group")
             ages[each.id] = Band(chosen)
     return ages
 

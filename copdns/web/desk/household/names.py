@@ -60,12 +60,14 @@ MAX_ADDRESSES, MAX_NAMES = 20, 200  # of a name, and of a service: as many as th
 class ServiceUse(NamedTuple):
     """A service of the household's own, which cannot be removed while anything uses it.
 
-    people: id and name of those for whom it is blocked.  others: ids of schedules, budgets and
-    people that name it otherwise.
+    people: id and name of those for whom it is blocked.  met: the same of those for whom it is
+    blocked because of who can send messages there, its own switch being off.  others: ids of
+    schedules, budgets and people that name it otherwise.
     """
 
     service: OwnService
     people: tuple[tuple[str, str], ...]
+    met: tuple[tuple[str, str], ...]
     others: tuple[str, ...]
 
 
@@ -109,8 +111,15 @@ def _protected_names(home: HouseRequest) -> frozenset[str]:
 def _service_use(household: Household, service: OwnService) -> ServiceUse:
     names = {each.id: each.name for each in household.profiles}
     people = blocking(household, service.slug)
+    met = [
+        each.id
+        for each in household.profiles
+        if service.contact in each.contacts
+        and service.slug not in each.contact_exceptions | each.services
+    ]
     others = speaking_of(household, Topic(TopicKind.SERVICE, service.slug))
-    return ServiceUse(service, tuple((each, names[each]) for each in people), tuple(others))
+    called, called_met = (tuple((each, names[each]) for each in some) for some in (people, met))
+    return ServiceUse(service, called, called_met, tuple(others))
 
 
 # --- names of devices, names that lead to another, domains of other resolvers ---------------------

@@ -24,12 +24,12 @@ from copdns.lists.own_lists import (
 from copdns.model.household import Household
 from copdns.model.matchers import MatchKind
 from copdns.model.sentences import plural_sentence
+from copdns.web.browser_input import MOST, whole_number
 from copdns.web.desk.change import say_list_changed
 from copdns.web.desk.form import Form
 from copdns.web.desk.house_request import HouseRequest, form_of, require_house
 from copdns.web.desk.undo_lists import removed_sentence
 from copdns.web.list_versions import find_own, keep_own, remove_own
-from copdns.web.received import MOST, whole_number
 from copdns.web.step_up import require_step_up
 from copdns.web.wording import desk_wording
 
@@ -55,17 +55,15 @@ async def own_list(request: web.Request) -> web.Response:
 
 
 def _choose_lines(request: web.Request, lines: tuple[LineReport, ...]) -> dict[str, Any]:
-    """Return what the page shows of the lines: those that the query asks for, from a number on."""
-    wanted = request.query.get("show", "")
-    outcomes = [each for each in LineOutcome if each == wanted]
-    if not outcomes:
-        outcomes = [LineOutcome.REFUSED, LineOutcome.IGNORED]
-    found = [each for each in lines if each.outcome in outcomes]
+    """Return what the page shows of the lines: those that are used, or those left out, from a
+    number on."""
+    is_taken = request.query.get("show", "") == LineOutcome.TAKEN
+    found = [each for each in lines if (each.outcome is LineOutcome.TAKEN) is is_taken]
     start = whole_number(request.query.get("from", "0"), 6) or 0
     return {
         "counts": count_outcomes(lines),
         "lines": found[start : start + LINES],
-        "show": wanted if len(outcomes) == 1 else "",
+        "show": LineOutcome.TAKEN if is_taken else "",
         "later": start + LINES if start + LINES < len(found) else 0,
         "earlier": max(0, start - LINES) if start else None,
     }

@@ -13,11 +13,12 @@ from copdns.web.session import require
 async def house(request: web.Request) -> web.Response:
     """Show links to devices, lists, log, statistics, changes and settings, as far as the reader may
     see them."""
-    actor = await require(request, Permission.SEE_STATUS)
-    return context_of(request).pages.render(
+    actor, context = await require(request, Permission.SEE_STATUS), context_of(request)
+    return context.pages.render(
         request,
         "desk/house.html",
         actor=actor,
         household=household_in_force(request, actor),
+        is_line=context.door is not None,
         may=lambda word: may(actor, Permission(word)),
     )

@@ -90,7 +90,9 @@ _USUAL = Settings()
 HIDDEN = frozenset(
     {
         *("events.webhooks", "events.command", "events.notices", "provider.database"),
-        *("node.radius", "node.bindings_token", "node.key"),
+        *("node.radius", "node.bindings_token", "node.key", "provider.rollouts.notices"),
+        *("provider.rollouts.webhook", "provider.rollouts.webhook_token"),
+        "provider.rollouts.people",
     }
 )
 

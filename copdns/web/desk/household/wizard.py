@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from aiohttp import web
 
 from copdns.accounts.roles import Actor, Permission
-from copdns.household.check import protected_in_vain
+from copdns.household.check import find_vain_protections
 from copdns.household.edit_checks import free_slug
 from copdns.household.edits import add_profile, set_household
 from copdns.model.addresses import KnownBy
@@ -24,14 +24,19 @@ from copdns.model.sentences import Sentence, sentence
 from copdns.network.machine import machine_timezone
 from copdns.network.setup_steps import SetupProgress, SetupState, SetupStep
 from copdns.network.unknown_devices import UnknownDevice
-from copdns.web.context import context_of
+from copdns.policy.chosen_filter import is_filter_chosen, is_filter_on
+from copdns.policy.guest import GUEST
+from copdns.web.browser_input import Fields, fields_of
+from copdns.web.context import AppContext, childs_page, context_of
+from copdns.web.desk.household.guest_rules import choice_of
 from copdns.web.desk.page import stored_household
 from copdns.web.desk.person.page import change
 from copdns.web.desk.person.people import parse_band
 from copdns.web.device_setup.qr import qr
+from copdns.web.home_screen.offer import is_offered
 from copdns.web.languages import bundled_helplines, phrases_in
+from copdns.web.many_households.family_routes import is_for_families
 from copdns.web.pages import language_of
-from copdns.web.received import Fields, fields_of
 from copdns.web.session import require
 from copdns.web.step_up import require_step_up
 from copdns.web.unknown_devices import (
@@ -39,6 +44,8 @@ from copdns.web.unknown_devices import (
     add_unknown_device,
     end_guests_at,
     end_guests_of,
+    known_by_mac,
+    makers_of,
     parse_kind,
     parse_known_by,
     suggest_owner,
@@ -49,6 +56,7 @@ from copdns.words.helplines import Helplines
 from copdns.words.phrases import country_of_language, zone_countries, zones
 
 Values = Mapping[str, Any]
+_CHECKS = "/guardian/checks?setup=done"  # where the last step leads
 _WHOSE = "whose-"  # before the id of an unknown device: the field with its owner
 
 
@@ -72,7 +80,9 @@ class _Step(NamedTuple):
 async def wizard(request: web.Request) -> web.Response:
     """Show all steps."""
     wizard_request = await _wizard_request(request)
-    return _page(wizard_request, "desk/wizard.html", steps=_steps_of(wizard_request))
+    steps = _steps_of(wizard_request)
+    to_do = wizard_request.progress.next_of(steps_at(context_of(request)))
+    return _page(wizard_request, "desk/wizard.html", steps=steps, next_step=to_do)
 
 
 async def step(request: web.Request) -> web.Response:
@@ -85,7 +95,7 @@ async def step(request: web.Request) -> web.Response:
         this=this,
         number=steps.index(this) + 1 if this in steps else 0,
         of=len(steps),
-        later=_page_after(this, steps),
+        later=_page_after(wizard_request, this),
         **await _STEPS[this].values(wizard_request),
     )
 
@@ -97,17 +107,19 @@ async def take(request: web.Request) -> web.Response:
     is_done = await _STEPS[this].take(wizard_request, fields)
     context = context_of(request)
     if not is_done:
-        raise web.HTTPSeeOther(f"/guardian/wizard/{this}")
+        # Back at the form, with what is filled in already.
+        again = "?more=yes#add" if this is SetupStep.DEVICES else ""
+        raise web.HTTPSeeOther(f"/guardian/wizard/{this}{again}")
     now, household = int(context.now()), wizard_request.home.id
     await context.setups.save(
         household, this, SetupState.DONE, now, author=wizard_request.actor.name
     )
-    after = tuple(SetupStep)[tuple(SetupStep).index(this) + 1 :]
+    after = _steps_after(wizard_request, this)
     if after and after[0] is SetupStep.HELPLINES and _has_no_line_to_check(wizard_request):
         # Nobody did it, so that the audit has no line about it.
         await context.setups.save(household, after[0], SetupState.DONE, now)
         after = after[1:]
-    raise web.HTTPSeeOther(f"/guardian/wizard/{after[0]}" if after else "/guardian/checks")
+    raise web.HTTPSeeOther(_address_of(wizard_request, after))
 
 
 async def _wizard_request(request: web.Request) -> WizardRequest:
@@ -121,13 +133,35 @@ def _steps_of(wizard_request: WizardRequest) -> tuple[SetupStep, ...]:
     """Return the steps that have something to do; helplines only where one has to be checked."""
     country = _country(wizard_request)
     none_to_check = bool(country) and not _helplines(wizard_request).to_confirm(country)
-    return tuple(each for each in SetupStep if each is not SetupStep.HELPLINES or not none_to_check)
+    there = steps_at(context_of(wizard_request.request))
+    return tuple(each for each in there if each is not SetupStep.HELPLINES or not none_to_check)
 
 
-def _page_after(this: SetupStep, steps: tuple[SetupStep, ...]) -> str:
+def steps_at(context: AppContext) -> tuple[SetupStep, ...]:
+    """Return the steps of a household here: at a provider none is about the router, whose address
+    of copdns would be that of the machine of all families."""
+    is_shared = context.is_shared
+    return tuple(e for e in SetupStep if not is_shared or is_for_families(f"/guardian/wizard/{e}"))
+
+
+def _steps_after(wizard_request: WizardRequest, this: SetupStep) -> tuple[SetupStep, ...]:
+    there = steps_at(context_of(wizard_request.request))
+    return there[there.index(this) + 1 :]
+
+
+def _page_after(wizard_request: WizardRequest, this: SetupStep) -> str:
     """Return where somebody goes who leaves a step for later."""
-    after = [each for each in tuple(SetupStep)[tuple(SetupStep).index(this) + 1 :] if each in steps]
-    return f"/guardian/wizard/{after[0]}" if after else "/guardian/checks"
+    steps = _steps_of(wizard_request)
+    after = tuple(each for each in _steps_after(wizard_request, this) if each in steps)
+    return _address_of(wizard_request, after)
+
+
+def _address_of(wizard_request: WizardRequest, after: tuple[SetupStep, ...]) -> str:
+    """Return the page of the first of some steps; after the last one the checks, where they are of
+    this household."""
+    if after:
+        return f"/guardian/wizard/{after[0]}"
+    return "/guardian/" if context_of(wizard_request.request).is_shared else _CHECKS
 
 
 def _require_step(request: web.Request) -> SetupStep:
@@ -167,7 +201,7 @@ async def _change(
 
 async def _school_values(wizard_request: WizardRequest) -> Values:
     known = context_of(wizard_request.request).known_ids()
-    return {"in_vain": protected_in_vain(wizard_request.home, known)}
+    return {"in_vain": find_vain_protections(wizard_request.home, known)}
 
 
 async def _nothing_to_keep(*_: Any) -> bool:
@@ -242,10 +276,14 @@ async def _take_school(wizard_request: WizardRequest, fields: Fields) -> bool:
 
 
 async def _children_values(wizard_request: WizardRequest) -> Values:
-    presets = context_of(wizard_request.request).known_ids().presets
+    home, presets = wizard_request.home, context_of(wizard_request.request).known_ids().presets
     return {
+        "family": [each for each in home.profiles if each.id != GUEST],
+        "rules": choice_of(home) if is_filter_chosen(home) else "",
         "presets": [presets[band] for band in Band if band in presets],
         "say": desk_wording(wizard_request.request, wizard_request.home),
+        "is_line": context_of(wizard_request.request).door is not None,
+        "is_on": is_filter_on(wizard_request.home),
     }
 
 
@@ -268,10 +306,17 @@ async def _take_children(wizard_request: WizardRequest, fields: Fields) -> bool:
 
 
 async def _device_values(wizard_request: WizardRequest) -> Values:
-    home = wizard_request.home
+    home, context = wizard_request.home, context_of(wizard_request.request)
     found = await unknown_devices_of(wizard_request.request, home.id)
+    owners = {each.profile for each in home.devices}
     return {
+        "makers": await makers_of(found),
+        "more": "more" in wizard_request.request.query,
+        "without_device": next((each.id for each in home.profiles if each.id not in owners), ""),
         "visitors": found,
+        "told_apart": context.count_told_apart(home),
+        "has_macs_told": context.has_macs_told,
+        "offers_tokens": context.offers_tokens,
         "suggested": {each.id: suggest_owner(each.name, home.profiles) for each in found},
     }
 
@@ -279,7 +324,10 @@ async def _device_values(wizard_request: WizardRequest) -> Values:
 async def _take_devices(wizard_request: WizardRequest, fields: Fields) -> bool:
     """Give each unknown device the owner that was chosen, add one that was typed in, and go on;
     with "add", stay for a further one."""
-    typed = _parse_typed(fields) if _is_typed(fields) else None  # before anything is stored
+    is_shared = context_of(wizard_request.request).is_shared
+    typed = (
+        _parse_typed(fields, is_shared) if _is_typed(fields) else None
+    )  # before anything is stored
     there = {
         e.id: e for e in await unknown_devices_of(wizard_request.request, wizard_request.home.id)
     }
@@ -290,7 +338,7 @@ async def _take_devices(wizard_request: WizardRequest, fields: Fields) -> bool:
             await _give(wizard_request, there.get(wanted), str(profile), fields)
             is_given = True
     if typed is None and "add" in fields and not is_given:
-        typed = _parse_typed(fields)  # says what is missing
+        typed = _parse_typed(fields, is_shared)  # says what is missing
     if typed is not None:
         await _take_typed_device(wizard_request, typed)
     return "add" not in fields
@@ -298,8 +346,8 @@ async def _take_devices(wizard_request: WizardRequest, fields: Fields) -> bool:
 
 def _is_typed(fields: Fields) -> bool:
     """Tell whether somebody began to describe a device: it is then added, or refused, and not
-    lost."""
-    return any(str(fields.get(each, "")).strip() for each in ("known", "profile", "name"))
+    lost.  A person may be chosen before."""
+    return any(str(fields.get(each, "")).strip() for each in ("known", "name"))
 
 
 async def _give(
@@ -327,27 +375,31 @@ class _TypedDevice(NamedTuple):
     profile: str
     known: KnownBy
     kind: DeviceKind
+    needs_address: bool
 
 
-def _parse_typed(fields: Fields) -> _TypedDevice:
-    """Return the device that was described; raise HouseholdError where something is missing."""
-    known, profile = parse_known_by(str(fields.get("known", ""))), str(fields.get("profile", ""))
+def _parse_typed(fields: Fields, is_shared: bool) -> _TypedDevice:
+    """Return the device that was described; raise HouseholdError where something is missing.
+    is_shared: at a provider, where a name alone will do."""
+    known = parse_known_by(str(fields.get("known", "")), may_be_blank=is_shared)
+    profile = str(fields.get("profile", ""))
     if not profile:
         raise HouseholdError("choose whose device this is", name="profile")
     kind = parse_kind(str(fields.get("kind", "")))
-    return _TypedDevice(str(fields.get("name", "")), profile, known, kind)
+    return _TypedDevice(str(fields.get("name", "")), profile, known, kind, not is_shared)
 
 
 async def _take_typed_device(wizard_request: WizardRequest, typed: _TypedDevice) -> None:
-    name, profile, known, _ = typed
-    edit = partial(add_typed_device, **typed._asdict())
+    known = await known_by_mac(wizard_request.request, wizard_request.home.id, typed.known)
+    name, profile = typed.name, typed.profile
+    edit = partial(add_typed_device, **typed._replace(known=known)._asdict())
     owner = wizard_request.home.profile(profile)
     said = sentence(
         "%(device)s belongs to %(name)s now",
-        device=" ".join(name.split())[:60] or (known.macs or known.addresses)[0],
+        device=" ".join(name.split())[:60] or next(iter((*known.macs, *known.addresses)), ""),
         name=owner.name if owner else profile,
     )
-    await _change(wizard_request, edit, f"setup: a device added for {profile}", said)
+    await _change(wizard_request, edit, f"a device added for {profile}", said)
     await end_guests_at(wizard_request.request, wizard_request.actor, *known)
 
 
@@ -383,8 +435,7 @@ async def _take_helplines(wizard_request: WizardRequest, fields: Fields) -> bool
 
 
 async def _router_values(wizard_request: WizardRequest) -> Values:
-    there = context_of(wizard_request.request).addresses()
-    away = [each for each in there if each not in ("127.0.0.1", "::1")]
+    away = context_of(wizard_request.request).addresses_for_others()
     return {
         "addresses4": [each for each in away if ":" not in each],
         "addresses6": [each for each in away if ":" in each],
@@ -392,7 +443,13 @@ async def _router_values(wizard_request: WizardRequest) -> Values:
 
 
 async def _card_values(wizard_request: WizardRequest) -> Values:
-    return {"code": qr(context_of(wizard_request.request).pages.door)}
+    request = wizard_request.request
+    page, context = childs_page(request), context_of(request)
+    return {
+        "code": qr(page),
+        "has_app": page.startswith("https:") and is_offered(request),
+        "is_alone": not (context.is_shared or context.addresses_for_others()),
+    }
 
 
 _STEPS: Mapping[SetupStep, _Step] = {

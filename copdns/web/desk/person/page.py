@@ -16,8 +16,9 @@ from copdns.model.sentences import Sentence
 from copdns.store.household_db.proposals import Proposal
 from copdns.web.context import context_of
 from copdns.web.desk.change import Edit, change_household
+from copdns.web.desk.form_mark import mark_of
 from copdns.web.desk.page import stored_household
-from copdns.web.desk.seen import mark_of
+from copdns.web.desk.waiting_requests import find_waiting, values_to_answer
 from copdns.web.session import require
 from copdns.web.wording import desk_wording
 
@@ -104,11 +105,13 @@ def sort_categories(categories: Iterable[str], library: Catalogue) -> list[str]:
     return sorted(categories, key=lambda each: (places.get(each, len(places)), each))
 
 
-def person_page(
+async def person_page(
     request: web.Request, found: PersonAccess, template: str, *, status: int = 200, **values: Any
 ) -> web.Response:
-    """Return a page about a person, with the values that all these templates need."""
+    """Return a page about a person, with the values that all these templates need, and what the
+    person asks for."""
     context = context_of(request)
+    waiting = await find_waiting(context, found.actor, found.profile.id)
     return context.pages.render(
         request,
         template,
@@ -121,5 +124,8 @@ def person_page(
         now=context.now(),
         zone=found.household.timezone,
         mark_of=mark_of,
+        reach=context.rules_reach(found.household, found.profile),
+        offers_tokens=context.offers_tokens,
+        **values_to_answer(waiting),
         **values,
     )

@@ -17,8 +17,10 @@ from copdns.lists.catalogue import Catalogue
 from copdns.model.errors import HouseholdError
 from copdns.model.household import Band, BlockMode, Contact, Household, Profile
 from copdns.time.plan import in_scope
+from copdns.web.browser_input import fields_of, whole_number
 from copdns.web.context import context_of
 from copdns.web.desk.page import stored_household
+from copdns.web.desk.person.groups import groups_of
 from copdns.web.desk.person.page import (
     change,
     keep,
@@ -27,7 +29,6 @@ from copdns.web.desk.person.page import (
     sort_categories,
 )
 from copdns.web.desk.time.forms import read_choice
-from copdns.web.received import fields_of, whole_number
 from copdns.web.session import require
 from copdns.web.step_up import require_step_up
 from copdns.web.wording import desk_wording
@@ -78,7 +79,7 @@ async def person(request: web.Request) -> web.Response:
     found = await require_person(request, Permission.SEE_PROFILES)
     household, profile = found.household, found.profile
     library = context_of(request).snapshot().library
-    return person_page(
+    return await person_page(
         request,
         found,
         "desk/person.html",
@@ -86,6 +87,8 @@ async def person(request: web.Request) -> web.Response:
         by_contact=_closed_by_contact(household, library, profile),
         devices=[each for each in household.devices if each.profile == profile.id],
         others=[each for each in household.profiles if each.id != profile.id],
+        groups=groups_of(household, profile),
+        tags_there=sorted({tag for each in household.profiles for tag in each.tags}),
         rules=in_scope(household.rules, profile),
         block_modes=tuple(BlockMode),
         disputed="disputed" in request.query,
@@ -169,7 +172,7 @@ def parse_band(typed: str) -> Band:
     try:
         return Band(typed)
     except ValueError:
-        raise HouseholdError("Choose one of the age groups on the page", name="band") from None
+        raise HouseholdError("Choose an age group", name="band") from None
 
 
 def free_person_id(name: str, household: Household) -> str:

@@ -15,15 +15,15 @@ from copdns.model.errors import HouseholdError, PrivacyError
 from copdns.model.household import FullLogSpan, Household, PrivacyMode, Profile
 from copdns.model.sentences import sentence
 from copdns.privacy.consent import Question, needs_consent
+from copdns.web.browser_input import fields_of
+from copdns.web.confirmation import require_sure
 from copdns.web.context import context_of
 from copdns.web.desk.change import say_done
 from copdns.web.desk.person.page import PersonAccess, change, keep, person_page, require_person
 from copdns.web.desk.person.signs import bypass_notices
 from copdns.web.desk.time.forms import read_choice
 from copdns.web.personal_data import erase_records, export_document
-from copdns.web.received import fields_of
 from copdns.web.step_up import require_step_up
-from copdns.web.sure import require_sure
 from copdns.words.audit import role
 
 MODES = (PrivacyMode.OFF, PrivacyMode.COUNTS, PrivacyMode.BLOCKED)
@@ -37,7 +37,7 @@ async def privacy(request: web.Request) -> web.Response:
     household, profile = found.household.id, found.profile
     past = await context.store.full_logs(household, profile.id)
     possible, why_not = _possible_full_log(profile, past, now)
-    return person_page(
+    return await person_page(
         request,
         found,
         "desk/person_kept.html",

@@ -14,7 +14,7 @@ from copdns.dns.records import A
 from copdns.household.rule_edits import add_rule, note_rule, remove_rule, set_rules
 from copdns.list_files.facts import Facts
 from copdns.list_files.load import find_needed_name
-from copdns.lists.find_app import KnownApp, app_of, find_app
+from copdns.lists.find_app import KnownApp, app_of, app_of_name, find_app, owners_of
 from copdns.model.broad_networks import is_broad_network
 from copdns.model.errors import HouseholdError, NameTextError
 from copdns.model.household import Household, Rule, RuleAction
@@ -24,13 +24,13 @@ from copdns.model.sentences import Phrase, sentence
 from copdns.policy.decide import decide, explain
 from copdns.policy.typed_site import apps_of, read_site
 from copdns.time.plan import in_scope
+from copdns.web.browser_input import fields_of
 from copdns.web.context import context_of
-from copdns.web.desk.activity.entries import app_of_name, can_allow, owners_of
+from copdns.web.desk.activity.entries import can_allow
+from copdns.web.desk.form_mark import SEEN, unless_changed
 from copdns.web.desk.page import page_to_show
 from copdns.web.desk.person.page import PersonAccess, change, person_page, require_person
-from copdns.web.desk.seen import SEEN, unless_changed
-from copdns.web.others import time_view
-from copdns.web.received import fields_of
+from copdns.web.time_view import time_view
 from copdns.web.wording import desk_wording
 
 MAX_NOTE = 300
@@ -44,7 +44,7 @@ async def rules(request: web.Request) -> web.Response:
     it."""
     found = await require_person(request, Permission.SEE_PROFILES)
     rules = sorted(in_scope(found.household.rules, found.profile), key=_scope_rank)
-    return person_page(
+    return await person_page(
         request,
         found,
         "desk/person_rules.html",
@@ -127,12 +127,11 @@ async def _add_for_app(
     )
     whom = scope or Phrase("for", "everyone")
     name = found.profile.name if scope == found.profile.id else whom
+    called = desk_wording(request, found.household).app_name(app.title)
     said = (
-        sentence("%(app)s is allowed for %(name)s, with all its sites", app=app.title, name=name)
+        sentence("%(app)s is allowed for %(name)s, with all its sites", app=called, name=name)
         if action is RuleAction.ALLOW
-        else sentence(
-            "%(app)s is blocked for %(name)s, with all its sites", app=app.title, name=name
-        )
+        else sentence("%(app)s is blocked for %(name)s, with all its sites", app=called, name=name)
     )
     what = f"rule added: {action} {app.title} for {scope or EVERYONE}"
     await change(request, found.actor, edit, what, said=said)

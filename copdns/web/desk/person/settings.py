@@ -1,12 +1,13 @@
 """What is blocked for a person, safe search, and what the preset of an age would change.
 
-What a block stops besides is shown before it is stored, with the names to allow for it.
+What a block stops besides is shown before it is stored: below the switch of a service, and where
+there is something to keep, on a page with a tick for it.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from itertools import groupby
 from typing import Any, NamedTuple
@@ -16,6 +17,7 @@ from multidict import MultiMapping
 
 from copdns.accounts.roles import Permission
 from copdns.appeals.opening import services_of
+from copdns.dns.records import A
 from copdns.household.differences import Difference, audit_line, differences, preset_reason
 from copdns.household.edit_checks import require_profile
 from copdns.household.edits import set_profile
@@ -24,7 +26,7 @@ from copdns.household.rule_edits import add_rule
 from copdns.household.safeguards import is_announced
 from copdns.household.suggestions import plan_settings, plan_times
 from copdns.list_files.load import bundled_presets
-from copdns.lists.catalogue import Catalogue, Service
+from copdns.lists.catalogue import Catalogue, Category, Service
 from copdns.model.errors import HouseholdError
 from copdns.model.household import (
     Band,
@@ -36,16 +38,22 @@ from copdns.model.household import (
     RuleAction,
 )
 from copdns.model.sentences import sentence
+from copdns.model.verdict import StepNumber
+from copdns.policy.decide import decide
 from copdns.policy.service_state import ServiceState, service_state
 from copdns.policy.without_time import without_time
 from copdns.store.household_db.proposals import Proposal
+from copdns.web.browser_input import fields_of
+from copdns.web.confirmation import require_sure
 from copdns.web.context import context_of
 from copdns.web.desk.activity.collateral import (
+    Loss,
     losses,
     names_of,
     services_by_contact,
 )
 from copdns.web.desk.change import say_done
+from copdns.web.desk.form_mark import SEEN, mark_of, require_same_lines
 from copdns.web.desk.person.page import (
     PersonAccess,
     change,
@@ -56,10 +64,7 @@ from copdns.web.desk.person.page import (
     with_values,
 )
 from copdns.web.desk.person.people import parse_band
-from copdns.web.desk.seen import SEEN, mark_of, require_same_lines
-from copdns.web.others import time_view
-from copdns.web.received import fields_of
-from copdns.web.sure import require_sure
+from copdns.web.time_view import time_view
 from copdns.web.wording import Wording, desk_wording
 
 DAY, USUAL_DAYS, MAX_DAYS = 86_400, 30, 366  # DAY in seconds; days until a proposal
@@ -78,7 +83,7 @@ async def closed_settings(request: web.Request) -> web.Response:
     own, sought = found.household.services, request.query.get("find", "").strip()[:MAX_FIND]
     shipped = sorted(library.services.values(), key=lambda each: (each.group, each.title.lower()))
     states, lasting = _service_states(request, found)
-    return person_page(
+    return await person_page(
         request,
         found,
         "desk/person_closed.html",
@@ -86,6 +91,7 @@ async def closed_settings(request: web.Request) -> web.Response:
         groups=[(group, list(each)) for group, each in groupby(shipped, lambda one: one.group)],
         own=own,
         sought=sought,
+        wanted=request.query.get("open", ""),
         matches=_find(sought, (*shipped, *own), desk_wording(request, found.household), library),
         states=states,
         lasting=lasting,
@@ -101,32 +107,32 @@ async def closed_settings(request: web.Request) -> web.Response:
     )
 
 
-class Match(NamedTuple):
-    """What a search found.  setting: "service" or "category"."""
+class Matches(NamedTuple):
+    """What a search found."""
 
-    setting: str
-    slug: str
-    title: str
+    categories: tuple[Category, ...] = ()
+    services: tuple[Service | OwnService, ...] = ()
 
 
 def _find(
     sought: str, services: Iterable[Service | OwnService], say: Wording, library: Catalogue
-) -> tuple[Match, ...]:
+) -> Matches:
     """Return the categories and services whose name, or one of whose sites, has the text in it."""
     text = sought.casefold()
     if not text:
-        return ()
-    categories = (
-        Match("category", each.slug, say.category(each.slug))
-        for each in library.categories.values()
-        if each.layer == "content"
-    )
-    return (
-        *(each for each in categories if text in each.title.casefold()),
-        *(
-            Match("service", each.slug, each.title)
+        return Matches()
+    return Matches(
+        tuple(
+            each
+            for each in library.categories.values()
+            if each.layer == "content" and text in say.category(each.slug).casefold()
+        ),
+        tuple(
+            each
             for each in services
-            if text in each.title.casefold() or any(text in e.name for e in names_of(each))
+            if text in each.title.casefold()
+            or text in say.app_name(each.title).casefold()
+            or any(text in e.name for e in names_of(each))
         ),
     )
 
@@ -155,25 +161,45 @@ async def set_closed(request: web.Request) -> web.Response:
     values = _merge_closed(sent, seen, found.profile)
     after = with_values(request, found, values)
     changed = differences(found.profile, after)
-    lost = losses(changed, context_of(request).snapshot().library)
-    if lost and "sure" not in fields:
-        return person_page(
+    lost = losses(changed, context_of(request).snapshot().library, _would_stop(request, found))
+    if "sure" not in fields and _is_to_be_asked(lost, changed):
+        return await person_page(
             request,
             found,
             "desk/person_lost.html",
             lost=lost,
             sent=[(name, str(value)) for name, value in fields.items()],
         )
-    names = [str(each) for each in fields.getall("keep", ())]
+    names = " ".join(str(each) for each in fields.getall("keep", ())).split()
     edit = partial(_close_all_but, found=found, request=request, sent=sent, seen=seen, names=names)
     stored = await change(request, found.actor, edit, audit_line(after, changed))
     raise web.HTTPSeeOther(page_after(found, after, stored))
 
 
+def _would_stop(request: web.Request, found: PersonAccess) -> Callable[[str], bool]:
+    """Return what tells whether settings would take a name away that is open so far: one that a
+    rule allows, or that something blocks already, stays as it is."""
+    view = time_view(context_of(request), found.household, found.actor)
+    policy = without_time(view.policy(found.profile.id))
+
+    def would_stop(name: str) -> bool:
+        verdict = decide(policy, name, A, view.now)
+        return not verdict.blocks and verdict.step > StepNumber.RULES
+
+    return would_stop
+
+
+def _is_to_be_asked(lost: tuple[Loss, ...], changed: tuple[Difference, ...]) -> bool:
+    """Tell whether there is something to choose, or to read that did not stand below the switch of
+    the service itself."""
+    told = {each.value for each in changed if each.setting == "services"}
+    return any(each.names or each.blocked not in told for each in lost)
+
+
 async def search(request: web.Request) -> web.Response:
     """Show search engines and their modes."""
     found = await require_person(request, Permission.SEE_PROFILES)
-    return person_page(
+    return await person_page(
         request,
         found,
         "desk/person_search.html",
@@ -204,7 +230,8 @@ async def preset(request: web.Request) -> web.Response:
     band = parse_band(request.query.get("band", usual))
     wanted = bundled_presets()[band]
     plan = plan_settings(found.profile, wanted, bundled_presets())
-    return person_page(
+    unseen = {"bypass_signs"} if context.is_shared else ()  # nobody looks for them at a provider
+    return await person_page(
         request,
         found,
         "desk/person_preset.html",
@@ -212,8 +239,10 @@ async def preset(request: web.Request) -> web.Response:
         band=band,
         preset=wanted,
         announced=is_announced(found.profile, band, now),
-        changed=changes_by_reason(wanted, plan.changed),
-        kept=plan.kept,
+        changed=changes_by_reason(
+            wanted, [each for each in plan.changed if each.setting not in unseen]
+        ),
+        kept=[each for each in plan.kept if each.setting not in unseen],
         allowed=wanted.allowed_names,
         times=any(wanted.times(found.profile.id)),
         plan=plan_times(found.household, found.profile.id, wanted, bundled_presets()),

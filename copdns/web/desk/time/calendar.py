@@ -10,8 +10,10 @@ from aiohttp import web
 
 from copdns.accounts.roles import Permission
 from copdns.household.edits import set_household
-from copdns.household.time_dump import stretches
+from copdns.household.time_check import LATEST_START
+from copdns.household.time_dump import clock_text, stretches
 from copdns.household.time_edits import set_days
+from copdns.household.time_shape import clock
 from copdns.model.errors import CalendarError, HouseholdError
 from copdns.model.household import Household
 from copdns.model.sentences import sentence
@@ -19,7 +21,7 @@ from copdns.model.times import WEEKDAYS, DayType
 from copdns.time.days import DateRange, add_holidays, local_time, zone_of
 from copdns.web.calendars import MAX_OCTETS, read_calendar
 from copdns.web.desk.house_request import HouseRequest, form_of, require_house
-from copdns.web.desk.time.forms import parse_dates, parse_weekend
+from copdns.web.desk.time.forms import parse_dates, parse_weekend, read_field
 from copdns.web.desk.time.page import template_values
 from copdns.web.desk.upload import read_upload
 
@@ -51,6 +53,18 @@ async def set_weekend(request: web.Request) -> web.Response:
 
     days = ", ".join(WEEKDAYS[each] for each in sorted(chosen)) or "none"
     await home.change(f"weekend: {days}", edit)
+    raise web.HTTPSeeOther(PAGE)
+
+
+async def set_day_start(request: web.Request) -> web.Response:
+    """Set when a day of limits begins."""
+    home = await require_house(request, Permission.EDIT_HOUSEHOLD)
+    start = read_field(clock, (await form_of(request)).one("day_starts"), "day_starts")
+
+    def edit(household: Household) -> Household:
+        return set_household(household, day_starts=start)
+
+    await home.change(f"a day of limits begins at {clock_text(start)}", edit)
     raise web.HTTPSeeOther(PAGE)
 
 
@@ -93,4 +107,6 @@ def _page(home: HouseRequest, found: tuple[DateRange, ...] | None = None) -> web
         kinds=tuple(DayType),
         weekdays=WEEKDAYS,
         found=found,
+        day_starts=clock_text(home.household.day_starts),
+        latest_start=clock_text(LATEST_START),
     )

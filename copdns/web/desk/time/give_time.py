@@ -23,15 +23,15 @@ from copdns.household.time_edits import (
 from copdns.household.time_shape import clock
 from copdns.model.errors import HouseholdError
 from copdns.model.household import Household, Profile
-from copdns.model.times import DAY_MINUTES
+from copdns.model.times import DAY_MINUTES, Grant
 from copdns.time.bedtime import moment_tonight, tonights_bedtime
 from copdns.time.days import budget_day, zone_of
 from copdns.time.moments import moment_text
 from copdns.web.desk.change import Edit
 from copdns.web.desk.form import Form
+from copdns.web.desk.form_mark import SEEN, unless_changed
 from copdns.web.desk.house_request import HouseRequest, form_of, require_house
 from copdns.web.desk.page import page_to_show
-from copdns.web.desk.seen import SEEN, unless_changed
 from copdns.web.desk.time.forms import (
     parse_end,
     parse_extra,
@@ -182,16 +182,18 @@ async def grant(request: web.Request) -> web.Response:
         )
     edit = partial(
         give_grant,
-        profile_id=them.profile.id,
-        about=about,
+        grant=Grant(
+            about,
+            start=them.now,
+            end=end,
+            given=them.now,
+            content=content,
+            time=time,
+            author=them.actor.name,
+            note=form.note(),
+            profile=them.profile.id,
+        ),
         known=them.context.known_ids(),
-        start=them.now,
-        end=end,
-        given=them.now,
-        content=content,
-        time=time,
-        author=them.actor.name,
-        note=form.note(),
     )
     called = "everything" if about is None else str(about)
     await them.change(

@@ -16,8 +16,8 @@ from copdns.policy.today import Today
 from copdns.time.days import local_time, zone_of
 from copdns.time.nights import nights_of
 from copdns.web.desk.change import Edit
+from copdns.web.desk.form_mark import mark_of
 from copdns.web.desk.house_request import HouseRequest, require_house
-from copdns.web.desk.seen import mark_of
 from copdns.web.wording import desk_wording
 
 

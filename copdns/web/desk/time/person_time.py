@@ -18,11 +18,12 @@ from copdns.time.days import DAY_SECONDS, local_time, zone_of
 from copdns.time.plan import Closure, in_scope, with_moved_bedtime
 from copdns.time.preview import ClosedSpan, PreviewWeek, build_week, week_span
 from copdns.time.schedule import closed_spans
+from copdns.web.desk.form_mark import mark_of
 from copdns.web.desk.house_request import require_house
-from copdns.web.desk.seen import mark_of
 from copdns.web.desk.time.page import PersonRequest, require_person, template_values
 from copdns.web.desk.time.schedules import plan_suggested
 from copdns.web.desk.time.week_bars import Chart, week_bars
+from copdns.web.desk.waiting_requests import find_waiting, values_to_answer
 from copdns.web.more_time import more_time, time_mark
 
 _AROUND = 2 * DAY_SECONDS  # seconds before and after the week that its bars can cover
@@ -52,12 +53,16 @@ async def person(request: web.Request) -> web.Response:
     first = _parse_first_day(them)
     chart, in_words = _week(them.household, profile, first)
     plan = plan_suggested(them)
+    waiting = await find_waiting(context, them.actor, profile.id)
     bedtime = tonights_bedtime(them.household, profile, them.now)
     return context.pages.render(
         request,
         "desk/time.html",
         **template_values(them),
+        **values_to_answer(waiting),
         profile=profile,
+        reach=context.rules_reach(them.household, profile),
+        offers_tokens=context.offers_tokens,
         first=first,
         earlier=first - timedelta(days=7),
         later=first + timedelta(days=7),

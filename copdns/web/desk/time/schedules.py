@@ -18,8 +18,8 @@ from copdns.model.household import Household, Profile
 from copdns.model.times import Budget, Schedule
 from copdns.time.plan import in_scope
 from copdns.web.desk.form import Form
+from copdns.web.desk.form_mark import SEEN, require_same_lines, unless_changed
 from copdns.web.desk.house_request import form_of
-from copdns.web.desk.seen import SEEN, require_same_lines, unless_changed
 from copdns.web.desk.time.forms import budget_values, is_bedtime, new_id, schedule_values
 from copdns.web.desk.time.page import PersonRequest, require_person, unless_gone
 from copdns.web.wording import desk_wording

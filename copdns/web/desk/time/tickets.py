@@ -12,8 +12,8 @@ from copdns.household.time_edits import add_ticket, remove_ticket
 from copdns.model.household import Household
 from copdns.model.times import DAY_MINUTES, Ticket
 from copdns.web.desk.form import Form
+from copdns.web.desk.form_mark import SEEN, unless_changed
 from copdns.web.desk.house_request import HouseRequest, form_of, require_house
-from copdns.web.desk.seen import SEEN, unless_changed
 from copdns.web.desk.time.forms import parse_expiry, parse_one_subject
 from copdns.web.desk.time.page import template_values, unless_gone
 

@@ -13,8 +13,8 @@ from typing import Any
 
 from copdns.household.check import KnownIds
 from copdns.household.moving_in.draft import EntryOutcome, Surroundings
-from copdns.household.moving_in.found import FoundSettings
 from copdns.household.moving_in.plan import Plan, make_plan
+from copdns.household.moving_in.wishes import FoundSettings
 from copdns.list_files.load import known_ids
 from copdns.lists.gate import NO_RULES, Gate
 from copdns.lists.own_lists import LineReport, OwnList, read_lines
@@ -250,6 +250,11 @@ def plan_of(
 ) -> Plan:
     """Return the plan for a household of the cast, whose list gate refuses nothing."""
     return make_plan(found, Surroundings(household, KNOWN, SOURCES, own_texts, judge, 7, ages))
+
+
+def plan_at_provider(found: FoundSettings, household: Household) -> Plan:
+    """Return the plan on a machine for many households."""
+    return make_plan(found, Surroundings(household, KNOWN, SOURCES, (), judge, 7, is_shared=True))
 
 
 def judge(text: str) -> tuple[LineReport, ...]:

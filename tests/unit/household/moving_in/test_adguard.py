@@ -11,7 +11,7 @@ from copdns.model.errors import MoveInError
 from copdns.model.household import Band, DeviceKind, RuleAction
 from copdns.time.schedule import slot_text
 from tests.household import MIA, family
-from tests.unit.household.moving_in.files import ADGUARD, plan_of, told
+from tests.unit.household.moving_in.files import ADGUARD, plan_at_provider, plan_of, told
 
 
 @pytest.fixture(scope="module")
@@ -113,10 +113,26 @@ def test_blocked_services_with_times_become_a_schedule() -> None:
 def test_lists_that_copdns_knows_come_by_their_category_and_others_by_the_settings() -> None:
     plan = empty_plan()
     assert told(plan, "lists.example/ads.txt").result is Result.TAKEN
-    assert told(plan, "other.example/more.txt").result is Result.PARTLY
+    assert told(plan, "other.example/more.txt").result is Result.LEFT
     assert told(plan, "other.example/off.txt").result is Result.LEFT
     assert "https://other.example/more.txt" in plan.settings
     assert "off.txt" not in plan.settings
+
+
+def test_at_a_provider_neither_lists_nor_servers_come_over() -> None:
+    plan = plan_at_provider(read_adguard(ADGUARD, "f"), family())
+    assert (plan.lists, plan.settings, plan.household.split_upstreams) == ((), "", ())
+    for text, why in (
+        ("other.example/more.txt", "did not choose this list"),
+        ("/^ads[0-9]", "cannot add lists of their own"),
+    ):
+        found = told(plan, text)
+        assert (found.result, why in str(found.said)) == (Result.LEFT, True), text
+    servers = [each for each in plan.outcomes if "192.0.2.54:5353" in each.text]
+    assert {str(each.said) for each in servers} == {
+        "your internet provider decides which DNS servers are asked"
+    }
+    assert plan.household.rules, "rules for single sites are the family's own"
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,10 @@ from copdns.household.moving_in.draft import (
     MOST_RULES,
     Result,
 )
-from copdns.household.moving_in.found import (
+from copdns.household.moving_in.hosts import read_hosts
+from copdns.household.moving_in.nextdns import read_nextdns
+from copdns.household.moving_in.plan import Plan
+from copdns.household.moving_in.wishes import (
     DeviceWish,
     FileEntry,
     FoundSettings,
@@ -26,9 +29,6 @@ from copdns.household.moving_in.found import (
     RewriteWish,
     Wish,
 )
-from copdns.household.moving_in.hosts import read_hosts
-from copdns.household.moving_in.nextdns import read_nextdns
-from copdns.household.moving_in.plan import Plan
 from copdns.model.errors import MoveInError
 from copdns.model.household import Household
 from copdns.time.schedule import slot_text

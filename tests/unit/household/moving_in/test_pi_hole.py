@@ -7,9 +7,9 @@ import json
 import pytest
 
 from copdns.household.moving_in.draft import Result
-from copdns.household.moving_in.found import DeviceWish, FoundSettings, PersonWish
 from copdns.household.moving_in.plan import Plan
 from copdns.household.moving_in.recognise import read_file
+from copdns.household.moving_in.wishes import DeviceWish, FoundSettings, PersonWish
 from copdns.model.household import Household, RuleAction
 from copdns.store.gravity import read_gravity
 from tests.household import family

@@ -13,8 +13,8 @@ from random import Random
 
 import pytest
 
-from copdns.household.moving_in.found import Product
 from copdns.household.moving_in.recognise import MAX_FILE, MAX_MEMBERS, read_file
+from copdns.household.moving_in.wishes import Product
 from copdns.model.errors import MoveInError
 from copdns.store.gravity import read_gravity, read_gravity_file
 from tests.household import family

@@ -27,11 +27,11 @@ from copdns.household.second_box.seal import (
 )
 from copdns.list_files.followed_files import FollowedFiles, is_path
 from copdns.model.errors import FollowingError
-from copdns.store.followed import Following, parse_first_box
 from copdns.store.household_db.followers import FOLLOWS_FOR
 from copdns.store.household_db.household import HouseholdStore
 from copdns.store.log_db.usage import UsageStore
 from copdns.store.replica import read_replica
+from copdns.store.second_box_files import Following, parse_first_box
 from copdns.time.minutes import DayBitmaps, Minutes, Usage
 from tests.household import family
 

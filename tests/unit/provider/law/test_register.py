@@ -9,7 +9,7 @@ import pytest
 from copdns.model.errors import RegisterError
 from copdns.model.matchers import Matcher
 from copdns.model.names import to_wire
-from copdns.provider.law import edits, in_force
+from copdns.provider.law import edits, register_in_force
 from copdns.provider.law.edits import DAY
 from copdns.provider.law.events import (
     FeedTaken,
@@ -50,7 +50,7 @@ def enter(written: Written, *names: str, **fields: object) -> int:
 
 def blocked(written: Written, name: str, now: int = NOW) -> int:
     """Return the code of the extended error that everybody gets for a name; 0: it is open."""
-    listed = in_force.listed_in_force(ListedNames((), SPECIAL), written.register, now)
+    listed = register_in_force.with_register(ListedNames((), SPECIAL), written.register, now)
     layers = {each.slug: each.layer for each in listed.lists}
     probe = replace(listed.special, reference=(Matcher(name),))  # so that it has a row of its own
     rows = compile_names(replace(listed, special=probe))
@@ -62,13 +62,13 @@ def blocked(written: Written, name: str, now: int = NOW) -> int:
 def test_an_order_holds_from_its_confirmation_and_is_over_at_its_second() -> None:
     written = Written()
     number = written.add("ada", edits.enter_order(written.register, order("bad.example"), ADA, NOW))
-    assert in_force.lists_in_force(written.register, NOW) == ()
+    assert register_in_force.lists_in_force(written.register, NOW) == ()
     written.add("bo", edits.confirm_order(written.register, number, SPECIAL, BO, NOW))
     end = NOW + DAY
     assert blocked(written, "bad.example", end - 1) == 16
-    assert in_force.next_change(written.register, NOW) == end
+    assert register_in_force.next_change(written.register, NOW) == end
     assert blocked(written, "bad.example", end) == 0
-    assert in_force.next_change(written.register, end) is None
+    assert register_in_force.next_change(written.register, end) is None
     assert written.register.orders[number].state(end) is OrderState.OVER
 
 
@@ -76,7 +76,7 @@ def test_an_order_of_next_week_begins_by_itself() -> None:
     written = Written()
     enter(written, "bad.example", begins=NOW + DAY, ends=NOW + 2 * DAY)
     assert blocked(written, "bad.example", NOW + DAY - 1) == 0
-    assert in_force.next_change(written.register, NOW) == NOW + DAY
+    assert register_in_force.next_change(written.register, NOW) == NOW + DAY
     assert blocked(written, "bad.example", NOW + DAY) == 16
 
 
@@ -177,7 +177,7 @@ def test_a_protected_name_waits_for_the_person_who_is_named() -> None:
     assert blocked(written, "www.help.example") == 16
     assert blocked(written, "help.example") == 0, "the order names a part of it"
     assert "www.help.example CNAME ." in response_zone(
-        in_force.listed_in_force(ListedNames((), SPECIAL), written.register, NOW)
+        register_in_force.with_register(ListedNames((), SPECIAL), written.register, NOW)
     )
     with pytest.raises(RegisterError, match="has decided"):
         edits.decide_hold(written.register, yes, SPECIAL, REVIEWER, NOW)
@@ -188,7 +188,7 @@ def test_a_protected_name_that_was_left_open_stays_open() -> None:
     number = enter(written, "www.help.example")
     no = HoldDecided(number, "help.example", False, "We told the court what this is.")
     written.add("rev", edits.decide_hold(written.register, no, SPECIAL, REVIEWER, NOW))
-    assert in_force.lists_in_force(written.register, NOW) == ()
+    assert register_in_force.lists_in_force(written.register, NOW) == ()
 
 
 def test_an_order_above_a_protected_name_blocks_the_rest_at_once() -> None:
@@ -199,7 +199,7 @@ def test_an_order_above_a_protected_name_blocks_the_rest_at_once() -> None:
     (held,) = written.register.orders[number].holds
     assert held.name == "help.club.example"
     zone = response_zone(
-        in_force.listed_in_force(ListedNames((), special), written.register, NOW)
+        register_in_force.with_register(ListedNames((), special), written.register, NOW)
     ).splitlines()
     assert "club.example CNAME ." in zone
     assert "help.club.example CNAME rpz-passthru." in zone
@@ -214,15 +214,15 @@ def test_a_part_of_what_the_network_needs_cannot_be_blocked_and_the_whole_can() 
     yes = replace(yes, order=whole)
     written.add("rev", edits.decide_hold(written.register, yes, SPECIAL, REVIEWER, NOW))
     assert blocked(written, "time.example") == 16
-    assert in_force.special_in_force(SPECIAL, written.register, NOW + DAY) == SPECIAL
+    assert register_in_force.special_in_force(SPECIAL, written.register, NOW + DAY) == SPECIAL
 
 
 def test_a_withdrawn_order_is_over_at_once() -> None:
     written = Written()
     number = enter(written, "bad.example")
     written.add("ada", edits.withdraw_order(written.register, number, "It was lifted.", ADA, NOW))
-    assert in_force.lists_in_force(written.register, NOW) == ()
-    assert in_force.next_change(written.register, NOW) is None
+    assert register_in_force.lists_in_force(written.register, NOW) == ()
+    assert register_in_force.next_change(written.register, NOW) is None
     with pytest.raises(RegisterError, match="withdrawn already"):
         edits.withdraw_order(written.register, number, "Again.", ADA, NOW)
 
@@ -231,11 +231,11 @@ def test_a_name_added_by_hand_has_two_authors_and_ends_in_seven_days() -> None:
     written = Written()
     new = NameAdded(HandLayer.SECURITY, "Phish.Example", "It asks for passwords.", NOW + 7 * DAY)
     number = written.add("ada", edits.add_name(new, ADA, SPECIAL, NOW))
-    assert in_force.lists_in_force(written.register, NOW) == ()
+    assert register_in_force.lists_in_force(written.register, NOW) == ()
     with pytest.raises(RegisterError, match="another person"):
         edits.confirm_name(written.register, number, ADA, NOW)
     written.add("bo", edits.confirm_name(written.register, number, BO, NOW))
-    (found,) = in_force.lists_in_force(written.register, NOW)
+    (found,) = register_in_force.lists_in_force(written.register, NOW)
     assert (found.layer, found.names) == (Layer.SECURITY, (Matcher("phish.example"),))
     assert blocked(written, "phish.example") == 15
     assert blocked(written, "phish.example", NOW + 7 * DAY) == 0
@@ -254,9 +254,9 @@ def test_a_broken_domain_is_opened_in_the_same_way() -> None:
     new = NameAdded(HandLayer.ANCHOR, "club.example", "Its keys ran out.", NOW + DAY)
     number = written.add("ada", edits.add_name(new, ADA, SPECIAL, NOW))
     written.add("bo", edits.confirm_name(written.register, number, BO, NOW))
-    assert in_force.anchors_in_force(written.register, NOW) == ("club.example",)
-    assert in_force.anchors_in_force(written.register, NOW + DAY) == ()
-    assert in_force.lists_in_force(written.register, NOW) == ()
+    assert register_in_force.anchors_in_force(written.register, NOW) == ("club.example",)
+    assert register_in_force.anchors_in_force(written.register, NOW + DAY) == ()
+    assert register_in_force.lists_in_force(written.register, NOW) == ()
 
 
 def test_a_version_of_a_feed_is_one_file() -> None:
@@ -316,7 +316,7 @@ def test_one_administrator_opens_the_layer_of_families_for_a_day_at_most() -> No
     assert [bool(register.open_family(at)) for at in (NOW - 1, NOW, end - 1, end)] == [
         *(False, True, True, False)
     ]
-    assert in_force.next_change(register, NOW) == end
+    assert register_in_force.next_change(register, NOW) == end
     with pytest.raises(RegisterError, match=f"by entry {number} already"):
         edits.open_family(register, "Again.", end, BO, NOW)
     written.add("bo", edits.close_family(register, "It is right.", BO, NOW + 9), NOW + 9)

@@ -36,6 +36,7 @@ from copdns.provider.law.statement_shapes import (
     QuarterlyReport,
     SignedReport,
     SignedStatement,
+    SignedTenantReport,
 )
 from tests.provider_staff import ADA, BO, DOCUMENT, NOW, SPECIAL, Written, order
 
@@ -83,7 +84,11 @@ def validate(document: BaseModel, schema: str, tmp_path: Path) -> dict[str, Any]
 
 @pytest.mark.parametrize(
     ("shape", "schema"),
-    [(SignedStatement, "statement-v1.json"), (SignedReport, "report-v1.json")],
+    [
+        (SignedStatement, "statement-v1.json"),
+        (SignedReport, "report-v1.json"),
+        (SignedTenantReport, "tenant-report-v1.json"),
+    ],
 )
 def test_the_published_schema_is_that_of_the_code(shape: type[BaseModel], schema: str) -> None:
     """`copdns provider statement --schema` prints it, and `report --schema`."""

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
+import subprocess
 from dataclasses import replace
 from ipaddress import ip_network
+from pathlib import Path
 
 import pytest
 
@@ -12,6 +15,7 @@ from copdns.provider.plane.dnsdist import NodeSettings, Tenant, dnsdist_config
 from copdns.provider.plane.response_rules import response_zone
 from copdns.provider.plane.snapshot import Layer, ListedNames, NameList, SpecialNames
 from copdns.provider.plane.unbound import ResolverSettings, unbound_config
+from tests.conftest import find_tool
 
 EXACT = MatchKind.EXACT
 NODE = NodeSettings(
@@ -96,3 +100,75 @@ def test_rules_about_responses_are_those_of_the_law_and_let_protected_names_pass
         "help.bad.example CNAME rpz-passthru.",
         "one.example CNAME .",
     ]
+
+
+# --- unbound: forged answers, rebinding, floods ---------------------------------------------------
+
+RESOLVER = ResolverSettings(
+    "127.0.0.1@5300",
+    ("127.0.0.1/32",),
+    "127.0.0.2/32",
+    {},
+    root_key="/usr/share/dns/root.key",
+    private=(ip_network("10.0.0.0/8"), ip_network("fc00::/7")),
+    private_names=("intern.example",),
+)
+ON = {
+    *("harden-glue", "harden-unverified-glue", "harden-dnssec-stripped", "harden-below-nxdomain"),
+    *("harden-algo-downgrade", "harden-unknown-additional", "harden-short-bufsize"),
+    *("harden-large-queries", "iter-scrub-promiscuous", "val-clean-additional"),
+    *("qname-minimisation", "aggressive-nsec", "use-caps-for-id", "deny-any", "minimal-responses"),
+    *("hide-identity", "hide-version", "hide-trustanchor", "hide-http-user-agent", "ede"),
+}
+OFF = {
+    *("log-queries", "log-replies", "log-servfail", "log-local-actions", "log-tag-queryreply"),
+    "val-permissive-mode",
+}
+
+
+def test_unbound_has_each_line_against_forged_answers_and_logs_nothing() -> None:
+    lines = set(code(unbound_config(RESOLVER, SpecialNames())))
+    assert {f"{each}: yes" for each in ON} | {f"{each}: no" for each in OFF} <= lines
+    assert 'auto-trust-anchor-file: "/usr/share/dns/root.key"' in lines
+    private = {"private-address: 10.0.0.0/8", "private-address: fc00::/7"}
+    assert private | {'private-domain: "intern.example"'} <= lines
+
+
+@pytest.mark.tools
+def test_each_line_of_unbound_is_one_that_this_unbound_knows(tmp_path: Path) -> None:
+    """And it knows no line that hardens which we leave out without saying so."""
+    path = tmp_path / "unbound.conf"
+    chosen = replace(RESOLVER, subnet_zones=("cdn.example",), control=str(tmp_path / "socket"))
+    special = SpecialNames(help=(Matcher("help.example"),))
+    text = unbound_config(chosen, special)
+    path.write_text(text)
+    done = subprocess.run(
+        [find_tool("unbound-checkconf"), str(path)], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    known = Path(find_tool("unbound-checkconf")).read_bytes()
+    hardens = {each.decode() for each in re.findall(rb"harden-[a-z-]+(?=:?\0)", known)}
+    assert hardens
+    assert {each for each in hardens if f"{each}: " not in text} == set()
+
+
+def test_zones_of_help_names_and_those_above_have_no_limit() -> None:
+    special = SpecialNames(help=(Matcher("a.help.example"),), protected=(Matcher("sos.example"),))
+    lines = code(unbound_config(replace(RESOLVER, zone_limit=50), special))
+    assert "ratelimit: 50" in lines
+    exempt = [each.split('"')[1] for each in lines if each.startswith("ratelimit-for-domain")]
+    assert exempt == [".", "a.help.example", "example", "help.example", "sos.example"]
+    assert 'ratelimit-below-domain: "a.help.example" 0' in lines
+    assert {"ip-ratelimit: 0", "wait-limit: 0"} <= set(lines)  # all come from dnsdist
+
+
+def test_only_listed_zones_are_told_a_network() -> None:
+    lines = code(unbound_config(replace(RESOLVER, subnet_zones=("cdn.example",)), SpecialNames()))
+    assert [each for each in lines if "subnet" in each] == [
+        'client-subnet-zone: "cdn.example"',
+        "client-subnet-always-forward: no",
+        "max-client-subnet-ipv4: 24",
+        "max-client-subnet-ipv6: 56",
+        'module-config: "subnetcache validator iterator"',
+    ]
+    assert "subnet" not in unbound_config(RESOLVER, SpecialNames())

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from ipaddress import ip_network
 
 import pytest
 
-from copdns.model.household import Band, Household, Profile
-from copdns.model.times import Schedule, Slot, Topic, TopicKind
+from copdns.model.device_tokens import token_digest
+from copdns.model.household import Band, Device, Household, Profile
+from copdns.model.times import FailureChoices, OnFailure, Schedule, Slot, Topic, TopicKind
 from copdns.model.verdict import Reason
 from copdns.provider.plane.keeper import STRANGERS, PlaneKeeper
 from copdns.provider.plane.line_shares import SOON, share_of
@@ -17,6 +19,7 @@ from copdns.provider.plane.snapshot import (
     ListedNames,
     PlaneChange,
     Subscriber,
+    TokenOwner,
     address_key,
     ports_key,
 )
@@ -171,3 +174,57 @@ def test_lines_that_share_an_address_have_each_their_ports(keeper: PlaneKeeper) 
 
     keeper.bind(shared, "l2")  # the whole of it, and some ports: not both can be true
     assert shared in changed(keeper).gone_addresses
+
+
+def test_a_token_is_of_one_household_and_follows_its_group(keeper: PlaneKeeper) -> None:
+    """Of a household that was copied, nobody knows whose it is."""
+    digest = token_digest("m" * 26)
+    device = Device("tablet", "Tablet", "mia", (), tokens=(digest,))
+    with_token = replace(HOME, devices=(device,))
+    put(keeper, with_token)
+    change = changed(keeper)
+    assert list(change.tokens) == [TokenOwner(bytes.fromhex(digest), 1, "ada")]
+    assert list(change.subscribers) == [Subscriber(ONE, 1, "ada")], "so that its line is known"
+    rows, _ = change_rows(change, snapshot_rows(keeper.snapshot(3, ListedNames()))[1])
+    assert list(rows.new[PlaneTable.TOKENS]) == [(bytes.fromhex(digest), b"001pada")]
+    put(keeper, replace(with_token, schedules=(NIGHT,)))
+    assert [each.group for each in changed(keeper).tokens] == [2]
+    put(keeper, replace(with_token, id="bo"))
+    assert list(changed(keeper).gone_tokens) == [bytes.fromhex(digest)]
+    keeper.drop_household("bo")
+    assert [each.household for each in changed(keeper).tokens] == ["ada"]
+    put(keeper, HOME)
+    assert list(changed(keeper).gone_tokens) == [bytes.fromhex(digest)]
+
+
+def test_where_routers_tell_macs_copdns_decides_for_a_household_with_a_child_apart() -> None:
+    tom = Profile("tom", "Tom", Band.TO_15)
+    phone = Device("phone", "Phone", "tom", (), ("02:00:00:00:00:02",))
+    home = replace(HOME, profiles=(MIA, tom), devices=(phone,))
+    mias = replace(home, devices=(replace(phone, profile="mia"),))
+    off = replace(home, failures=FailureChoices(devices=OnFailure.OPEN))
+    for household, told, asks in (
+        (home, True, True),
+        (home, False, False),
+        (mias, True, False),
+        (off, True, False),
+    ):
+        keeper = PlaneKeeper(SLUGS, NOW, has_macs_told=told)
+        put(keeper, household)
+        groups = keeper.snapshot(1, ListedNames()).groups.values()
+        assert any(each.asks_copdns for each in groups) is asks
+
+
+def test_in_a_network_of_no_family_a_line_has_no_rules() -> None:
+    """An address of it, ports of one, or a prefix, whose line it may be; beside it all is usual."""
+    wifi = ip_network("192.0.2.0/31"), ip_network("2001:db8:ff00::/40")
+    keeper = PlaneKeeper(SLUGS, NOW, wifi)
+    keeper.put_household("ada", share_of(HOME, NOW), NOW)
+    keeper.put_line("l1", "ada")
+    inside, outside = address_key("2001:db8:ff12::1"), address_key("2001:db8::1")
+    for address in (ONE, TWO, inside, outside):
+        keeper.bind(address, "l1")
+    keeper.bind_ports(address_key("192.0.2.0"), 1024, 2047, "l1")
+    subscribers = keeper.snapshot(1, ListedNames()).subscribers
+    assert subscribers is not None
+    assert {each.address for each in subscribers} == {TWO, outside}

@@ -14,15 +14,22 @@ from copdns.list_files.list_text import read_text
 from copdns.list_files.load import bundled_files, bundled_presets, load_catalogue
 from copdns.lists.catalogue import Catalogue
 from copdns.lists.drafts import all_drafts
-from copdns.model.household import Band, Default, Household, Profile, Rule, RuleAction
+from copdns.model.device_tokens import token_digest
+from copdns.model.household import Band, Default, Device, Household, Profile, Rule, RuleAction
 from copdns.model.matchers import Matcher, parse_matcher
 from copdns.model.names import from_wire
-from copdns.model.times import Grant, PauseSpan, Schedule, Slot, Topic, TopicKind
+from copdns.model.times import Budget, Grant, PauseSpan, Schedule, Slot, Topic, TopicKind
 from copdns.model.verdict import Action, Reason
 from copdns.policy.build_snapshot import build_snapshot
 from copdns.policy.decide import decide
 from copdns.policy.guest import guest_key
-from copdns.provider.plane.line_shares import SOON, group_at, share_of
+from copdns.provider.plane.line_shares import (
+    SOON,
+    group_at,
+    share_from_words,
+    share_of,
+    share_words,
+)
 from copdns.provider.plane.list_slugs import ListSlugs, read_drafts
 from copdns.provider.plane.name_sets import compile_names, sets_by_part
 from copdns.provider.plane.snapshot import ListedNames
@@ -113,8 +120,31 @@ def test_what_a_class_cannot_say_is_decided_by_copdns_and_for_no_longer_than_it_
         home(Profile("mia", "Mia", Band.TO_6, default=Default.ALLOWLIST)),
     ):
         assert share_of(other, NOW).asks_copdns
+    tube = Budget("tube", "mia", (("daily", 30),), (parse_matcher("tube.example"),))
+    limited = share_of(home(budgets=(tube,)), NOW)
+    assert (limited.names, limited.asks_copdns) == (frozenset({"tube.example"}), False)
+    games = (Topic(TopicKind.CATEGORY, "games"),)
+    for about in ((), games, (*tube.about, *games)):
+        assert share_of(home(budgets=(replace(tube, about=about),)), NOW).asks_copdns
+    free = replace(tube, minutes=(("daily", 1440),), about=())  # it closes nothing and counts none
+    toms = replace(tube, scope="tom", about=())
+    assert not share_of(home(budgets=(free, toms)), NOW).asks_copdns
     always = Profile("mia", "Mia", Band.TO_9, always=(Matcher("music.example"),))
     assert share_of(home(always), NOW).names == frozenset({"music.example"})
+
+
+def test_what_a_node_writes_down_of_a_household_is_what_it_took() -> None:
+    devices = (
+        Device("tablet", "Tablet", "mia", (), tokens=(token_digest("a"), token_digest("b"))),
+        Device("phone", "Phone", "tom", (), ("02:00:00:00:00:02",)),
+    )
+    found = home(rules=(block("films.example"),), devices=devices)
+    for share in (share_of(found, NOW), share_of(home(), NOW)):
+        like = share._replace(names=frozenset(), tokens=frozenset(), has_macs=False)
+        words = share_words(share)
+        assert share_from_words(like, words, asks_copdns=False, until=share.until) == share
+    assert len(share_of(found, NOW).tokens) == 2
+    assert share_of(found, NOW).has_macs
 
 
 def test_a_group_closes_at_its_second_and_is_short_lived_before(

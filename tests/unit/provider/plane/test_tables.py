@@ -116,7 +116,9 @@ def test_a_subscriber_leads_to_a_group_that_to_a_class_and_that_to_a_verdict(
         "subscribers": {bytes([192, 0, 2, 1]): b"001p", BO: b"002-"},
         "personal": {bytes([192, 0, 2, 1]): b"ada"},
         "personal_ports": {},
+        "hashed": {},
         "ports": {},
+        "tokens": {},
         "groups": {b"001-": b"0", b"001p": b"p0", b"002-": b"0", b"002p": b"p0"},
         "names": {to_wire("games.example"): b"games"},
         "verdicts": {

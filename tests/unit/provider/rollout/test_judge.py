@@ -18,6 +18,7 @@ from copdns.provider.rollout.figures import (
     read_statistics,
 )
 from copdns.provider.rollout.judge import SILENT_STOPS, Judgement, RolloutBounds, judge
+from copdns.provider.rollout.reasons import ReasonCode, RolloutReason, load_reason, store_reason
 from copdns.provider.rollout.rollouts import (
     LIVE_FOR,
     FleetNode,
@@ -103,6 +104,8 @@ def test_it_goes_back_on_failures_blocks_or_slowness_before_its_watch_is_over(
     assert step(found) == (RolloutStage.CANARY, RolloutState.UNDONE)
     assert found.step
     assert found.step.why == why
+    assert found.step.because
+    assert load_reason(store_reason(found.step.because)) == found.step.because
     held = judged(figures, 20, is_frozen=True)
     assert step(held)[1] is RolloutState.UNDONE, "a freeze does not hold back the way back"
     first = judged(figures, 20, first=())
@@ -166,3 +169,11 @@ def test_what_dnsdist_counts_is_read_as_a_whole_and_from_its_start() -> None:
     assert more.since(found) == found
     assert found.since(more) == found, "dnsdist began anew"
     assert NodeFigures().block_share == NodeFigures().slow_share == 0.0
+
+
+def test_a_reason_is_read_with_signs_of_percent_and_one_of_another_version_is_none() -> None:
+    found = RolloutReason(ReasonCode.SILENT, {"nodes": "100%s %(share)s"})
+    assert load_reason(store_reason(found)) == found
+    assert str(found) == "nothing is heard of 100%s %(share)s since it took it"
+    others = ['{"code": "later"}', '{"code": "silent"}', '{"code": "servfail_high", "share": "x"}']
+    assert {load_reason(each) for each in ("", "[1]", "no JSON", *others)} == {None}

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -12,12 +14,17 @@ from copdns.provider.rollout.rollouts import (
     RolloutKind,
     RolloutStage,
     RolloutState,
+    TakenRollout,
     begin_step,
     canary_sites,
+    choose_program,
     choose_rollout,
+    contract_step,
     end_freeze,
+    has_nothing_before,
     new_freeze,
     resume_step,
+    running_schema,
     stop_step,
     undo_step,
     with_step,
@@ -120,3 +127,64 @@ def test_a_freeze_has_a_window_and_can_be_ended() -> None:
             new_freeze(begins, ends, "ada", "Exams.", AT)
     with pytest.raises(RolloutError, match="no freeze 0"):
         end_freeze((found,), 0, AT + 60)
+
+
+def test_a_package_and_a_schema_are_both_the_version_of_a_node() -> None:
+    package = replace(rollout(1), kind=RolloutKind.PACKAGE)
+    schema = replace(
+        rollout(2, RolloutStage.CANARY), kind=RolloutKind.SCHEMA, schema=frozenset({"a/1", "a/2"})
+    )
+
+    def versions(*rollouts: Rollout) -> list[str]:
+        found = (choose_program(rollouts, each, SITES, is_frozen=False) for each in NODES)
+        return [each.label if each else "" for each in found]
+
+    assert versions(package, schema) == ["of 2", "of 1", "of 1"]
+    assert versions(package, schema, replace(package, number=3, label="of 3")) == ["of 3"] * 3
+    with pytest.raises(RolloutError, match=r"rollout 2 \(schema\) is under way"):
+        begin_step((package, schema), RolloutKind.PACKAGE, "ada", AT)
+    final = replace(schema, is_final=True)
+    with pytest.raises(RolloutError, match="stop it and begin the version that follows"):
+        begin_step((package, final), RolloutKind.PACKAGE, "ada", AT)
+    stopped = with_step(final, stop_step((package, final), 2, "ada", "It is slow.", AT))
+    assert begin_step((package, stopped), RolloutKind.PACKAGE, "ada", AT)
+    gone = with_step(schema, undo_step((package, schema), 2, "ada", "It is slow.", AT))
+    assert versions(package, gone) == ["of 1"] * 3
+    assert has_nothing_before((package, schema), replace(schema, is_final=True))
+    assert running_schema((package, gone), {"a/1", "a/2", "b/1"}) == 2
+    assert running_schema((package, gone), {"a/1"}) == 0
+
+
+@pytest.mark.parametrize(
+    ("change", "match"),
+    [
+        ({}, ""),
+        ({"nodes": [CANARY]}, "heard of since: n1"),
+        ({"asked_for": {"a/9"}}, "need not know a/9"),
+        ({"is_frozen": True}, "in a freeze"),
+        ({"number": 1}, "not the newest schema"),
+        ({"beside": RolloutStage.CANARY}, r"rollout 3 \(package\) is under way"),
+        ({"beside": RolloutStage.DONE}, ""),
+    ],
+)
+def test_a_schema_is_contracted_when_nobody_is_on_the_version_before(
+    change: dict[str, Any], match: str
+) -> None:
+    change = dict(change)
+    has = replace(CANARY, taken={RolloutKind.SCHEMA: TakenRollout(2, AT)})
+    found = tuple(
+        replace(rollout(each), kind=RolloutKind.SCHEMA, schema=frozenset({"a/2"}))
+        for each in (1, 2)
+    )
+    if beside := change.pop("beside", None):
+        found += (replace(rollout(3, beside), kind=RolloutKind.PACKAGE),)
+    asked: dict[str, Any] = {
+        "number": 2,
+        "nodes": [has],
+        "asked_for": {"a/2"},
+        "is_frozen": False,
+        **change,
+    }
+    with pytest.raises(RolloutError, match=match) if match else nullcontext():
+        step = contract_step(found, by="ada", why="A week.", now=AT, **asked)
+        assert (step.stage, step.state) == (RolloutStage.DONE, RolloutState.GOING)

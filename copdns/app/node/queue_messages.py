@@ -1,0 +1,132 @@
+"""Tell the staff what of their queue is near its target or over it; one node sends each message.
+
+Each look works out anew what there is to tell, so what was decided meanwhile is not told.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import traceback
+from collections.abc import Callable, Mapping
+from typing import Final
+
+import structlog
+
+from copdns.app.node.staff_post import StaffPost
+from copdns.events.notices import NoticeText
+from copdns.events.ways import DEFAULT_TIMES, DeliveryTimes
+from copdns.model.errors import RegisterError, StoreError
+from copdns.provider.law.keys import ProviderKeys
+from copdns.provider.law.register import Register
+from copdns.provider.staff.queue_news import (
+    TOLD_FOR,
+    QueueKind,
+    QueueMessage,
+    QueueNews,
+    queue_json,
+    queue_messages,
+)
+from copdns.settings.provider import RolloutSettings
+from copdns.store.postgres.connection import PostgresPool
+from copdns.store.provider_db.desk_rows import DeskStore
+from copdns.store.provider_db.queue_told_rows import QueueTold
+from copdns.store.provider_db.register_rows import RegisterStore
+from copdns.words.phrases import Phrases
+
+LOOK_EVERY: Final = 60.0  # seconds
+
+log = structlog.get_logger("copdns.node")
+
+
+def _t(text: str) -> str:
+    """Mark a text for translators, and return it as it is."""
+    return text
+
+
+_TITLES: Final[Mapping[tuple[QueueKind, QueueNews], str]] = {
+    (QueueKind.CASE, QueueNews.NEAR): _t("Review %(number)s of a list is due soon"),
+    (QueueKind.CASE, QueueNews.OVER): _t("Review %(number)s of a list is late"),
+    (QueueKind.HOLD, QueueNews.NEAR): _t(
+        "A decision about a protected name of order %(number)s is due soon"
+    ),
+    (QueueKind.HOLD, QueueNews.OVER): _t(
+        "A decision about a protected name of order %(number)s is late"
+    ),
+}
+_DUE: Final[Mapping[QueueNews, str]] = {
+    QueueNews.NEAR: _t("Its target is %(when)s (UTC)."),
+    QueueNews.OVER: _t("Its target was %(when)s (UTC)."),
+}
+
+
+def queue_text(message: QueueMessage, phrases: Phrases) -> NoticeText:
+    """Return a message for people."""
+    title = phrases.gettext(_TITLES[message.kind, message.what]) % {"number": message.number}
+    when = phrases.moment(message.due, "UTC")
+    due = phrases.gettext(_DUE[message.what]) % {"when": when}
+    return NoticeText(title, f"{due}\n{phrases.gettext(_t('The pages of the staff have it.'))}")
+
+
+class QueueMessenger:
+    """now: seconds since 1970."""
+
+    def __init__(
+        self,
+        pool: PostgresPool,
+        keys: ProviderKeys,
+        settings: RolloutSettings,
+        now: Callable[[], float],
+        times: DeliveryTimes = DEFAULT_TIMES,
+    ) -> None:
+        self._told = QueueTold(pool)
+        self._register, self._desk = RegisterStore(pool, keys), DeskStore(pool)
+        self._post = StaffPost(pool, settings, times)
+        self._now = now
+        self._read: Register | None = None
+        self._trouble = ""
+
+    async def run(self) -> None:
+        """Send what is due, until cancelled."""
+        while True:
+            try:
+                await self.send_due()
+            except Exception:  # noqa: BLE001 - a bug in here must not end what is sent later
+                log.error("messages could not be sent", traceback=traceback.format_exc())
+            await asyncio.sleep(LOOK_EVERY)
+
+    async def send_due(self) -> int:
+        """Send what is due; return how many messages reached somebody."""
+        sent = 0
+        try:
+            for each in await asyncio.to_thread(self._find):
+                if not await asyncio.to_thread(self._told.take, each, int(self._now())):
+                    continue
+                body = queue_json(each, int(self._now()))
+                if await self._post.send(_writer(each), body, each.people):
+                    await asyncio.to_thread(self._told.note_told, each, int(self._now()))
+                    sent += 1
+        except (StoreError, RegisterError) as error:
+            self._say_trouble(str(error))
+        else:
+            self._say_trouble("")
+        return sent
+
+    def _find(self) -> tuple[QueueMessage, ...]:
+        now = int(self._now())
+        if self._read is None or self._read.size != self._register.size():
+            self._read = self._register.load()
+        return queue_messages(self._read, self._desk.waiting(now - TOLD_FOR), now)
+
+    def _say_trouble(self, text: str) -> None:
+        if text and not self._trouble:
+            log.warning("messages about the queue wait", error=text)
+        self._trouble = text
+
+
+def _writer(message: QueueMessage) -> Callable[[str], NoticeText]:
+    def write(language: str) -> NoticeText:
+        from copdns.web.languages import phrases_in  # read for the first message, not at the start
+
+        return queue_text(message, phrases_in(language))
+
+    return write

@@ -1,0 +1,100 @@
+"""Lists of hashes of a node: files that may be missing, damaged or new, beside all other lists."""
+
+from __future__ import annotations
+
+import os
+from hashlib import sha256
+from pathlib import Path
+
+from structlog.testing import capture_logs
+
+from copdns.app.node.lists import NodeLists
+from copdns.provider.law.hashed_list import MOST_OCTETS, hash_name
+from copdns.settings.config import Settings
+from tests.hashed_lists import write_hashed
+from tests.provider_staff import NOW
+
+SALT = bytes(range(16))
+
+
+def write(path: Path, *names: str) -> None:
+    path.write_text(write_hashed(names, "A hotline", "7", NOW, SALT))
+
+
+def test_a_file_that_cannot_be_read_holds_up_nothing_and_keeps_what_it_had(tmp_path: Path) -> None:
+    path = tmp_path / "list.hashed"
+    node = {"hashed_lists": [str(path)]}
+    lists = NodeLists(Settings.model_validate({"data": str(tmp_path), "node": node}))
+
+    def read() -> tuple[int, ...]:
+        return tuple(len(each) for each in lists.read()[0].hashed)
+
+    with capture_logs() as logs:
+        assert read() == ()
+    assert [each["event"] for each in logs] == ["a list of hashes cannot be read"]
+    before = lists.key()
+    write(path, "bad.example", "worse.example")
+    assert lists.key() != before, "it is seen"
+    assert read() == (2,)
+    path.write_text("format: hashed-v1\n")
+    with capture_logs() as logs:
+        assert read() == (2,)
+    assert "not a line of a hashed-v1 header" in logs[0]["error"]
+    write(path, "bad.example")
+    assert read() == (1,)
+
+
+def test_a_list_of_another_file_under_its_name_is_seen_and_its_checksum_is_the_files(
+    tmp_path: Path,
+) -> None:
+    path, other = tmp_path / "list.hashed", tmp_path / "other"
+    lists = NodeLists(
+        Settings.model_validate({"data": str(tmp_path), "node": {"hashed_lists": [str(path)]}})
+    )
+    write(path, "bad.example")
+    write(other, "new.example")
+    at = path.stat()
+    os.utime(other, ns=(at.st_atime_ns, at.st_mtime_ns))
+    assert at.st_size == other.stat().st_size
+    before = lists.key()
+    other.replace(path)
+    assert lists.key() != before
+    (found,) = lists.read()[0].hashed
+    assert found.checksum == sha256(path.read_bytes()).hexdigest()
+
+
+def test_public_suffixes_are_passed_over(tmp_path: Path) -> None:
+    path = tmp_path / "list.hashed"
+    lists = NodeLists(
+        Settings.model_validate({"data": str(tmp_path), "node": {"hashed_lists": [str(path)]}})
+    )
+    write(path, "com", "co.uk", "github.io", "\u4e2d\u56fd", "bad.example", "site.github.io")
+    with capture_logs() as logs:
+        (found,) = lists.read()[0].hashed
+    assert (len(found), logs[0]["many"]) == (2, 4)
+    assert set(found.each_hash()) == {
+        hash_name(each, SALT) for each in ("bad.example", "site.github.io")
+    }
+    assert found.checksum == sha256(path.read_bytes()).hexdigest()
+
+
+def test_ends_of_lines_of_another_system_a_huge_file_and_a_pipe_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "list.hashed"
+    lists = NodeLists(
+        Settings.model_validate({"data": str(tmp_path), "node": {"hashed_lists": [str(path)]}})
+    )
+
+    def refused() -> str:
+        with capture_logs() as logs:
+            assert lists.read()[0].hashed == ()
+        return str(logs[0]["error"])
+
+    write(path, "bad.example")
+    path.write_bytes(path.read_bytes().replace(b"\n", b"\r\n"))
+    assert "7: not a line of a hashed-v1 header" in refused()
+    with path.open("wb") as file:
+        file.truncate(MOST_OCTETS + 1)
+    assert f"at most {MOST_OCTETS} octets" in refused()
+    path.unlink()
+    os.mkfifo(path)
+    assert "no such file" in refused()

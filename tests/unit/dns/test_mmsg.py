@@ -1,0 +1,49 @@
+"""Many datagrams by one system call, over real sockets: what the kernel refuses."""
+
+from __future__ import annotations
+
+import errno
+import socket
+import sys
+from typing import NoReturn
+
+from copdns.dns.datagrams import Outbox, address_size
+from copdns.dns.mmsg import Batch, forbid_fragments
+
+TOO_LARGE = b"x" * 65_508  # one octet more than a datagram of IPv4 takes
+
+
+def test_one_that_is_too_large_keeps_back_none_of_the_others() -> None:
+    with (
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as box,
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as tablet,
+    ):
+        forbid_fragments(box)
+        tablet.bind(("127.0.0.1", 0))
+        tablet.settimeout(5)
+        port = tablet.getsockname()[1].to_bytes(2, "big")
+        peer = int(socket.AF_INET).to_bytes(2, sys.byteorder) + port
+        peer += socket.inet_aton("127.0.0.1") + bytes(8)
+        outbox = Outbox(Batch(len(TOO_LARGE), address_size(socket.AF_INET)))
+        for each in (b"first", TOO_LARGE, b"third", TOO_LARGE, b"last"):
+            outbox.add(peer + each)
+        assert outbox.flush(box.fileno()) == (1, 3)
+        assert [tablet.recv(99) for _ in range(3)] == [b"first", b"third", b"last"]
+        tablet.setblocking(False)
+        try:
+            again = tablet.recv(99)
+        except BlockingIOError:
+            again = b""
+        assert again == b""  # none twice
+
+
+class Contained(socket.socket):
+    """A socket of a kernel that does not know the option, as gVisor's: it refuses all but DONT."""
+
+    def setsockopt(self, *_: object) -> NoReturn:
+        raise OSError(errno.EOPNOTSUPP, "Operation not supported")
+
+
+def test_where_fragments_cannot_be_forbidden_they_stay_allowed() -> None:
+    with Contained(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        forbid_fragments(sock)  # a server that cannot have it starts all the same
