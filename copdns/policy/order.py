@@ -1,7 +1,8 @@
 """The order of decision: which steps a query takes, one after another, and why in this order.
 
-`decision_order` is the only place that says so for copdns itself; what subscribers of a class have
-in common at a provider, dnsdist decides by `provider/plane/verdicts.py`, which changes with it.
+`decision_order` is the only place that says so for copdns itself.  At a provider, dnsdist decides
+what all subscribers of a class have in common, in the order of `provider/plane/verdicts.py`: a
+change of the one is a change of the other.
 The first step that gives a verdict decides (`decide.py`), and docs/decision.md explains the same
 order to people.  `steps.py` has what each step does, `step_builders.py` what it is made from.
 Pure: no clock, no files, no network.
@@ -70,42 +71,42 @@ def decision_order(
         # 3. The law is above the household.  Only an operator has such lists.
         legal_step(profile, context),
         # 4. Nothing that a household can write, and no mistake of ours, may cut a child off from
-        # help.  Two protected groups, reference works and the safe hosts of search engines, beat
-        # rules and lists but not time.  What a household itself protects is a school, and no key
-        # to what the other guardian blocks.  For both, this step first asks those that beat it.
+        # help.  Two kinds are weaker, and this step first asks what beats them.  Reference works and
+        # safe hosts of search engines yield to time alone.  What the household protects, such as a
+        # school, beats bypass, services and lists alone: a guardian's rule must stay in force.
         protected_step(context, times, (security, *times, own_rules, safe_search)),
         # 5. Theft and fraud hurt whoever asks.  A list's mistake is corrected by an allow rule with
         # `over_security`; a plain allow rule is not enough.
         security,
         # 6. A yes to a request opens what was asked for, until the grant ends: time (steps 7 to 9)
-        # or content (steps 10 to 15).  Those steps look for it; this one marks its place.
+        # or content (10 to 15), never what a step above blocks.  Steps 7 to 15 look for grants; this
+        # one marks the place.  What a granted name leads to is judged by law and security alone.
         GrantStep(),
         # 7. "Stop now" is said to a person, so it comes before what was planned.  A grant of time
         # lifts a pause that began before it; a pause that begins later beats the grant.
         pause,
         # 8 and 9. What was planned comes before what was used up.  A grant of time lifts both,
-        # whichever began first.  Names that are always allowed are open in 7 to 9.  In homework
-        # mode, which is a pause, names for homework are open in 7 and 9; a bedtime blocks them too.
+        # whichever began first.  Names that are always allowed are open in 7 to 9; those for
+        # homework in homework mode (a pause) in 7 and 9, but a bedtime blocks them.
         schedules,
         budgets,
         # 10. Somebody who knows this child wrote these, so they win over all lists below.  The
-        # longest name wins, then the profile's rule before the household's (`RuleSet`).  For a
-        # search engine, an allow rule asks step 14 for the safe host, unless the rule has
-        # `unsafe_search`.
+        # longest name wins, then the profile's rule before the household's (`RuleSet`).  Of a search
+        # engine, an allow rule asks step 14 for the safe host, unless it has `unsafe_search`.
         own_rules,
         # 11. Keeps people from getting around the other steps.
         bypass_step(profile, context, blocker),
         # 12 and 13. Services before categories: somebody chose them one by one.
         service_step(profile, context, blocker),
         category_step(profile, context, blocker),
-        # 14. Only what nothing blocked has to be made safe.  Search engines are sent to their safe
-        # hosts; those without a safe mode are blocked, if the profile says so.  A grant of content
-        # opens one of those, but never turns off another's safe mode.  Safe hosts are protected
-        # (step 4); what else is in their responses is judged (`judge_response`).
+        # 14. Only what nothing blocked has to be made safe.  Search engines go to their safe hosts;
+        # those that have none are blocked, if the profile says so, and a grant of content opens
+        # these, but turns no safe mode off.  Safe hosts are protected (step 4); what else is in
+        # their responses is judged (`judge_response`).
         safe_search,
         # 15. For names that no step above decided: a grant of content (reason `granted`), essential
-        # names where a failure leaves only those open (`failures: essential`), the default.
-        # It also notes which list would have blocked the name, of those that only count for now.
+        # names where a failure leaves only those open (`failures: essential`), the default.  It
+        # also notes which list on trial would have blocked the name (`log_only`).
         default_step(profile, context, safe_search.blocker, is_essential=plan.is_essential),
     )
 
