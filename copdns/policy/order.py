@@ -65,34 +65,41 @@ def decision_order(
     return (
         # 1. Strangers learn nothing, not even which names are special here (`refusing_policy`).
         AccessStep(refuse=False),
-        # 2. Names of this machine and this home, and names that must never leave it.  A household
-        # may not answer a protected name itself, so this step leaves it to step 4.
+        # 2. Names of this machine and this home, names that must never leave it, and canaries: from
+        # a profile that has them, NXDOMAIN tells a browser not to use an encrypted DNS of its own.
+        # All of that holds in a pause too.  A household may not answer a protected name itself, so
+        # this step leaves it to step 4.
         local_step(profile, context),
         # 3. The law is above the household.  Only an operator has such lists.
         legal_step(profile, context),
         # 4. Nothing that a household can write, and no mistake of ours, may cut a child off from
-        # help.  Two kinds are weaker, and this step first asks what beats them.  Reference works and
-        # safe hosts of search engines yield to time alone.  What the household protects, such as a
-        # school, beats bypass, services and lists alone: a guardian's rule must stay in force.
+        # help.  Two kinds of protected names are weaker: they yield to later steps, which this step
+        # therefore asks first; if one of them blocks, it says nothing.  Reference works and the
+        # safe hosts of search engines yield to time (7 to 9).  What the household protects, such as
+        # its school, yields to security, time, own rules and safe search (5, 7 to 10, 14), so that
+        # no guardian opens with it what another one blocked; it beats the other steps.
         protected_step(context, times, (security, *times, own_rules, safe_search)),
         # 5. Theft and fraud hurt whoever asks.  A list's mistake is corrected by an allow rule with
         # `over_security`; a plain allow rule is not enough.
         security,
         # 6. A yes to a request opens what was asked for, until the grant ends: time (steps 7 to 9)
-        # or content (10 to 15), never what a step above blocks.  Steps 7 to 15 look for grants; this
-        # one marks the place.  What a granted name leads to is judged by law and security alone.
+        # or content (10 to 15), never what a step above blocks.  This step gives no verdict: each
+        # of those steps looks for a grant of its kind itself, and it stands here for people who
+        # read the order.  What a granted name leads to is judged by law and security alone.
         GrantStep(),
         # 7. "Stop now" is said to a person, so it comes before what was planned.  A grant of time
         # lifts a pause that began before it; a pause that begins later beats the grant.
         pause,
         # 8 and 9. What was planned comes before what was used up.  A grant of time lifts both,
-        # whichever began first.  Names that are always allowed are open in 7 to 9; those for
-        # homework in homework mode (a pause) in 7 and 9, but a bedtime blocks them.
+        # whichever began first.  Names that are always allowed are open in 7 to 9.  Homework mode
+        # is a pause that leaves names for homework open, and so does a used-up budget meanwhile; a
+        # bedtime (8) blocks them all the same.
         schedules,
         budgets,
-        # 10. Somebody who knows this child wrote these, so they win over all lists below.  The
-        # longest name wins, then the profile's rule before the household's (`RuleSet`).  Of a search
-        # engine, an allow rule asks step 14 for the safe host, unless it has `unsafe_search`.
+        # 10. Somebody who knows this child wrote these, so they win over all lists below.  The rule
+        # with the longest name wins; of those, one for the name alone, then the profile's before
+        # its tags' and the household's, then allow before block (`RuleSet`).  An allow rule for a
+        # search engine leads to its safe host all the same (14), but with `unsafe_search`.
         own_rules,
         # 11. Keeps people from getting around the other steps.
         bypass_step(profile, context, blocker),
@@ -100,9 +107,9 @@ def decision_order(
         service_step(profile, context, blocker),
         category_step(profile, context, blocker),
         # 14. Only what nothing blocked has to be made safe.  Search engines go to their safe hosts;
-        # those that have none are blocked, if the profile says so, and a grant of content opens
-        # these, but turns no safe mode off.  Safe hosts are protected (step 4); what else is in
-        # their responses is judged (`judge_response`).
+        # a grant does not change that.  Engines that have none are blocked, if the profile says so;
+        # an allow rule or a grant of content opens them.  Safe hosts are protected (step 4); what
+        # else is in their responses is judged (`judge_response`).
         safe_search,
         # 15. For names that no step above decided: a grant of content (reason `granted`), essential
         # names where a failure leaves only those open (`failures: essential`), the default.  It
@@ -117,7 +124,7 @@ def help_policy(context: HouseholdContext) -> Policy:
     A help name passes, unless the law forbids it.  All else is refused, as by `refusing_policy`.
     """
     untraced = context.list_numbers(ListKind.PROTECTED, context.untraced_groups)
-    # What gives way to a pause or a schedule is none: nobody knows whether there is one now.
+    # Names that yield to times do not pass: nobody knows whether a pause or a schedule runs.
     never = context.untraced_groups - context.closable_groups
     infos = {info.number: info for info in context.lists(ListKind.PROTECTED, never)}
     # The law stands above it, as in `decision_order`, and says nothing itself to those.
@@ -159,7 +166,7 @@ def build_policy(
     max_ttl = profile.max_ttl
     if max_ttl is None and is_child:
         max_ttl = defaults.child_max_ttl
-    # In homework mode these stay open: the protected groups that a pause or a daily limit closes.
+    # Reference works: homework mode leaves them open, which other pauses and daily limits close.
     learning = context.list_numbers(ListKind.PROTECTED, context.closable_groups)
     return Policy(
         household=context.household,

@@ -10,9 +10,10 @@
 No reply has a TTL beyond the end of its verdict, or beyond the policy's `max_ttl` (`ttl_limit`).
 
 Nothing here waits: a query that an upstream must be asked for becomes a PendingQuery, and is
-answered when the response is there (server/waiting_queries).  Equal questions wait together, and
-one goes upstream; those for help names do not (see below).  If the snapshot was swapped meanwhile
-or the verdict has ended, the query is decided again first (`Resolver._answer_again`).
+answered when the response is there (server/waiting_queries).  Queries with the same cache key wait
+together and one goes upstream, but not for help names (see below); the response is judged for each
+by its own client's policy.  If the snapshot was swapped meanwhile or the verdict has ended, the
+query is decided again first (`Resolver._answer_again`).
 
 Words, here and in all that is called from here:
 
@@ -41,8 +42,10 @@ Words, here and in all that is called from here:
                   somebody asks: no client's, so that nothing of it is counted or logged
     help answers  responses for help names, fetched at an even pace whoever asks
     packet cache  (the lane; a query that it does not answer takes the chain, which is `answer`)
-                  whole replies, by the query's octets and policy; holds no reply that depends on
-                  anything else (one over TCP, a local answer, one in block mode `page`), nor the
+                  whole replies, by the query's octets and policy.  One that is sent again is
+                  counted, logged and put among the child's recent blocks as the first was.  It
+                  holds no reply that depends on anything else (one over TCP, a local answer, one in
+                  block mode `page`), none that is stale or a failure, none for a help name, nor the
                   reply to a query that waited for an upstream
     memo          parsed queries with their verdicts, by the query's octets; holds no reply, and no
                   verdict of a policy that has times, whatever the name; only used where there is
@@ -51,6 +54,9 @@ Words, here and in all that is called from here:
                   NXDOMAIN, 0.0.0.0 and ::, this machine's address (`page`), or REFUSED.  A made-up
                   address is for A and AAAA alone, all other types get no data; and who asks for
                   structured errors gets no data in place of this machine's address
+    filtered      said of a response with which the upstream says that it blocked the name itself.
+                  It is passed on as it came, with that as its reason (EDE 35), and recorded as a
+                  block; for a protected name it does not count, and another upstream is asked
     own rule      an allow or block that somebody in the household wrote, for one profile, for
                   those with a tag, or for all
     stranger      a requestor outside `dns.allow`; its policy refuses everything
@@ -296,7 +302,7 @@ class Resolver:
                     reply, verdict = self.replies.reply(
                         message_id, query, requestor, policy, verdict, moment, entry
                     )
-                    if entry.ede is not None:  # soon there may be a newer one
+                    if entry.ede is not None:  # stale or failed lately: the next may be fresh
                         cacheable = False
                     if verdict.blocks and query.wants_structured_errors:
                         cacheable = False
@@ -401,9 +407,10 @@ class Resolver:
     ) -> bytes | None:
         """Return what `answer` does, for a query that is beyond a bound of its client.
 
-        That is REFUSED over TCP and its like, and over UDP now and then a truncated reply, else
-        none; a protected name is answered, within a bound of its own.  Nothing of it is recorded
-        but that there was one, and for a help name not even that.  It never raises.
+        A protected name is answered like any query, within a bound of its own.  All else gets
+        REFUSED over TCP and its like, and over UDP now and then a truncated reply, so that it can
+        come over TCP, else none.  Of that, it is recorded only that there was one, and of a help
+        name beyond both bounds not even that.  It never raises.
         """
         try:
             client, limit = self._snapshot.identify(requestor), limits.of(bound)
