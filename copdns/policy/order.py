@@ -65,45 +65,47 @@ def decision_order(
     return (
         # 1. Strangers learn nothing, not even which names are special here (`refusing_policy`).
         AccessStep(refuse=False),
-        # 2. Names of this machine and this home, names that must never leave it, and canaries: from
-        # a profile that has them, NXDOMAIN tells a browser not to use an encrypted DNS of its own.
-        # All of that holds in a pause too.  A household may not answer a protected name itself, so
-        # this step leaves it to step 4.
+        # 2. Names of this machine and this home; names that must never leave it (`lan`, `home.arpa`
+        # and the like: NXDOMAIN, if nobody defined them); and canaries, names that browsers ask to
+        # see whether they may use an encrypted DNS of their own, to which a profile that has them
+        # says NXDOMAIN: no.  All of that holds in a pause too.  A household may not answer a
+        # protected name itself, so this step leaves it to step 4.
         local_step(profile, context),
         # 3. The law is above the household.  Only an operator has such lists.
         legal_step(profile, context),
         # 4. Nothing that a household can write, and no mistake of ours, may cut a child off from
-        # help.  Two kinds of protected names are weaker: they yield to later steps, which this step
-        # therefore asks first; if one of them blocks, it says nothing.  Reference works and the
-        # safe hosts of search engines yield to time (7 to 9).  What the household protects, such as
-        # its school, yields to security, time, own rules and safe search (5, 7 to 10, 14), so that
-        # no guardian opens with it what another one blocked; it beats the other steps.
+        # help.  Two kinds of protected names are weaker, and lose to some steps below: this step
+        # runs those first, and where one of them blocks it gives no verdict.  Reference works and
+        # the safe hosts of search engines lose to time (7 to 9).  What the household protects, such
+        # as its school, loses to security, time, own rules and safe search (5, 7 to 10, 14), so
+        # that no guardian opens with it what another one blocked; it beats all other steps.
         protected_step(context, times, (security, *times, own_rules, safe_search)),
         # 5. Theft and fraud hurt whoever asks.  A list's mistake is corrected by an allow rule with
         # `over_security`; a plain allow rule is not enough.
         security,
         # 6. A yes to a request opens what was asked for, until the grant ends: time (steps 7 to 9)
-        # or content (10 to 15), never what a step above blocks.  This step gives no verdict: each
-        # of those steps looks for a grant of its kind itself, and it stands here for people who
-        # read the order.  What a granted name leads to is judged by law and security alone.
+        # or content (10 to 15), never what a step above blocks.  Each of those steps looks for a
+        # grant of its kind itself; this one never gives a verdict, and is here so that the order
+        # names grants.  CNAMEs and addresses in the response are judged by law and security alone.
         GrantStep(),
         # 7. "Stop now" is said to a person, so it comes before what was planned.  A grant of time
         # lifts a pause that began before it; a pause that begins later beats the grant.
         pause,
         # 8 and 9. What was planned comes before what was used up.  A grant of time lifts both,
         # whichever began first.  Names that are always allowed are open in 7 to 9.  Homework mode
-        # is a pause that leaves names for homework open, and so does a used-up budget meanwhile; a
-        # bedtime (8) blocks them all the same.
+        # is a pause that leaves names for homework open.  While it runs, a used-up budget does not
+        # close them either, but a bedtime (8) does.
         schedules,
         budgets,
         # 10. Somebody who knows this child wrote these, so they win over all lists below.  The rule
         # with the longest name wins; of those, one for the name alone, then the profile's before
         # its tags' and the household's, then allow before block (`RuleSet`).  An allow rule for a
-        # search engine leads to its safe host all the same (14), but with `unsafe_search`.
+        # search engine leads to its safe host as in 14, unless the rule says `unsafe_search`.
         own_rules,
         # 11. Keeps people from getting around the other steps.
         bypass_step(profile, context, blocker),
-        # 12 and 13. Services before categories: somebody chose them one by one.
+        # 12 and 13. Services before categories: somebody chose them one by one.  A name of two
+        # services is that one's whose own name is longer: with the upper one blocked, it is open.
         service_step(profile, context, blocker),
         category_step(profile, context, blocker),
         # 14. Only what nothing blocked has to be made safe.  Search engines go to their safe hosts;

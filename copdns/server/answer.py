@@ -48,7 +48,7 @@ Words, here and in all that is called from here:
                   block mode `page`), none that is stale or a failure, none for a help name, nor the
                   reply to a query that waited for an upstream
     memo          parsed queries with their verdicts, by the query's octets; holds no reply, and no
-                  verdict of a policy that has times, whatever the name; only used where there is
+                  verdict of a policy that has times, whose verdicts end; only used where there is
                   no packet cache
     block mode    what the reply to a blocked name is, one for each profile: no data (the default),
                   NXDOMAIN, 0.0.0.0 and ::, this machine's address (`page`), or REFUSED.  A made-up
@@ -69,7 +69,7 @@ These return at once for it, before they remember anything: `Recorder.record` (c
 minutes of use, the ring of recent blocks, the log), `PacketCache.store`, `VerdictMemo`, the
 counters of the cache in `Responses.find`, and `UpstreamClient` (counters and health).  As a
 second guard, `privacy/retention.py` lets no row of one through.  If something inside the response
-is blocked, that verdict is untraced too (`judge_response`), as is an answer below why.q.home.arpa
+is blocked, that verdict is untraced too (`judge_response`), as is an answer to why.NAME.q.home.arpa
 about a help name (`status_answer`), and one about a help name to which the device appended its
 search domain (`decide_query`).
 
