@@ -66,10 +66,10 @@ def decision_order(
         # 1. Strangers learn nothing, not even which names are special here (`refusing_policy`).
         AccessStep(refuse=False),
         # 2. Names of this machine and this home; names that must never leave it (`lan`, `home.arpa`
-        # and the like: NXDOMAIN, if nobody defined them); and canaries, names that browsers ask to
-        # see whether they may use an encrypted DNS of their own, to which a profile that has them
-        # says NXDOMAIN: no.  All of that holds in a pause too.  A household may not answer a
-        # protected name itself, so this step leaves it to step 4.
+        # and the like: NXDOMAIN, if nobody defined them); and canaries, by which browsers ask
+        # whether to use an encrypted DNS of their own: NXDOMAIN means no, for profiles with that
+        # setting.  All of that holds in a pause too.  A household may not answer a protected name
+        # itself, so this step leaves it to step 4.
         local_step(profile, context),
         # 3. The law is above the household.  Only an operator has such lists.
         legal_step(profile, context),
@@ -78,7 +78,7 @@ def decision_order(
         # runs those first, and where one of them blocks it gives no verdict.  Reference works and
         # the safe hosts of search engines lose to time (7 to 9).  What the household protects, such
         # as its school, loses to security, time, own rules and safe search (5, 7 to 10, 14), so
-        # that no guardian opens with it what another one blocked; it beats all other steps.
+        # that no guardian opens with it what another one blocked; it beats the rest below.
         protected_step(context, times, (security, *times, own_rules, safe_search)),
         # 5. Theft and fraud hurt whoever asks.  A list's mistake is corrected by an allow rule with
         # `over_security`; a plain allow rule is not enough.
@@ -86,26 +86,29 @@ def decision_order(
         # 6. A yes to a request opens what was asked for, until the grant ends: time (steps 7 to 9)
         # or content (10 to 15), never what a step above blocks.  Each of those steps looks for a
         # grant of its kind itself; this one never gives a verdict, and is here so that the order
-        # names grants.  CNAMEs and addresses in the response are judged by law and security alone.
+        # names grants.
         GrantStep(),
         # 7. "Stop now" is said to a person, so it comes before what was planned.  A grant of time
         # lifts a pause that began before it; a pause that begins later beats the grant.
         pause,
         # 8 and 9. What was planned comes before what was used up.  A grant of time lifts both,
-        # whichever began first.  Names that are always allowed are open in 7 to 9.  Homework mode
-        # is a pause that leaves names for homework open.  While it runs, a used-up budget does not
-        # close them either, but a bedtime (8) does.
+        # whichever began first.  Steps 7 to 9 pass over names that are always allowed, and 10 to 15
+        # decide about them.  Homework mode is a pause that passes over names for homework.  While
+        # it runs, a used-up budget passes over them too, but a bedtime (8) blocks them.
         schedules,
         budgets,
         # 10. Somebody who knows this child wrote these, so they win over all lists below.  The rule
         # with the longest name wins; of those, one for the name alone, then the profile's before
         # its tags' and the household's, then allow before block (`RuleSet`).  An allow rule for a
-        # search engine leads to its safe host as in 14, unless the rule says `unsafe_search`.
+        # search engine leads to its safe host as in 14, unless the rule says `unsafe_search`.  What
+        # a rule or a grant lets through may lead (by CNAME) to names that services or categories
+        # block: only law and security judge what is inside that response.
         own_rules,
         # 11. Keeps people from getting around the other steps.
         bypass_step(profile, context, blocker),
-        # 12 and 13. Services before categories: somebody chose them one by one.  A name of two
-        # services is that one's whose own name is longer: with the upper one blocked, it is open.
+        # 12 and 13. Services before categories: somebody chose them one by one.  A name that two
+        # services list, as chat.video.example below video.example, is of the one that lists the
+        # longer name: if only the other is blocked, it is open.
         service_step(profile, context, blocker),
         category_step(profile, context, blocker),
         # 14. Only what nothing blocked has to be made safe.  Search engines go to their safe hosts;
@@ -113,15 +116,16 @@ def decision_order(
         # an allow rule or a grant of content opens them.  Safe hosts are protected (step 4); what
         # else is in their responses is judged (`judge_response`).
         safe_search,
-        # 15. For names that no step above decided: a grant of content (reason `granted`), essential
-        # names where a failure leaves only those open (`failures: essential`), the default.  It
-        # also notes which list on trial would have blocked the name (`log_only`).
+        # 15. For names that no step above decided: allowed by a grant of content (`granted`); else,
+        # with `failures: essential` and a wrong clock, a missing list or an unknown device, blocked
+        # unless essential; else the profile's default: all, or only its allowlist.  This step also
+        # notes which list on trial would have blocked the name (`log_only`).
         default_step(profile, context, safe_search.blocker, is_essential=plan.is_essential),
     )
 
 
 def help_policy(context: HouseholdContext) -> Policy:
-    """Return the policy of those of whom nobody knows what household they are.
+    """Return a provider's policy for addresses of which it cannot tell whose they are.
 
     A help name passes, unless the law forbids it.  All else is refused, as by `refusing_policy`.
     """
