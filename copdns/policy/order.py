@@ -95,7 +95,8 @@ def decision_order(
         # 8 and 9. What was planned comes before what was used up.  A grant of time lifts both,
         # whichever began first.  Steps 7 to 9 pass over names that are always allowed, and 10 to 15
         # decide about them.  Homework mode is a pause that passes over names for homework.  While
-        # it runs, a used-up budget passes over them too, but a bedtime (8) blocks them.
+        # it runs, a used-up budget passes over them too, but a bedtime (8) blocks them.  A
+        # grace period is a grant of time as well, for the names in use when a schedule begins.
         schedules,
         budgets,
         # 10. Somebody who knows this child wrote these, so they win over all lists below.  The rule
@@ -107,9 +108,10 @@ def decision_order(
         own_rules,
         # 11. Keeps people from getting around the other steps.
         bypass_step(profile, context, blocker),
-        # 12 and 13. Services before categories: somebody chose them one by one.  A name that two
-        # services list, as chat.video.example below video.example, is of the one that lists the
-        # longer name: if only the other is blocked, it is open.
+        # 12 and 13. Services before categories: somebody chose them one by one.  A service is
+        # blocked by its name (reason `service`), else by who can contact a child there (`contact`).
+        # chat.video.example is the service's that lists it, not that of video.example: where only
+        # the latter is blocked, it is open.  An exception in a list lifts that list's blocks alone.
         service_step(profile, context, blocker),
         category_step(profile, context, blocker),
         # 14. Only what no step above blocked has to be made safe.  Search engines go to their safe
@@ -120,8 +122,9 @@ def decision_order(
         safe_search,
         # 15. For names that no step above decided: allowed by a grant of content (`granted`); else,
         # with `failures: essential` and a wrong clock, a missing list or an unknown device, blocked
-        # unless essential; else the profile's default: all, or only its allowlist.  This step also
-        # notes which list on trial would have blocked the name (`log_only`).
+        # unless essential; else the profile's default: all, or only its allowlist.  A list on trial
+        # blocks at no step: this one notes in the verdict (`log_only`) which would have, and that
+        # is counted.
         default_step(profile, context, safe_search.blocker, is_essential=plan.is_essential),
     )
 

@@ -53,7 +53,8 @@ Words, here and in all that is called from here:
     block mode    what the reply to a blocked name is, one for each profile: no data (the default),
                   NXDOMAIN, 0.0.0.0 and ::, this machine's address (`page`), or REFUSED.  A made-up
                   address is for A and AAAA alone, all other types get no data; and who asks for
-                  structured errors gets no data in place of this machine's address
+                  structured errors gets no data in place of this machine's address.  NXDOMAIN would
+                  deny all names below as well (RFC 8020): where one is open, it is no data instead
     filtered      said of a response with which the upstream says that it blocked the name itself.
                   It is passed on as it came, with that as its reason (EDE 35), and recorded as a
                   block; for a protected name it does not count, and another upstream is asked
