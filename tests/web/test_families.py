@@ -333,6 +333,10 @@ async def test_pages_say_for_which_devices_a_persons_rules_hold(families: Famili
     node = NodeSection(https_listen=("192.0.2.53:443",), encrypted_name="dns.example")
     families.site.settings = families.site.settings.model_copy(update={"node": node})
     assert "Give one of Tom's devices a token" in await read("/guardian/people/tom")
+    assert "on its other networks" in await read("/guardian/devices/tom-phone/away")
+    node = node.model_copy(update={"public": True})
+    families.site.settings = families.site.settings.model_copy(update={"node": node})
+    assert "knows this device wherever it is" in await read("/guardian/devices/tom-phone/away")
     assert none_yet not in await read("/guardian/people/ada")
     for path in ("/guardian/devices", "/guardian/wizard/devices"):
         page = await read(path)
