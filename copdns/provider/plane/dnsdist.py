@@ -161,12 +161,7 @@ def _tables(node: NodeSettings) -> Iterator[str]:
 
 
 def _road(node: NodeSettings) -> Iterator[str]:
-    if node.is_public:
-        yield "\n-- From outside the networks of subscribers nothing is answered without a token:"
-        yield "-- what comes by UDP can show none, and of all else the road of tokens asks for one."
-        yield f"local elsewhere = NotRule(NetmaskGroupRule({_list(node.subscribers)}))"
-        yield "addAction(AndRule{TCPRule(false), elsewhere}, DropAction())"
-        yield f'addAction(elsewhere, SetTagAction("{AWAY}", "1"))'
+    yield from _elsewhere(node)
     yield "\n-- 0. A network that a query names (client subnet) goes no further: nobody is told"
     yield "--    where a subscriber is, and one answer is for all."
     yield f"addAction(EDNSOptionRule({SUBNET}), LuaFFIPerThreadAction([[{STRIP}]]))"
@@ -200,16 +195,7 @@ def _road(node: NodeSettings) -> Iterator[str]:
     yield "-- 6. Hosts below help names that nothing blocked: as these, in no cache."
     yield 'addAction(TagRule("help", "1"), PoolAction("help"))'
     yield "-- 7. All else is answered from the cache, or by a resolver."
-    if node.dnstap:
-        yield "\n-- Blocks by security are told, with the address, which may belong to an infected"
-        yield "-- machine.  What a family or the law blocks is told to nobody."
-        yield f"local told_to = newFrameStreamUnixLogger({_text(node.dnstap)})"
-        log = f"DnstapLogResponseAction({_text(node.site)}, told_to)"
-        ours = f"NotRule(NetmaskGroupRule({_list(list(_THIS_MACHINE))}))"
-        if node.is_public:  # where a device is, nobody is told
-            ours += f', NotRule(TagRule("{AWAY}", "1"))'
-        blocked = f'AndRule{{TagRule("done", "{Layer.SECURITY}"), {ours}}}'
-        yield f"addSelfAnsweredResponseAction({blocked}, {log})"
+    yield from _told_blocks(node)
     yield from hashed_rules()
     yield "\n-- A copdns that cannot answer, as for a household that it cannot read just then,"
     yield "-- leaves a query to the class.  What that blocks stays without an answer."
@@ -227,6 +213,30 @@ def _road(node: NodeSettings) -> Iterator[str]:
     yield "\n-- Answers about help names have one TTL: the rest of one tells when somebody asked."
     ttl = f"LimitTTLResponseAction({HELP_TTL}, {HELP_TTL})"
     yield f'addResponseAction(TagRule("help", "1"), {ttl})'
+
+
+def _elsewhere(node: NodeSettings) -> Iterator[str]:
+    if not node.is_public:
+        return
+    yield "\n-- From outside the networks of subscribers nothing is answered without a token:"
+    yield "-- what comes by UDP can show none, and of all else the road of tokens asks for one."
+    yield f"local elsewhere = NotRule(NetmaskGroupRule({_list(node.subscribers)}))"
+    yield "addAction(AndRule{TCPRule(false), elsewhere}, DropAction())"
+    yield f'addAction(elsewhere, SetTagAction("{AWAY}", "1"))'
+
+
+def _told_blocks(node: NodeSettings) -> Iterator[str]:
+    if not node.dnstap:
+        return
+    yield "\n-- Blocks by security are told, with the address, which may belong to an infected"
+    yield "-- machine.  What a family or the law blocks is told to nobody."
+    yield f"local told_to = newFrameStreamUnixLogger({_text(node.dnstap)})"
+    log = f"DnstapLogResponseAction({_text(node.site)}, told_to)"
+    ours = f"NotRule(NetmaskGroupRule({_list(list(_THIS_MACHINE))}))"
+    if node.is_public:  # where a device is, nobody is told
+        ours += f', NotRule(TagRule("{AWAY}", "1"))'
+    blocked = f'AndRule{{TagRule("done", "{Layer.SECURITY}"), {ours}}}'
+    yield f"addSelfAnsweredResponseAction({blocked}, {log})"
 
 
 def _macs(node: NodeSettings) -> Iterator[str]:
