@@ -185,6 +185,8 @@ class App(Parts):
             yield repeat(self._forget_tallies, FORGET_TALLIES)
         if self._provider is not None and self._provider.warnings is not None:
             yield repeat(self._once_for_all(self._provider.warnings.run_once), WARN_MANY)
+        if self._provider is not None and self._provider.digests is not None:
+            yield repeat(self._once_for_all(self._provider.digests.send_due), SEND_EVERY)
         if self._minutes is not None:
             yield repeat(self._count_minutes, FOLLOW_TIME)
             yield repeat(self._minutes.exchange, FOLLOW_TIME)

@@ -14,6 +14,7 @@ from prometheus_client import CollectorRegistry
 
 from copdns.appeals.list_errors import Vouch, vouched_names
 from copdns.appeals.opening import Services
+from copdns.events.mail import mail_server_of
 from copdns.events.push_result import PushResult
 from copdns.events.targets import Targets
 from copdns.household.check import KnownIds
@@ -22,6 +23,7 @@ from copdns.list_files.facts_updates import FactsUpdater
 from copdns.list_files.load import bundled_presets, is_known_to_filter, known_ids
 from copdns.list_files.updates import ListUpdater
 from copdns.model.addresses import UpstreamAddress
+from copdns.model.hosts import desk_url
 from copdns.model.household import Household, Profile
 from copdns.model.push import PushSubscription
 from copdns.model.verdict import Requestor
@@ -157,6 +159,22 @@ class AppContext:
         """Whether a device can show a token here, by the settings."""
         told = self.settings().for_devices.encrypted
         return bool(told.name and (told.tls_port or told.https_port))
+
+    @property
+    def offers_digest(self) -> bool:
+        """Whether a guardian may choose a weekly summary by email: at a provider, where it knows
+        its own address and a mail server."""
+        settings = self.settings()
+        mails = mail_server_of(settings.events.notices)
+        return not self.is_shared or bool(mails and settings.provider.pages)
+
+    @property
+    def desk_address(self) -> str:
+        """The address of the dashboard in what is sent; it ends in a slash."""
+        web = self.settings().web
+        if self.is_shared:
+            return f"{self.settings().provider.pages}guardian/"
+        return desk_url(web.port, web.tls_port)
 
     def count_told_apart(self, household: Household) -> int | None:
         """Return how many devices a provider can tell from the rest of the line; None at home."""

@@ -25,6 +25,8 @@ from copdns.model.push import GUARDIANS_KINDS, PushKind
 from copdns.model.times import FailureChoices, OnFailure
 from copdns.settings.config import Settings
 from copdns.settings.node import NodeSection
+from copdns.settings.provider import ProviderSettings
+from copdns.store.household_db.digests import Digests
 from copdns.store.household_db.family_codes import FamilyCodes
 from copdns.store.household_db.sessions import Sessions
 from copdns.time.clock import Clock
@@ -294,6 +296,28 @@ async def test_pages_promise_nothing_that_is_not_sent_there(families: Families) 
     request = make_mocked_request("GET", "/guardian/app", app=families.site.app)
     sent = [each for each in GUARDIANS_KINDS if each is not PushKind.DEVICES]
     assert kinds_here(request, GUARDIANS_KINDS) == tuple(sent)
+
+
+async def test_a_weekly_summary_is_offered_where_the_provider_sends_it(families: Families) -> None:
+    choose = Route("POST", "/guardian/me/digest")
+    reply, _ = await families.visit(choose, families.ada)
+    assert reply.status == 403
+    _, page = await families.visit(Route("GET", "/guardian/me"), families.ada)
+    assert "weekly summary" not in page
+    settings = families.site.settings
+    families.site.settings = settings.model_copy(
+        update={
+            "provider": ProviderSettings(pages="https://family.provider.example"),
+            "events": settings.events.model_copy(update={"notices": ("mailto://mail.example",)}),
+        }
+    )
+    _, page = await families.visit(Route("GET", "/guardian/me"), families.ada)
+    assert "Send me a weekly summary" in page
+    assert "new devices" not in page
+    reply, _ = await families.visit(choose, families.ada)
+    assert reply.status == 303
+    (choice,) = await Digests(families.site.thread).all("home")
+    assert choice.address == "ada@mail.example"
 
 
 async def test_an_agreement_says_what_holds_at_a_provider(families: Families) -> None:
