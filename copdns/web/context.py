@@ -24,7 +24,7 @@ from copdns.list_files.load import bundled_presets, is_known_to_filter, known_id
 from copdns.list_files.updates import ListUpdater
 from copdns.model.addresses import UpstreamAddress
 from copdns.model.hosts import desk_url
-from copdns.model.household import Household, Profile
+from copdns.model.household import Household, PrivacyMode, Profile
 from copdns.model.push import PushSubscription
 from copdns.model.verdict import Requestor
 from copdns.network.machine import is_copdns
@@ -75,6 +75,13 @@ class ListsState(NamedTuple):
 
     chosen: int
     missing: str = ""
+
+
+class HeardApart(NamedTuple):
+    """heard: how many devices were told apart in the last week.  silent: names of the others."""
+
+    heard: int
+    silent: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,6 +188,22 @@ class AppContext:
         if not self.is_shared:
             return None
         return len(devices_told_apart(household, has_macs_told=self.has_macs_told))
+
+    async def find_heard(self, household: Household) -> HeardApart | None:
+        """Return which of the devices that can be told apart were, in the last week; None where
+        that is not measured.  Raises StoreError."""
+        if self.door is None or self.door.heard is None:
+            return None
+        days, now = await self.door.heard(household.id), self.now()
+        recorded = {
+            each.id
+            for each in household.profiles
+            if each.privacy_at(now) is not PrivacyMode.OFF  # of the others nothing is stored
+        }
+        apart = devices_told_apart(household, has_macs_told=self.has_macs_told)
+        measured = [each for each in apart if each.profile in recorded]
+        silent = tuple(each.name or each.id for each in measured if each.id not in days)
+        return HeardApart(len(measured) - len(silent), silent)
 
     def rules_reach(self, household: Household, profile: Profile) -> RulesReach | None:
         """Return for which devices a person's rules hold; None at home, where it is for all."""

@@ -8,6 +8,7 @@ import json
 import socket
 import ssl
 import subprocess
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass, replace
@@ -22,6 +23,8 @@ from copdns.model.device_tokens import token_digest, token_text
 from copdns.model.household import Band, Device, Household, Profile
 from copdns.server.forwarders import OPTION_MAC
 from copdns.store.household_db.provider import open_provider
+from copdns.store.postgres.connection import PostgresPool
+from copdns.store.provider_db.heard_rows import HeardRows
 from tests.conftest import find_tool
 from tests.e2e.house import eventually
 from tests.e2e.plane import told
@@ -220,6 +223,19 @@ def test_a_mac_address_counts_where_a_router_tells_it(encrypted: Encrypted) -> N
     assert encrypted.by_mac("hall.example", MACS["tom"], ADA) == OPEN
     assert encrypted.by_mac("hall.example", MACS["tom"], NO_ROUTER) == LINES
     assert encrypted.by_mac("film.example", MACS["tom"], BO) == OPEN
+
+
+def test_which_devices_are_told_apart_is_measured(
+    encrypted: Encrypted,
+    server: PostgresServer,  # noqa: F811
+) -> None:
+    assert encrypted.by_path(DATING, MIA, AWAY) == BLOCKED
+    assert encrypted.by_mac("film.example", MACS["tom"], ADA) == TOMS
+    with closing(PostgresPool(server.conninfo, most=1)) as pool:
+        rows, today = HeardRows(pool), int(time.time()) // 86_400
+        eventually(lambda: rows.of("ada", today).keys() == {"tablet", "phone"})
+        assert rows.of("ada", today + 8) == {}
+        assert "tablet" not in rows.of("bo", today)
 
 
 def test_a_token_is_revoked_within_a_second(encrypted: Encrypted) -> None:

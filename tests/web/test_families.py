@@ -320,6 +320,23 @@ async def test_a_weekly_summary_is_offered_where_the_provider_sends_it(families:
     assert choice.address == "ada@mail.example"
 
 
+async def test_pages_say_how_many_devices_were_really_told_apart(families: Families) -> None:
+    door = families.site.context.door
+    assert door is not None
+    for days, said in (
+        ({}, "recognised 0 devices. Not recognised yet:"),
+        ({"mia-phone": 20_000}, "recognised 1 device. Your provider sees"),
+    ):
+
+        async def heard(_household: str, days: dict[str, int] = days) -> dict[str, int]:
+            return days
+
+        door.heard = heard
+        for path in ("/guardian/devices", "/guardian/wizard/devices"):
+            _, page = await families.visit(Route("GET", path), families.ada)
+            assert said in " ".join(page.split()), path
+
+
 async def test_an_agreement_says_what_holds_at_a_provider(families: Families) -> None:
     agreement = Route("GET", "/api/v1/profiles/mia/agreement")
     _, said = await families.visit(agreement, families.ada)

@@ -12,6 +12,7 @@ from pathlib import Path
 from copdns.app.account_chores import AccountChores
 from copdns.app.digest_chores import SummaryWriter
 from copdns.app.household_source import Seed
+from copdns.app.many_households.heard_devices import DeviceMarks
 from copdns.app.many_households.minutes_journal import MinutesJournal
 from copdns.app.many_households.opened_lines import OpenedLines, OpenLines
 from copdns.app.many_households.provider_desk import ProviderDesk
@@ -45,8 +46,8 @@ class ProviderParts:
     """What many households need; all of it is there after `begin_subscribers`.
 
     source: the households, in PostgreSQL.  node: what the program of this node says of itself.
-    minutes, subscribers, pages, warnings, digests: of households on demand; None where all of them
-    are read at once.
+    minutes, subscribers, pages, warnings, digests, marks: of households on demand; None where all
+    of them are read at once.
     """
 
     def __init__(
@@ -68,6 +69,7 @@ class ProviderParts:
         self.pages: PageHouseholds | None = None
         self.warnings: SubscriberWarnings | None = None
         self.digests: SubscriberDigests | None = None
+        self.marks: DeviceMarks | None = None
 
     @property
     def _store(self) -> ProviderStore:
@@ -123,6 +125,10 @@ class ProviderParts:
             recent.keep_only_of(household)
             self.source.note_read(household, until)
 
+        def is_here(household: str) -> bool:
+            return self.subscribers is not None and self.subscribers.subscribers.has(household)
+
+        self.marks = DeviceMarks(self._store.pool, self._now, is_here, self._is_read_only)
         self.subscribers = SubscriberChores(
             self._settings.provider.kept,
             resolver,
@@ -135,6 +141,7 @@ class ProviderParts:
             self.source.find_known,
             self.minutes,
         )
+        self.subscribers.heard_of = self.marks.of
         self.pages = PageHouseholds(
             thread, account_chores, snapshot, policy_inputs, self._now, self.minutes
         )
@@ -180,7 +187,9 @@ class ProviderParts:
         """Return what tells the pages of many households apart; None where all are read at once."""
         if self.pages is None:
             return None
-        return FamilyDoor(self.pages, mono_clock, TenantLooks(self._store.pool).of)
+        marks = self.marks
+        look = TenantLooks(self._store.pool).of
+        return FamilyDoor(self.pages, mono_clock, look, None if marks is None else marks.days_of)
 
     def new_review_desk(self) -> ProviderDesk:
         """Return the way to the reviewers."""
