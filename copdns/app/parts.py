@@ -350,6 +350,8 @@ class Parts:
             upstreams=self._upstreams,
             tells=self._followed is None,  # the first box tells what happens
         )
+        if self._provider is not None:
+            self._provider.begin_digests(self._thread, self._log, lambda: self.settings)
         self._readiness = Readiness(
             self._upstreams,
             self._source,

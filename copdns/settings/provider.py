@@ -140,4 +140,15 @@ class ProviderSettings(Section):
         description="How many households are kept in memory, each read when a forwarder of "
         "`dns.forwarders` names it in a PROXY header; 0: all are read at the start.",
     )
+    pages: str = Field(
+        default="",
+        description="The address of the families' pages, such as "
+        "`https://family.provider.example`, to which weekly summaries by email lead; empty: "
+        "families are offered none.",
+    )
     rollouts: RolloutSettings = RolloutSettings()
+
+    @field_validator("pages")
+    @classmethod
+    def _is_of_the_web(cls, url: str) -> str:
+        return f"{web_address(url).rstrip('/')}/" if url else ""

@@ -273,6 +273,20 @@ def rollout_reasons(db: PostgresConnection) -> None:
         )
 
 
+@PROVIDER(name="0020_device_heard", expands=True)
+def device_heard(db: PostgresConnection) -> None:
+    """On which day a device was last told apart (`HeardRows`)."""
+    db.run_here(
+        """
+        create table device_heard (
+            household text collate "C" not null references household on delete cascade,
+            device text collate "C" not null,
+            day bigint not null,
+            primary key (household, device)
+        )"""
+    )
+
+
 _ROLLOUTS = (
     """
     create table rollout (

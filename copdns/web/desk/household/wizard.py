@@ -315,6 +315,7 @@ async def _device_values(wizard_request: WizardRequest) -> Values:
         "without_device": next((each.id for each in home.profiles if each.id not in owners), ""),
         "visitors": found,
         "told_apart": context.count_told_apart(home),
+        "heard_apart": await context.find_heard(home),
         "has_macs_told": context.has_macs_told,
         "offers_tokens": context.offers_tokens,
         "suggested": {each.id: suggest_owner(each.name, home.profiles) for each in found},
