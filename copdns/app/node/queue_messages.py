@@ -68,7 +68,11 @@ def queue_text(message: QueueMessage, phrases: Phrases) -> NoticeText:
 
 
 class QueueMessenger:
-    """now: seconds since 1970."""
+    """now, database_now: seconds since 1970, by this machine's clock and by PostgreSQL's.
+
+    The earlier one counts: by a clock that is ahead a review would be called late that is not, and
+    what is told once would not be told when it is.
+    """
 
     def __init__(
         self,
@@ -77,8 +81,10 @@ class QueueMessenger:
         settings: RolloutSettings,
         now: Callable[[], float],
         times: DeliveryTimes = DEFAULT_TIMES,
+        database_now: Callable[[], int] | None = None,
     ) -> None:
         self._told = QueueTold(pool)
+        self._database_now = database_now or self._told.database_now
         self._register, self._desk = RegisterStore(pool, keys), DeskStore(pool)
         self._post = StaffPost(pool, settings, times)
         self._now = now
@@ -99,7 +105,7 @@ class QueueMessenger:
         sent = 0
         try:
             for each in await asyncio.to_thread(self._find):
-                if not await asyncio.to_thread(self._told.take, each, int(self._now())):
+                if not await asyncio.to_thread(self._told.take, each):
                     continue
                 body = queue_json(each, int(self._now()))
                 if await self._post.send(_writer(each), body, each.people):
@@ -112,7 +118,7 @@ class QueueMessenger:
         return sent
 
     def _find(self) -> tuple[QueueMessage, ...]:
-        now = int(self._now())
+        now = min(int(self._now()), self._database_now())
         if self._read is None or self._read.size != self._register.size():
             self._read = self._register.load()
         return queue_messages(self._read, self._desk.waiting(now - TOLD_FOR), now)
