@@ -44,10 +44,10 @@ from copdns.provider.law.statement_shapes import (
     SecurityPart,
 )
 
-# What is kept of subscribers, and for how long.  docs/register.md says the same.
+# What is kept of subscribers, and for how long.  docs/authorities.md says the same.
 RETENTION: Final = {
     "bindings": "as long as the session lasts",
-    "look-ups": "none",
+    "look-ups": "a day at most, as each family chose",
     "legal orders": "as long as the register",
     "decisions about lists": "two years",
 }
