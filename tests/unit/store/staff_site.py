@@ -102,6 +102,7 @@ class Site:
     now: float = NOW
     households: ProviderStore | None = None
     browsers: list[StaffBrowser] = field(default_factory=list)
+    list_files: dict[str, bytes] = field(default_factory=dict)
 
     def later(self, seconds: float) -> None:
         self.now += seconds
@@ -190,6 +191,7 @@ def _app(site: Site, client: aiohttp.ClientSession, factor: str, public_origin: 
         lambda _: Publisher(LISTS, (HOTLINE,), site.keys.public_key, site.keys.sign),
         pages,
         Installation,
+        site.list_files.copy,
     )
     app = staff_app(served, OPERATIONS)
     add_site_form(app, pages)

@@ -78,10 +78,8 @@ async def test_who_has_to_decide_is_told_once_before_and_once_after_the_target(
         )
         told = RolloutSettings(people=people)
         clock = [CASE.due - 3600]
-        nodes = [
-            QueueMessenger(*(pool, keys, told, lambda: ahead + clock[0], ONCE), lambda: clock[0])
-            for ahead in (0, 9 * DAY)
-        ]
+        right, ahead = lambda: clock[0], lambda: clock[0] + 9 * DAY
+        nodes = [QueueMessenger(pool, keys, told, each, ONCE, right) for each in (right, ahead)]
         sent = [await each.send_due() for each in (*nodes, *nodes)]
         clock[0] = CASE.due + 1
         assert (sent, [await each.send_due() for each in nodes]) == ([1, 0, 0, 0], [1, 0])

@@ -86,7 +86,7 @@ def text_of(message: Message) -> str:
 def pass_time(pool: PostgresPool, table: str) -> None:
     """Let what was taken be taken so long ago, by PostgreSQL's clock, that others take it."""
     with pool.connection() as connection:
-        connection.execute(f"update {table} set taken = taken - ?", (AGAIN_AFTER,))  # noqa: S608
+        connection.execute(f"update {table} set taken = taken - ?", (AGAIN_AFTER,))
 
 
 def begin(store: RolloutStore, label: str) -> int:
