@@ -24,10 +24,10 @@ def doctor(home: Home, network: bool, as_json: bool) -> None:
 
     Each finding says what it means and what to do. Checked are the ports, the certificate of
     encrypted DNS, the upstreams (also whether they block protected domains), the clock, the
-    databases and their disk, backups, second boxes, the broker of home automation, the lists and
-    facts, the household, and whether devices can be told apart. Nothing is sent except to your
-    upstreams, to that broker and to this machine, unless you give --network. The exit code is 1 if
-    something does not work.
+    databases and their disk, a provider's rollouts, backups, second boxes, the broker of home
+    automation, the lists and facts, the household, and whether devices can be told apart. Nothing
+    is sent except to your upstreams, to that broker, to a provider's database and to this machine,
+    unless you give --network. The exit code is 1 if something does not work.
 
     \b
     Example:  copdns doctor
@@ -66,6 +66,7 @@ def _load_checks(network: bool) -> tuple[tuple[str, Check], ...]:
         home_automation,
         household,
         machine,
+        rollouts,
         second_box,
         upstreams,
     )
@@ -78,6 +79,7 @@ def _load_checks(network: bool) -> tuple[tuple[str, Check], ...]:
         ("away", away_devices.check_away),
         ("clock", machine.check_clock),
         ("databases", machine.check_databases),
+        ("rollouts", rollouts.check_rollouts),
         ("backups", backups.check_backups),
         ("second box", second_box.check_second_box),
         ("home automation", home_automation.check_broker),
