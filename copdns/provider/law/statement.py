@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from base64 import b64encode
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from statistics import median
@@ -168,9 +168,14 @@ def require_over(quarter: str, until: int, now: int) -> None:
         raise RegisterError("%(quarter)s is not over yet", quarter=quarter)
 
 
-def canonical_json(document: BaseModel) -> bytes:
-    """Return the octets that are signed: keys sorted, no spaces, UTF-8."""
-    value = document.model_dump(mode="json", by_alias=True)
+def canonical_json(document: BaseModel | Mapping[str, Any]) -> bytes:
+    """Return the octets that are signed: keys sorted, no spaces, UTF-8.
+
+    document: of a file that is checked, its JSON as it was read: an earlier version signed
+    it without fields that were added since.
+    """
+    is_ours = isinstance(document, BaseModel)
+    value = document.model_dump(mode="json", by_alias=True) if is_ours else document
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
 
 
