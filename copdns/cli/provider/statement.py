@@ -18,7 +18,7 @@ from copdns.cli.provider.open_register import keys_of, open_register
 from copdns.list_files.copies import Copies
 from copdns.list_files.resources import read_bundled
 from copdns.lists.download import CopyState
-from copdns.lists.source import ListSource
+from copdns.lists.source import Source
 from copdns.model import yaml_text
 from copdns.model.errors import RegisterError
 from copdns.model.helpline_shapes import HotlinesShape
@@ -156,7 +156,7 @@ def _family_lists(home: Home) -> tuple[FamilyListPart, ...]:
     return tuple(_family_list(each, copies[each.slug]) for each in sources)
 
 
-def _family_list(source: ListSource, copy: CopyState) -> FamilyListPart:
+def _family_list(source: Source, copy: CopyState) -> FamilyListPart:
     fetched = copy.fetched_at
     return FamilyListPart(
         list=source.slug,

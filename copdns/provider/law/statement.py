@@ -171,11 +171,12 @@ def require_over(quarter: str, until: int, now: int) -> None:
 def canonical_json(document: BaseModel | Mapping[str, Any]) -> bytes:
     """Return the octets that are signed: keys sorted, no spaces, UTF-8.
 
-    document: of a file that is checked, its JSON as it was read: an earlier version signed
-    it without fields that were added since.
+    document: of a file that is checked, its JSON as it was read: an earlier version signed it
+    without fields that were added since.
     """
-    is_ours = isinstance(document, BaseModel)
-    value = document.model_dump(mode="json", by_alias=True) if is_ours else document
+    value = document
+    if isinstance(document, BaseModel):
+        value = document.model_dump(mode="json", by_alias=True)
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
 
 
