@@ -113,6 +113,12 @@ class Site:
         assert self.households
         return DeskStore(self.households.pool).forget(int(now))
 
+    def drop_cases(self) -> None:
+        """Delete all cases."""
+        assert self.households
+        with self.households.pool.connection() as connection:
+            connection.execute("delete from desk_case")
+
     def browser(self) -> StaffBrowser:
         jar = aiohttp.CookieJar(unsafe=True)  # of addresses, too
         self.browsers.append(StaffBrowser(self.origin, aiohttp.ClientSession(cookie_jar=jar)))
