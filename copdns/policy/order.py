@@ -68,8 +68,9 @@ def decision_order(
         # 2. Names of this machine and this home; names that must never leave it (`lan`, `home.arpa`
         # and the like: NXDOMAIN, if nobody defined them); and canaries, by which browsers ask
         # whether to use an encrypted DNS of their own: NXDOMAIN means no, for profiles with that
-        # setting.  All of that holds in a pause too.  A household may not answer a protected name
-        # itself, so this step leaves it to step 4.
+        # setting.  Also names that the household answers itself, by records or by another name's
+        # data (a rewrite: law and security judge the other name).  All of that holds in a pause
+        # too.  A protected name is left to step 4, whatever the household wrote.
         local_step(profile, context),
         # 3. The law is above the household.  Only an operator has such lists.
         legal_step(profile, context),
@@ -111,10 +112,11 @@ def decision_order(
         # longer name: if only the other is blocked, it is open.
         service_step(profile, context, blocker),
         category_step(profile, context, blocker),
-        # 14. Only what nothing blocked has to be made safe.  Search engines go to their safe hosts;
-        # a grant does not change that.  Engines that have none are blocked, if the profile says so;
-        # an allow rule or a grant of content opens them.  Safe hosts are protected (step 4); what
-        # else is in their responses is judged (`judge_response`).
+        # 14. Only what no step above blocked has to be made safe.  Search engines go to their safe
+        # hosts; a grant does not change that.  Engines that have none are blocked, if the profile
+        # says so; an allow rule or a grant of content opens them.  For a profile that allows only
+        # its allowlist, 15 blocks an engine that nothing allowed.  Safe hosts are protected (step
+        # 4); what else is in their responses is judged (`judge_response`).
         safe_search,
         # 15. For names that no step above decided: allowed by a grant of content (`granted`); else,
         # with `failures: essential` and a wrong clock, a missing list or an unknown device, blocked
