@@ -233,7 +233,6 @@ class NodeRollouts:
                 # By what is there now: another node may have decided meanwhile.
                 step = self._store.add_step(each.number, partial(next_step, each.number))
                 _log_step(each.number, step)
-                self._store.forget(now)
 
     def _say_trouble(self, text: str) -> None:
         if text and not self._trouble:

@@ -114,7 +114,8 @@ class RolloutStore:
     def forget(self, now: int) -> None:
         """Delete the files of rollouts that nobody goes back to any more, and old rollouts.
 
-        Nodes do so: the staff's program, which begins rollouts as well, may delete nothing.
+        Who begins one by a command does so: the staff's program begins some too, and may delete
+        nothing.
         """
         with self._pool.connection() as connection, transaction(connection, _LOCK):
             _forget(connection, _load(connection), now)

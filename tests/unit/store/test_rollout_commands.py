@@ -20,7 +20,7 @@ from copdns.provider.rollout.rollouts import (
 )
 from copdns.store.household_db.provider import ProviderStore
 from copdns.store.postgres.connection import PostgresPool
-from copdns.store.provider_db.rollout_rows import RolloutStore
+from copdns.store.provider_db.rollout_rows import FILES_KEPT, RolloutStore
 from tests.fetched_list import put_list
 from tests.unit.calling import Home
 
@@ -80,6 +80,19 @@ def test_a_configuration_has_files_and_a_package_a_label(home: Home) -> None:
     home.ok("provider", "rollout", "begin", "configuration", "--file", str(file))
     labels = [each["label"] for each in home.json("provider", "rollout", "list")["rollouts"]]
     assert labels == ["", "1.2"]
+
+
+def test_files_that_nobody_goes_back_to_are_deleted_when_another_is_begun(
+    home: Home, postgres: str
+) -> None:
+    numbers = []
+    for each in range(FILES_KEPT + 1):
+        put_list(home.data, f"site-{each}.example\n")
+        numbers.append(home.json("provider", "rollout", "begin", "lists")["number"])
+        finish(postgres, numbers[-1])
+    with ProviderStore.connect(PostgresPool(postgres, most=1)) as households:
+        store = RolloutStore(households.pool)
+        assert [bool(store.files(each)) for each in numbers] == [False] + [True] * FILES_KEPT
 
 
 def test_a_freeze_is_listed_until_it_is_ended(home: Home) -> None:
