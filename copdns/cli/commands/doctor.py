@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import click
 
 from copdns.cli.base import json_option
@@ -56,6 +58,14 @@ def run_checks(home: Home, *, network: bool = False) -> list[Finding]:
     return list(found.values())
 
 
+def _check_rollouts(home: Home) -> Iterator[Finding]:
+    """Look at a provider's rollouts and nodes; at home there are none."""
+    if home.is_providers:
+        from copdns.cli.doctor.rollouts import check_rollouts  # no home has psycopg
+
+        yield from check_rollouts(home)
+
+
 def _load_checks(network: bool) -> tuple[tuple[str, Check], ...]:
     # Imported here: they import the server, which would slow down `copdns --help`.
     from copdns.cli.doctor import (
@@ -66,7 +76,6 @@ def _load_checks(network: bool) -> tuple[tuple[str, Check], ...]:
         home_automation,
         household,
         machine,
-        rollouts,
         second_box,
         upstreams,
     )
@@ -79,7 +88,7 @@ def _load_checks(network: bool) -> tuple[tuple[str, Check], ...]:
         ("away", away_devices.check_away),
         ("clock", machine.check_clock),
         ("databases", machine.check_databases),
-        ("rollouts", rollouts.check_rollouts),
+        ("rollouts", _check_rollouts),
         ("backups", backups.check_backups),
         ("second box", second_box.check_second_box),
         ("home automation", home_automation.check_broker),

@@ -9,18 +9,15 @@ from copdns.cli.doctor.finding import Finding, fail, ok, warn
 from copdns.cli.home import Home
 from copdns.cli.output import count_text
 from copdns.provider.rollout.rollouts import LIVE_FOR, FleetNode, Rollout, RolloutState
+from copdns.store.postgres.connection import PostgresPool
+from copdns.store.provider_db.rollout_rows import RolloutStore
 
 ABOUT = "rollouts"
 WAITS_LONG = 86_400  # seconds at a stage, after which somebody should look
 
 
 def check_rollouts(home: Home) -> Iterator[Finding]:
-    """Find rollouts that wait for a person, and nodes that take none; at home there are none."""
-    if not home.is_providers:
-        return
-    from copdns.store.postgres.connection import PostgresPool  # no home has psycopg
-    from copdns.store.provider_db.rollout_rows import RolloutStore
-
+    """Find rollouts that wait for a person, and nodes that take none."""
     with closing(PostgresPool(home.settings.provider.database, most=1)) as pool:
         store = RolloutStore(pool)
         rollouts, nodes = store.load(), store.fleet()
