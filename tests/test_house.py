@@ -278,9 +278,9 @@ def test_nothing_that_runs_at_home_imports_what_providers_install() -> None:
         *("app.provider_source", "app.page_households", "app.node"),
         "app.many_households",
         *("store.provider_db", "store.schema_stages", "cli.provider"),
-        "web.staff",
+        *("web.staff", "cli.doctor.rollouts"),
     )
-    if_set = {"app.parts", "cli.home", "cli.commands.backup"}
+    if_set = {"app.parts", "cli.home", "cli.commands.backup", "cli.commands.doctor"}
     wrong = [
         source.at(node, f"{source.name} imports {name}")
         for source in sources("copdns")

@@ -346,6 +346,8 @@ class App(Parts):
             await self._tell_upstreams()
             await self._housekeeping.first_box.followers.tidy(int(now))
             await self._note_scores(now)
+            if self._provider is not None:
+                await self._provider.tidy()
         self._time_chores.ledger.forget(now)
         if self._minutes is not None:
             await self._minutes.forget()

@@ -6,6 +6,7 @@ others, and hands in what these need of them.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -37,6 +38,7 @@ from copdns.store.household_db.push import PushStore
 from copdns.store.household_db.thread import StoreThread
 from copdns.store.log_db.provider_log import ProviderLog
 from copdns.store.log_db.querylog import QueryLog
+from copdns.store.provider_db.desk_rows import DeskStore
 from copdns.time.clock import Clock
 from copdns.time.plan import PolicyInputs
 from copdns.web.many_households.family_door import FamilyDoor
@@ -190,6 +192,10 @@ class ProviderParts:
         marks = self.marks
         look = TenantLooks(self._store.pool).of
         return FamilyDoor(self.pages, mono_clock, look, None if marks is None else marks.days_of)
+
+    async def tidy(self) -> None:
+        """Delete cases of the reviewers' desk that were kept for long enough; raise StoreError."""
+        await asyncio.to_thread(DeskStore(self._store.pool).forget, int(self._now()))
 
     def new_review_desk(self) -> ProviderDesk:
         """Return the way to the reviewers."""

@@ -63,7 +63,11 @@ def queue_text(message: QueueMessage, phrases: Phrases) -> NoticeText:
 
 
 class QueueMessenger(StaffMessenger):
-    """now: seconds since 1970."""
+    """now, database_now: seconds since 1970, by this machine's clock and by PostgreSQL's.
+
+    The earlier one counts: by a clock that is ahead a review would be called late that is not, and
+    what is told once would not be told when it is.
+    """
 
     def __init__(
         self,
@@ -72,25 +76,26 @@ class QueueMessenger(StaffMessenger):
         settings: RolloutSettings,
         now: Callable[[], float],
         times: DeliveryTimes = DEFAULT_TIMES,
+        database_now: Callable[[], int] | None = None,
     ) -> None:
         super().__init__(StaffPost(pool, settings, times), "queue", LOOK_EVERY)
         self._told = QueueTold(pool)
+        self._database_now = database_now or self._told.database_now
         self._register, self._desk = RegisterStore(pool, keys), DeskStore(pool)
         self._now = now
         self._read: Register | None = None
 
     async def _take_due(self) -> AsyncIterator[DueMessage]:
         for each in await asyncio.to_thread(self._find):
-            now = int(self._now())
-            if await asyncio.to_thread(self._told.take, each, now):
-                note = partial(self._note_told, each)
-                yield DueMessage(_writer(each), queue_json(each, now), note, each.people)
+            if await asyncio.to_thread(self._told.take, each):
+                note, body = partial(self._note_told, each), queue_json(each, int(self._now()))
+                yield DueMessage(_writer(each), body, note, each.people)
 
     def _note_told(self, message: QueueMessage) -> None:
         self._told.note_told(message, int(self._now()))
 
     def _find(self) -> tuple[QueueMessage, ...]:
-        now = int(self._now())
+        now = min(int(self._now()), self._database_now())
         if self._read is None or self._read.size != self._register.size():
             self._read = self._register.load()
         return queue_messages(self._read, self._desk.waiting(now - TOLD_FOR), now)

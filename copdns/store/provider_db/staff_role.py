@@ -35,10 +35,12 @@ STAFF_GRANTS: Final[Mapping[str, tuple[str, ...]]] = {
     # What guardians passed on has the site, the list and the tenant; whose it is stands elsewhere.
     "desk_case": (*_ADD, "update"),
     "desk_decision": (*_ADD, "delete"),
-    "rollout": _READ,
+    "rollout": _ADD,
     "rollout_step": _ADD,
     "rollout_schema": _READ,
-    "rollout_freeze": _READ,
+    "rollout_freeze": (*_ADD, "update"),
+    "rollout_file": _ADD,
+    "rollout_content": ("insert",),  # of a configuration it has passwords
     "rollout_message": (*_ADD, "delete"),
     "fleet_node": _READ,
     "fleet_taken": _READ,

@@ -102,6 +102,7 @@ class Site:
     now: float = NOW
     households: ProviderStore | None = None
     browsers: list[StaffBrowser] = field(default_factory=list)
+    list_files: dict[str, bytes] = field(default_factory=dict)
 
     def later(self, seconds: float) -> None:
         self.now += seconds
@@ -111,6 +112,12 @@ class Site:
         """Delete old cases, as a chore of the families' role would."""
         assert self.households
         return DeskStore(self.households.pool).forget(int(now))
+
+    def drop_cases(self) -> None:
+        """Delete all cases."""
+        assert self.households
+        with self.households.pool.connection() as connection:
+            connection.execute("delete from desk_case")
 
     def browser(self) -> StaffBrowser:
         jar = aiohttp.CookieJar(unsafe=True)  # of addresses, too
@@ -190,6 +197,7 @@ def _app(site: Site, client: aiohttp.ClientSession, factor: str, public_origin: 
         lambda _: Publisher(LISTS, (HOTLINE,), site.keys.public_key, site.keys.sign),
         pages,
         Installation,
+        site.list_files.copy,
     )
     app = staff_app(served, OPERATIONS)
     add_site_form(app, pages)
