@@ -112,7 +112,9 @@ def children_of(household: Household, now: float) -> tuple[str, ...]:
 def digest_mail(sums: DigestSums, household: Household, desk: str, phrases: Phrases) -> Mail:
     """Return the summary of a week.  desk: the address of the dashboard, which ends in a slash."""
     zone = household.timezone
-    title = phrases.gettext("Your week at %(household)s") % {"household": household.name}
+    title = phrases.gettext("Your week at %(household)s") % {
+        "household": phrases.house(household.name)
+    }
     week = phrases.gettext("From %(first)s to %(last)s. All children together.") % {
         "first": phrases.date(sums.since, zone),
         "last": phrases.date(sums.until, zone),
