@@ -117,7 +117,9 @@ def digest_mail(
     desk: the address of the dashboard, which ends in a slash.  is_shared: at a provider.
     """
     zone = household.timezone
-    title = phrases.gettext("Your week at %(household)s") % {"household": household.name}
+    title = phrases.gettext("Your week at %(household)s") % {
+        "household": phrases.house(household.name)
+    }
     week = phrases.gettext("From %(first)s to %(last)s. All children together.") % {
         "first": phrases.date(sums.since, zone),
         "last": phrases.date(sums.until, zone),
