@@ -79,7 +79,7 @@ def decision_order(
         # runs those first, and where one of them blocks it gives no verdict.  Reference works and
         # the safe hosts of search engines lose to time (7 to 9).  What the household protects, such
         # as its school, loses to security, time, own rules and safe search (5, 7 to 10, 14), so
-        # that no guardian opens with it what another one blocked; it beats the rest below.
+        # that no guardian opens with it what another one blocked; it beats 11 to 13 and 15.
         protected_step(context, times, (security, *times, own_rules, safe_search)),
         # 5. Theft and fraud hurt whoever asks.  A list's mistake is corrected by an allow rule with
         # `over_security`; a plain allow rule is not enough.
@@ -110,8 +110,9 @@ def decision_order(
         bypass_step(profile, context, blocker),
         # 12 and 13. Services before categories: somebody chose them one by one.  A service is
         # blocked by its name (reason `service`), else by who can contact a child there (`contact`).
-        # chat.video.example is the service's that lists it, not that of video.example: where only
-        # the latter is blocked, it is open.  An exception in a list lifts that list's blocks alone.
+        # If one service lists video.example and another chat.video.example, the latter name is the
+        # second one's alone: with only the first blocked, it is open.  An exception in a list lifts
+        # that list's blocks alone.
         service_step(profile, context, blocker),
         category_step(profile, context, blocker),
         # 14. Only what no step above blocked has to be made safe.  Search engines go to their safe
