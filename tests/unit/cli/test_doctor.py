@@ -305,7 +305,7 @@ def test_a_running_copdns_knows_itself(home: Home) -> None:
 def test_the_port_of_the_desk_that_another_program_has_is_a_failure(
     home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(machine, "PATIENCE", 0.1)
+    monkeypatch.setattr(machine, "LOADING", 0.1)
     with socket.create_server(("127.0.0.1", 0)) as other, resolver() as upstream:
         port = other.getsockname()[1]
         web = {"listen": ["127.0.0.1"], "port": free_port(), "tls_port": port}
