@@ -29,7 +29,7 @@ from copdns.store.household_db.provider import open_provider
 from tests.conftest import find_tool
 from tests.e2e.house import POINTS_HOME, House, house
 from tests.e2e.plane import SAFE_SOURCE, told
-from tests.e2e.started import started
+from tests.e2e.started import UP, started
 from tests.postgres_server import PostgresServer
 from tests.running import COPDNS, PATIENCE, free_port, run_here
 
@@ -154,7 +154,7 @@ def provider_node(
             started([find_tool("unbound"), "-d", "-c", written["unbound"]], "start of service")
         )
         command = [find_tool("dnsdist"), "--supervised", "--disable-syslog"]
-        begun = started([*command, "-C", written["dnsdist"]], "as 'up'", folder)
+        begun = started([*command, "-C", written["dnsdist"]], UP, folder)
         programs["dnsdist"] = stack.enter_context(begun)
         yield ProviderNode(home, port, bindings, unbound, environment, programs, start)
 

@@ -36,7 +36,7 @@ from copdns.store.provider_db.rollout_rows import RolloutStore
 from tests.conftest import find_tool
 from tests.e2e.house import eventually
 from tests.e2e.plane import told
-from tests.e2e.started import started
+from tests.e2e.started import UP, started
 from tests.e2e.upstream import upstream
 from tests.fetched_list import put_list
 from tests.postgres_server import running_postgres
@@ -193,7 +193,7 @@ def node(folder: Path, upstream_port: int, settings: dict[str, str]) -> Iterator
     path.write_text(written.stdout)
     running = started([*COPDNS, *options, "node", "run"], "up to date", folder, environment)
     dnsdist = [find_tool("dnsdist"), "--supervised", "--disable-syslog", "-C", str(path)]
-    with running, started(dnsdist, "as 'up'", folder) as process:
+    with running, started(dnsdist, UP, folder) as process:
         yield Node(port, process)
 
 
