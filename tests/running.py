@@ -240,6 +240,22 @@ def _written(path: Path, settings: Mapping[str, object]) -> Path:
     return path
 
 
+def without_end(folder: Path, module: str) -> str:
+    """Return a program to take for Python: a module of ours that reads a file in a process of its
+    own comes to no end in it."""
+    program = folder / "python"
+    program.write_text(
+        f"#!{sys.executable}\n"
+        "import json, sys\n"
+        f"sys.path.insert(0, {str(Path(__file__).parents[1])!r})\n"
+        f"from {module} import main\n"
+        "json.dump = lambda *_, **__: any(iter(int, 1))\n"
+        "main()\n"
+    )
+    program.chmod(0o755)
+    return str(program)
+
+
 def free_port() -> int:
     """Return a port that nobody has on loopback, in neither family and over neither transport.
 

@@ -1,9 +1,9 @@
 """Read a calendar file in a process of its own: `python -m copdns.web.calendars`.
 
 The library for it takes 10 MB, and a hostile file seconds of work.  The process that answers
-queries must neither keep the memory nor wait.  The other process gets the zone and the dates as one
-line of JSON on stdin, followed by the file, and writes what it found as JSON to stdout.  Its time
-and memory are bounded.
+queries must neither keep the memory nor wait.  The other process gets the zone, the dates and
+the seconds that it may take as one line of JSON on stdin, followed by the file, and writes what it
+found as JSON to stdout.  The time that it takes of a processor and its memory are bounded.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import asyncio
 import json
 import os
 import resource
+import signal
 import sys
 from asyncio.subprocess import DEVNULL, PIPE
 from datetime import date, timedelta
@@ -21,7 +22,8 @@ from copdns.model.errors import CalendarError
 from copdns.model.sentence_json import dump_sentence, load_sentence
 from copdns.time.days import DateRange, zone_of
 
-MAX_SECONDS = 20.0  # seconds
+MAX_SECONDS = 20  # of a processor: a busy machine reads the same files, only later
+MAX_WAIT = 240.0  # seconds until it is given up there, too
 AHEAD = timedelta(days=2 * 366)  # how far dates of a file are read
 MAX_OCTETS = 1 << 20  # of an uploaded file
 _MEMORY = 512 << 20  # octets
@@ -31,7 +33,8 @@ async def read_calendar(octets: bytes, timezone: str, first: date) -> tuple[Date
     """Return the dates in a calendar file within two years from a date; raise CalendarError."""
     if len(octets) > MAX_OCTETS:
         raise CalendarError("the file is too large for a calendar; choose a smaller one")
-    request = json.dumps({"timezone": timezone, "first": str(first), "last": str(first + AHEAD)})
+    dates = {"first": str(first), "last": str(first + AHEAD)}
+    request = json.dumps({"timezone": timezone, **dates, "seconds": MAX_SECONDS})
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-P", "-m", "copdns.web.calendars"),
         stdin=PIPE,
@@ -39,8 +42,10 @@ async def read_calendar(octets: bytes, timezone: str, first: date) -> tuple[Date
         stderr=DEVNULL,
     )
     try:
-        async with asyncio.timeout(MAX_SECONDS):
+        async with asyncio.timeout(MAX_WAIT):
             result, _ = await process.communicate(f"{request}\n".encode() + octets)
+        if process.returncode == -signal.SIGKILL:
+            raise TimeoutError
     except TimeoutError:
         raise CalendarError("reading the file takes too long; choose a smaller one") from None
     finally:
@@ -67,6 +72,8 @@ def main() -> None:
     _, hard = resource.getrlimit(resource.RLIMIT_DATA)
     resource.setrlimit(resource.RLIMIT_DATA, (_MEMORY, hard))
     request = json.loads(sys.stdin.buffer.readline())
+    # Both limits, so that it ends by SIGKILL: by SIGXCPU it could leave the file in a core.
+    resource.setrlimit(resource.RLIMIT_CPU, (request["seconds"], request["seconds"]))
     try:
         json.dump({"dates": _read_dates(request, sys.stdin.buffer.read())}, sys.stdout)
     except CalendarError as error:

@@ -29,6 +29,7 @@ from tests.upstream_server import UpstreamServer, Way
 ROOT = Path(__file__).parents[2]
 PAUSE = 0.01  # seconds at least between two looks, which leave the processor to the program
 MOST_PAUSE = 0.1  # seconds
+LONG = 180.0  # seconds for what is done in a process that lets all others go first (os.nice)
 OFTEN = 10  # looks are no further apart than this part of the time that has gone by
 MIA, TOM, ADA = "127.0.0.1", "127.0.0.2", "127.0.0.3"
 

@@ -6,10 +6,10 @@ import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
+from threading import Timer
 
-# What dnsdist says of each server that answers it: 1.9, and 2.1, which Debian has since.
-DNSDIST_UP: Final = ("as 'up'", 'health_check.status="up"')
+DNSDIST_UP = "as 'up'", 'health_check.status="up"'  # as dnsdist 1.9 and 2.1 say it
+PATIENCE = 120.0  # seconds for a start on a busy machine
 
 
 @contextmanager
@@ -21,8 +21,8 @@ def started(
 ) -> Iterator[subprocess.Popen[str]]:
     """Run a program that says when it is ready.
 
-    ready: what it says then; of several, any.  folder: where it runs; None: here.  environment: its
-    variables; None: ours.
+    ready: what it says then, or several things of which versions of it say one.  folder: where it
+    runs; None: here.  environment: its variables; None: ours.
     """
     with subprocess.Popen(
         command,
@@ -33,13 +33,17 @@ def started(
         env=environment,
     ) as process:
         assert process.stdout is not None
-        awaited = (ready,) if isinstance(ready, str) else ready
+        signs = (ready,) if isinstance(ready, str) else ready
+        too_long = Timer(PATIENCE, process.kill)
+        too_long.start()
         try:
             said = ""
-            while not any(each in said for each in awaited):
+            while not any(each in said for each in signs):
                 line = process.stdout.readline()
                 assert line, f"it did not start: {said}"
                 said += line
+            too_long.cancel()
             yield process
         finally:
+            too_long.cancel()
             process.kill()

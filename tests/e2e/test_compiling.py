@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from tests.e2e.asking import How, ask_over_udp, message
-from tests.e2e.house import eventually
+from tests.e2e.house import LONG, eventually
 from tests.running import READY, Program, running
 
 LOOPBACK = "127.0.0.1"
@@ -98,7 +98,7 @@ def test_a_reload_under_load_loses_no_answer_and_gives_none_that_is_wrong(tmp_pa
         return count
 
     with home(tmp_path) as program, ThreadPoolExecutor(1) as pool:
-        eventually(lambda: is_compiled(program), within=30)
+        eventually(lambda: is_compiled(program), within=LONG)
         # Half of the names stay, half go, as many come: what stays is blocked all the time.
         (tmp_path / "toys.txt").write_text(names(COUNT // 2))
         assert rounds(pool.submit(program.reload)) > 0
@@ -109,7 +109,7 @@ def test_a_reload_under_load_loses_no_answer_and_gives_none_that_is_wrong(tmp_pa
 def test_at_the_next_start_the_lists_are_there_at_once(tmp_path: Path) -> None:
     (tmp_path / "toys.txt").write_text(names(0))
     with home(tmp_path) as program:
-        eventually(lambda: is_blocked(program, "toys-1.example"), within=30)
+        eventually(lambda: is_blocked(program, "toys-1.example"), within=LONG)
         eventually(lambda: is_compiled(program))
     with home(tmp_path) as program:
         assert is_blocked(program, "toys-1.example")
@@ -122,7 +122,7 @@ def test_at_the_next_start_the_lists_are_there_at_once(tmp_path: Path) -> None:
 def test_one_index_stays_and_is_the_only_one_that_is_mapped(tmp_path: Path) -> None:
     (tmp_path / "toys.txt").write_text(names(0))
     with home(tmp_path) as program:
-        eventually(lambda: is_compiled(program), within=30)
+        eventually(lambda: is_compiled(program), within=LONG)
         before = indexes(tmp_path)
         (tmp_path / "toys.txt").write_text(names(5))
         program.reload()
@@ -148,7 +148,7 @@ def kill_the_compiler(program: Program, folder: Path) -> None:
 def test_when_the_compiler_is_killed_the_lists_stay_as_they_were(tmp_path: Path) -> None:
     (tmp_path / "toys.txt").write_text(names(0))
     with home(tmp_path) as program:
-        eventually(lambda: is_compiled(program), within=30)
+        eventually(lambda: is_compiled(program), within=LONG)
         before = indexes(tmp_path)
         kill_the_compiler(program, tmp_path)
         assert is_blocked(program, "toys-1.example")
@@ -162,7 +162,7 @@ def test_when_the_compiler_is_killed_the_lists_stay_as_they_were(tmp_path: Path)
 def test_a_compile_that_failed_is_told_everywhere_and_tried_again_by_itself(tmp_path: Path) -> None:
     (tmp_path / "toys.txt").write_text(names(0))
     with home(tmp_path) as program:
-        eventually(lambda: is_compiled(program), within=30)
+        eventually(lambda: is_compiled(program), within=LONG)
         kill_the_compiler(program, tmp_path)
         told = "lists could not be compiled, so the previous ones stay active: toys"
         assert told in program.get("/readyz")
@@ -171,7 +171,7 @@ def test_a_compile_that_failed_is_told_everywhere_and_tried_again_by_itself(tmp_
         assert told in status
         assert f" {COUNT} " in status  # what is in force, and not what is here
         assert is_blocked(program, "toys-1.example")
-        eventually(lambda: is_blocked(program, f"toys-{COUNT + 1}.example"), within=60)
+        eventually(lambda: is_blocked(program, f"toys-{COUNT + 1}.example"), within=LONG)
         eventually(lambda: program.get("/readyz") == READY)
         assert told not in program.command("lists", "status").stdout
         _, said = program.stop()
@@ -184,7 +184,7 @@ def test_when_the_program_is_killed_its_compiler_ends_and_the_old_lists_are_ther
 ) -> None:
     (tmp_path / "toys.txt").write_text(names(0))
     with home(tmp_path) as program:
-        eventually(lambda: is_compiled(program), within=30)
+        eventually(lambda: is_compiled(program), within=LONG)
         before = indexes(tmp_path)
         (tmp_path / "toys.txt").write_text(names(COUNT, BIG))
         program.send_reload()
@@ -198,17 +198,17 @@ def test_when_the_program_is_killed_its_compiler_ends_and_the_old_lists_are_ther
     with home(tmp_path) as program:
         assert is_blocked(program, "toys-1.example")
         assert "lists are being prepared" in program.get("/readyz")
-        eventually(lambda: is_blocked(program, f"toys-{COUNT + 1}.example"), within=60)
+        eventually(lambda: is_blocked(program, f"toys-{COUNT + 1}.example"), within=LONG)
 
 
 @pytest.mark.parametrize("change", [b"", b"no index"])
 def test_a_broken_index_is_told_of_and_made_anew(tmp_path: Path, change: bytes) -> None:
     (tmp_path / "toys.txt").write_text(names(0))
     with home(tmp_path) as program:
-        eventually(lambda: is_compiled(program), within=30)
+        eventually(lambda: is_compiled(program), within=LONG)
     (path,) = (tmp_path / "data" / "lists" / "index").iterdir()
     path.write_bytes(change)
     with home(tmp_path) as program:
-        eventually(lambda: is_blocked(program, "toys-1.example"), within=30)
+        eventually(lambda: is_blocked(program, "toys-1.example"), within=LONG)
         _, said = program.stop()
     assert f"{path} is not a list index" in said

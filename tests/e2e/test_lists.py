@@ -13,7 +13,7 @@ import pytest
 
 from copdns.list_files.copies import Copies
 from copdns.list_files.versions import Versions
-from tests.e2e.house import House, eventually, house
+from tests.e2e.house import LONG, House, eventually, house
 from tests.list_server import End, ListServer, list_server
 from tests.running import READY
 
@@ -59,14 +59,14 @@ def test_a_first_start_answers_at_once_and_says_so_until_all_lists_are_here(
         assert f"{NOT_YET}: 2 of 2" in made.program.get("/readyz")
         assert not is_blocked(made, CHESS)
         server.open.set()
-        eventually(lambda: is_blocked(made, CHESS), within=30)
+        eventually(lambda: is_blocked(made, CHESS), within=LONG)
         assert (f"{NOT_YET}: 1 of 2 lists is not downloaded yet (cards)") in made.program.get(
             "/readyz"
         )
         assert made.metrics()["copdns_lists_absent"] == 1
         server.put("/cards", "solitaire.example\n")
         made.command("lists", "update", "cards")
-        eventually(lambda: is_blocked(made, CARDS), within=30)
+        eventually(lambda: is_blocked(made, CARDS), within=LONG)
         assert made.program.get("/readyz") == READY
         assert made.metrics()["copdns_lists_absent"] == 0
         code, said = made.program.stop()
@@ -80,7 +80,7 @@ def test_a_second_start_blocks_from_the_first_answer_on_without_any_server(
 ) -> None:
     server.put("/toys", "chess.example\n")
     with home(tmp_path, server, "toys") as made:
-        eventually(lambda: is_blocked(made, CHESS), within=30)
+        eventually(lambda: is_blocked(made, CHESS), within=LONG)
     server.pages.clear()
     with home(tmp_path, server, "toys") as made:
         assert is_blocked(made, CHESS)
@@ -90,7 +90,7 @@ def test_a_second_start_blocks_from_the_first_answer_on_without_any_server(
 def test_a_server_that_breaks_changes_nothing(tmp_path: Path, server: ListServer) -> None:
     server.put("/toys", "chess.example\n")
     with home(tmp_path, server, "toys") as made:
-        eventually(lambda: is_blocked(made, CHESS), within=30)
+        eventually(lambda: is_blocked(made, CHESS), within=LONG)
         server.put("/toys", "<!doctype html>")
         done = made.program.command("lists", "update")
         assert done.returncode == 1
@@ -105,7 +105,7 @@ def test_a_version_that_differs_too_much_is_told_and_waits(
 ) -> None:
     server.put("/toys", "chess.example\n")
     with home(tmp_path, server, "toys") as made:
-        eventually(lambda: is_blocked(made, CHESS), within=30)
+        eventually(lambda: is_blocked(made, CHESS), within=LONG)
         server.put("/toys", "".join(f"n{n}.example\n" for n in range(50)))
         assert "toys  held" in made.command("lists", "update")
         versions = Versions(Copies(tmp_path / "data"))
@@ -114,11 +114,11 @@ def test_a_version_that_differs_too_much_is_told_and_waits(
             held = versions.book("toys").held
             return held is not None and held.is_told
 
-        eventually(is_told, within=30)
+        eventually(is_told, within=LONG)
         assert is_blocked(made, CHESS)
         assert not is_blocked(made, "n7.example")
         made.command("lists", "accept", "toys")
-        eventually(lambda: is_blocked(made, "n7.example"), within=30)
+        eventually(lambda: is_blocked(made, "n7.example"), within=LONG)
         assert not is_blocked(made, CHESS)
         _, said = made.program.stop()
     assert said.count('"list held"') == 1
@@ -129,7 +129,7 @@ def test_a_program_that_is_killed_while_a_list_comes_starts_again_with_the_old_c
 ) -> None:
     server.put("/toys", "chess.example\n")
     with home(tmp_path, server, "toys") as made:
-        eventually(lambda: is_blocked(made, CHESS), within=30)
+        eventually(lambda: is_blocked(made, CHESS), within=LONG)
     copies = Copies(tmp_path / "data")
     server.put("/cards", "solitaire.example\n" * 1000, end=End.SILENT)
     with home(tmp_path, server, "toys", "cards") as made:
@@ -141,7 +141,7 @@ def test_a_program_that_is_killed_while_a_list_comes_starts_again_with_the_old_c
     server.put("/cards", "solitaire.example\n")
     with home(tmp_path, server, "toys", "cards") as made:
         assert is_blocked(made, CHESS)
-        eventually(lambda: is_blocked(made, CARDS), within=30)
+        eventually(lambda: is_blocked(made, CARDS), within=LONG)
 
 
 def test_a_list_that_the_settings_name_now_is_fetched_after_a_reload(
@@ -154,7 +154,7 @@ def test_a_list_that_the_settings_name_now_is_fetched_after_a_reload(
         one += '"format": "domains", "match": "subtree"}'
         (tmp_path / "copdns.yaml").write_text(text.replace('"own": []', f'"own": [{one}]'))
         made.program.reload()
-        eventually(lambda: is_blocked(made, CHESS), within=30)
+        eventually(lambda: is_blocked(made, CHESS), within=LONG)
 
 
 def test_a_stop_while_a_list_comes_is_a_stop_in_good_order(

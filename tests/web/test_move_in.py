@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import re
+import sys
 from base64 import b64encode
 from io import BytesIO
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -21,6 +23,7 @@ from copdns.web.moving_in.previews import MOST, PREVIEWS, SHOWN_FOR
 from copdns.web.moving_in.read_file import MAX_ENTRIES, MAX_OCTETS
 from tests.home import Home
 from tests.household import MIA, TOM, family
+from tests.running import without_end
 from tests.unit.household.moving_in.files import (
     ADGUARD,
     HOSTS,
@@ -270,7 +273,7 @@ async def test_a_file_that_is_none_is_told_and_nothing_else(
 async def test_a_small_file_that_says_the_same_very_often_is_not_taken_in(
     client: Client, site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(read_file, "MAX_SECONDS", 300.0)  # its size is refused, not its time
+    monkeypatch.setattr(read_file, "MAX_SECONDS", 300)  # its size is refused, not its time
     monkeypatch.setattr(read_file, "MAX_FOUND", read_file.MAX_FOUND // 6)  # or it takes its time
     before = await stored(site)
     octets = in_many_groups(3_000, domainlist=100)  # 300,000 scopes, more than 3 MiB as JSON
@@ -279,6 +282,17 @@ async def test_a_small_file_that_says_the_same_very_often_is_not_taken_in(
     assert "too large to be read, or broken" in shown
     shown = words(await upload(client, in_many_groups(3_000, client=16_000), 400))
     assert "take some out of it first" in shown
+    assert await stored(site) == before
+
+
+async def test_a_file_that_takes_a_processor_too_long_is_given_up_and_told(
+    client: Client, site: Site, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(sys, "executable", without_end(tmp_path, "copdns.web.moving_in.read_file"))
+    monkeypatch.setattr(read_file, "MAX_SECONDS", 1)
+    before = await stored(site)
+    shown = words(await upload(client, ADGUARD, 400))
+    assert "Reading this file takes too long" in shown
     assert await stored(site) == before
 
 

@@ -37,8 +37,10 @@ pytestmark = pytest.mark.tools
 
 def _ahead() -> int:
     """Return by how many seconds the house's clock has to be ahead to show the afternoon."""
-    now = datetime.now(UTC).astimezone(ZoneInfo("Europe/Paris"))
-    return (AFTERNOON - now.hour) % 24 * 3600
+    now = datetime.now(ZoneInfo("Europe/Paris"))
+    then = now.replace(hour=AFTERNOON) + timedelta(days=now.hour > AFTERNOON)
+    # Not by the clock on the wall, which may be set on or back until then.
+    return int((then.astimezone(UTC) - now.astimezone(UTC)).total_seconds())
 
 
 class Hand:

@@ -14,7 +14,7 @@ from copdns.network.same_client import ALIKE
 from copdns.settings.config import AUTO
 from copdns.store.log_db.unknown_devices import load_unknown_devices
 
-PATIENCE = 2.0  # seconds
+LOADING = 20.0  # seconds for a page, the first of which has all of them loaded
 
 
 def check_neighbours(home: Home) -> Iterator[Finding]:
@@ -50,7 +50,7 @@ def _ask_warnings(home: Home) -> Iterator[str]:
     """Yield the running copdns's warnings of devices that look alike; nothing where none runs."""
     web = home.settings.web
     for address in listen_addresses(web.listen)[:1]:
-        connection = HTTPConnection(address, web.port, timeout=PATIENCE)
+        connection = HTTPConnection(address, web.port, timeout=LOADING)
         try:
             connection.request("GET", "/readyz")
             text = connection.getresponse().read(1 << 16).decode(errors="replace")

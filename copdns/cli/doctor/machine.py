@@ -33,6 +33,7 @@ from copdns.store.read_only_access import find_damage
 
 OWN_NAME = "copdns.home.arpa"
 PATIENCE = 2.0  # seconds
+LOADING = 20.0  # seconds for a page, the first of which has all of them loaded
 HTTP = 80  # where a browser looks for an address without a port
 MIB = 1 << 20
 LITTLE, SCARCE = 50 * MIB, 500 * MIB
@@ -254,12 +255,12 @@ def _knows_itself(server: UpstreamAddress, *, tcp: bool = False) -> bool:
 
 
 def _is_healthy(address: str, port: int) -> bool:
-    return _says_ok(HTTPConnection(address, port, timeout=PATIENCE))
+    return _says_ok(HTTPConnection(address, port, timeout=LOADING))
 
 
 def _is_healthy_over_https(address: str, port: int) -> bool:
     """As over HTTP, without verification: the certificate is ours, and nothing secret is sent."""
-    return _says_ok(HTTPSConnection(address, port, timeout=PATIENCE, context=_no_checks()))
+    return _says_ok(HTTPSConnection(address, port, timeout=LOADING, context=_no_checks()))
 
 
 def _no_checks() -> ssl.SSLContext:

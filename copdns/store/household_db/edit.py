@@ -277,7 +277,7 @@ def granted_full_logs(
     rows = connection.execute(
         """
         select starts, ends from full_log_history
-         where household = ? and profile = ? order by starts
+         where household = ? and profile = ? order by starts, ends
         """,
         (household_id, profile_id),
     )

@@ -80,7 +80,7 @@ class Proposals:
             rows = connection.execute(
                 f"""
                 select {_COLUMNS} from proposal where household = ? and since <= ?
-                 order by since
+                 order by since, profile
                 """,  # noqa: S608
                 (household, now),
             )

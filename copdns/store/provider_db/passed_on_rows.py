@@ -61,7 +61,7 @@ class PassedOnRows:
 
 def _of(connection: PostgresConnection, household: str) -> tuple[PassedOnRow, ...]:
     rows = connection.execute(
-        "select appeal, desk_case, by, at from passed_on where household = ? order by at",
+        "select appeal, desk_case, by, at from passed_on where household = ? order by at, appeal",
         (household,),
     )
     return tuple(PassedOnRow(*row) for row in rows)

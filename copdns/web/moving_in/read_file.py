@@ -1,9 +1,9 @@
 """Read a file of another filter in a process: `python -m copdns.web.moving_in.read_file`.
 
 A hostile file may take seconds and much memory, and the process that answers queries must neither
-wait nor keep that.  The other process gets the file's name as one line of JSON on stdin, followed
-by the file, and writes what it found as JSON to stdout.  Its time, its memory and what it may write
-are bounded.
+wait nor keep that.  The other process gets the file's name and the seconds that it may take as one
+line of JSON on stdin, followed by the file, and writes what it found as JSON to stdout.  The time
+that it takes of a processor, its memory and what it may write are bounded.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import asyncio
 import json
 import os
 import resource
+import signal
 import sys
 from asyncio import IncompleteReadError
 from asyncio.subprocess import DEVNULL, PIPE, Process
@@ -27,7 +28,8 @@ from copdns.household.moving_in.wishes import FileEntry, FoundSettings, NoWish, 
 from copdns.model.errors import MoveInError
 from copdns.model.sentence_json import dump_sentence, load_sentence
 
-MAX_SECONDS: Final = 30.0
+MAX_SECONDS: Final = 30  # of a processor: a busy machine reads the same files, only later
+MAX_WAIT: Final = 240.0  # seconds until it is given up there, too
 MAX_OCTETS: Final = 8 << 20  # of a file that is sent
 MAX_FOUND: Final = 16 << 20  # octets of what is found: a small archive can say the same very often
 MAX_ENTRIES: Final = 20_000  # of a file: more take too much memory beside what answers queries
@@ -51,10 +53,11 @@ async def read_in_process(octets: bytes, name: str) -> FoundSettings:
         stderr=DEVNULL,
     )
     try:
-        async with asyncio.timeout(MAX_SECONDS):
-            _, result = await asyncio.gather(
-                _send(process, f"{json.dumps(name)}\n".encode() + octets), _receive(process)
-            )
+        async with asyncio.timeout(MAX_WAIT):
+            head = f"{json.dumps([name, MAX_SECONDS])}\n".encode()
+            _, result = await asyncio.gather(_send(process, head + octets), _receive(process))
+        if process.returncode == -signal.SIGKILL and len(result) <= MAX_FOUND:
+            raise TimeoutError
     except TimeoutError:
         raise MoveInError(
             "reading this file takes too long; export it again", name="file"
@@ -143,7 +146,9 @@ def main() -> None:
     os.nice(10)
     _, hard = resource.getrlimit(resource.RLIMIT_DATA)
     resource.setrlimit(resource.RLIMIT_DATA, (_MEMORY, hard))
-    name = json.loads(sys.stdin.buffer.readline())
+    name, seconds = json.loads(sys.stdin.buffer.readline())
+    # Both limits, so that it ends by SIGKILL: by SIGXCPU it could leave the file in a core.
+    resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
     try:
         found = _dump(_read(sys.stdin.buffer.read(), name))
     except MoveInError as error:

@@ -206,7 +206,8 @@ def test_a_dead_upstream_is_a_failure_when_it_is_the_only_one(home: Home) -> Non
 def test_an_upstream_that_answers_badly_is_told(
     home: Home, way: str, what: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(probe, "PATIENCE", 0.2)
+    if way == "odd":
+        monkeypatch.setattr(probe, "PATIENCE", 0.2)
     with resolver(every=way) as upstream:
         set_up(home, upstream.address)
         ((status, text),) = found(home, "upstreams")
@@ -304,7 +305,7 @@ def test_a_running_copdns_knows_itself(home: Home) -> None:
 def test_the_port_of_the_desk_that_another_program_has_is_a_failure(
     home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(machine, "PATIENCE", 0.1)
+    monkeypatch.setattr(machine, "LOADING", 0.1)
     with socket.create_server(("127.0.0.1", 0)) as other, resolver() as upstream:
         port = other.getsockname()[1]
         web = {"listen": ["127.0.0.1"], "port": free_port(), "tls_port": port}
@@ -500,10 +501,10 @@ def test_a_container_is_told(home: Home, monkeypatch: pytest.MonkeyPatch) -> Non
 def test_a_probe_takes_only_the_answer_to_its_question(
     tcp: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(probe, "PATIENCE", 0.2)
     with resolver(odd="odd") as upstream:
         server = UpstreamAddress("127.0.0.1", upstream.port)
         assert probe.query_resolver(server, "a.example", 1, tcp=tcp)
+        monkeypatch.setattr(probe, "PATIENCE", 0.2)
         with pytest.raises(UpstreamError if tcp else UpstreamTimeoutError):
             probe.query_resolver(server, "odd", 1, tcp=tcp)
 

@@ -40,7 +40,7 @@ from copdns.server.doh_requests import MAX_MESSAGE
 from copdns.server.http1 import MAX_ERRORS, MAX_HEAD
 from copdns.time.clock import Moment
 from tests.unit.messages import ID, message, parsed, query
-from tests.unit.streams import GAMES, SLOW, Desk, Open, TlsClient, turn
+from tests.unit.streams import GAMES, SLOW, Desk, Open, TlsClient, pass_time, turn
 from tests.upstream_server import PATIENCE
 
 TYPE = "application/dns-message"
@@ -393,8 +393,9 @@ async def test_what_is_no_http_ends_the_connection(here: Desk) -> None:
 
 
 async def test_a_silent_connection_is_closed(over_https: Open) -> None:
-    here = await over_https(idle=0.05)
+    here = await over_https(idle=PATIENCE)
     own = await browser(here)
+    await pass_time(PATIENCE)
     await own.end()
     assert here.connections() == []
 

@@ -52,7 +52,7 @@ from copdns.server.tls import DONE, FAILED, REFUSED
 from copdns.time.clock import Moment
 from tests.encrypted_server import make_certificate
 from tests.unit.messages import parsed, query
-from tests.unit.streams import GAMES, HOST, OTHER, SLOW, STRANGER, Desk, turn
+from tests.unit.streams import GAMES, HOST, OTHER, SLOW, STRANGER, Desk, pass_time, turn
 from tests.upstream_server import PATIENCE
 
 PADDING, KEEPALIVE = 12, 11
@@ -443,8 +443,9 @@ async def test_a_bug_in_what_became_of_a_connection_ends_it(
 
 
 async def test_a_silent_connection_is_closed(desk: Open) -> None:
-    here = await desk(idle=0.2)
+    here = await desk(idle=PATIENCE)
     client = await here.greet()
+    await pass_time(PATIENCE)
     await client.end()
     await until(lambda: (here.quic.clients, here.places.all) == ({}, []))
 

@@ -6,8 +6,9 @@ program decides.  `python -m tests.e2e.scan_tokens` times the running program as
 
 from __future__ import annotations
 
+import gc
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from types import FrameType
@@ -65,14 +66,53 @@ def _watched(function: Callable[..., Any], run: list[Instruction]) -> Callable[.
         return watch
 
     def call(*given: Any, **named: Any) -> Any:
-        before = sys.gettrace()
+        before, searches = sys.gettrace(), gc.isenabled()
+        gc.disable()  # a search comes by chance, and runs what others left: gc.callbacks, __del__
         sys.settrace(watch)
         try:
             return function(*given, **named)
         finally:
             sys.settrace(before)
+            if searches:
+                gc.enable()
 
     return call
+
+
+@pytest.fixture
+def garbage() -> Iterator[None]:
+    """Searches for garbage all the time, each of which runs something, as with Hypothesis."""
+
+    def note(phase: str, _told: dict[str, int]) -> None:
+        phases.append(phase)
+
+    phases: list[str] = []
+    often = gc.get_threshold()
+    gc.callbacks.append(note)
+    gc.set_threshold(1)
+    yield
+    gc.set_threshold(*often)
+    gc.callbacks.remove(note)
+    assert phases
+
+
+@pytest.mark.usefixtures("garbage")
+def test_a_search_for_garbage_is_no_work() -> None:
+    run: list[Instruction] = []
+    call = _watched(_fill, run)
+    call()  # as below
+    work = set()
+    for _ in range(5):
+        run.clear()
+        call()
+        work.add(tuple(run))
+    assert len(work) == 1
+    assert {name for name, _ in work.pop()} == {"_fill"}
+
+
+def _fill() -> None:
+    for _ in range(10):
+        dict.fromkeys("abc")  # Python 3.12 searches after a call that makes something
 
 
 def test_what_is_tried_is_as_long_as_a_token() -> None:
