@@ -308,6 +308,7 @@ class App(Parts):
 
     async def _look_at_devices(self) -> None:
         self._recorder.ways_round = self._catalogue.ways_round
+        self._recorder.flush(self._now())  # says which devices asked
         await self._housekeeping.bypass.run_once()
 
     async def _flush_records(self) -> None:

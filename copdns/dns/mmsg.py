@@ -83,13 +83,14 @@ class Batch:
             header = message.header
             header.name, header.name_size = (at, address) if address else (None, 0)
             header.iov, header.iov_count = ctypes.addressof(iov), 1
+        self._first = ctypes.byref(self._messages)
 
     def receive(self, fd: int) -> int:
         """Receive from a socket, and return how many datagrams came; never waits.
 
         Raise OSError when the socket has an error instead.
         """
-        count: int = _libc.recvmmsg(fd, self._at(0), BATCH_SIZE, socket.MSG_DONTWAIT, None)
+        count: int = _libc.recvmmsg(fd, self._first, BATCH_SIZE, socket.MSG_DONTWAIT, None)
         if count < 0:
             number = ctypes.get_errno()
             if number not in _NOTHING_THERE:
@@ -98,7 +99,13 @@ class Batch:
 
     def send(self, fd: int, count: int) -> tuple[int, ...]:
         """Send the first `count` datagrams; return the places of those that could not be sent."""
-        sent = 0
+        sent: int = _libc.sendmmsg(fd, self._first, count, socket.MSG_DONTWAIT)
+        if sent == count:
+            return ()
+        return self._send_rest(fd, count, max(sent, 0))
+
+    def _send_rest(self, fd: int, count: int, sent: int) -> tuple[int, ...]:
+        """Send what the kernel did not take at once."""
         lost: list[int] = []
         while sent < count:
             done: int = _libc.sendmmsg(fd, self._at(sent), count - sent, socket.MSG_DONTWAIT)

@@ -49,6 +49,11 @@ from copdns.model.names import to_wire
 from copdns.model.reasons import FORGED, NOT_SUPPORTED, Ede, ede_of
 from copdns.model.verdict import LocalAnswer, LocalRecord, Verdict
 
+# Looked up in their class, which is not compiled, these would cost more than what they decide.
+_MODE_NULL: Final = BlockMode.NULL
+_MODE_NXDOMAIN: Final = BlockMode.NXDOMAIN
+_MODE_PAGE: Final = BlockMode.PAGE
+_MODE_REFUSED: Final = BlockMode.REFUSED
 _GENERIC: Final = "\\# "  # begins data in the form for any type (RFC 3597 section 5)
 _OWNER: Final = b"\xc0\x0c"  # a pointer to the question's name
 
@@ -110,15 +115,15 @@ def blocked_reply(
     """
     if ede is None:
         ede = ede_of(verdict)
-    if mode is BlockMode.REFUSED:
+    if mode is _MODE_REFUSED:
         return empty_reply(message_id, query, REFUSED, ede)
     address = _block_address(query, mode, listener)
     if address is not None:
-        if mode is BlockMode.PAGE:
+        if mode is _MODE_PAGE:
             ede = Ede(FORGED, ede.text)
         body = _record(_OWNER, query.qtype, ttl, address)
         return _reply(message_id, query, 0, (1, 0, 0), body, ede)
-    rcode = NXDOMAIN if mode is BlockMode.NXDOMAIN and verdict.nothing_open_below else 0
+    rcode = NXDOMAIN if mode is _MODE_NXDOMAIN and verdict.nothing_open_below else 0
     return _reply(message_id, query, rcode, (0, 1, 0), _soa(_OWNER, ttl), ede)
 
 
@@ -126,9 +131,9 @@ def _block_address(query: Query, mode: BlockMode, listener: str) -> bytes | None
     """Return the made-up address of a mode that has one, packed; None where NODATA is right."""
     if query.qtype not in (A, AAAA):
         return None
-    if mode is BlockMode.NULL:
+    if mode is _MODE_NULL:
         return bytes(4 if query.qtype == A else 16)
-    if mode is not BlockMode.PAGE or query.wants_structured_errors:
+    if mode is not _MODE_PAGE or query.wants_structured_errors:
         return None  # a client that asked for structured errors gets no forged address
     return _own_address(query.qtype, listener)
 

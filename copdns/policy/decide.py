@@ -10,7 +10,7 @@ Pure: no I/O, no clock, no logging.  `now` is seconds since the epoch, UTC.
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from copdns.dns.records import A
 from copdns.lists.index import DictIndex, Entry, Index, ListInfo
@@ -34,6 +34,8 @@ from copdns.policy.time_rules import (
     valid_until,
     with_end,
 )
+
+_FULL: Final = PrivacyMode.FULL  # looked up in the class, it would cost more than the rest
 
 
 class AddressRule(NamedTuple):
@@ -119,7 +121,7 @@ class Policy:
         """Return the privacy mode at a moment: a full log has a start and an end."""
         full = self.full_log
         if full is not None and full.start <= now < full.end:
-            return PrivacyMode.FULL
+            return _FULL
         return self.privacy
 
 

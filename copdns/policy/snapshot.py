@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from ipaddress import ip_address, ip_network
 from itertools import islice
-from typing import Any, Final, NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol
 
 from copdns.lists.catalogue import Catalogue
 from copdns.model.addresses import Network
@@ -18,6 +18,7 @@ from copdns.model.block_ring import BlockRing
 from copdns.model.build import mypyc_attr
 from copdns.model.bypass_signs import OTHERS_HEARD, UNHEARD, Heard
 from copdns.model.household import Device, Household, Profile
+from copdns.model.reply_kind import ReplyKind
 from copdns.model.verdict import AnswerDefaults, Requestor
 from copdns.policy.context import HouseholdContext
 from copdns.policy.decide import Policy, refusing_policy
@@ -39,8 +40,12 @@ class Client:
         another device.
     heard: whether it asked anything lately; OTHERS_HEARD where nobody looks for signs of
         bypass, UNHEARD of this machine itself and of strangers.
-    ring: the device's last blocks, from the first on.  last_block, last_other: what its last block
-        and its last other reply were counted by (a `Tally` of the recorder).  Nothing else changes.
+    ring: the device's last blocks, from the first on.
+    blocks, others: how many blocks of `block_kind` and other replies of `other_kind` it got that
+        the recorder did not hand on yet.  They are here, since of a thousand people the
+        processor's cache does not hold an object more.  counted_in: the recorder's list in which
+        clients with such counts stand.
+    Nothing else changes.
     """
 
     household: str
@@ -49,8 +54,11 @@ class Client:
     is_certain: bool = True
     heard: Heard = OTHERS_HEARD
     ring: BlockRing | None = field(default=None, compare=False, repr=False)
-    last_block: Any = field(default=None, compare=False, repr=False)
-    last_other: Any = field(default=None, compare=False, repr=False)
+    blocks: int = field(default=0, compare=False, repr=False)
+    others: int = field(default=0, compare=False, repr=False)
+    block_kind: ReplyKind | None = field(default=None, compare=False, repr=False)
+    other_kind: ReplyKind | None = field(default=None, compare=False, repr=False)
+    counted_in: list[Client] | None = field(default=None, compare=False, repr=False)
 
 
 # Who sent a query of a household that is not read yet (`policy/subscribers.py`).

@@ -15,6 +15,11 @@ from copdns.model.verdict import Action, Reason, Verdict
 
 _new: Final = tuple.__new__  # a named tuple's own constructor costs twice as much
 
+# Looked up in their class, which is not compiled, these would cost more than what they decide.
+_OFF: Final = PrivacyMode.OFF
+_BLOCKED: Final = PrivacyMode.BLOCKED
+_FULL: Final = PrivacyMode.FULL
+
 ROUND_TO: Final = (
     300  # seconds: a blocked name is kept with the five minutes it fell in, not the moment
 )
@@ -206,8 +211,8 @@ def _is_partial(verdict: Verdict) -> bool:
     somebody goes on to use: a list of patterns for AAAA alone would be a full log without an end.
     """
     rule = verdict.rule
-    if verdict.reason is Reason.ADDRESS or "dnstype=" in rule:
-        return True
+    if verdict.reason is Reason.ADDRESS or ("=" in rule and "dnstype=" in rule):
+        return True  # one character is found much sooner than a word
     return "/" in rule and rule[0] not in "/|"  # a network; expressions begin with a slash
 
 
@@ -229,10 +234,10 @@ def log_row(
     # A child who looks for help must be able to trust that nobody can ever see it.
     if verdict.is_untraced:
         return None
-    if mode is PrivacyMode.FULL:
+    if mode is _FULL:
         at = int(now)
     elif (
-        mode is PrivacyMode.BLOCKED
+        mode is _BLOCKED
         and verdict.action in (Action.BLOCK, Action.REFUSE)
         and not _is_partial(verdict)
     ):
@@ -254,7 +259,7 @@ def count_key(
     visit to a site: a child would read that the tablet opened six.  A site that the household leads
     there, which has a rule, is one.
     """
-    if verdict.is_untraced or mode is PrivacyMode.OFF:
+    if verdict.is_untraced or mode is _OFF:
         return None
     local = verdict.local
     if local is not None and not verdict.rule and (local.is_own_address or local.is_status):

@@ -322,12 +322,12 @@ class Resolver:
             )
         else:
             reply = empty_reply(message_id, query, REFUSED, ede_of(verdict))
-        tally = self.recorder.record(
+        kind = self.recorder.record(
             client, requestor, query, verdict, reply, moment.wall, is_unlisted=is_unlisted
         )
         if cacheable and self.packet_cache is not None:
             notes = self.recorder.notes_of(
-                tally, policy, query.qname, verdict, moment.wall, is_unlisted=is_unlisted
+                kind, policy, query.qname, verdict, moment.wall, is_unlisted=is_unlisted
             )
             self.packet_cache.store(
                 message, query, requestor, policy, verdict, reply, notes, entry, moment

@@ -10,6 +10,7 @@ from typing import Final
 
 from copdns.dns.cache import CacheEntry
 from copdns.model.build import mypyc_attr
+from copdns.model.reply_kind import ReplyKind
 from copdns.model.verdict import Verdict
 from copdns.policy.decide import Policy
 from copdns.time.clock import Moment
@@ -18,31 +19,15 @@ _MOMENT: Final = 1.0  # seconds
 
 
 class Tally:
-    """How often one policy gave verdicts of one kind, with one rcode and over one transport.
+    """How often one policy gave replies of one kind."""
 
-    verdict: one of them; action, reason and category are the same in all.
-    own: all were decided by something that the household wrote itself.
-    """
+    __slots__ = ("_running", "count", "kind", "policy")
 
-    __slots__ = ("_running", "count", "own", "policy", "rcode", "transport", "verdict")
-
-    def __init__(
-        self,
-        running: list[Tally],
-        policy: Policy,
-        verdict: Verdict,
-        rcode: int,
-        transport: str,
-        *,
-        own: bool = False,
-    ) -> None:
+    def __init__(self, running: list[Tally], policy: Policy, kind: ReplyKind) -> None:
         """running: it adds itself there when it begins to count."""
         self.count = 0
-        self.verdict = verdict
-        self.rcode = rcode
-        self.transport = transport
         self.policy = policy
-        self.own = own
+        self.kind = kind
         self._running = running
 
     def add(self) -> None:
@@ -51,9 +36,10 @@ class Tally:
             self._running.append(self)
         self.count += 1
 
-    def is_of(self, running: list[Tally]) -> bool:
-        """Tell whether it adds itself to this list: whether it is this recorder's."""
-        return self._running is running
+    def add_all(self, count: int) -> None:
+        """Count more of them at once, at least one."""
+        self.add()
+        self.count += count - 1
 
     def take(self) -> int:
         """Return the count, and reset it."""

@@ -51,6 +51,7 @@ _ROUND: Final = 256  # replies that are stored, and dropped, at a time
 MAX_QUERY_SIZE: Final = 512  # octets; longer queries are rare
 MAX_CLOCK_DRIFT: Final = 1.0  # seconds between both clocks; more is a jump of the wall clock
 _FOREVER: Final = float("inf")
+_PAGE: Final = BlockMode.PAGE
 _BITS: Final = 60  # policies of a room: as many as a small integer has bits
 _TIMED_BITS: Final = 8  # those with times may each have another reply, which are looked at in turn
 _MAX_OTHERS: Final = 8  # replies to one query under other policies
@@ -172,13 +173,13 @@ class PacketCache:
     def _note_tally(self, place: PolicyReplies, tally: Tally) -> int:
         """Return the kind of a tally, which counts replies of that kind for its policy from now
         on."""
-        told = tally.verdict
+        like, told = tally.kind, tally.kind.verdict
         key = (
             told.action,
             told.reason,
             told.category,
-            tally.own,
-            tally.rcode,
+            like.own,
+            like.rcode,
             told.list or told.log_only,
         )
         kind = self._kinds.get(key)
@@ -395,5 +396,5 @@ def _is_plain(message: bytes, query: Query, policy: Policy, verdict: Verdict) ->
     if query.is_unsupported or len(message) > MAX_QUERY_SIZE:
         return False
     if verdict.action is Action.BLOCK:
-        return policy.block_mode is not BlockMode.PAGE  # it has our own address, as it was asked
+        return policy.block_mode is not _PAGE  # it has our own address, as it was asked
     return verdict.action is Action.ALLOW or verdict.action is Action.REWRITE

@@ -15,6 +15,7 @@ from copdns.model.block_ring import BlockRing
 from copdns.model.build import mypyc_attr
 from copdns.model.bypass_signs import OTHERS_HEARD, SignKind
 from copdns.model.household import PrivacyMode
+from copdns.model.reply_kind import ReplyKind
 from copdns.model.verdict import Action, Reason, Requestor, Verdict
 from copdns.policy.decide import Policy, charged_budgets
 from copdns.policy.snapshot import Client
@@ -38,10 +39,16 @@ from copdns.time.ledger import UsageLedger
 MAX_RECENT_ROWS: Final = 19_000
 _ROW_BITS: Final = (1 << 60) - 1  # what a number of two digits of Python's has
 MAX_TALLIES: Final = 16_384  # of all policies, each with its count
+# Looked up in their class, which is not compiled, these would cost more than what they decide.
+_OFF: Final = PrivacyMode.OFF
+_COUNTS: Final = PrivacyMode.COUNTS
+_BLOCKED: Final = PrivacyMode.BLOCKED
+_FULL: Final = PrivacyMode.FULL
 
-# What is counted of a reply: policy, action, reason, category, whether something of the household's
-# own decided, rcode, transport, the list that blocked or would have blocked.
-TallyKey = tuple[Policy, Action, Reason, str, bool, int, str, str]
+# What makes replies a kind: action, reason, category, whether something of the household's own
+# decided, rcode, transport, the list that blocked or would have blocked; and of local answers, of
+# which the verdict itself says more, the policy.
+_KindKey = tuple[Action, Reason, str, bool, int, str, str, Policy | None]
 
 
 class LogQueue(Protocol):
@@ -64,7 +71,7 @@ class LogQueue(Protocol):
 class Recorder:
     """Everything that is counted or kept of a query, in one place.
 
-    Counts are tallied by TallyKey first and handed on by `flush`: one look into a dict per query.
+    Counts stand with the client first, or in a tally by policy and kind, and `flush` hands them on.
     own_lists: slugs of the lists that the settings define.  ways_round: known ways around the
         filter, by name.  Both are set by the app.
     list_counts: what lists blocked or would have blocked, until somebody takes it.
@@ -83,9 +90,10 @@ class Recorder:
         self._recent = recent
         self._log = log
         self._waiting = log.waiting
-        self._tallies: dict[TallyKey, Tally] = {}
-        self._counted: dict[tuple[Action, Reason, str, str], Verdict] = {}  # those of the tallies
+        self._kinds: dict[_KindKey, ReplyKind] = {}
+        self._tallies: dict[tuple[Policy, ReplyKind], Tally] = {}
         self._running: list[Tally] = []
+        self._counting: list[Client] = []  # those that have counts
         self._flush_all = False  # the next flush hands on every tally
         self._window = 0  # the number of these five minutes ...
         self._rows_in_window: set[int] = set()  # ... and the hashes of their rows
@@ -133,46 +141,40 @@ class Recorder:
         now: float,
         *,
         is_unlisted: bool = False,
-    ) -> Tally | None:
+    ) -> ReplyKind | None:
         """Count a reply, note minutes of use, and log the name if the privacy mode allows.
 
         is_unlisted: the name is surely on no list.
-        Return its tally; None for an untraced verdict, for which it returns at once.
+        Return its kind; None for an untraced verdict, for which it returns at once.
         """
         if verdict.is_untraced:
             return None
         policy = client.policy
         rcode, transport = reply[3] & RCODE, requestor.transport
         is_block = verdict.action is Action.BLOCK
-        last = client.last_block if is_block else client.last_other
+        kind = client.block_kind if is_block else client.other_kind
         if (  # most names are counted as the one before
-            isinstance(last, Tally)
-            and last.is_of(self._running)
-            and last.rcode == rcode
-            and last.transport == transport
-            and (last.verdict is verdict or _are_counted_alike(last.verdict, verdict))
+            kind is None
+            or client.counted_in is not self._counting
+            or kind.rcode != rcode
+            or kind.transport != transport
+            or not (kind.verdict is verdict or _are_counted_alike(kind.verdict, verdict))
         ):
-            tally = last
-        else:
             own = self._is_own(policy, verdict)
-            key = (
-                policy,
-                verdict.action,
-                verdict.reason,
-                verdict.category,
-                own,
-                rcode,
-                transport,
-                verdict.list or verdict.log_only,
-            )
-            tally = self._tallies.get(key) or self._new_tally(key, verdict)
-            if policy.privacy not in COUNTS_ONLY:  # else `own` may be another one next time
-                if is_block:
-                    client.last_block = tally
-                else:
-                    client.last_other = tally
-        tally.add()
-        client.heard.lately = True
+            kind = self._kind_of(policy, verdict, verdict.action, rcode, transport, own=own)
+            is_with_client = self._adopt(client, kind, is_block=is_block)
+        else:
+            is_with_client = True
+        if is_with_client:
+            if not client.blocks and not client.others:
+                self._counting.append(client)
+            if is_block:
+                client.blocks += 1
+            else:
+                client.others += 1
+        else:
+            self._tally_of(policy, kind).add()
+            client.heard.lately = True
         budgets = self.budgets_used(policy, query.qname, verdict, now, is_unlisted=is_unlisted)
         if budgets is not None:
             self.note_use(policy, budgets, query.qname, now)
@@ -180,7 +182,7 @@ class Recorder:
             self.log_name(client, query.qname, query.qtype, verdict, now)
             if verdict.reason is Reason.BYPASS and client.heard is not OTHERS_HEARD:
                 self._note_way(client, query.qname, proven=transport == "tcp")
-        return tally
+        return kind
 
     def count_unsupported(
         self, client: Client, requestor: Requestor, verdict: Verdict, reply: bytes
@@ -192,12 +194,12 @@ class Recorder:
         """
         if verdict.is_untraced:
             return
-        refused = replace(verdict, action=Action.REFUSE)
-        rcode, transport, reason = reply[3] & RCODE, requestor.transport, verdict.reason
-        own = self._is_own(client.policy, verdict)
-        key = client.policy, refused.action, reason, verdict.category, own, rcode, transport, ""
-        tally = self._tallies.get(key) or self._new_tally(key, refused)
-        tally.add()
+        own, transport = self._is_own(client.policy, verdict), requestor.transport
+        refused = replace(verdict, list="", log_only="")
+        kind = self._kind_of(
+            client.policy, refused, Action.REFUSE, reply[3] & RCODE, transport, own=own
+        )
+        self._tally_of(client.policy, kind).add()
 
     def budgets_used(
         self,
@@ -219,7 +221,7 @@ class Recorder:
 
     def notes_of(
         self,
-        tally: Tally | None,
+        kind: ReplyKind | None,
         policy: Policy,
         qname: str,
         verdict: Verdict,
@@ -229,10 +231,11 @@ class Recorder:
     ) -> ReplyNotes | None:
         """Return what has to be noted each time that the same reply is sent.
 
-        tally: as `record` returned it.  None: nothing may be, of an untraced verdict.
+        kind: as `record` returned it.  None: nothing may be, of an untraced verdict.
         """
-        if tally is None:
+        if kind is None:
             return None
+        tally = self._tally_of(policy, kind)
         budgets = self.budgets_used(policy, qname, verdict, now, is_unlisted=is_unlisted)
         return ReplyNotes(tally, to_log=self.may_log_name(policy, verdict), budgets=budgets)
 
@@ -245,19 +248,65 @@ class Recorder:
         """Tell whether the name may be logged now or later, as well as counted."""
         return may_log_name(verdict, policy.full_log is not None)
 
-    def _new_tally(self, key: TallyKey, verdict: Verdict) -> Tally:
-        if len(self._tallies) >= MAX_TALLIES:
-            self._tallies.clear()  # those that run are handed on all the same
-            self._counted.clear()
-        policy, action, reason, category, own, rcode, transport, source = key
-        # One verdict for all policies: `record` looks at it each time, and of a thousand different
-        # ones the processor's cache has few.
-        if verdict.local is None:
-            verdict = self._counted.setdefault((action, reason, category, source), verdict)
-        tally = self._tallies[key] = Tally(
-            self._running, policy, verdict, rcode, transport, own=own
+    def _kind_of(
+        self,
+        policy: Policy,
+        verdict: Verdict,
+        action: Action,
+        rcode: int,
+        transport: str,
+        *,
+        own: bool,
+    ) -> ReplyKind:
+        """Return the kind of a reply, as which it is counted.  action: counted as that."""
+        key = (
+            action,
+            verdict.reason,
+            verdict.category,
+            own,
+            rcode,
+            transport,
+            verdict.list or verdict.log_only,
+            None if verdict.local is None else policy,
         )
+        kind = self._kinds.get(key)
+        if kind is None:
+            if len(self._kinds) >= MAX_TALLIES:
+                self._kinds.clear()
+            told = verdict if verdict.action is action else replace(verdict, action=action)
+            kind = self._kinds[key] = ReplyKind(told, rcode, transport, own=own)
+        return kind
+
+    def _tally_of(self, policy: Policy, kind: ReplyKind) -> Tally:
+        tally = self._tallies.get((policy, kind))
+        if tally is None:
+            if len(self._tallies) >= MAX_TALLIES:
+                self._tallies.clear()  # those that run are handed on all the same
+            tally = self._tallies[policy, kind] = Tally(self._running, policy, kind)
         return tally
+
+    def _adopt(self, client: Client, kind: ReplyKind, *, is_block: bool) -> bool:
+        """Let a client count replies of this kind from now on.
+
+        False: it may not, since others of it are not handed on yet, or they are another recorder's,
+        or what is the household's own may change.
+        """
+        if client.policy.privacy in COUNTS_ONLY:
+            return False
+        if client.counted_in is not self._counting:
+            if client.blocks or client.others:
+                return False
+            client.counted_in = self._counting
+            client.block_kind = client.other_kind = None
+        if is_block:
+            if client.blocks:
+                return False
+            client.block_kind = kind
+        else:
+            if client.others:
+                return False
+            client.other_kind = kind
+        return True
 
     def _is_own(self, policy: Policy, verdict: Verdict) -> bool:
         """Tell whether something that the household wrote decided, about a person whose mode keeps
@@ -283,18 +332,18 @@ class Recorder:
     ) -> None:
         """Put the name in the child's ring and in the log, as far as the privacy mode allows."""
         policy = client.policy
-        if verdict.blocks and policy.is_child and client.device:
+        if verdict.blocks and _has_ring(client):
             self._recent.add(self._ring_of(client), qname, verdict, now)
         mode = policy.privacy_at(now)
-        if mode is PrivacyMode.OFF or mode is PrivacyMode.COUNTS:
+        if mode is _OFF or mode is _COUNTS:
             return
-        if mode is PrivacyMode.BLOCKED and not self._is_new_row(policy, qname, qtype, verdict, now):
+        if mode is _BLOCKED and not self._is_new_row(policy, qname, qtype, verdict, now):
             return
         row = log_row(
             mode,
             client.household,
             policy.profile,
-            client.device,
+            client.device if mode is _FULL else "",  # not even looked at where it is not kept
             qname,
             qtype,
             verdict,
@@ -321,12 +370,12 @@ class Recorder:
             and cached.noted_for & bit
             and int(now) // ROUND_TO == self._window
         )
-        if not is_noted or policy.full_log is not None or policy.privacy is PrivacyMode.FULL:
+        if not is_noted or policy.full_log is not None or policy.privacy is _FULL:
             self.log_name(client, logged.qname, logged.qtype, logged.verdict, now)
             if cached.noted_in != self._rows_number:
                 cached.noted_in, cached.noted_for = self._rows_number, 0
             cached.noted_for |= bit  # not the rows: a reply may stay for days
-        elif logged.verdict.blocks and policy.is_child and client.device:
+        elif logged.verdict.blocks and _has_ring(client):
             self._recent.add(self._ring_of(client), logged.qname, logged.verdict, now)
 
     def _ring_of(self, client: Client) -> BlockRing:
@@ -338,8 +387,8 @@ class Recorder:
 
     def forget_policies(self) -> None:
         """Drop what refers to policies that are no longer active."""
+        self._kinds.clear()
         self._tallies.clear()
-        self._counted.clear()
         self._flush_all = True
 
     def _is_new_row(
@@ -371,8 +420,9 @@ class Recorder:
         """Hand tallies on to the counters and to the log, under the hour of `now`.
 
         Called a few times a second, and before the counters are read.
-        limit: at most so many, those that have counted longest; None: all.  After a change of
-            policies, or when a profile was erased, all are handed on whatever the limit.
+        limit: at most so many, those that have counted longest, and as many clients; None: all.
+            After a change of policies, or when a profile was erased, all are handed on whatever the
+            limit.
         """
         if self._log.erasures != self._erasures:  # the rows are gone from the log
             self._erasures, self._rows_in_window = self._log.erasures, set()
@@ -380,19 +430,22 @@ class Recorder:
             self._flush_all = True
             self.list_counts.forget()
         count = None if self._flush_all else limit
+        self._take_counts(count)
+        if self._flush_all:
+            self._tallies.clear()  # some of them are of policies that are no longer active
         self._flush_all = False
         running = self._running[:count]
         del self._running[:count]
         counters = self._counters
         for each in running:
-            policy, verdict, n = each.policy, each.verdict, each.take()
-            mode, rcode = policy.privacy_at(now), each.rcode
-            if each.own and mode in COUNTS_ONLY:
+            policy, kind, n = each.policy, each.kind, each.take()
+            mode, verdict, rcode = policy.privacy_at(now), kind.verdict, kind.rcode
+            if kind.own and mode in COUNTS_ONLY:
                 # As any other query: else the number of them would tell how often somebody asked
                 # for the one name that a rule is about.
                 verdict = coarse_verdict(verdict)
                 rcode = rcode if verdict.action is Action.REFUSE else 0
-            counters.queries[each.transport] += n
+            counters.queries[kind.transport] += n
             counters.rcodes[rcode] += n
             key = verdict.action, verdict.reason
             counters.verdicts[key] = counters.verdicts.get(key, 0) + n
@@ -405,9 +458,22 @@ class Recorder:
             if counted is not None:
                 self._log.count(counted, n)
 
+    def _take_counts(self, limit: int | None) -> None:
+        """Add what stands with clients to the tallies; of how many clients at most, None: all."""
+        counting = self._counting[:limit]
+        del self._counting[:limit]
+        for client in counting:
+            client.heard.lately = True
+            blocks, others = client.blocks, client.others
+            client.blocks = client.others = 0
+            if blocks and client.block_kind is not None:
+                self._tally_of(client.policy, client.block_kind).add_all(blocks)
+            if others and client.other_kind is not None:
+                self._tally_of(client.policy, client.other_kind).add_all(others)
+
     def _count_list(self, policy: Policy, mode: PrivacyMode, verdict: Verdict, n: int) -> None:
         """Count what a list blocked or would have blocked, if the privacy mode counts at all."""
-        if mode is PrivacyMode.OFF:
+        if mode is _OFF:
             return
         if verdict.log_only:
             slug, kind = verdict.log_only, ListCountKind.LOG_ONLY
@@ -418,8 +484,16 @@ class Recorder:
         self.list_counts.add(policy.household, slug, kind, policy.profile, n)
 
 
+def _has_ring(client: Client) -> bool:
+    """Tell whether the last blocks of a device are remembered.
+
+    Where some are, this looks at nothing but the client.
+    """
+    return client.ring is not None or (client.policy.is_child and client.device != "")
+
+
 def _are_counted_alike(one: Verdict, other: Verdict) -> bool:
-    """Tell whether two verdicts have the same TallyKey, where nothing but them differs."""
+    """Tell whether two verdicts are of the same kind, where nothing but them differs."""
     return (
         one.action is other.action
         and one.reason is other.reason

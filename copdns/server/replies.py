@@ -18,6 +18,7 @@ from copdns.policy.local_step import map_records
 from copdns.server.status_names import status_answer
 from copdns.time.clock import Moment
 
+_NXDOMAIN: Final = BlockMode.NXDOMAIN
 LOCAL_TTL: Final = 300  # seconds, for special names
 ANY_TTL: Final = 3600
 _EDE_NOT_OURS: Final = Ede(
@@ -64,7 +65,7 @@ def blocked_query_reply(
     In that mode `blocked_reply` says NODATA for a name below which something is open, since
     NXDOMAIN would deny that too (RFC 8020).
     """
-    mode = BlockMode.NXDOMAIN if verdict.reason is Reason.LEGAL else policy.block_mode
+    mode = _NXDOMAIN if verdict.reason is Reason.LEGAL else policy.block_mode
     ttl = ttl_within(policy, verdict, moment, verdict.ttl)
     return blocked_reply(message_id, query, verdict, mode, requestor.listener, ttl, ede)
 

@@ -25,6 +25,7 @@ from copdns.model.household import (
     Profile,
 )
 from copdns.model.matchers import Matcher
+from copdns.model.reply_kind import ReplyKind
 from copdns.model.times import Budget, parse_subject
 from copdns.model.verdict import Action, Reason, Requestor, Verdict
 from copdns.policy.decide import Policy
@@ -593,7 +594,7 @@ LATER = pause(9_000, 9_001)
 
 def kept(lane: PacketCache, number: int, of: Any, verdict: Verdict, *, noted: bool = False) -> None:
     wire = query(f"n{number}.example")
-    notes = ReplyNotes(Tally([], of, verdict, 0, "udp"), to_log=noted)
+    notes = ReplyNotes(Tally([], of, ReplyKind(verdict, 0, "udp")), to_log=noted)
     read, moment = read_query(wire), Moment(NOW, 0.0)
     lane.store(wire, read, asker("mia"), of, verdict, wire, notes, None, moment)
 
@@ -630,7 +631,7 @@ def test_large_replies_take_the_room_of_several() -> None:
     """Queries with filling about made-up names, else, would take 130 MB of a small machine."""
     lane, verdict = PacketCache(LazyFreeQueue()), Verdict(Action.BLOCK, Reason.RULE, 10)
     of = policy()
-    notes = ReplyNotes(Tally([], of, verdict, 0, "udp"))
+    notes = ReplyNotes(Tally([], of, ReplyKind(verdict, 0, "udp")))
     octets = 4 * PLACE - 100  # of each, with its query: four places
     for number in range(MAX_REPLIES // 2):
         wire = query(f"n{number}.example")

@@ -334,6 +334,7 @@ async def test_the_packet_cache_notes_that_a_device_asked_as_the_whole_way_does(
                 heard["home", "mia", "laptop"].lately = False
                 sock.sendto(query(GAMES), where)
                 await receive(sock)
+                home.recorder.flush(home.clock().wall)
                 assert heard["home", "mia", "laptop"].lately
     finally:
         server.close()
