@@ -43,10 +43,10 @@ Words, here and in all that is called from here:
     help answers  responses for help names, fetched at an even pace whoever asks
     packet cache  (the lane; a query that it does not answer takes the chain, which is `answer`)
                   whole replies, by the query's octets and policy.  One that is sent again is
-                  counted, logged and put among the child's recent blocks as the first was.  It
-                  holds no reply that depends on anything else (one over TCP, a local answer, one in
-                  block mode `page`), none that is stale or a failure, none for a help name, nor the
-                  reply to a query that waited for an upstream
+                  counted, charged to limits, logged and put among the child's recent blocks as the
+                  first was.  It holds no reply that depends on more than these (one over TCP, a
+                  local answer, one in block mode `page`), none that is stale or a failure, none for
+                  a help name, nor the reply to a query that waited for an upstream
     memo          parsed queries with their verdicts, by the query's octets; holds no reply, and no
                   verdict of a policy that has times, whose verdicts end; only used where there is
                   no packet cache
