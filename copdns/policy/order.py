@@ -102,9 +102,9 @@ def decision_order(
         # 10. Somebody who knows this child wrote these, so they win over all lists below.  The rule
         # with the longest name wins; of those, one for the name alone, then the profile's before
         # its tags' and the household's, then allow before block (`RuleSet`).  An allow rule for a
-        # search engine leads to its safe host as in 14, unless the rule says `unsafe_search`.  What
-        # a rule or a grant lets through may lead (by CNAME) to names that services or categories
-        # block: only law and security judge what is inside that response.
+        # search engine leads to its safe host as in 14, unless the rule says `unsafe_search`.  Of
+        # the response to what a rule or a grant lets through, only law and security judge the
+        # names and addresses inside.
         own_rules,
         # 11. Keeps people from getting around the other steps.
         bypass_step(profile, context, blocker),
