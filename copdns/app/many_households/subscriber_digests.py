@@ -23,7 +23,10 @@ log = structlog.get_logger("copdns")
 
 AT_ONCE: Final = 200  # choices that are read by one statement
 ZONES_FOR: Final = 3600.0  # seconds for which it is known in which time zones somebody chose one
-REST: Final = 300.0  # seconds without a further try where one could not be sent
+REST: Final = 300.0  # seconds without a further try where nobody's can be sent
+# Households in a row whose could not be sent, after which that is so: else one guardian, with an
+# address that the mail server refuses, would hold up all others for REST.
+IN_A_ROW: Final = 3
 
 
 class SubscriberDigests:
@@ -43,6 +46,7 @@ class SubscriberDigests:
         self._writer = writer
         self._zones: tuple[str, ...] = ()
         self._zones_at = self._rests_until = 0.0  # seconds since the epoch
+        self._failed: frozenset[str] = frozenset()  # households, since the last one that was sent
 
     async def send_due(self) -> None:
         """Send what is due now; raise StoreError.  A wrong clock says nothing of a day."""
@@ -60,7 +64,10 @@ class SubscriberDigests:
                 last = some[-1]
 
     async def _is_stuck(self, writer: SummaryWriter, choice: DigestChoice, zone: str) -> bool:
-        """Send one that may be due; tell whether that failed, and none should be tried for now."""
+        """Send one that may be due; tell whether that failed, and none should be tried for now.
+
+        After a rest one is enough, until one was sent.
+        """
         now = self._clock().wall
         due = digest_due(choice, now, zone)
         # Noted first, by one of all: what fails, or is killed meanwhile, is not sent every minute.
@@ -75,6 +82,8 @@ class SubscriberDigests:
             return False
         trouble = await writer.send(household, choice, now, ONE_TRY)
         await self._digests.note(choice, due, trouble)
-        if trouble:
+        self._failed = self._failed | {choice.household} if trouble else frozenset()
+        is_stuck = len(self._failed) >= IN_A_ROW
+        if is_stuck:
             self._rests_until = now + REST
-        return bool(trouble)
+        return is_stuck

@@ -14,7 +14,7 @@ from copdns.accounts.roles import Role
 from copdns.app import digest_chores
 from copdns.app.digest_chores import SummaryWriter
 from copdns.app.many_households import subscriber_digests
-from copdns.app.many_households.subscriber_digests import REST, SubscriberDigests
+from copdns.app.many_households.subscriber_digests import IN_A_ROW, REST, SubscriberDigests
 from copdns.events.mail import Mail
 from copdns.model.household import Band, Household, Profile
 from copdns.privacy.digest import WEEK, DigestChoice
@@ -52,6 +52,7 @@ class Programs:
         self.clock = FakeClock(SUNDAY - 3600)
         self.sent: list[tuple[str, Mail]] = []
         self.trouble = ""
+        self.refused: set[str] = set()
         self.is_on = True
 
     def program(self) -> SubscriberDigests:
@@ -93,7 +94,7 @@ async def programs(
 
         async def post(_notices: object, recipient: str, mail: Mail, _times: object) -> str:
             found.sent.append((recipient, mail))
-            return found.trouble
+            return "it was not accepted" if recipient in found.refused else found.trouble
 
         monkeypatch.setattr(digest_chores, "send_mail", post)
         monkeypatch.setattr(subscriber_digests, "AT_ONCE", 2)  # so that there are several parts
@@ -126,18 +127,37 @@ async def test_each_is_sent_once_at_its_time_in_its_zone_whoever_looks(programs:
 
 
 async def test_a_mail_server_that_refuses_is_left_alone_for_a_while(programs: Programs) -> None:
-    for number in range(3):
+    for number in range(6):
         await programs.choose(f"h{number}")
     program = programs.program()
     programs.clock.wall, programs.trouble = SUNDAY, "the server is away"
     for _ in range(2):
         await program.send_due()
-    assert programs.take() == ["h0@mail.example"]
+    assert programs.take() == [f"h{number}@mail.example" for number in range(IN_A_ROW)]
     (choice,) = await Digests(programs.thread).all("h0")
     assert choice.trouble == "the server is away"
-    programs.clock.wall, programs.trouble = SUNDAY + REST, ""
+    programs.clock.wall = SUNDAY + REST
     await program.send_due()
-    assert programs.take() == ["h1@mail.example", "h2@mail.example"]
+    assert programs.take() == ["h3@mail.example"]
+    programs.clock.wall, programs.trouble = SUNDAY + 2 * REST, ""
+    await program.send_due()
+    assert programs.take() == ["h4@mail.example", "h5@mail.example"]
+
+
+async def test_addresses_that_the_mail_server_refuses_hold_up_no_others(programs: Programs) -> None:
+    for number in range(9):
+        await programs.choose(f"h{number}")
+    programs.refused = {f"h{number}@mail.example" for number in (0, 1, 3, 4, 6)}
+    # More guardians of one household, whose addresses are refused, count as one.
+    for name in ("Bo", "Cy", "Di"):
+        bo = await Accounts(programs.thread).add(
+            Account("h1", "", name, Role.GUARDIAN, ""), None, int(programs.clock.wall)
+        )
+        choice = DigestChoice("h1", bo.id, "h1@mail.example", 6, 1080, "en", SUNDAY - 3600)
+        await Digests(programs.thread).choose(choice, name, 1)
+    programs.clock.wall = SUNDAY
+    await programs.program().send_due()
+    assert {f"h{number}@mail.example" for number in range(9)} == set(programs.take())
 
 
 async def test_nothing_is_sent_by_a_wrong_clock_or_where_nothing_can_be(programs: Programs) -> None:
