@@ -280,8 +280,8 @@ def test_what_is_turned_away_is_counted_apart_from_what_is_answered(encrypted: E
     found = settled[0].since(before)
     assert (found.queries, found.blocks) >= (40, 20), "as dnsdist counts"
     # Nothing else was asked, but what the test before left in the same second.
-    assert found.answered().queries < 20
-    assert found.answered().blocks < 10
+    assert found.count_answers().queries < 20
+    assert found.count_answers().blocks < 10
 
 
 def test_a_token_that_nobody_has_gets_no_answer_but_about_help(encrypted: Encrypted) -> None:

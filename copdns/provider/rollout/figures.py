@@ -38,7 +38,7 @@ class NodeFigures:
 
     latencies: answers that took less than 1, 10, 50, 100 and 1,000 ms and more than that, each
     counted once.  dropped, turned_away: of queries, those that got nothing, and those that got 404
-    and are among `blocks`; 0 where they are taken off (`answered`).
+    and are among `blocks`; 0 where they are taken off (`count_answers`).
     """
 
     queries: int = 0
@@ -71,7 +71,7 @@ class NodeFigures:
             max(0, self.turned_away - before.turned_away),
         )
 
-    def answered(self) -> NodeFigures:
+    def count_answers(self) -> NodeFigures:
         """Return the counts without what got no answer.
 
         Anybody on the internet may send that where tokens count everywhere, and would decide by it

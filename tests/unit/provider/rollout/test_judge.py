@@ -179,11 +179,11 @@ def test_what_strangers_send_from_outside_decides_no_rollout() -> None:
     before = NodeFigures(1_000, 4, 100, (900, 0, 0, 0, 0, 0), 0, 0)
     # 5,000 more got nothing, and 3,000 got 404, which dnsdist counts as it counts blocks.
     flooded = NodeFigures(10_000, 8, 3_200, (1_800, 0, 0, 0, 0, 0), 5_000, 3_000)
-    found = flooded.since(before).answered()
+    found = flooded.since(before).count_answers()
     assert found == NodeFigures(1_000, 4, 100, (900, 0, 0, 0, 0, 0))
     # Counters are read one after the other; what came between is not taken for a new start.
     later = replace(flooded, queries=10_003, dropped=5_004)
-    assert later.since(flooded).answered() == NodeFigures()
+    assert later.since(flooded).count_answers() == NodeFigures()
 
 
 def test_a_reason_is_read_with_signs_of_percent_and_one_of_another_version_is_none() -> None:
