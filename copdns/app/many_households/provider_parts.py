@@ -194,8 +194,11 @@ class ProviderParts:
         return FamilyDoor(self.pages, mono_clock, look, None if marks is None else marks.days_of)
 
     async def tidy(self) -> None:
-        """Delete cases of the reviewers' desk that were kept for long enough; raise StoreError."""
+        """Delete cases of the reviewers' desk that were kept for long enough, and days of devices;
+        raise StoreError."""
         await asyncio.to_thread(DeskStore(self._store.pool).forget, int(self._now()))
+        if self.marks is not None:
+            await self.marks.forget()
 
     def new_review_desk(self) -> ProviderDesk:
         """Return the way to the reviewers."""
