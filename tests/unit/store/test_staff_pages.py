@@ -198,6 +198,9 @@ async def test_a_rollout_is_begun_frozen_and_thawed_by_forms(site: Site) -> None
     assert "&lt;1.5&gt;" in (await rev.open(begin))[1]
     status, page, _ = await ada.send(f"{begin}/freeze", {"why": "", "begins": "", "ends": ENDS})
     assert status == 409
+    far = {"why": "Exams.", "begins": "2090-12-01T08:00", "ends": "2090-12-02T08:00"}
+    status, page, _ = await ada.send(f"{begin}/freeze", far)
+    assert (status, "within a year" in page) == (409, True)
     frozen = {"why": "Exams.", "begins": "", "ends": ENDS}
     assert "Exams." in (await ada.send(f"{begin}/freeze", frozen))[1]
     (freeze,) = store.freezes(NOW)
