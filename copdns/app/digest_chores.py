@@ -13,7 +13,7 @@ from copdns.events.mail import send_mail
 from copdns.events.ways import DEFAULT_TIMES, DeliveryTimes
 from copdns.model.household import Household
 from copdns.policy.snapshot import Snapshot
-from copdns.privacy.digest import DigestChoice, digest_due
+from copdns.privacy.digest import CUT_OFF, DigestChoice, digest_due
 from copdns.settings.config import Settings
 from copdns.store.household_db.appeals import AppealStore
 from copdns.store.household_db.digests import Digests
@@ -89,7 +89,7 @@ class DigestChores:
                 due = digest_due(choice, now, household.timezone)
                 if due is not None:
                     # Noted first: what fails, or is killed meanwhile, is not sent every minute.
-                    await self._digests.note(choice, due, "")
+                    await self._digests.note(choice, due, CUT_OFF)
                     trouble = await self._writer().send(household, choice, now, self._times)
                     await self._digests.note(choice, due, trouble)
 

@@ -95,10 +95,14 @@ class Options:
 pass_options = click.make_pass_decorator(Options)
 
 
-def read_text(path: Path, remedy: str) -> str:
-    """Return the text of a file; raise ConfigError, with `remedy` where it cannot be read."""
+def read_text(path: Path, remedy: str, *, newline: str | None = None) -> str:
+    """Return the text of a file; raise ConfigError, with `remedy` where it cannot be read.
+
+    newline: as that of `open`; "": ends of lines stay as they are, for what has a checksum.
+    """
     try:
-        return path.read_text(encoding="utf-8")
+        with path.open(encoding="utf-8", newline=newline) as file:
+            return file.read()
     except UnicodeDecodeError:
         raise ConfigError(not_text_message(path)) from None
     except OSError as error:

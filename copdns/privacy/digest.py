@@ -20,6 +20,8 @@ from copdns.time.days import DAY_SECONDS, local_time, starts_at, zone_of
 WEEK = 7 * DAY_SECONDS
 DAY_MINUTES = 1440
 LATE = DAY_SECONDS  # seconds after which one that could not be sent is left out
+# Why one was not sent where nobody could say more: power or the database went away meanwhile.
+CUT_OFF = "copdns or its database went away while it was sent"
 USUAL_DAY, USUAL_MINUTE = 6, 18 * 60  # Sunday, 18:00
 DIGEST_LANGUAGES = ("en", "fr", "es")  # that guardians read
 MAX_ADDRESS = 254  # characters (RFC 5321 section 4.5.3.1.3, without the brackets)

@@ -10,17 +10,22 @@ import ssl
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import dns.edns
 import dns.message
 import dns.query
+import dns.rcode
+import dns.rrset
 import psycopg
 import pytest
 
 from copdns.model.device_tokens import token_digest, token_text
+from copdns.model.errors import PlaneError
 from copdns.model.household import Band, Device, Household, Profile
+from copdns.provider.rollout.figures import STATISTICS_FILE, NodeFigures, read_statistics
 from copdns.server.forwarders import OPTION_MAC
 from copdns.store.household_db.provider import open_provider
 from copdns.store.postgres.connection import PostgresPool
@@ -204,9 +209,79 @@ def test_a_device_with_a_token_has_its_rules_on_mobile_data_and_nothing_else_is_
             ("127.0.0.1", encrypted.node.port),
         )
         assert encrypted.node.ask("open.example", STRANGER) == OPEN
+        # A message without a question, which dnsdist by itself answers before any rule.
+        sock.sendto(bytes((7, 7, 1, *bytes(9), *bytes(1_000))), ("127.0.0.1", encrypted.node.port))
+        assert encrypted.node.ask("open.example", STRANGER) == OPEN
         sock.setblocking(False)
         with pytest.raises(BlockingIOError):
             sock.recv(4096)
+    # A network that a query names, and more than a question: subscribers are refused.
+    odd = dns.message.make_query("open.example", "A", options=[dns.edns.ECSOption("192.0.2.0")])
+    odd.additional.append(dns.rrset.from_text("x.example.", 5, "IN", "A", "192.0.2.1"))
+    at = {"port": encrypted.node.port, "timeout": PATIENCE}
+    refused = dns.query.tcp(odd, "127.0.0.1", source=STRANGER, **at)  # type: ignore[arg-type]
+    assert refused.rcode() == dns.rcode.REFUSED
+    with pytest.raises((EOFError, OSError)):
+        dns.query.tcp(odd, "127.0.0.1", source=AWAY, **at)  # type: ignore[arg-type]
+
+
+def test_an_open_connection_gets_no_answer_a_second_after_its_token_was_revoked(
+    encrypted: Encrypted,
+) -> None:
+    made = json.loads(encrypted.node.command("ada", "device", "token", "add", "phone", "--json"))
+    trust = ssl.create_default_context()
+    trust.check_hostname, trust.verify_mode = False, ssl.CERT_NONE
+    query = dns.message.make_query("film.example", "A", use_edns=0)
+
+    def connect() -> ssl.SSLSocket:
+        at = {"timeout": PATIENCE, "source_address": (AWAY, 0)}
+        plain = socket.create_connection(("127.0.0.1", encrypted.tls), **at)  # type: ignore[arg-type]
+        return trust.wrap_socket(plain, server_hostname=made["tls_name"])
+
+    def is_answered(sock: ssl.SSLSocket) -> bool:
+        try:
+            return told(dns.query.tls(query, "127.0.0.1", PATIENCE, sock=sock)) == TOMS
+        except (EOFError, OSError):
+            return False
+
+    def is_known() -> bool:
+        with closing(connect()) as sock:
+            return is_answered(sock)
+
+    eventually(is_known)
+    with closing(connect()) as sock:
+        assert is_answered(sock)
+        encrypted.node.command("ada", "device", "token", "revoke", "phone", made["token"])
+        assert eventually(lambda: not is_answered(sock)) < 1.0
+
+
+def test_what_is_turned_away_is_counted_apart_from_what_is_answered(encrypted: Encrypted) -> None:
+    file = Path(encrypted.node.environment["COPDNS_NODE__FOLDER"], STATISTICS_FILE)
+
+    def read() -> NodeFigures:
+        with suppress(PlaneError):
+            return read_statistics(file.read_text())
+        return NodeFigures()
+
+    settled: list[NodeFigures] = []
+
+    def is_settled(turned_away: int, dropped: int) -> bool:
+        settled[:] = [read()]
+        return (settled[0].turned_away, settled[0].dropped) >= (turned_away, dropped)
+
+    eventually(lambda: is_settled(0, 0) and settled[0].queries > 0)
+    before = settled[0]
+    for _ in range(20):
+        with pytest.raises(ValueError, match="404"):
+            encrypted.by_path("film.example", "", AWAY)
+        with pytest.raises((EOFError, OSError)):
+            encrypted.by_name("film.example", WRONG, AWAY)
+    eventually(lambda: is_settled(before.turned_away + 20, before.dropped + 20))
+    found = settled[0].since(before)
+    assert (found.queries, found.blocks) >= (40, 20), "as dnsdist counts"
+    # Nothing else was asked, but what the test before left in the same second.
+    assert found.count_answers().queries < 20
+    assert found.count_answers().blocks < 10
 
 
 def test_a_token_that_nobody_has_gets_no_answer_but_about_help(encrypted: Encrypted) -> None:

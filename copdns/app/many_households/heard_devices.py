@@ -78,6 +78,10 @@ class DeviceMarks:
             mark.lately = False
             self._noted[each.household, each.device] = today
 
+    async def forget(self) -> None:
+        """Delete the days of more than a week ago; raise StoreError."""
+        await asyncio.to_thread(self._rows.forget, int(self._now()) // DAY_SECONDS)
+
     async def days_of(self, household: str) -> Mapping[str, int]:
         """Return on which day each device was last told apart, at any node, in the last week."""
         return await asyncio.to_thread(self._rows.of, household, int(self._now()) // DAY_SECONDS)

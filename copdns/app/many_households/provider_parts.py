@@ -39,6 +39,7 @@ from copdns.store.household_db.thread import StoreThread
 from copdns.store.log_db.provider_log import ProviderLog
 from copdns.store.log_db.querylog import QueryLog
 from copdns.store.provider_db.desk_rows import DeskStore
+from copdns.store.provider_db.queue_told_rows import QueueTold
 from copdns.time.clock import Clock
 from copdns.time.plan import PolicyInputs
 from copdns.web.many_households.family_door import FamilyDoor
@@ -178,7 +179,9 @@ class ProviderParts:
             return SummaryWriter(appeals, log, self._folder, notices, desk, is_shared=True)
 
         if self._settings.provider.kept:
-            self.digests = SubscriberDigests(self._store, thread, self._clock, writer)
+            self.digests = SubscriberDigests(
+                self._store, thread, self._clock, writer, QueueTold(self._store.pool).database_now
+            )
 
     def new_opened_lines(self, open_lines: OpenLines) -> OpenedLines:
         """Return what follows the reviewers, who open lines of lists."""
@@ -194,8 +197,11 @@ class ProviderParts:
         return FamilyDoor(self.pages, mono_clock, look, None if marks is None else marks.days_of)
 
     async def tidy(self) -> None:
-        """Delete cases of the reviewers' desk that were kept for long enough; raise StoreError."""
+        """Delete cases of the reviewers' desk that were kept for long enough, and days of devices;
+        raise StoreError."""
         await asyncio.to_thread(DeskStore(self._store.pool).forget, int(self._now()))
+        if self.marks is not None:
+            await self.marks.forget()
 
     def new_review_desk(self) -> ProviderDesk:
         """Return the way to the reviewers."""

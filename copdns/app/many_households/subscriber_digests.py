@@ -6,6 +6,7 @@ time zone, whose summary is due, and a household is read when its own is written
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from typing import Final
 
@@ -23,7 +24,11 @@ log = structlog.get_logger("copdns")
 
 AT_ONCE: Final = 200  # choices that are read by one statement
 ZONES_FOR: Final = 3600.0  # seconds for which it is known in which time zones somebody chose one
-REST: Final = 300.0  # seconds without a further try where one could not be sent
+MOST_AHEAD: Final = 60.0  # seconds that the clock here may be ahead of the database's
+REST: Final = 300.0  # seconds without a further try where nobody's can be sent
+# Households in a row whose could not be sent, after which that is so: else one guardian, with an
+# address that the mail server refuses, would hold up all others for REST.
+IN_A_ROW: Final = 3
 
 
 class SubscriberDigests:
@@ -35,20 +40,36 @@ class SubscriberDigests:
         thread: StoreThread,
         clock: Clock,
         writer: Callable[[], SummaryWriter | None],
+        now_of_all: Callable[[], int],
     ) -> None:
-        """writer: returns what sends them by the settings in force; None where nothing does."""
+        """writer: returns what sends them by the settings in force; None where nothing does.
+
+        now_of_all: reads the clock that all programs share, in seconds since the epoch; blocks.
+        """
         self._store = store
         self._digests = Digests(thread)
         self._clock = clock
         self._writer = writer
+        self._now_of_all = now_of_all
+        self._is_ahead = False
         self._zones: tuple[str, ...] = ()
         self._zones_at = self._rests_until = 0.0  # seconds since the epoch
+        self._failed: frozenset[str] = frozenset()  # households, since the last one that was sent
 
     async def send_due(self) -> None:
-        """Send what is due now; raise StoreError.  A wrong clock says nothing of a day."""
+        """Send what is due now; raise StoreError.  A wrong clock says nothing of a day.
+
+        Nor does one that is ahead: none would be sent until what it took for now had come.
+        """
         writer, now = self._writer(), self._clock().wall
         if writer is None or self._clock.is_wrong or now < self._rests_until:
             return
+        if now > await asyncio.to_thread(self._now_of_all) + MOST_AHEAD:
+            if not self._is_ahead:
+                log.error("the clock is ahead of the database's, so no weekly summary is sent")
+            self._is_ahead = True
+            return
+        self._is_ahead = False
         if not 0 <= now - self._zones_at < ZONES_FOR:
             self._zones, self._zones_at = await self._digests.zones(), now
         for zone in self._zones:
@@ -60,7 +81,10 @@ class SubscriberDigests:
                 last = some[-1]
 
     async def _is_stuck(self, writer: SummaryWriter, choice: DigestChoice, zone: str) -> bool:
-        """Send one that may be due; tell whether that failed, and none should be tried for now."""
+        """Send one that may be due; tell whether that failed, and none should be tried for now.
+
+        After a rest one is enough, until one was sent.
+        """
         now = self._clock().wall
         due = digest_due(choice, now, zone)
         # Noted first, by one of all: what fails, or is killed meanwhile, is not sent every minute.
@@ -75,6 +99,8 @@ class SubscriberDigests:
             return False
         trouble = await writer.send(household, choice, now, ONE_TRY)
         await self._digests.note(choice, due, trouble)
-        if trouble:
+        self._failed = self._failed | {choice.household} if trouble else frozenset()
+        is_stuck = len(self._failed) >= IN_A_ROW
+        if is_stuck:
             self._rests_until = now + REST
-        return bool(trouble)
+        return is_stuck

@@ -30,7 +30,7 @@ from copdns.provider.law.hashed_list import (
     read_hashed,
     without_names,
 )
-from copdns.provider.law.keys import HASHED_LISTS, KEYS_FOLDER, ProviderKeys
+from copdns.provider.law.keys import HASHED_LISTS, KEYS_FOLDER, SEAL_FILE, ProviderKeys
 from copdns.provider.plane.list_slugs import ListSlugs, read_drafts
 from copdns.provider.plane.snapshot import ListedNames
 from copdns.settings.config import Settings
@@ -50,7 +50,10 @@ class NodeLists:
 
     def key(self) -> str:
         """Return a text that differs whenever a list does; reads no list."""
-        files = "".join(_stamp(each) for each in self._settings.node.hashed_lists)
+        paths = self._settings.node.hashed_lists
+        files = "".join(_stamp(each) for each in paths)
+        if paths:  # a key that was missing, or another, may open what is sealed
+            files += _stamp(str(self._keys.folder / SEAL_FILE))
         return index_key(self._sources(), load_facts(self._folder)) + files
 
     def read(self) -> tuple[ListedNames, ListSlugs]:
@@ -72,7 +75,7 @@ class NodeLists:
             try:
                 self._hashed[path] = _read_hashed(path, self._keys)
             except (ListError, RegisterError) as error:
-                log.error("a list of hashes cannot be read", error=str(error))
+                log.error("a list of hashes cannot be read", file=path, error=str(error))
         return tuple(self._hashed.values())
 
     def _sources(self) -> tuple[ListSource, ...]:

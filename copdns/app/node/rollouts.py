@@ -209,7 +209,7 @@ class NodeRollouts:
         except (OSError, PlaneError):
             return None  # it was just being written: next time it is all there
         before, self._counted = self._counted, found
-        return found.since(before) if before is not None else None
+        return found.since(before).count_answers() if before is not None else None
 
     def _judge(self, rollouts: Sequence[Rollout], *, is_frozen: bool) -> None:
         """Let rollouts go on, stop or go back, as the figures say; whichever node looks first."""

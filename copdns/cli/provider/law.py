@@ -275,7 +275,7 @@ def seal(home: Home, file: Path) -> None:
     \b
     Example:  copdns provider law seal list.hashed > list.sealed
     """
-    text = read_text(file, "name a list of hashes")
+    text = read_text(file, "name a list of hashes", newline="")
     click.echo(
         seal_list(text, str(file), lambda each: keys_of(home).seal(each, HASHED_LISTS)), nl=False
     )

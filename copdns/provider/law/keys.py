@@ -67,7 +67,9 @@ class ProviderKeys:
         except (InvalidTag, Base64Error, ValueError):
             path = self.folder / SEAL_FILE
             raise RegisterError(
-                "%(path)s is another key than the one that sealed it", path=str(path)
+                "%(path)s is another key than the one that sealed it, or what was sealed is "
+                "damaged",
+                path=str(path),
             ) from None
 
     def sign(self, octets: bytes) -> bytes:

@@ -21,7 +21,7 @@ from copdns.provider.plane.rows import PlaneTable, table_file
 from copdns.provider.plane.snapshot import Layer
 from copdns.provider.plane.token_road import AWAY, WRONG
 from copdns.provider.plane.verdicts import SAFE_SEARCH, SAFE_SEARCH_TEXT
-from copdns.provider.rollout.figures import COUNTERS, END, STATISTICS_FILE
+from copdns.provider.rollout.figures import COUNTERS, END, STATISTICS_FILE, TURNED_AWAY
 
 HELP_TTL: Final = 60  # of every answer about a help name, so that no TTL tells when somebody asked
 NSID: Final = 3  # the EDNS option
@@ -113,6 +113,9 @@ def _listeners(node: NodeSettings) -> Iterator[str]:
     if node.is_public:
         yield "-- Devices with a token may be anywhere; whom else they stand beside, rules tell."
         yield f"setACL({_list(list(_EVERYWHERE))})"
+        yield "-- A query without a question is answered before any rule, by UDP to a sender whose"
+        yield "-- address may be forged, and as long as it came."
+        yield "setDropEmptyQueries(true)"
         return
     yield "-- Nobody but subscribers is answered, and this machine, which looks whether it is."
     yield f"setACL({_list(node.subscribers)})"
@@ -173,6 +176,8 @@ def _road(node: NodeSettings) -> Iterator[str]:
     if node.is_encrypted:
         yield "--    A query by UDP shows no token, and has a shorter way.  A wrong one is not"
         yield "--    answered, so that nobody takes what a line gets for what a child gets."
+        about = _text("queries over HTTPS that showed no right token")
+        yield f'declareMetric("{TURNED_AWAY}", "counter", {about})'
         yield "addAction(TCPRule(false), LuaFFIPerThreadAction(road))"
         yield "addAction(TCPRule(true), LuaFFIPerThreadAction(token_road))"
         by_https = f'AndRule{{TagRule("{WRONG}", "1"), HTTPPathRegexRule(".")}}'

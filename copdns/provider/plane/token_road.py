@@ -15,6 +15,7 @@ from typing import Final, NamedTuple
 from copdns.model.addresses import USUAL_PATH
 from copdns.provider.plane.name_sets import HELP
 from copdns.provider.plane.short_cut_layout import FIRST_CODE
+from copdns.provider.rollout.figures import TURNED_AWAY
 
 TOKEN_TLV: Final = 0xE1  # of the PROXY header to copdns: the digest of a token
 WRONG: Final = "wrong"  # a tag: what was shown is nobody's token
@@ -49,6 +50,7 @@ def token_parts(below: str) -> TokenParts:
         HELP=HELP,
         WRONG=WRONG,
         AWAY=AWAY,
+        TURNED_AWAY=TURNED_AWAY,
     )
     return TokenParts(
         '\n  local forced = ""  -- the household of the token that is shown',
@@ -94,6 +96,15 @@ _BEGIN: Final = """
   local find_tag = dq_.dnsdist_ffi_dnsquestion_get_tag
   local function is_away(dq) return find_tag(dq, "$AWAY") ~= nil end
 
+  -- It gets no answer.  What is told so by HTTPS dnsdist counts as an answer of its own, which
+  -- for all others is a block; so it is counted here, too.
+  local count_one = dq_.dnsdist_ffi_metric_inc
+  local function turn_away(dq)
+    if find_path(dq) ~= nil then count_one("$TURNED_AWAY", #"$TURNED_AWAY") end
+    tag(dq, "$WRONG", "1")
+    return None
+  end
+
   -- Help names pass first here, too: also with a token that was revoked.
   local tokens, digest = begin(@tokens@), ffi.new("uint8_t[$DIGEST]")
   return function(handle)
@@ -103,8 +114,7 @@ _BEGIN: Final = """
     local shown = find_shown(dq)
     if not shown then
       if not is_away(dq) then return go(handle) end
-      tag(dq, "$WRONG", "1")
-      return None
+      return turn_away(dq)
     end
     local count, first, set = 0, nil, nil
     local site = find_site(octets)
@@ -117,10 +127,7 @@ _BEGIN: Final = """
     shown = shown:lower()
     ffi.C.SHA256(shown, #shown, digest)
     local row = look_up(tokens, digest, $DIGEST)
-    if row == "" then
-      tag(dq, "$WRONG", "1")
-      return None
-    end
+    if row == "" then return turn_away(dq) end
     local group, household = row:match("^(%d+%a)(.+)$$")
     local counts = household and (is_away(dq) or not is_anothers(dq, household))
     if not counts then return go(handle) end

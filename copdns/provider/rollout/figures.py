@@ -17,14 +17,18 @@ END: Final = "end"  # the last line: the file is whole
 # The counters of dnsdist that are read, as it calls them.
 QUERIES: Final = "queries"
 SERVFAILS: Final = "frontend-servfail"
-BLOCKS: Final = "self-answered"  # with our configuration it answers nothing else itself
+BLOCKS: Final = "self-answered"  # with our configuration it answers nothing else itself, but:
+# Over HTTPS, what shows no right token, which has 404; ours, and only where something is encrypted.
+TURNED_AWAY: Final = "turned-away"
+DROPPED: Final = "rule-drop"  # the same over TLS and TCP, and by UDP from outside
 LATENCIES: Final = (  # answers by milliseconds
     *("latency0-1", "latency1-10", "latency10-50", "latency50-100", "latency100-1000"),
     "latency-slow",
 )
 MOST_DIGITS: Final = 18  # what PostgreSQL can add up
 MOST_OCTETS: Final = 4_096  # of the file
-COUNTERS: Final = (QUERIES, SERVFAILS, BLOCKS, *LATENCIES)
+_NEEDED: Final = (QUERIES, SERVFAILS, BLOCKS, *LATENCIES)
+COUNTERS: Final = (*_NEEDED, DROPPED, TURNED_AWAY)
 _SLOW_FROM: Final = LATENCIES.index("latency100-1000")
 
 
@@ -33,13 +37,16 @@ class NodeFigures:
     """Counts of some time, or since dnsdist was started.
 
     latencies: answers that took less than 1, 10, 50, 100 and 1,000 ms and more than that, each
-    counted once.
+    counted once.  dropped, turned_away: of queries, those that got nothing, and those that got 404
+    and are among `blocks`; 0 where they are taken off (`count_answers`).
     """
 
     queries: int = 0
     servfails: int = 0
     blocks: int = 0
     latencies: tuple[int, ...] = (0,) * len(LATENCIES)
+    dropped: int = 0
+    turned_away: int = 0
 
     def __add__(self, other: NodeFigures) -> NodeFigures:
         return NodeFigures(
@@ -47,6 +54,8 @@ class NodeFigures:
             self.servfails + other.servfails,
             self.blocks + other.blocks,
             tuple(a + b for a, b in zip(self.latencies, other.latencies, strict=True)),
+            self.dropped + other.dropped,
+            self.turned_away + other.turned_away,
         )
 
     def since(self, before: Self) -> NodeFigures:
@@ -58,7 +67,19 @@ class NodeFigures:
             self.servfails - before.servfails,
             self.blocks - before.blocks,
             tuple(max(0, a - b) for a, b in zip(self.latencies, before.latencies, strict=True)),
+            max(0, self.dropped - before.dropped),
+            max(0, self.turned_away - before.turned_away),
         )
+
+    def count_answers(self) -> NodeFigures:
+        """Return the counts without what got no answer.
+
+        Anybody on the internet may send that where tokens count everywhere, and would decide by it
+        which rollout goes back.
+        """
+        queries = max(0, self.queries - self.dropped - self.turned_away)
+        blocks = max(0, self.blocks - self.turned_away)
+        return NodeFigures(queries, self.servfails, blocks, self.latencies)
 
     @property
     def servfail_share(self) -> float:
@@ -101,11 +122,13 @@ def read_statistics(text: str) -> NodeFigures:
 
 
 def _figures(counters: Mapping[str, int]) -> NodeFigures:
-    if missing := [each for each in COUNTERS if each not in counters]:
+    if missing := [each for each in _NEEDED if each not in counters]:
         raise PlaneError(f"dnsdist does not count {', '.join(missing)}")
     return NodeFigures(
         counters[QUERIES],
         counters[SERVFAILS],
         counters[BLOCKS],
         tuple(counters[each] for each in LATENCIES),
+        counters.get(DROPPED, 0),  # a configuration of before writes neither
+        counters.get(TURNED_AWAY, 0),
     )

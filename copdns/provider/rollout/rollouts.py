@@ -16,6 +16,8 @@ from copdns.provider.rollout.reasons import RolloutReason
 
 COPDNS: Final = "copdns"  # who took a step that no person took
 LONGEST_FREEZE: Final = 31 * 86_400  # seconds
+# Seconds from now until one begins: no page can show a year after 9999, nor, with it, the others.
+FARTHEST_FREEZE: Final = 366 * 86_400
 NODE_KEPT: Final = 7 * 86_400  # seconds after a node was heard of last
 LIVE_FOR: Final = 60  # seconds after which a node that says nothing counts as away
 
@@ -370,6 +372,8 @@ def new_freeze(begins: int, ends: int, by: str, why: str, now: int) -> RolloutFr
         raise RolloutError("a freeze ends after it begins, and not in the past")
     if ends - begins > LONGEST_FREEZE:
         raise RolloutError("a freeze is at most 31 days long")
+    if begins > now + FARTHEST_FREEZE:
+        raise RolloutError("a freeze begins within a year from now")
     return RolloutFreeze(0, begins, ends, _person(by), _reason(why))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from copdns.privacy.digest import DigestChoice, DueDay
+from copdns.privacy.digest import CUT_OFF, DigestChoice, DueDay
 from copdns.store.connection import SqlConnection
 from copdns.store.household_db.notes import audit
 from copdns.store.household_db.thread import StoreThread
@@ -89,18 +89,19 @@ class Digests:
     async def claim(self, choice: DigestChoice, due: int) -> bool:
         """Note that one is sent now; False where another program did so, or it is another by now.
 
-        due: the moment for which it is.
+        due: the moment for which it is.  Until `note` says more, it counts as cut off.
         """
 
         def work(connection: SqlConnection) -> bool:
             done = connection.execute(
                 """
-                update digest set since = :due
+                update digest set since = :due, trouble = :trouble
                  where household = :household and account = :account and address = :address
                    and since < :due
                 """,
                 {
                     "due": due,
+                    "trouble": CUT_OFF,
                     "household": choice.household,
                     "account": choice.account,
                     "address": choice.address,

@@ -6,9 +6,14 @@ from collections.abc import Iterable, Mapping
 from typing import Final, NamedTuple
 
 from copdns.store.db import transaction
-from copdns.store.postgres.connection import PostgresPool
+from copdns.store.postgres.connection import PostgresConnection, PostgresPool
+from copdns.store.provider_db.rollout_messages import CLOCK_OF_ALL
+from copdns.time.days import DAY_SECONDS
 
 KEPT_DAYS: Final = 7  # of which pages tell; after one more, a row is deleted
+# By PostgreSQL's clock: a program whose own is ahead would delete what others tell, and what it
+# wrote itself would be told of long after the week.
+_DAY_OF_ALL: Final = f"({CLOCK_OF_ALL} / {DAY_SECONDS})"
 
 
 class HeardDevice(NamedTuple):
@@ -26,16 +31,22 @@ class HeardRows:
         self._pool = pool
 
     def note(self, heard: Iterable[HeardDevice], today: int) -> None:
-        """Store that devices were told apart, and delete what is too old.  today: as a day."""
+        """Store that devices were told apart.  today: as a day."""
         with self._pool.connection() as connection, transaction(connection, "=heard"):
             connection.executemany(
-                """
-                insert into device_heard (household, device, day) values (?, ?, ?)
+                f"""
+                insert into device_heard (household, device, day)
+                values (?, ?, least(cast(? as bigint), {_DAY_OF_ALL}))
                     on conflict (household, device) do update set day = excluded.day
-                """,
+                """,  # noqa: S608 - texts of this module
                 sorted(heard),  # in one order, so that no two programs wait for each other
             )
-            connection.execute("delete from device_heard where day < ?", (today - KEPT_DAYS,))
+            _forget(connection, today)
+
+    def forget(self, today: int) -> None:
+        """Delete what is too old, also where nothing is told apart any more.  today: as a day."""
+        with self._pool.connection() as connection, transaction(connection, "=heard"):
+            _forget(connection, today)
 
     def of(self, household: str, today: int) -> Mapping[str, int]:
         """Return the day of each device of a household that was told apart lately, by its id."""
@@ -45,3 +56,10 @@ class HeardRows:
                 (household, today - KEPT_DAYS),
             )
             return {str(device): int(day) for device, day in rows}
+
+
+def _forget(connection: PostgresConnection, today: int) -> None:
+    connection.execute(
+        f"delete from device_heard where day < least(cast(? as bigint), {_DAY_OF_ALL}) - ?",  # noqa: S608
+        (today, KEPT_DAYS),
+    )

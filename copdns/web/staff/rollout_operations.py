@@ -160,10 +160,13 @@ _FAMILY: Final = "/staff/rollouts"
 
 ROLLOUT_OPERATIONS: Final = (
     StaffOperation("GET", "/staff/rollouts", Duty.SEE_REGISTER, _rollouts),
-    # For all nodes, so a session that was left open does not do; holding back and going back does.
+    # For all nodes, so a session that was left open does not do, nor to end a freeze, which lets
+    # all that waits go on; holding back and going back is quick.
     StaffOperation("POST", "/staff/rollouts", Duty.KEEP_REGISTER, _begin, is_grave=True),
     StaffOperation("POST", f"{_FAMILY}/freeze", Duty.KEEP_REGISTER, _freeze),
-    StaffOperation("POST", f"{_FAMILY}/freezes/{{number}}/thaw", Duty.KEEP_REGISTER, _thaw),
+    StaffOperation(
+        *("POST", f"{_FAMILY}/freezes/{{number}}/thaw", Duty.KEEP_REGISTER, _thaw), is_grave=True
+    ),
     StaffOperation("POST", f"{_ROLLOUT}/undo", Duty.KEEP_REGISTER, _take(undo_step)),
     StaffOperation("POST", f"{_ROLLOUT}/stop", Duty.KEEP_REGISTER, _take(stop_step)),
     StaffOperation("POST", f"{_ROLLOUT}/resume", Duty.KEEP_REGISTER, _take(resume_step)),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncIterator
 from contextlib import ExitStack
 from dataclasses import replace
@@ -79,3 +80,31 @@ async def test_the_last_day_is_kept_for_a_week_and_nothing_of_who_wants_no_recor
     node.is_here = False
     await node.marks.note()
     assert await node.days() == {"console": 20_008}
+
+
+async def test_a_clock_that_is_ahead_deletes_nothing_and_writes_no_day_to_come(
+    pool: PostgresPool,
+) -> None:
+    today = int(time.time()) // DAY
+    right, ahead = Node(pool), Node(pool)
+    right.now, ahead.now = today * DAY + 60, (today + 400.0) * DAY
+    right.marks.of(HOME)["ada", "mia", "tablet"].lately = True
+    assert await right.days() == {"tablet": today}
+    ahead.marks.of(HOME)["ada", "mia", "console"].lately = True
+    await ahead.marks.note()
+    await ahead.marks.forget()
+    found = await right.days()
+    assert found.keys() == {"tablet", "console"}
+    assert found["console"] <= today + 1, "that of the database, also at midnight"
+
+
+async def test_days_are_deleted_where_nothing_is_told_apart_any_more(pool: PostgresPool) -> None:
+    node = Node(pool)
+    node.marks.of(HOME)["ada", "mia", "tablet"].lately = True
+    await node.marks.note()
+    for days, kept in ((7, 1), (1, 0)):
+        node.now += days * DAY
+        await node.marks.forget()
+        with pool.connection() as connection:
+            ((found,),) = connection.execute("select count(*) from device_heard").fetchall()
+        assert found == kept

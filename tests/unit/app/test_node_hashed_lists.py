@@ -126,8 +126,28 @@ def test_a_sealed_list_is_read_with_the_key_alone_and_has_the_checksum_of_its_te
     for refused in (path.read_text(), "format: hashed-v1\n"):
         with pytest.raises(ListError, match="hashed-v1 header"):
             seal_list(refused, "list", seal)
-    (tmp_path / KEYS_FOLDER / "seal.key").write_bytes(b"o" * 32)
+    key = tmp_path / KEYS_FOLDER / "seal.key"
+    right = key.read_bytes()
     other = NodeLists(Settings.model_validate(settings))
+    # As after a restore: no key, then another, then that which sealed it; each is seen at once.
+    key.unlink()
+    stamps = [other.key()]
+    with capture_logs() as logs:
+        assert other.read()[0].hashed == ()
+    assert (logs[0]["file"], "cannot be used" in logs[0]["error"]) == (str(path), True)
+    key.write_bytes(b"o" * 32)
+    stamps.append(other.key())
     with capture_logs() as logs:
         assert other.read()[0].hashed == ()
     assert "another key" in logs[0]["error"]
+    key.write_bytes(right)
+    stamps.append(other.key())
+    assert len(set(stamps)) == 3
+    whole = path.read_text()
+    for part in (len("sealed-v1\n"), len(whole) // 2, len(whole) - 3):  # half written: a full disk
+        path.write_text(whole[:part])
+        with capture_logs() as logs:
+            assert other.read()[0].hashed == ()
+        assert "damaged" in logs[0]["error"]
+    path.write_text(whole)
+    assert [len(each) for each in other.read()[0].hashed] == [2]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import ExitStack
 from datetime import datetime
 from pathlib import Path
@@ -14,10 +14,11 @@ from copdns.accounts.roles import Role
 from copdns.app import digest_chores
 from copdns.app.digest_chores import SummaryWriter
 from copdns.app.many_households import subscriber_digests
-from copdns.app.many_households.subscriber_digests import REST, SubscriberDigests
+from copdns.app.many_households.subscriber_digests import IN_A_ROW, REST, SubscriberDigests
 from copdns.events.mail import Mail
+from copdns.model.errors import StoreError
 from copdns.model.household import Band, Household, Profile
-from copdns.privacy.digest import WEEK, DigestChoice
+from copdns.privacy.digest import CUT_OFF, WEEK, DigestChoice
 from copdns.store.household_db.accounts import Accounts
 from copdns.store.household_db.appeals import AppealStore
 from copdns.store.household_db.digests import Digests
@@ -52,14 +53,18 @@ class Programs:
         self.clock = FakeClock(SUNDAY - 3600)
         self.sent: list[tuple[str, Mail]] = []
         self.trouble = ""
+        self.refused: set[str] = set()
         self.is_on = True
+        self.ends = False  # whether PostgreSQL goes away while one is written
+        self.database: Callable[[], int] | None = None  # its clock; None: that of the programs
 
     def program(self) -> SubscriberDigests:
         writer = SummaryWriter(
             AppealStore(self.store), self.log, Path("nowhere"), ("mailto://x",), DESK, True
         )
         clock, on = self.clock, lambda: writer if self.is_on else None
-        return SubscriberDigests(self.store, self.thread, clock, on)  # type: ignore[arg-type]
+        database = self.database or (lambda: int(self.clock.wall))
+        return SubscriberDigests(self.store, self.thread, clock, on, database)  # type: ignore[arg-type]
 
     async def choose(
         self, household: str, timezone: str = "Europe/Berlin", minute: int = 1080
@@ -92,8 +97,10 @@ async def programs(
         found = Programs(store, StoreThread(store), log)
 
         async def post(_notices: object, recipient: str, mail: Mail, _times: object) -> str:
+            if found.ends:
+                raise StoreError("PostgreSQL went away")
             found.sent.append((recipient, mail))
-            return found.trouble
+            return "it was not accepted" if recipient in found.refused else found.trouble
 
         monkeypatch.setattr(digest_chores, "send_mail", post)
         monkeypatch.setattr(subscriber_digests, "AT_ONCE", 2)  # so that there are several parts
@@ -126,18 +133,64 @@ async def test_each_is_sent_once_at_its_time_in_its_zone_whoever_looks(programs:
 
 
 async def test_a_mail_server_that_refuses_is_left_alone_for_a_while(programs: Programs) -> None:
-    for number in range(3):
+    for number in range(6):
         await programs.choose(f"h{number}")
     program = programs.program()
     programs.clock.wall, programs.trouble = SUNDAY, "the server is away"
     for _ in range(2):
         await program.send_due()
-    assert programs.take() == ["h0@mail.example"]
+    assert programs.take() == [f"h{number}@mail.example" for number in range(IN_A_ROW)]
     (choice,) = await Digests(programs.thread).all("h0")
     assert choice.trouble == "the server is away"
-    programs.clock.wall, programs.trouble = SUNDAY + REST, ""
+    programs.clock.wall = SUNDAY + REST
     await program.send_due()
-    assert programs.take() == ["h1@mail.example", "h2@mail.example"]
+    assert programs.take() == ["h3@mail.example"]
+    programs.clock.wall, programs.trouble = SUNDAY + 2 * REST, ""
+    await program.send_due()
+    assert programs.take() == ["h4@mail.example", "h5@mail.example"]
+
+
+async def test_addresses_that_the_mail_server_refuses_hold_up_no_others(programs: Programs) -> None:
+    for number in range(9):
+        await programs.choose(f"h{number}")
+    programs.refused = {f"h{number}@mail.example" for number in (0, 1, 3, 4, 6)}
+    # More guardians of one household, whose addresses are refused, count as one.
+    for name in ("Bo", "Cy", "Di"):
+        bo = await Accounts(programs.thread).add(
+            Account("h1", "", name, Role.GUARDIAN, ""), None, int(programs.clock.wall)
+        )
+        choice = DigestChoice("h1", bo.id, "h1@mail.example", 6, 1080, "en", SUNDAY - 3600)
+        await Digests(programs.thread).choose(choice, name, 1)
+    programs.clock.wall = SUNDAY
+    await programs.program().send_due()
+    assert {f"h{number}@mail.example" for number in range(9)} == set(programs.take())
+
+
+async def test_a_clock_that_is_ahead_takes_no_familys_mail(programs: Programs) -> None:
+    await programs.choose("h0")
+    programs.database = lambda: SUNDAY - 1800
+    ahead = programs.program()
+    programs.clock.wall = SUNDAY + 52 * WEEK
+    for _ in range(2):
+        await ahead.send_due()
+    assert programs.take() == []
+    programs.database = None
+    programs.clock.wall = SUNDAY
+    await programs.program().send_due()
+    assert programs.take() == ["h0@mail.example"], "by another one, whose clock is right"
+
+
+async def test_one_that_was_cut_off_is_said_to_be(programs: Programs) -> None:
+    for name in ("h0", "h1"):
+        await programs.choose(name)
+    programs.clock.wall, programs.ends = SUNDAY, True
+    with pytest.raises(StoreError):
+        await programs.program().send_due()
+    programs.ends = False
+    await programs.program().send_due()
+    assert programs.take() == ["h1@mail.example"]
+    ((cut_off,), (sent,)) = [await Digests(programs.thread).all(each) for each in ("h0", "h1")]
+    assert (cut_off.trouble, sent.trouble) == (CUT_OFF, "")
 
 
 async def test_nothing_is_sent_by_a_wrong_clock_or_where_nothing_can_be(programs: Programs) -> None:

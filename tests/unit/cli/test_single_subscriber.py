@@ -49,6 +49,7 @@ FULL_NODE = replace(
 DNSDIST = {
     *("addLocal", "addTLSLocal", "addDOHLocal", "addAction", "addResponseAction"),
     *("addSelfAnsweredResponseAction", "addCacheHitResponseAction"),
+    "setDropEmptyQueries",  # what has no question gets no answer
     *("setACL", "setSecurityPollSuffix", "setRingBuffersOptions", "setVerbose"),
     *("setVerboseHealthChecks", "newServer", "newPacketCache", "newLMDBKVStore"),
     "newFrameStreamUnixLogger",  # blocks by security, below

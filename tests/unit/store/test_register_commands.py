@@ -147,6 +147,9 @@ def test_a_statement_and_a_report_that_anybody_can_check(home: Home) -> None:
     sealed.write_text(home.ok("provider", "law", "seal", str(plain)))
     assert sealed.read_text().startswith("sealed-v1\n")
     assert home.call("provider", "law", "seal", str(sealed)).exit_code == 1
+    # Other ends of lines would be another list than the one whose checksum the order has.
+    plain.write_bytes(plain.read_bytes().replace(b"\n", b"\r\n"))
+    assert home.call("provider", "law", "seal", str(plain)).exit_code == 1
     figures = home.folder / "figures.json"
     figures.write_text('{"complaints": 3, "outages": 1}')
     report = json.loads(home.ok("provider", "report", "2026-Q1", "--figures", str(figures)))

@@ -198,6 +198,9 @@ async def test_a_rollout_is_begun_frozen_and_thawed_by_forms(site: Site) -> None
     assert "&lt;1.5&gt;" in (await rev.open(begin))[1]
     status, page, _ = await ada.send(f"{begin}/freeze", {"why": "", "begins": "", "ends": ENDS})
     assert status == 409
+    far = {"why": "Exams.", "begins": "2090-12-01T08:00", "ends": "2090-12-02T08:00"}
+    status, page, _ = await ada.send(f"{begin}/freeze", far)
+    assert (status, "within a year" in page) == (409, True)
     frozen = {"why": "Exams.", "begins": "", "ends": ENDS}
     assert "Exams." in (await ada.send(f"{begin}/freeze", frozen))[1]
     (freeze,) = store.freezes(NOW)
@@ -206,7 +209,12 @@ async def test_a_rollout_is_begun_frozen_and_thawed_by_forms(site: Site) -> None
     status, page, path = await ada.send(thaw)
     assert (status, path, "Exams." in page) == (200, begin, False)
     assert (await ada.send(thaw))[0] == 409
+    assert (await ada.send(f"{begin}/freeze", frozen))[0] == 200
+    (freeze,) = store.freezes(NOW)
     site.later(FRESH + 1)
+    # A session that was left open ends no freeze: all that waits would go on.
+    assert (await ada.send(f"{begin}/freezes/{freeze.number}/thaw"))[0] == 403
+    assert store.freezes(NOW) == (freeze,)
     assert (await ada.send(begin, {"kind": "package", "label": "1.6"}))[0] == 403
     assert "Prove that it is you" in (await ada.open(begin))[1]
 

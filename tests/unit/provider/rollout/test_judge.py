@@ -11,8 +11,10 @@ import pytest
 from copdns.model.errors import PlaneError
 from copdns.provider.rollout.figures import (
     COUNTERS,
+    DROPPED,
     END,
     LATENCIES,
+    TURNED_AWAY,
     FigureRow,
     NodeFigures,
     read_statistics,
@@ -160,7 +162,9 @@ def test_a_node_whose_dnsdist_does_not_come_back_stops_it() -> None:
 def test_what_dnsdist_counts_is_read_as_a_whole_and_from_its_start() -> None:
     text = "".join(f"{name} {number}\n" for number, name in enumerate(COUNTERS, start=1)) + END
     found = read_statistics(text)
-    assert found == NodeFigures(1, 2, 3, tuple(range(4, 4 + len(LATENCIES))))
+    assert found == NodeFigures(1, 2, 3, tuple(range(4, 4 + len(LATENCIES))), 10, 11)
+    less = "".join(line for line in text.splitlines(True) if DROPPED not in line)
+    assert read_statistics(less.replace(f"{TURNED_AWAY} 11\n", "")).turned_away == 0
     broken_ones = (text.removesuffix(END), text.replace("queries", "others"), f"x y\n{END}")
     for broken in ("", *broken_ones, f"queries {'9' * 19}\n{text}", f"queries nan\n{text}"):
         with pytest.raises(PlaneError):
@@ -169,6 +173,17 @@ def test_what_dnsdist_counts_is_read_as_a_whole_and_from_its_start() -> None:
     assert more.since(found) == found
     assert found.since(more) == found, "dnsdist began anew"
     assert NodeFigures().block_share == NodeFigures().slow_share == 0.0
+
+
+def test_what_strangers_send_from_outside_decides_no_rollout() -> None:
+    before = NodeFigures(1_000, 4, 100, (900, 0, 0, 0, 0, 0), 0, 0)
+    # 5,000 more got nothing, and 3,000 got 404, which dnsdist counts as it counts blocks.
+    flooded = NodeFigures(10_000, 8, 3_200, (1_800, 0, 0, 0, 0, 0), 5_000, 3_000)
+    found = flooded.since(before).count_answers()
+    assert found == NodeFigures(1_000, 4, 100, (900, 0, 0, 0, 0, 0))
+    # Counters are read one after the other; what came between is not taken for a new start.
+    later = replace(flooded, queries=10_003, dropped=5_004)
+    assert later.since(flooded).count_answers() == NodeFigures()
 
 
 def test_a_reason_is_read_with_signs_of_percent_and_one_of_another_version_is_none() -> None:

@@ -122,7 +122,9 @@ def test_a_freeze_has_a_window_and_can_be_ended() -> None:
     found = new_freeze(AT, AT + 60, "ada", "Exams.", AT)
     assert [found.holds(AT + after) for after in (-1, 0, 59, 60)] == [False, True, True, False]
     assert not end_freeze((found,), 0, AT + 5).holds(AT + 5)
-    for begins, ends in ((AT, AT), (AT - 9, AT - 1), (AT, AT + 32 * 86_400)):
+    far = 300_000_000_000  # a year that no page can show, so that the page of all would be gone
+    windows = ((AT, AT), (AT - 9, AT - 1), (AT, AT + 32 * 86_400), (far, far + 60))
+    for begins, ends in windows:
         with pytest.raises(RolloutError, match="a freeze"):
             new_freeze(begins, ends, "ada", "Exams.", AT)
     with pytest.raises(RolloutError, match="no freeze 0"):
