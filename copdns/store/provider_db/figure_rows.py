@@ -12,7 +12,6 @@ from enum import StrEnum
 from typing import Any, Final
 
 from copdns.model.times import OnFailure
-from copdns.policy.guest import GUEST
 from copdns.provider.law.figures import K, step_down
 from copdns.provider.law.measured import ALL, DAY, MINUTES, Measured, NodeDay
 from copdns.provider.plane.block_counts import BlockCount
@@ -20,6 +19,7 @@ from copdns.store.db import transaction
 from copdns.store.postgres.connection import PostgresConnection, PostgresPool
 
 KEPT_DAYS: Final = 366
+GUEST_RULES: Final = "guest"  # the profile of guests, as `policy/guest.py` calls it
 COUNTED_WITHIN: Final = 7  # days after a quarter: a later count would be of another time
 _LOCK: Final = "=figures"  # no household has this id
 
@@ -180,7 +180,7 @@ def _rows(
 
 
 # As `policy/chosen_filter.py` decides it of a household, so that not all of them need to be read.
-_FILTERED: Final = {"guest": GUEST, "open": str(OnFailure.OPEN)}
+_FILTERED: Final = {"guest": GUEST_RULES, "open": str(OnFailure.OPEN)}
 _IS_ON: Final = """
     h.failure_devices <> :open and (h.guest <> '' or exists (
         select 1 from profile g where g.household = h.household and g.id = :guest))"""

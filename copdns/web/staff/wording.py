@@ -164,7 +164,7 @@ WORDS: Final[Mapping[str, Mapping[str, Phrase]]] = {
         "other_category": Phrase("figure", "The site belongs to another category"),
         "changed": Phrase("figure", "The site has changed"),
         "help": Phrase("figure", "The site is for help or support"),
-        "help_desk_complaints": Phrase("figure", "Complaints at the help desk"),
+        "help_desk_complaints": Phrase("figure", "Complaints to customer service"),
         "outage_days": Phrase("figure", "Days with outages"),
         "day": Phrase("figure", "Day"),
         "site": Phrase("figure", "Location"),
@@ -183,7 +183,7 @@ WORDS: Final[Mapping[str, Mapping[str, Phrase]]] = {
     # By the values of `FigureSource`.
     "source": {
         "families": Phrase("source of a figure", "choices of families, counted by copdns"),
-        "desk": Phrase("source of a figure", "the reviewers' desk"),
+        "desk": Phrase("source of a figure", "requests for review"),
         "nodes": Phrase("source of a figure", "nodes, counted by copdns"),
         "operator": Phrase("source of a figure", "the provider's own word"),
         "unknown": Phrase("source of a figure", "not known"),

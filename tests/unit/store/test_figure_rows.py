@@ -17,7 +17,8 @@ from copdns.app.node.figures import MinuteBook, NodeReport
 from copdns.model.errors import StoreError
 from copdns.model.household import Band, Household, Profile
 from copdns.model.verdict import Action, Reason
-from copdns.policy.chosen_filter import set_filter
+from copdns.policy.chosen_filter import is_filter_on, set_filter
+from copdns.policy.guest import GUEST
 from copdns.provider.law.figures import K
 from copdns.provider.law.measured import ALL, DAY, MINUTES, NodeDay, find_outages
 from copdns.provider.plane.block_counts import UPTIME, BlockCount, block_metrics
@@ -91,6 +92,25 @@ async def test_households_with_a_filter_are_counted_once_after_a_quarter(
     assert rows.read(END_OF_IT, after).filters is None, "of the next quarter nobody counted yet"
     assert rows.count_households(after, least)
     assert (rows.read(END_OF_IT, after).filters or {})["north"] == 60
+
+
+@pytest.mark.parametrize("is_on", [True, False])
+@pytest.mark.parametrize("guest", ["", "all"])
+@pytest.mark.parametrize("own", [GUEST, "all"])
+async def test_postgres_counts_whom_the_policy_calls_filtered(
+    store: ProviderStore, own: str, guest: str, *, is_on: bool
+) -> None:
+    def make(number: int) -> Household:
+        profiles = tuple(Profile(each, each, Band.TO_9) for each in dict.fromkeys((own, "all")))
+        return set_filter(
+            Household(f"h{number}", "Home", guest=guest, profiles=profiles), is_on=is_on
+        )
+
+    await add(store, "north", *map(make, range(20)))
+    rows = FigureRows(store.pool)
+    assert rows.count_households(END_OF_IT, least)
+    expected = 20 if is_filter_on(make(0)) else 0
+    assert (rows.read(BEGIN, END_OF_IT).filters or {})[ALL] == expected
 
 
 async def test_a_tenant_of_21_says_the_same_before_and_after_one_family(
