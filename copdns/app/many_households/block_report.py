@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Final
 
+from copdns.model.errors import StoreError
 from copdns.model.reasons import BLOCKED, CENSORED, FILTERED, code_of
 from copdns.model.verdict import Action
 from copdns.provider.plane.block_counts import BlockCount, blocks_since
@@ -51,7 +52,7 @@ class BlockReport:
             handed, self._waiting = self._waiting, Counter()
             try:
                 await asyncio.to_thread(self._rows.add, handed, (), now)
-            except BaseException:
+            except (StoreError, asyncio.CancelledError):
                 self._waiting += handed
                 raise
 
