@@ -16,7 +16,7 @@ from typing import Final
 import structlog
 
 from copdns.model.errors import PlaneError, StoreError
-from copdns.provider.law.measured import DAY, MINUTES, NodeDay
+from copdns.provider.law.measurements import DAY, MINUTES, NodeDay
 from copdns.provider.plane.block_counts import UPTIME, BlockCount, blocks_since, read_blocks
 from copdns.provider.rollout.figures import (
     MOST_OCTETS,

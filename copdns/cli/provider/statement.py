@@ -23,7 +23,7 @@ from copdns.model import yaml_text
 from copdns.model.errors import RegisterError
 from copdns.model.helpline_shapes import HotlinesShape
 from copdns.provider.law.keys import is_signed_by
-from copdns.provider.law.measured import Measured
+from copdns.provider.law.measurements import Measured
 from copdns.provider.law.register import Register
 from copdns.provider.law.statement import canonical_json, quarter_bounds, utc_text
 from copdns.provider.law.statement_shapes import (

@@ -16,13 +16,13 @@ from pydantic import BaseModel
 from copdns.model.errors import RegisterError
 from copdns.provider.law.events import HandLayer
 from copdns.provider.law.figures import K, suppress, suppress_table
-from copdns.provider.law.measured import (
+from copdns.provider.law.measurements import (
     ALL,
     Measured,
     SiteOutage,
     find_outages,
-    told_categories,
-    told_layers,
+    safe_categories,
+    safe_layers,
 )
 from copdns.provider.law.register import (
     FamilyOpening,
@@ -166,8 +166,8 @@ def quarterly_report(
             for each in register.openings.values()
             if each.opened_at < until and each.ends > since
         ),
-        blocks_by_layer=told_layers(measured),
-        blocks_by_category=told_categories(measured),
+        blocks_by_layer=safe_layers(measured),
+        blocks_by_category=safe_categories(measured),
         subscribers_with_filtering=filters.get(ALL) or None,
         filtering_by_tenant={
             tenant: number or None for tenant, number in sorted(filters.items()) if tenant != ALL
@@ -187,19 +187,19 @@ def _sources(
 ) -> dict[str, FigureSource]:
     """Return where the figures come from that are not those of the register."""
 
-    def known(source: FigureSource, *, when: bool) -> FigureSource:
+    def name_if(source: FigureSource, *, when: bool) -> FigureSource:
         return source if when else "unknown"
 
     layers = any(each.is_layer for each in measured.blocks)
     return {
         "disputes": "desk",
         "complaints": "desk",
-        "help_desk_complaints": known("operator", when=figures.help_desk_complaints is not None),
-        "blocks_by_layer": known("nodes", when=layers),
-        "blocks_by_category": known("nodes", when=layers),
-        "subscribers_with_filtering": known("families", when=measured.filters is not None),
-        "outages": known("nodes", when=has_outages),
-        "network_outages": known("operator", when=figures.network_outages is not None),
+        "help_desk_complaints": name_if("operator", when=figures.help_desk_complaints is not None),
+        "blocks_by_layer": name_if("nodes", when=layers),
+        "blocks_by_category": name_if("nodes", when=layers),
+        "subscribers_with_filtering": name_if("families", when=measured.filters is not None),
+        "outages": name_if("nodes", when=has_outages),
+        "network_outages": name_if("operator", when=figures.network_outages is not None),
     }
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from copdns.provider.law.figures import suppress_with_rests
-from copdns.provider.law.measured import Measured
+from copdns.provider.law.measurements import Measured
 from copdns.provider.law.register import Register
 from copdns.provider.law.statement import (
     Dispute,

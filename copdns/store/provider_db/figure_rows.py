@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from copdns.model.times import OnFailure
 from copdns.provider.law.figures import K, step_down
-from copdns.provider.law.measured import ALL, DAY, MINUTES, Measured, NodeDay
+from copdns.provider.law.measurements import ALL, DAY, MINUTES, Measured, NodeDay
 from copdns.provider.plane.block_counts import BlockCount
 from copdns.store.db import transaction
 from copdns.store.postgres.connection import PostgresConnection, PostgresPool

@@ -20,7 +20,7 @@ from copdns.model.verdict import Action, Reason
 from copdns.policy.chosen_filter import is_filter_on, set_filter
 from copdns.policy.guest import GUEST
 from copdns.provider.law.figures import K
-from copdns.provider.law.measured import ALL, DAY, MINUTES, NodeDay, find_outages
+from copdns.provider.law.measurements import ALL, DAY, MINUTES, NodeDay, find_outages
 from copdns.provider.plane.block_counts import UPTIME, BlockCount, block_metrics
 from copdns.provider.rollout.figures import COUNTERS, END, STATISTICS_FILE, NodeFigures
 from copdns.server.metrics import Counters

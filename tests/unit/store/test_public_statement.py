@@ -18,7 +18,7 @@ from copdns.model.errors import StoreError
 from copdns.provider.law import edits
 from copdns.provider.law.edits import DAY
 from copdns.provider.law.keys import ProviderKeys, is_signed_by
-from copdns.provider.law.measured import Measured
+from copdns.provider.law.measurements import Measured
 from copdns.provider.law.statement import canonical_json
 from copdns.provider.law.statement_shapes import OperatorFigures, SignedStatement
 from copdns.provider.staff.publisher import Publisher

@@ -10,7 +10,7 @@ from copdns.provider.law.edits import DAY
 from copdns.provider.law.events import StaffAdded
 from copdns.provider.law.figures import K
 from copdns.provider.law.keys import ProviderKeys
-from copdns.provider.law.measured import Measured
+from copdns.provider.law.measurements import Measured
 from copdns.provider.law.statement_shapes import OperatorFigures
 from copdns.provider.staff.desk import CaseOrigin, CaseReason, DeskCase, DeskDecision
 from copdns.provider.staff.duties import StaffRole

@@ -26,7 +26,7 @@ from copdns.provider.law.figures import (
     suppress_with_rests,
 )
 from copdns.provider.law.keys import ProviderKeys, is_signed_by
-from copdns.provider.law.measured import Measured, NodeDay
+from copdns.provider.law.measurements import Measured, NodeDay
 from copdns.provider.law.statement import (
     Dispute,
     canonical_json,

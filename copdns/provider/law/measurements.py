@@ -64,7 +64,7 @@ class SiteOutage(NamedTuple):
     failing: int
 
 
-def told_layers(measured: Measured) -> dict[str, int | None]:
+def safe_layers(measured: Measured) -> dict[str, int | None]:
     """Return blocks by layer; that of families where enough of them have a filter.  {} where
     nobody counted any."""
     if not any(each.is_layer for each in measured.blocks):
@@ -75,7 +75,7 @@ def told_layers(measured: Measured) -> dict[str, int | None]:
     return told
 
 
-def told_categories(measured: Measured) -> dict[str, int | None]:
+def safe_categories(measured: Measured) -> dict[str, int | None]:
     """Return blocks by category.
 
     One that too few families chose is not there, however many blocks it has: that it is there
