@@ -57,6 +57,7 @@ FLUSH_EVERY = 0.25  # tallies into metrics and log: a killed process loses littl
 FOLLOW_APPEALS = 2.0
 FORGET_TALLIES = 60.0  # of households that may be here no longer
 REMIND_EVERY = 60.0
+HAND_IN_BLOCKS = 60.0  # seconds: what was blocked, for a provider's quarterly report
 NOTE_HEARD = 5.0  # seconds: which devices of a provider's families asked
 WARN_MANY = 10.0  # of what closes soon, in the browsers of a provider's families
 FREE_EVERY = 0.1
@@ -190,6 +191,8 @@ class App(Parts):
             yield repeat(self._once_for_all(self._provider.digests.send_due), SEND_EVERY)
         if self._provider is not None and self._provider.marks is not None:
             yield repeat(self._provider.marks.note, NOTE_HEARD)
+        if self._provider is not None and self._provider.blocks is not None:
+            yield repeat(self._provider.blocks.hand_in, HAND_IN_BLOCKS)
         if self._minutes is not None:
             yield repeat(self._count_minutes, FOLLOW_TIME)
             yield repeat(self._minutes.exchange, FOLLOW_TIME)

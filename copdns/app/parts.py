@@ -196,6 +196,8 @@ class Parts:
         self._counters = Counters()
         provider = self._provider
         self._log = QueryLog(self._folder) if provider is None else provider.new_log()
+        if provider is not None:
+            provider.begin_blocks(self._counters)
         self._recent_blocks = RecentBlocks(make_appeal_code)
         self._events = EventBus(self._is_unlogged)
         self._alarms = Alarms()

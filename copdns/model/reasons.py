@@ -55,10 +55,15 @@ _CODES: Final = {
 }
 
 
+def code_of(reason: Reason) -> int:
+    """Return the code of the extended DNS error that a block for this reason has."""
+    return _CODES.get(reason, FILTERED)
+
+
 @lru_cache(maxsize=4096)
 def ede_of(verdict: Verdict) -> Ede:
     """Return the extended DNS error of a block, a refusal or a rewrite."""
-    return _ede(_CODES.get(verdict.reason, FILTERED), truncate_text(text_of(verdict)))
+    return _ede(code_of(verdict.reason), truncate_text(text_of(verdict)))
 
 
 @lru_cache(maxsize=1024)

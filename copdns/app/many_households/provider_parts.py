@@ -13,6 +13,7 @@ from pathlib import Path
 from copdns.app.account_chores import AccountChores
 from copdns.app.digest_chores import SummaryWriter
 from copdns.app.household_source import Seed
+from copdns.app.many_households.block_report import BlockReport
 from copdns.app.many_households.heard_devices import DeviceMarks
 from copdns.app.many_households.minutes_journal import MinutesJournal
 from copdns.app.many_households.opened_lines import OpenedLines, OpenLines
@@ -31,6 +32,7 @@ from copdns.model.household import Household
 from copdns.policy.snapshot import Snapshot
 from copdns.privacy.recent_blocks import RecentBlocks
 from copdns.server.answer import Resolver
+from copdns.server.metrics import Counters
 from copdns.settings.config import Settings
 from copdns.store.household_db.appeals import AppealStore
 from copdns.store.household_db.provider import ProviderStore
@@ -50,7 +52,7 @@ class ProviderParts:
 
     source: the households, in PostgreSQL.  node: what the program of this node says of itself.
     minutes, subscribers, pages, warnings, digests, marks: of households on demand; None where all
-    of them are read at once.
+    of them are read at once.  blocks: what it blocked, for the quarterly report.
     """
 
     def __init__(
@@ -73,6 +75,7 @@ class ProviderParts:
         self.warnings: SubscriberWarnings | None = None
         self.digests: SubscriberDigests | None = None
         self.marks: DeviceMarks | None = None
+        self.blocks: BlockReport | None = None
 
     @property
     def _store(self) -> ProviderStore:
@@ -103,6 +106,10 @@ class ProviderParts:
                 MinutesJournal(self._folder),
             )
         return self.minutes
+
+    def begin_blocks(self, counters: Counters) -> None:
+        """Count what is blocked here from now on for the quarterly report."""
+        self.blocks = BlockReport(self._store.pool, counters, self._now, self._is_read_only)
 
     def begin_subscribers(
         self,

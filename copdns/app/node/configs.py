@@ -7,6 +7,7 @@ from ipaddress import collapse_addresses, ip_address, ip_network
 from typing import Any
 
 from copdns.dns.response_facts import HOME_NETWORKS
+from copdns.list_files.choose import available_lists
 from copdns.list_files.load import bundled_files
 from copdns.model.addresses import Network, Transport
 from copdns.model.errors import ConfigError
@@ -55,10 +56,18 @@ def dnsdist_text(settings: Settings) -> str:
                 mac_networks=node.mac_networks,
                 is_public=node.public,
                 source=node.subnet_source,
+                categories=tuple(sorted(_categories(settings))),
             )
         )
     except ValueError as error:  # a path that would need escaping
         raise ConfigError(f"node: {error}") from error
+
+
+def _categories(settings: Settings) -> set[str]:
+    """Return the categories of all lists that a family here could choose."""
+    bundled = {each.category for each in available_lists(bundled_files()).sources}
+    own = {each.category for each in settings.sources.own}
+    return bundled | own | {each.category for each in settings.lists}
 
 
 def unbound_text(settings: Settings) -> str:

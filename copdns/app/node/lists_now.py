@@ -8,6 +8,7 @@ from typing import Final
 
 import structlog
 
+from copdns.app.node.figures import NodeReport
 from copdns.app.node.law import LawInForce
 from copdns.app.node.lists import NodeLists
 from copdns.app.node.resolver import ResolverFiles
@@ -28,7 +29,8 @@ class ListsNow:
 
     is_family_open: the layer of families blocks nothing for anybody (`open_family.py`).
 
-    rollouts: what changes the files; None where that is somebody else.
+    rollouts: what changes the files; None where that is somebody else.  report: what hands in
+    figures of this node; None for nobody.
     """
 
     listed: ListedNames
@@ -42,6 +44,7 @@ class ListsNow:
         resolver: ResolverFiles,
         now: Callable[[], float],
         rollouts: NodeRollouts | None = None,
+        report: NodeReport | None = None,
     ) -> None:
         """Read which lists there are, and what the register says; raise CopdnsError."""
         self._lists = lists
@@ -49,6 +52,7 @@ class ListsNow:
         self._resolver = resolver
         self._now = now
         self._rollouts = rollouts
+        self._report = report
         if rollouts is not None:
             rollouts.follow()
         self._key = lists.key()
@@ -68,6 +72,8 @@ class ListsNow:
         self._looks += 1
         if self._rollouts is not None:
             self._rollouts.follow()
+        if self._report is not None:
+            self._report.follow()
         has_moved = self._law_moved()
         has_moved = self._files_moved() or has_moved
         if has_moved:

@@ -16,6 +16,7 @@ from copdns.app.node.api import bindings_api
 from copdns.app.node.away_source import AwaySource
 from copdns.app.node.collector import BindingCollector
 from copdns.app.node.copies import NodeCopies
+from copdns.app.node.figures import NodeReport
 from copdns.app.node.journal import BindingJournal, JournalReader
 from copdns.app.node.law import LawInForce
 from copdns.app.node.lists import NodeLists
@@ -36,6 +37,7 @@ from copdns.provider.radius_listener import RadiusListener
 from copdns.settings.config import Settings
 from copdns.store.household_db.provider import ProviderStore, make_tables
 from copdns.store.postgres.connection import PostgresPool
+from copdns.store.provider_db.figure_rows import FigureRows
 from copdns.store.provider_db.rollout_rows import RolloutStore
 
 Now = Callable[[], float]
@@ -187,10 +189,11 @@ def _lists_in_force(
 
     law = LawInForce(pool, Path(settings.data), copies, rows)
     resolver = ResolverFiles(Path(settings.node.folder), settings.node.unbound_control)
-    rollouts = None
+    rollouts = report = None
     if pool is not None and settings.node.name:
         rollouts = NodeRollouts(RolloutStore(pool), settings, now)
-    return ListsNow(NodeLists(settings), law, resolver, now, rollouts)
+        report = NodeReport(FigureRows(pool), settings, now)
+    return ListsNow(NodeLists(settings), law, resolver, now, rollouts, report)
 
 
 async def collect_bindings(settings: Settings, now: Now) -> None:

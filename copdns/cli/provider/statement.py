@@ -23,8 +23,9 @@ from copdns.model import yaml_text
 from copdns.model.errors import RegisterError
 from copdns.model.helpline_shapes import HotlinesShape
 from copdns.provider.law.keys import is_signed_by
+from copdns.provider.law.measurements import Measured
 from copdns.provider.law.register import Register
-from copdns.provider.law.statement import canonical_json, utc_text
+from copdns.provider.law.statement import canonical_json, quarter_bounds, utc_text
 from copdns.provider.law.statement_shapes import (
     FamilyListPart,
     HotlinePart,
@@ -52,7 +53,7 @@ def statement(home: Home, schema: bool) -> None:
 
     _print(
         home,
-        lambda publisher, register, checksum, cases: publisher.statement(
+        lambda publisher, register, checksum, cases, _: publisher.statement(
             register, checksum, cases, home.now
         ),
     )
@@ -64,7 +65,7 @@ def statement(home: Home, schema: bool) -> None:
     "--figures",
     metavar="FILE",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="JSON with what only your monitoring and your help desk know.",
+    help="JSON with what copdns cannot know: your help desk's complaints, your network's outages.",
 )
 @click.option("--tenant", metavar="ID", default="", help="The figures of one tenant alone.")
 @click.option("--schema", is_flag=True, help="Print the JSON schema instead.")
@@ -83,13 +84,17 @@ def report(home: Home, quarter: str, figures: Path | None, tenant: str, schema: 
     known = _read_figures(figures) if figures else OperatorFigures()
 
     def make(
-        publisher: Publisher, register: Register, checksum: str, cases: tuple[DeskCase, ...]
+        publisher: Publisher,
+        register: Register,
+        checksum: str,
+        cases: tuple[DeskCase, ...],
+        measured: Measured,
     ) -> dict[str, Any]:
         if tenant:
-            return publisher.tenant_report(register, tenant, cases, quarter, home.now)
-        return publisher.report(register, checksum, cases, quarter, known, home.now)
+            return publisher.tenant_report(register, tenant, cases, quarter, measured, home.now)
+        return publisher.report(register, checksum, cases, quarter, known, measured, home.now)
 
-    _print(home, make)
+    _print(home, make, quarter)
 
 
 @click.command()
@@ -123,16 +128,20 @@ def verify(file: Path, key: str) -> None:
     raise RegisterError("%(file)s is neither a statement nor a report of copdns", file=str(file))
 
 
-Make = Callable[[Publisher, Register, str, tuple[DeskCase, ...]], dict[str, Any]]
+Make = Callable[[Publisher, Register, str, tuple[DeskCase, ...], Measured], dict[str, Any]]
 
 
-def _print(home: Home, make: Make) -> None:
+def _print(home: Home, make: Make, quarter: str = "") -> None:
+    """Print what is made.  quarter: of a report."""
     from copdns.store.provider_db.desk_rows import DeskStore  # no home has psycopg
+    from copdns.store.provider_db.figure_rows import FigureRows
 
     with open_register(home) as store:
         register, checksum = store.load_with_checksum()
-        cases = DeskStore(store.pool).load()
-    print_json(make(publisher_of(home, register), register, checksum, cases))
+        cases, measured = DeskStore(store.pool).load(), Measured()
+        if quarter:
+            measured = FigureRows(store.pool).read(*quarter_bounds(quarter))
+    print_json(make(publisher_of(home, register), register, checksum, cases, measured))
 
 
 def publisher_of(home: Home, register: Register) -> Publisher:

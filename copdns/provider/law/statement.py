@@ -16,6 +16,14 @@ from pydantic import BaseModel
 from copdns.model.errors import RegisterError
 from copdns.provider.law.events import HandLayer
 from copdns.provider.law.figures import K, suppress, suppress_table
+from copdns.provider.law.measurements import (
+    ALL,
+    Measured,
+    SiteOutage,
+    find_outages,
+    safe_categories,
+    safe_layers,
+)
 from copdns.provider.law.register import (
     FamilyOpening,
     HandName,
@@ -31,6 +39,7 @@ from copdns.provider.law.statement_shapes import (
     FamilyOpeningPart,
     FamilyPart,
     FeedPart,
+    FigureSource,
     HotlinePart,
     LawPart,
     OpenedPart,
@@ -38,6 +47,7 @@ from copdns.provider.law.statement_shapes import (
     OperatorPart,
     OrderPart,
     OrdersCount,
+    OutagePart,
     PublicStatement,
     QuarterlyReport,
     RegisterPart,
@@ -50,6 +60,7 @@ RETENTION: Final = {
     "look-ups": "a day at most, as each family chose",
     "legal orders": "as long as the register",
     "decisions about lists": "two years",
+    "figures by day": "a year",
 }
 
 _QUARTER = re.compile(r"(\d{4})-Q([1-4])", re.ASCII)
@@ -118,14 +129,18 @@ def quarterly_report(
     quarter: str,
     disputes: Iterable[Dispute],
     figures: OperatorFigures,
+    measured: Measured,
     now: int,
 ) -> QuarterlyReport:
     """Return the report of a quarter, small numbers left out; raise RegisterError.
 
-    disputes: all that there are, of any time.
+    disputes: all that there are, of any time.  figures: what the provider says.  measured: of this
+    quarter.  Complaints are added by `Publisher`, which knows the cases.
     """
     since, until = quarter_bounds(quarter)
     require_over(quarter, until, now)
+    outages, outage_days = find_outages(measured.nodes, since, until)
+    filters = measured.filters or {}
     by_hand = [
         each
         for each in register.by_hand.values()
@@ -151,14 +166,50 @@ def quarterly_report(
             for each in register.openings.values()
             if each.opened_at < until and each.ends > since
         ),
-        blocks_by_layer=suppress_table(
-            {str(layer): number for layer, number in figures.blocks_by_layer.items()}
-        ),
-        blocks_by_category=suppress_table(figures.blocks_by_category),
-        subscribers_with_filtering=suppress(figures.subscribers_with_filtering),
-        complaints=suppress(figures.complaints),
-        outages=figures.outages,
+        blocks_by_layer=safe_layers(measured),
+        blocks_by_category=safe_categories(measured),
+        subscribers_with_filtering=filters.get(ALL) or None,
+        filtering_by_tenant={
+            tenant: number or None for tenant, number in sorted(filters.items()) if tenant != ALL
+        },
+        complaints=None,
+        help_desk_complaints=suppress(figures.help_desk_complaints or 0),
+        outages=outages,
+        outage_days=tuple(map(_outage, outage_days)),
+        network_outages=figures.network_outages,
+        sources=_sources(figures, measured, has_outages=outages is not None),
         retention=RETENTION,
+    )
+
+
+def _sources(
+    figures: OperatorFigures, measured: Measured, *, has_outages: bool
+) -> dict[str, FigureSource]:
+    """Return where the figures come from that are not those of the register."""
+
+    def name_if(source: FigureSource, *, when: bool) -> FigureSource:
+        return source if when else "unknown"
+
+    layers = any(each.is_layer for each in measured.blocks)
+    return {
+        "disputes": "desk",
+        "complaints": "desk",
+        "help_desk_complaints": name_if("operator", when=figures.help_desk_complaints is not None),
+        "blocks_by_layer": name_if("nodes", when=layers),
+        "blocks_by_category": name_if("nodes", when=layers),
+        "subscribers_with_filtering": name_if("families", when=measured.filters is not None),
+        "outages": name_if("nodes", when=has_outages),
+        "network_outages": name_if("operator", when=figures.network_outages is not None),
+    }
+
+
+def _outage(found: SiteOutage) -> OutagePart:
+    return OutagePart(
+        day=utc_text(found.day * 86_400)[:10],
+        site=found.site,
+        down_minutes=found.down,
+        silent_node_minutes=found.silent,
+        failing_node_minutes=found.failing,
     )
 
 

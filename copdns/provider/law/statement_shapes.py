@@ -199,10 +199,34 @@ class DisputesCount(_Published):
     median_hours: float | None
 
 
+class OutagePart(_Published):
+    """A day, in UTC, on which something of a site did not answer.
+
+    down_minutes: in which no node of the site answered as it should.  silent_node_minutes,
+    failing_node_minutes: of its nodes added up, in which one did not answer, or answered SERVFAIL
+    to a tenth of all or more.
+    """
+
+    day: Annotated[str, Field(pattern=r"^\d{4}-\d\d-\d\d$")]
+    site: str
+    down_minutes: Annotated[int, Field(ge=0)]
+    silent_node_minutes: Annotated[int, Field(ge=0)]
+    failing_node_minutes: Annotated[int, Field(ge=0)]
+
+
+FigureSource = Literal["families", "desk", "nodes", "operator", "unknown"]
+
+
 class QuarterlyReport(_Published):
     """What a provider filtered in a quarter, and what was objected to.
 
-    outages: null where they are not known.
+    blocks_by_layer, blocks_by_category: two leading figures of each, rounded down; a category that
+    fewer than 20 households chose is not there.  subscribers_with_filtering, filtering_by_tenant:
+    households with a filter at the end of the quarter, at least, in steps of 20.  complaints: what
+    families passed on and owners of sites asked; what became of these, and of what the staff
+    asked, is in disputes.  help_desk_complaints, network_outages: what the provider says of its
+    help desk and of what is beside copdns.  outages: how often a site did not answer; null where
+    nothing is known.  sources: where each of these comes from.
     """
 
     format: Literal["copdns-report-v1"] = "copdns-report-v1"
@@ -222,6 +246,13 @@ class QuarterlyReport(_Published):
     complaints: SafeNumber
     outages: Annotated[int, Field(ge=0)] | None
     retention: dict[str, str]
+    filtering_by_tenant: dict[str, SafeNumber] = {}
+    complaints_by_origin: dict[str, SafeNumber] = {}
+    complaints_by_reason: dict[str, SafeNumber] = {}
+    help_desk_complaints: SafeNumber = None
+    outage_days: tuple[OutagePart, ...] = ()
+    network_outages: Annotated[int, Field(ge=0)] | None = None
+    sources: dict[str, FigureSource] = {}
 
 
 class TenantPart(_Published):
@@ -236,7 +267,7 @@ class TenantReport(_Published):
     """What the staff of one tenant are told of a quarter.
 
     disputes: those of this tenant; null also where the rest of the provider's would be below 20,
-    since all together are published.
+    since all together are published.  subscribers_with_filtering: as in the provider's report.
     """
 
     format: Literal["copdns-tenant-report-v1"] = "copdns-tenant-report-v1"
@@ -245,6 +276,7 @@ class TenantReport(_Published):
     operator: OperatorPart
     tenant: TenantPart
     disputes: DisputesCount
+    subscribers_with_filtering: SafeNumber = None
 
 
 class SignaturePart(_Published):
@@ -280,15 +312,12 @@ class SignedTenantReport(_Published):
 
 
 class OperatorFigures(BaseModel):
-    """What only the operator's monitoring knows of a quarter; from Prometheus and the help desk.
+    """What copdns cannot know of a quarter: from the help desk, and of the network beside copdns.
 
-    outages: None where nobody said how many; 0 is a claim that the provider signs.
+    None where nobody said how many; 0 is a claim that the provider signs.
     """
 
     model_config = ConfigDict(extra="forbid")
 
-    blocks_by_layer: dict[Literal["law", "security", "family"], Annotated[int, Field(ge=0)]] = {}
-    blocks_by_category: dict[str, Annotated[int, Field(ge=0)]] = {}
-    subscribers_with_filtering: Annotated[int, Field(ge=0)] = 0
-    complaints: Annotated[int, Field(ge=0)] = 0
-    outages: Annotated[int, Field(ge=0)] | None = None
+    help_desk_complaints: Annotated[int, Field(ge=0)] | None = None
+    network_outages: Annotated[int, Field(ge=0)] | None = None

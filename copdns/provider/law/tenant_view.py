@@ -49,11 +49,13 @@ def tenant_report(
     quarter: str,
     disputes: Iterable[Dispute],
     others: Iterable[Dispute],
+    filters: Mapping[str, int],
     now: int,
 ) -> TenantReport:
     """Return the report of a quarter for one tenant; raise RegisterError.
 
-    disputes: of this tenant, of any time.  others: those of everybody else.
+    disputes: of this tenant, of any time.  others: those of everybody else.  filters: by tenant,
+    made safe.
     """
     if (found := register.tenants.get(tenant)) is None:
         raise RegisterError("there is no tenant %(tenant)s", tenant=tenant)
@@ -67,6 +69,7 @@ def tenant_report(
         disputes=_apart(
             count_disputes(disputes, since, until), count_disputes(others, since, until)
         ),
+        subscribers_with_filtering=filters.get(tenant) or None,
     )
 
 

@@ -14,6 +14,7 @@ from typing import Final
 from copdns.model.addresses import USUAL_PATH, Network
 from copdns.model.reasons import FORGED
 from copdns.provider.plane.block_answers import BLOCK_ANSWERS, block_action
+from copdns.provider.plane.block_counts import UPTIME, block_metrics
 from copdns.provider.plane.client_subnet import STRIP, SUBNET
 from copdns.provider.plane.hashed_names import hashed_rules
 from copdns.provider.plane.road import EXPLAIN, road
@@ -50,6 +51,7 @@ class NodeSettings:
     each address of `listen`.  name: of what is encrypted, before which a
     device's token stands; "" for none.  mac_networks: where routers tell MAC addresses of devices.
     is_public: devices that show a token are answered from everywhere, and nobody else is.
+    categories: of lists, by which blocks are counted.
     """
 
     site: str
@@ -70,6 +72,7 @@ class NodeSettings:
     name: str = ""
     mac_networks: tuple[Network, ...] = ()
     is_public: bool = False
+    categories: tuple[str, ...] = ()
 
     @property
     def subscribers(self) -> list[str]:
@@ -85,8 +88,8 @@ class NodeSettings:
 
 def dnsdist_config(node: NodeSettings) -> str:
     """Return the configuration, in Lua."""
-    parts = (_HEAD, _listeners(node), _silence(), _servers(node), _tables(node), _road(node))
-    return "\n".join("\n".join(part) for part in (*parts, _each_second(node))) + "\n"
+    parts = (_HEAD, _listeners(node), _silence(), _servers(node), _metrics(node), _tables(node))
+    return "\n".join("\n".join(part) for part in (*parts, _road(node), _each_second(node))) + "\n"
 
 
 _HEAD: Final = (
@@ -152,6 +155,13 @@ def _servers(node: NodeSettings) -> Iterator[str]:
 
 # A name that nobody has, so that no resolver asks others for it (RFC 6761); once a second.
 _CHECK: Final = 'checkName="health.invalid.", checkInterval=1, maxCheckFailures=2'
+
+
+def _metrics(node: NodeSettings) -> Iterator[str]:
+    yield "\n-- Blocks by layer and by category of a list, of all subscribers together, for the"
+    yield "-- provider's quarterly report."
+    for name in block_metrics(node.categories):
+        yield f'declareMetric({_text(name)}, "counter", "blocks")'
 
 
 def _tables(node: NodeSettings) -> Iterator[str]:
@@ -266,9 +276,11 @@ def _each_second(node: NodeSettings) -> Iterator[str]:
         yield f'  pcall(rm{kind}ResponseRule, "nsid")'
         yield f'  add{kind}ResponseAction(TagRule("nsid", "1"), say, {{name="nsid"}})'
     yield "end"
-    yield "-- Counters of all together, for rollouts; no name and no address is among them."
+    yield "-- Counters of all together, for rollouts and the quarterly report; no name and no"
+    yield "-- address is among them."
     path = f"{node.folder}/{STATISTICS_FILE}"
-    yield f"local counted = {_list(list(COUNTERS))}"
+    yield f"local counted = {_list([*COUNTERS, *block_metrics(node.categories)])}"
+    yield "local begun = os.time()"
     yield "local function write_figures()"
     yield f'  local file = io.open({_text(path)}, "w")'
     yield "  if not file then return end"
@@ -276,6 +288,8 @@ def _each_second(node: NodeSettings) -> Iterator[str]:
     yield "  for _, each in ipairs(counted) do"
     yield '    if found[each] then lines[#lines + 1] = each .. " " .. tostring(found[each]) end'
     yield "  end"
+    uptime = _text(UPTIME + " ")
+    yield f'  lines[#lines + 1] = {uptime} .. string.format("%d", math.max(os.time() - begun, 0))'
     yield f"  lines[#lines + 1] = {_text(END)}"
     yield '  file:write(table.concat(lines, "\\n"), "\\n")'
     yield "  file:close()"

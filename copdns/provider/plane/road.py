@@ -17,6 +17,7 @@ from typing import Final
 
 from copdns.model.addresses import Network
 from copdns.provider.plane.block_answers import block_answers
+from copdns.provider.plane.block_counts import count_blocks
 from copdns.provider.plane.lmdb_in_lua import LIBRARY, LMDB, OPEN_TABLES
 from copdns.provider.plane.name_sets import HELP, UNTRACED
 from copdns.provider.plane.rows import ASKS, BY_PORT, PERSONAL, SOON, PlaneTable, table_file
@@ -96,6 +97,7 @@ def _function(strangers: Iterable[Stranger], below: str | None = None) -> str:
         LAW=Layer.LAW,
         SECURITY=Layer.SECURITY,
         BLOCKS=block_answers(),
+        COUNTS=count_blocks(),
         HOUSEHOLD_TLV=HOUSEHOLD_TLV,
         SHORT_CUTS=short_cut_lookups(),
         NOBODY=NOBODY,
@@ -303,12 +305,17 @@ $SHORT_CUTS
 
 $BLOCKS
 
+$COUNTS
+
   -- LAYER:CODE:TEXT; without a layer, nothing happens.
   local function cut_verdict(found, set)
     local done, code, about = found:match("^(%a+):(%d+):(.*)$$")
     local verdict = {done = done, code = tonumber(code), about = about, text = found}
     verdict.is_untraced = set:find("$UNTRACED", 1, true) ~= nil
-    if done then prepare_block(verdict) end
+    if done then
+      prepare_block(verdict)
+      prepare_count(verdict)
+    end
     return verdict
   end
   local known, known_at = {}, -1
@@ -359,6 +366,7 @@ $FORCED
     -- The law comes first, then the household, then the class; the EDE says which.
     local household = ""
     if verdict.done ~= "$LAW" then household = household_of(dq, class, octets, count, first) end
+    if household == "" then count_block(verdict) end
     if household == "" and verdict.rcode and answer_block(dq, verdict, octets) then
       if verdict.done == "$SECURITY" then tag(dq, "done", "$SECURITY") end  -- for dnstap
       return Allow
@@ -371,6 +379,8 @@ $FORCED
       tag(dq, "instead", verdict.done or "open")
       tag(dq, "household", "1")
       tag(dq, "verdict", verdict.text)
+      if verdict.metric then tag(dq, "metric", verdict.metric) end
+      if verdict.category then tag(dq, "category", verdict.category) end
     elseif verdict.done and verdict.done ~= "$SAFE_SEARCH" then
       explain(dq, verdict.code, verdict.about, #verdict.about)
     elseif not (verdict.done or verdict.is_untraced) then
@@ -446,6 +456,10 @@ EXPLAIN: Final = f"""
     local done, code, about = (found == nil and "" or ffi.string(found)):match("^(%a+):(%d+):(.*)$")
     if code and done ~= "{SAFE_SEARCH}" then
       dq_.dnsdist_ffi_dnsquestion_set_extended_dns_error(dq, tonumber(code), about, #about)
+      for _, each in ipairs({{"metric", "category"}}) do
+        local metric = dq_.dnsdist_ffi_dnsquestion_get_tag(dq, each)
+        if metric ~= nil then dq_.dnsdist_ffi_metric_inc(metric, #ffi.string(metric)) end
+      end
     end
     return DNSAction.None
   end

@@ -26,7 +26,7 @@ LATENCIES: Final = (  # answers by milliseconds
     "latency-slow",
 )
 MOST_DIGITS: Final = 18  # what PostgreSQL can add up
-MOST_OCTETS: Final = 4_096  # of the file
+MOST_OCTETS: Final = 16_384  # of the file
 _NEEDED: Final = (QUERIES, SERVFAILS, BLOCKS, *LATENCIES)
 COUNTERS: Final = (*_NEEDED, DROPPED, TURNED_AWAY)
 _SLOW_FROM: Final = LATENCIES.index("latency100-1000")
@@ -109,6 +109,11 @@ class FigureRow:
 
 def read_statistics(text: str) -> NodeFigures:
     """Return what dnsdist's file says; raise PlaneError for one that is not whole, or damaged."""
+    return node_figures(read_counters(text))
+
+
+def read_counters(text: str) -> dict[str, int]:
+    """Return all numbers of dnsdist's file by their names; raise PlaneError as above."""
     *lines, last = text.splitlines() or [""]
     if last != END:
         raise PlaneError("the figures of dnsdist are not whole")
@@ -118,10 +123,11 @@ def read_statistics(text: str) -> NodeFigures:
         if not (value.isdecimal() and len(value) <= MOST_DIGITS):
             raise PlaneError("the figures of dnsdist cannot be read")
         counters[name] = int(value)
-    return _figures(counters)
+    return counters
 
 
-def _figures(counters: Mapping[str, int]) -> NodeFigures:
+def node_figures(counters: Mapping[str, int]) -> NodeFigures:
+    """Return what rollouts look at; raise PlaneError where something of it is not counted."""
     if missing := [each for each in _NEEDED if each not in counters]:
         raise PlaneError(f"dnsdist does not count {', '.join(missing)}")
     return NodeFigures(

@@ -287,6 +287,33 @@ def device_heard(db: PostgresConnection) -> None:
     )
 
 
+@PROVIDER(name="0022_report_figures", expands=True)
+def report_figures(db: PostgresConnection) -> None:
+    """What the quarterly report tells, by day, without households, names and hours (`FigureRows`);
+    and in which minutes of a day a node answered."""
+    db.run_here(
+        """
+        create table report_figure (
+            day bigint not null,
+            kind text collate "C" not null,
+            label text collate "C" not null,
+            number bigint not null,
+            primary key (day, kind, label)
+        )"""
+    )
+    db.run_here(
+        """
+        create table node_minutes (
+            day bigint not null,
+            node text collate "C" not null,
+            site text collate "C" not null,
+            answered bit(1440) not null,
+            failing bit(1440) not null,
+            primary key (day, node, site)
+        )"""
+    )
+
+
 _ROLLOUTS = (
     """
     create table rollout (

@@ -45,6 +45,8 @@ STAFF_GRANTS: Final[Mapping[str, tuple[str, ...]]] = {
     "fleet_node": _READ,
     "fleet_taken": _READ,
     "fleet_figures": _READ,
+    "report_figure": _READ,
+    "node_minutes": _READ,
 }
 _SCHEMAS: Final = [SCHEMA, LOG_SCHEMA]
 # Roles of PostgreSQL's own that read or write files of the server, and so all of it; that see texts

@@ -32,7 +32,7 @@ from copdns.provider.law.register_json import (
     security_json,
     staff_json,
 )
-from copdns.provider.law.statement import utc_text
+from copdns.provider.law.statement import quarter_bounds, utc_text
 from copdns.provider.law.statement_shapes import OperatorFigures
 from copdns.provider.law.tenant_view import concerns
 from copdns.provider.plane.snapshot import SpecialNames
@@ -42,6 +42,7 @@ from copdns.provider.staff.duties import Duty, StaffMember, StaffRole, duties_of
 from copdns.provider.staff.publisher import Publisher
 from copdns.provider.staff.tasks import tasks_of
 from copdns.store.provider_db.desk_rows import DeskStore
+from copdns.store.provider_db.figure_rows import FigureRows
 from copdns.store.provider_db.register_rows import RegisterStore
 from copdns.web.staff.lots import draw_missing
 
@@ -288,10 +289,10 @@ def _statement(call: StaffCall) -> object:
 def _report(call: StaffCall) -> object:
     register, checksum = call.store.load_with_checksum()
     figures, publisher = OperatorFigures(), call.publisher(register)
-    cases = call.desk.load()
+    cases, measured = call.desk.load(), FigureRows(call.store.pool).read(*quarter_bounds(call.text))
     if tenant := call.who.tenant:
-        return publisher.tenant_report(register, tenant, cases, call.text, call.now)
-    return publisher.report(register, checksum, cases, call.text, figures, call.now)
+        return publisher.tenant_report(register, tenant, cases, call.text, measured, call.now)
+    return publisher.report(register, checksum, cases, call.text, figures, measured, call.now)
 
 
 def _checklist(call: StaffCall) -> object:

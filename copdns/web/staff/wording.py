@@ -155,11 +155,38 @@ WORDS: Final[Mapping[str, Mapping[str, Phrase]]] = {
         "subscribers_with_filtering": Phrase("figure", "Subscribers with filtering"),
         "complaints": Phrase("figure", "Complaints"),
         "outages": Phrase("figure", "Outages"),
+        "filtering_by_tenant": Phrase("figure", "Subscribers with filtering, by tenant"),
+        "complaints_by_origin": Phrase("figure", "Complaints by origin"),
+        "guardian": Phrase("figure", "Passed on by families"),
+        "site_owner": Phrase("figure", "From owners of sites"),
+        "complaints_by_reason": Phrase("figure", "Complaints by reason"),
+        "harmless": Phrase("figure", "The site has nothing of this kind"),
+        "other_category": Phrase("figure", "The site belongs to another category"),
+        "changed": Phrase("figure", "The site has changed"),
+        "help": Phrase("figure", "The site is for help or support"),
+        "help_desk_complaints": Phrase("figure", "Complaints to customer service"),
+        "outage_days": Phrase("figure", "Days with outages"),
+        "day": Phrase("figure", "Day"),
+        "site": Phrase("figure", "Location"),
+        "down_minutes": Phrase("figure", "Minutes without an answer"),
+        "silent_node_minutes": Phrase("figure", "Minutes in which single nodes did not answer"),
+        "failing_node_minutes": Phrase("figure", "Minutes in which single nodes failed"),
+        "network_outages": Phrase("figure", "Outages of the network"),
+        "sources": Phrase("figure", "Where the figures come from"),
         "retention": Phrase("figure", "How long records are kept"),
         "bindings": Phrase("figure", "Which line had an address"),
         "look-ups": Phrase("figure", "Lookups"),
         "legal orders": Phrase("figure", "Legal orders"),
         "decisions about lists": Phrase("figure", "Decisions about lists"),
+        "figures by day": Phrase("figure", "Figures of each day"),
+    },
+    # By the values of `FigureSource`.
+    "source": {
+        "families": Phrase("source of a figure", "choices of families, counted by copdns"),
+        "desk": Phrase("source of a figure", "requests for review"),
+        "nodes": Phrase("source of a figure", "nodes, counted by copdns"),
+        "operator": Phrase("source of a figure", "the provider's own word"),
+        "unknown": Phrase("source of a figure", "not known"),
     },
     # By the texts of RETENTION, which are signed as they are.
     "retention": {
@@ -169,11 +196,21 @@ WORDS: Final[Mapping[str, Mapping[str, Phrase]]] = {
         ),
         "as long as the register": Phrase("how long", "as long as the register"),
         "two years": Phrase("how long", "two years"),
+        "a year": Phrase("how long", "a year"),
     },
     **CHECKLIST_WORDS,
 }
 _MOMENTS: Final = frozenset({"made", "since", "until"})
-_RETENTION: Final = frozenset({"bindings", "look-ups", "legal orders", "decisions about lists"})
+# Figures whose source is told; where these are texts, they are sources.
+_SOURCED: Final = frozenset(
+    {
+        *("disputes", "complaints", "help_desk_complaints", "blocks_by_layer"),
+        *("blocks_by_category", "subscribers_with_filtering", "outages", "network_outages"),
+    }
+)
+_RETENTION: Final = frozenset(
+    {"bindings", "look-ups", "legal orders", "decisions about lists", "figures by day"}
+)
 
 
 class StaffWording:
@@ -214,6 +251,8 @@ class StaffWording:
 
     def figure(self, name: str, part: str = "") -> str:
         """Return what a field of a report is called.  part: the one that it stands in."""
+        if part == "filtering_by_tenant":
+            return name
         if part == "blocks_by_category":
             found = desk.category_name(name)
         else:
@@ -226,6 +265,8 @@ class StaffWording:
             return self.number(value)
         if name in _RETENTION:
             return self.word("retention", value)
+        if name in _SOURCED:
+            return self.word("source", value)
         if name == "country":
             return self.country(value)
         return self.moment(value) if name in _MOMENTS else value

@@ -18,6 +18,7 @@ from copdns.model.errors import StoreError
 from copdns.provider.law import edits
 from copdns.provider.law.edits import DAY
 from copdns.provider.law.keys import ProviderKeys, is_signed_by
+from copdns.provider.law.measurements import Measured
 from copdns.provider.law.statement import canonical_json
 from copdns.provider.law.statement_shapes import OperatorFigures, SignedStatement
 from copdns.provider.staff.publisher import Publisher
@@ -171,12 +172,12 @@ async def test_what_was_kept_is_there_if_this_key_signed_it(site: Site, tmp_path
     other = ProviderKeys(tmp_path / "other")
     other.make()
     wrong = Publisher(LISTS, (HOTLINE,), other.public_key, other.sign)
-    report = right.report(register, checksum, (), "2026-Q3", OperatorFigures(), NOW)
+    report = right.report(register, checksum, (), "2026-Q3", OperatorFigures(), Measured(), NOW)
     kept = {
         "a.json": right.statement(register, checksum, (), NOW - DAY),
         "b.json": report,
         "c.json": wrong.statement(register, checksum, (), NOW - 2 * DAY),
-        "d.json": right.tenant_report(register, "north", (), "2026-Q3", NOW),
+        "d.json": right.tenant_report(register, "north", (), "2026-Q3", Measured(), NOW),
         "e.json": {"names": ["secret.example"]},
     }
     for name, document in kept.items():

@@ -151,9 +151,12 @@ def test_a_statement_and_a_report_that_anybody_can_check(home: Home) -> None:
     plain.write_bytes(plain.read_bytes().replace(b"\n", b"\r\n"))
     assert home.call("provider", "law", "seal", str(plain)).exit_code == 1
     figures = home.folder / "figures.json"
-    figures.write_text('{"complaints": 3, "outages": 1}')
+    figures.write_text('{"help_desk_complaints": 30, "network_outages": 1}')
     report = json.loads(home.ok("provider", "report", "2026-Q1", "--figures", str(figures)))
-    assert (report["document"]["complaints"], report["document"]["outages"]) == (None, 1)
+    assert [report["document"][each] for each in ("complaints", "outages")] == [None, None]
+    said = "help_desk_complaints", "network_outages"
+    assert [report["document"][each] for each in said] == [30, 1]
+    assert {report["document"]["sources"][each] for each in said} == {"operator"}
     home.ok("provider", "tenant", "add", "north", "--name", "North", "--country", "FR")
     of_north = home.folder / "north.json"
     of_north.write_text(home.ok("provider", "report", "2026-Q1", "--tenant", "north"))

@@ -6,6 +6,7 @@ import re
 from collections.abc import AsyncIterator
 from html import unescape
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
@@ -14,6 +15,7 @@ from copdns.provider.law import edits
 from copdns.provider.law.events import EVENT_KINDS, HandLayer, KeptRecord
 from copdns.provider.law.register import OrderState
 from copdns.provider.law.statement import RETENTION
+from copdns.provider.law.statement_shapes import FigureSource
 from copdns.provider.rollout.rollouts import RolloutKind, RolloutStage, RolloutState
 from copdns.provider.staff.desk import REASONS, CaseOrigin, CaseReason, CaseState
 from copdns.provider.staff.duties import Duty, StaffRole
@@ -109,6 +111,7 @@ async def test_every_page_is_translated_as_a_whole(site: Site) -> None:
         ("state of a rollout", set(RolloutState)),
         ("entry", set(EVENT_KINDS)),
         ("retention", set(RETENTION.values())),
+        ("source", set(get_args(FigureSource))),
     ],
 )
 def test_every_value_has_its_words(about: str, values: set[str]) -> None:

@@ -51,6 +51,8 @@ MAY = {
     "copdns.fleet_node": "s",
     "copdns.fleet_taken": "s",
     "copdns.fleet_figures": "s",
+    "copdns.report_figure": "s",
+    "copdns.node_minutes": "s",
 }
 TRIES = {
     "s": "select * from {table} limit 1",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -11,14 +12,21 @@ import jsonschema
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 
 from copdns.model.errors import RegisterError
 from copdns.provider.law import edits
 from copdns.provider.law.edits import DAY
 from copdns.provider.law.events import FeedTaken, HandLayer, NameAdded
-from copdns.provider.law.figures import K, suppress_table
+from copdns.provider.law.figures import (
+    K,
+    round_down,
+    step_down,
+    suppress_table,
+    suppress_with_rests,
+)
 from copdns.provider.law.keys import ProviderKeys, is_signed_by
+from copdns.provider.law.measurements import Measured, NodeDay
 from copdns.provider.law.statement import (
     Dispute,
     canonical_json,
@@ -38,6 +46,7 @@ from copdns.provider.law.statement_shapes import (
     SignedStatement,
     SignedTenantReport,
 )
+from copdns.provider.plane.block_counts import BlockCount
 from tests.provider_staff import ADA, BO, DOCUMENT, NOW, SPECIAL, Written, order
 
 SCHEMAS = Path(__file__).parents[4] / "docs/schemas"
@@ -139,7 +148,9 @@ def test_it_says_when_nothing_of_families_was_blocked() -> None:
     assert open_now is not None
     assert (open_now.why, open_now.until) == ("A list.", utc_text(NOW + 3600))
     assert statement_of(found, NOW + 3600).family.open_for_all is None
-    report = quarterly_report(found.register, CHECKSUM, "2026-Q4", [], OperatorFigures(), UNTIL)
+    report = quarterly_report(
+        found.register, CHECKSUM, "2026-Q4", [], OperatorFigures(), Measured(), UNTIL
+    )
     assert report.family_open_for_all == (open_now,)
 
 
@@ -152,21 +163,35 @@ def disputes(many: int, *, hours: int = 2, is_accepted: bool = True) -> list[Dis
     return [Dispute(NOW, NOW + DAY, NOW + hours * 3600, is_accepted) for _ in range(many)]
 
 
-def report_of(asked: list[Dispute], figures: OperatorFigures | None = None) -> QuarterlyReport:
+def report_of(
+    asked: list[Dispute],
+    figures: OperatorFigures | None = None,
+    measured: Measured | None = None,
+) -> QuarterlyReport:
     return quarterly_report(
-        written().register, CHECKSUM, "2026-Q4", asked, figures or OperatorFigures(), UNTIL
+        *(written().register, CHECKSUM, "2026-Q4", asked),
+        *(figures or OperatorFigures(), measured or Measured(), UNTIL),
     )
+
+
+def blocks(is_layer: bool, **numbers: int) -> dict[BlockCount, int]:
+    return {BlockCount(is_layer, label): number for label, number in numbers.items()}
 
 
 def test_a_report_is_as_its_schema_says(tmp_path: Path) -> None:
-    figures = OperatorFigures(
-        blocks_by_layer={"law": 30, "security": 4000, "family": 90000},
-        blocks_by_category={"games": 500, "faith": 3, "health": 40},
-        subscribers_with_filtering=100,
-        complaints=4,
-        outages=1,
+    figures = OperatorFigures(help_desk_complaints=4, network_outages=1)
+    day = UNTIL // DAY - 1
+    measured = Measured(
+        blocks(True, law=30, security=4321, family=98765)
+        | blocks(False, games=5678, faith=300, health=19),
+        {"": 4000, "north": 20, "south": 0},
+        {"games": 20, "faith": 0, "health": 40},
+        (
+            NodeDay("n1", "north", day, 0b1111001, 0b1000),
+            NodeDay("n2", "north", day, 0b1011001, 0),
+        ),
     )
-    report = report_of(disputes(30) + disputes(25, is_accepted=False, hours=30), figures)
+    report = report_of(disputes(30) + disputes(25, is_accepted=False, hours=30), figures, measured)
     signed = validate(report, "report-v1.json", tmp_path)["document"]
     orders = signed["legal_orders"]
     assert (orders["entered"], orders["in_force"], orders["ended"]) == (2, 2, 2)
@@ -176,14 +201,80 @@ def test_a_report_is_as_its_schema_says(tmp_path: Path) -> None:
     asked = signed["disputes"]
     assert (asked["received"], asked["accepted"], asked["refused"]) == (55, 30, None)
     assert asked["median_hours"] == 2
-    assert signed["blocks_by_category"] == {"games": 500, "faith": None, "health": None}
-    assert (signed["complaints"], signed["subscribers_with_filtering"]) == (None, 100)
+    assert signed["blocks_by_layer"] == {"law": 30, "security": 4300, "family": 98000}
+    assert signed["blocks_by_category"] == {"games": 5600}
+    assert signed["subscribers_with_filtering"] == 4000
+    assert signed["filtering_by_tenant"] == {"north": 20, "south": None}
+    assert (signed["help_desk_complaints"], signed["network_outages"]) == (None, 1)
+    # Minutes 1 and 2: nobody answered.  5: n2 did not.  3: n1 failed, and n2 answered.
+    assert signed["outages"] == 1
+    assert signed["outage_days"] == [
+        {
+            "day": "2026-12-31",
+            "site": "north",
+            "down_minutes": 2,
+            "silent_node_minutes": 5,
+            "failing_node_minutes": 1,
+        }
+    ]
+    assert set(signed["sources"].values()) == {"desk", "operator", "nodes", "families"}
 
 
 def test_what_nobody_said_is_not_signed_as_none_at_all(tmp_path: Path) -> None:
     signed = validate(report_of([]), "report-v1.json", tmp_path)["document"]
     assert (signed["outages"], signed["blocks_by_layer"]) == (None, {})
-    assert report_of([], OperatorFigures(outages=0)).outages == 0
+    assert (signed["subscribers_with_filtering"], signed["network_outages"]) == (None, None)
+    assert set(signed["sources"].values()) == {"desk", "unknown"}
+    assert report_of([], OperatorFigures(network_outages=0)).network_outages == 0
+
+
+@pytest.mark.parametrize(
+    "claimed",
+    [
+        "blocks_by_layer",
+        "blocks_by_category",
+        "subscribers_with_filtering",
+        "complaints",
+        "outages",
+    ],
+)
+def test_what_copdns_measures_nobody_can_claim(claimed: str) -> None:
+    with pytest.raises(ValidationError):
+        OperatorFigures.model_validate({claimed: 0})
+
+
+def test_families_blocks_are_not_told_where_few_have_a_filter() -> None:
+    few = Measured(blocks(True, law=5000, security=10, family=5000), {"": 0})
+    assert report_of([], None, few).blocks_by_layer == {
+        "law": 5000,
+        "security": None,
+        "family": None,
+    }
+
+
+def test_one_familys_leaving_shows_at_no_step_that_anybody_knows() -> None:
+    """A tenant of 21, and one family less: both reports say the same, but for a lot in 20."""
+    told = [[step_down(number, lot) for lot in range(K)] for number in range(4 * K)]
+    assert all(each == 0 for number in told[:K] for each in number)
+    for before, after in itertools.pairwise(told):
+        changed = [one for one, other in zip(before, after, strict=True) if one != other]
+        assert len(changed) <= 1
+    assert told[21].count(20) == 2
+    assert told[22].count(20) == 3
+
+
+def test_who_knows_a_part_learns_no_small_rest_of_a_table() -> None:
+    cells = {"harmless": 60, "changed": 50, "help": 40}
+    assert suppress_with_rests(cells, []) == cells
+    rest = {"harmless": 60, "changed": 50, "help": 3}
+    told = suppress_with_rests(cells, [rest, dict.fromkeys(cells, 0)])
+    assert told == {"harmless": 60, "changed": None, "help": None}
+
+
+def test_a_look_at_blocks_has_two_figures() -> None:
+    assert [round_down(each) for each in (0, 19, 20, 99, 129, 98765)] == [
+        *(None, None, 20, 99, 120, 98000)
+    ]
 
 
 def test_few_questions_are_no_figure() -> None:
@@ -193,7 +284,9 @@ def test_few_questions_are_no_figure() -> None:
 
 def test_a_quarter_that_is_not_over_has_no_report() -> None:
     with pytest.raises(RegisterError, match="not over"):
-        quarterly_report(written().register, CHECKSUM, "2026-Q4", (), OperatorFigures(), UNTIL - 1)
+        quarterly_report(
+            written().register, CHECKSUM, "2026-Q4", (), OperatorFigures(), Measured(), UNTIL - 1
+        )
     with pytest.raises(RegisterError, match="no quarter"):
         quarter_bounds("2026-Q5")
     assert quarter_bounds("2027-Q1")[0] == UNTIL
