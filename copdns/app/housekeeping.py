@@ -38,6 +38,7 @@ class Housekeeping:
     """The parts that tell what happens, back up, and test copdns.
 
     tells: whether this program tells what happens; the program on a second box does not.
+    has_browsers: whether it knows the browsers that want notices.
     """
 
     def __init__(
@@ -55,6 +56,7 @@ class Housekeeping:
         time_chores: TimeChores,
         upstreams: UpstreamClient,
         tells: bool,
+        has_browsers: bool = True,
     ) -> None:
         web = settings().web
         desk = desk_url(web.port, web.tls_port)
@@ -83,5 +85,6 @@ class Housekeeping:
         self.bypass = BypassChores(folder, snapshot, clock, events)
         if tells:
             events.subscribe(self.targets.enqueue)
-            events.subscribe(self.push.on_event)
+            if has_browsers:
+                events.subscribe(self.push.on_event)
             events.subscribe(self.mqtt.on_event)

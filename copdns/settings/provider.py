@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from copdns.settings.events import bearer_token, notice_addresses, web_address
 from copdns.settings.values import Section
@@ -140,4 +140,16 @@ class ProviderSettings(Section):
         description="How many households are kept in memory, each read when a forwarder of "
         "`dns.forwarders` names it in a PROXY header; 0: all are read at the start.",
     )
+    pages: bool = Field(
+        default=True,
+        description="Whether families have their pages here; needs `kept` where not. Without them "
+        "this copdns answers, and uses a role of the database that reads no request, no password "
+        "and no session (`copdns provider roles grant nodes`).",
+    )
     rollouts: RolloutSettings = RolloutSettings()
+
+    @model_validator(mode="after")
+    def _has_pages_somewhere(self) -> ProviderSettings:
+        if not self.pages and not self.kept:
+            raise ValueError("pages: false needs kept: a number of households")
+        return self

@@ -25,9 +25,15 @@ from copdns.store.postgres.connection import (
 )
 from copdns.store.postgres.lines import LINES
 from copdns.store.postgres.outbox import OUTBOX
-from copdns.store.postgres.schema import keep_alone, prepare_record, read_applied, run_step
+from copdns.store.postgres.schema import (
+    keep_alone,
+    prepare_record,
+    read_applied,
+    require_maker,
+    run_step,
+)
 from copdns.store.provider_db.register_schema import PROVIDER
-from copdns.store.provider_db.staff_role import grant_again
+from copdns.store.provider_db.role_rights import grant_again
 from copdns.store.schema_steps import SchemaSteps
 
 _SETS: Final = {SCHEMA: (HOUSEHOLD, OUTBOX, LINES, FAMILY_CODES, PROVIDER), LOG_SCHEMA: (LOG,)}
@@ -103,7 +109,10 @@ def contract(conninfo: str) -> tuple[str, ...]:
 
 
 def other_programs(conninfo: str) -> tuple[str, ...]:
-    """Return the programs of other versions that are connected, for people; blocks.  StoreError."""
+    """Return the programs of other versions that are connected, for people; blocks.
+
+    Raises StoreError, also where this role does not see of all which version they are.
+    """
     with closing(PostgresPool(conninfo, most=1)) as pool, pool.connection() as connection:
         rows = connection.execute(
             """
@@ -115,6 +124,20 @@ def other_programs(conninfo: str) -> tuple[str, ...]:
             """,
             (APPLICATION,),
         ).fetchall()
+        # Of other roles' connections PostgreSQL tells who it is, and nothing else.
+        ((me, hidden),) = connection.execute(
+            """
+            select current_user, count(a.pid) filter (where a.application_name is null)
+              from (values (1)) as one left join pg_stat_activity a
+                on a.datname = current_database() and a.backend_type = 'client backend'
+            """
+        ).fetchall()
+    if hidden:
+        raise StoreError(
+            f"PostgreSQL: the role {me} does not see the version of {hidden} of the programs that "
+            "are connected; end them, or have whoever runs PostgreSQL let it see that: grant "
+            f"pg_read_all_stats to {me}"
+        )
     return tuple(f"{name} of {where}" for name, where, _ in rows)
 
 
@@ -124,6 +147,7 @@ def _apply(conninfo: str, is_chosen: Chosen) -> tuple[str, ...]:
         missing = steps.missing(read_applied(connection, steps))
         if not any(is_chosen(steps, name) for name, _ in missing):
             continue
+        require_maker(connection, schema)
         with keep_alone(connection, schema), transaction(connection):
             connection.run_here(_SHORT)
             prepare_record(connection)

@@ -24,6 +24,7 @@ from copdns.provider.law.keys import KEYS_FOLDER, ProviderKeys
 from copdns.store.household_db.provider import open_provider
 from copdns.store.postgres.connection import PostgresPool
 from copdns.store.provider_db.register_rows import RegisterStore
+from copdns.store.provider_db.role_grants import RoleDuty
 from tests.e2e.house import eventually
 from tests.e2e.provider_nodes import OPEN, ProviderNode, provider_node, session
 from tests.e2e.started import started
@@ -31,7 +32,6 @@ from tests.e2e.test_provider import server  # noqa: F401 - a fixture
 from tests.e2e.visitor import PASSWORD, Page, Visitor
 from tests.postgres_server import PostgresServer
 from tests.running import COPDNS, PATIENCE, free_port
-from tests.unit.store.staff_site import give_staff_role
 
 pytestmark = pytest.mark.tools
 
@@ -47,8 +47,8 @@ WRONG = "This code is wrong or has expired"
 
 @dataclass
 class Provider:
-    """node: of the subscribers.  door, staff: origins of the program that portals ask, as the
-    families' role of the database, and of that of the staff, as another one."""
+    """node: of the subscribers.  door, staff: origins of the program that portals ask, and of that
+    of the staff; each program connects as a role of its own."""
 
     node: ProviderNode
     door: str
@@ -111,18 +111,16 @@ def provider(
             entries = operator, TenantAdded("north", "North", "FR"), PortalKeySet("north", public)
             for entry in entries:
                 register.write("console", int(time.time()), lambda _, entry=entry: entry)  # type: ignore[misc]
-            staff_role = give_staff_role(server.conninfo, pool)
         door, staff = free_port(), free_port()
         found = Provider(node, f"http://127.0.0.1:{door}", f"http://127.0.0.1:{staff}")
         secret = folder / "secret"
         secret.write_text("a secret of the client")
         program: list[Any] = [*COPDNS, *map(str, node.home.program.options), "provider"]
         words = ["welcome", "--origin", found.door, "--families", found.families, "--port", door]
-        _start(stack, [*program, *words], folder, node.environment)
+        _start(stack, [*program, *words], folder, node.as_role(RoleDuty.WELCOME))
         words = ["serve", "--origin", found.staff, "--issuer", "https://login.provider.example"]
         words += ["--client", "copdns", "--secret-file", secret, "--port", staff]
-        as_staff = {**node.environment, "COPDNS_PROVIDER__DATABASE": staff_role}
-        _start(stack, [*program, *words], folder, as_staff)
+        _start(stack, [*program, *words], folder, node.as_role(RoleDuty.STAFF))
         yield found
 
 

@@ -26,6 +26,8 @@ import pytest
 from copdns.model.household import Band, Household, Profile, Rule, RuleAction
 from copdns.model.matchers import parse_matcher
 from copdns.store.household_db.provider import open_provider
+from copdns.store.provider_db.role_grants import RoleDuty
+from tests.database_roles import reach_as
 from tests.e2e.house import MIA, POINTS_HOME, TOM, House, eventually, house
 from tests.fake_clock import clock_environment, set_ahead
 from tests.forwarding import DGRAM, STREAM, proxied
@@ -88,7 +90,8 @@ def node(
 ) -> Iterator[House]:
     """Run a copdns with a data folder of its own, and the household in PostgreSQL."""
     folder.mkdir(exist_ok=True)
-    environment = {**POINTS_HOME, "COPDNS_PROVIDER__DATABASE": postgres.conninfo, **(more or {})}
+    database = reach_as(postgres.conninfo, RoleDuty.FAMILIES)
+    environment = {**POINTS_HOME, "COPDNS_PROVIDER__DATABASE": database, **(more or {})}
     with house(folder, household=FAMILY, environment=environment) as found:
         yield found
 

@@ -32,8 +32,10 @@ from copdns.store.household_db.provider import ProviderStore
 from copdns.store.postgres.connection import PostgresPool
 from copdns.store.postgres.lines import BindingRow, BindingStore, LineRow
 from copdns.store.provider_db.register_rows import RegisterStore
+from copdns.store.provider_db.role_grants import RoleDuty
 from copdns.store.provider_db.rollout_rows import RolloutStore
 from tests.conftest import find_tool
+from tests.database_roles import reach_as
 from tests.e2e.house import eventually
 from tests.e2e.plane import told
 from tests.e2e.started import started
@@ -108,6 +110,7 @@ class Provider:
     nodes: dict[str, Node]
     resolver: UpstreamServer
     staff: StaffServer
+    operator: str  # how the database is reached as whoever begins rollouts
 
     @property
     def rollouts(self) -> RolloutStore:
@@ -116,7 +119,7 @@ class Provider:
     def command(self, *words: str) -> str:
         """Call a command of the machine that fetches lists."""
         options = ["--data", str(self.folder / "maker"), "provider", *words]
-        done = run_here(options, {**os.environ, **self.settings})
+        done = run_here(options, {**os.environ, **self.settings, DATABASE: self.operator})
         assert done.returncode == 0, done.stderr
         return done.stdout
 
@@ -147,7 +150,7 @@ def provider(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Provider]:
         households = stack.enter_context(ProviderStore.connect(PostgresPool(database)))
         staff = stack.enter_context(staff_server())
         settings = {
-            DATABASE: database,
+            DATABASE: reach_as(database, RoleDuty.NODES),
             "COPDNS_PROVIDER__ROLLOUTS__WEBHOOK": f"http://127.0.0.1:{staff.server_port}/",
             "COPDNS_PROVIDER__ROLLOUTS__CANARY_SECONDS": "0",
             "COPDNS_PROVIDER__ROLLOUTS__SITE_SECONDS": "0",
@@ -166,7 +169,8 @@ def provider(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Provider]:
         for name in ("n1", "n2"):
             (folder / name).mkdir()
             nodes[name] = stack.enter_context(node(folder / name, to.address.port, settings))
-        yield Provider(folder, households.pool, settings, nodes, to, staff)
+        operator = reach_as(database, RoleDuty.OPERATOR)
+        yield Provider(folder, households.pool, settings, nodes, to, staff, operator)
 
 
 @contextmanager

@@ -34,8 +34,12 @@ from copdns.provider.plane.rows import PlaneTable, Row
 from copdns.provider.radius_accounting import Attribute
 from copdns.provider.radius_listener import RadiusListener
 from copdns.settings.config import Settings
-from copdns.store.household_db.provider import ProviderStore, make_tables
+from copdns.store.household_db.provider import make_tables
 from copdns.store.postgres.connection import PostgresPool
+from copdns.store.postgres.schema import apply_own_steps
+from copdns.store.provider_db.register_schema import PROVIDER
+from copdns.store.provider_db.role_grants import RoleDuty
+from copdns.store.provider_db.role_rights import require_duty
 from copdns.store.provider_db.rollout_rows import RolloutStore
 
 Now = Callable[[], float]
@@ -53,8 +57,20 @@ def _open_pool(settings: Settings) -> PostgresPool:
     if not settings.provider.database:
         raise ConfigError("provider.database: a node needs the database of its households")
     pool = PostgresPool(settings.provider.database, most=CONNECTIONS)
-    ProviderStore.connect(pool)  # makes or migrates the tables
+    try:
+        make_tables(pool)
+        _require_duty(pool, RoleDuty.NODES)
+    except BaseException:  # else its threads would go on
+        pool.close()
+        raise
     return pool
+
+
+def _require_duty(pool: PostgresPool, duty: RoleDuty) -> None:
+    """Raise StoreError for a role of another duty, and log a warning for one of all duties."""
+    apply_own_steps(pool, PROVIDER)  # which has the duties of roles
+    if warning := require_duty(pool, duty):
+        log.warning(warning)
 
 
 async def keep_tables(settings: Settings, now: Now) -> None:
@@ -211,6 +227,7 @@ async def collect_bindings(settings: Settings, now: Now) -> None:
     def prepare() -> None:
         pool.open()
         make_tables(pool)
+        _require_duty(pool, RoleDuty.BINDINGS)
 
     journal = await asyncio.to_thread(BindingJournal, Path(settings.data))
     collector = BindingCollector(pool, node.kept_for, now, journal, prepare)

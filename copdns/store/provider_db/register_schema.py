@@ -273,6 +273,31 @@ def rollout_reasons(db: PostgresConnection) -> None:
         )
 
 
+@PROVIDER(name="0020_database_roles", expands=True)
+def database_roles(db: PostgresConnection) -> None:
+    """Which duty each role of the database has (`RoleDuty`).
+
+    Before, only the staff's program could have one: who adds to the register and does not own it.
+    """
+    db.run_here(
+        """
+        create table database_role (
+            role text collate "C" primary key,
+            duty text collate "C" not null
+        )"""
+    )
+    db.run_here(
+        """
+        insert into database_role (role, duty)
+        select distinct r.rolname, 'staff' from pg_class c
+          join pg_namespace n on n.oid = c.relnamespace
+         cross join lateral aclexplode(c.relacl) as given
+          join pg_roles r on r.oid = given.grantee
+         where n.nspname = current_schema() and c.relname = 'register_entry'
+           and given.privilege_type = 'INSERT' and given.grantee <> c.relowner"""
+    )
+
+
 _ROLLOUTS = (
     """
     create table rollout (

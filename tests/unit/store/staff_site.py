@@ -12,9 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
-import psycopg
 from aiohttp.test_utils import TestServer, unused_port
-from psycopg.conninfo import make_conninfo
 from yarl import URL
 
 from copdns.lists.index import Entry, FoundEntry, ListInfo, ListKind
@@ -30,7 +28,7 @@ from copdns.store.household_db.provider import ProviderStore
 from copdns.store.postgres.connection import PostgresPool
 from copdns.store.provider_db.desk_rows import DeskStore
 from copdns.store.provider_db.register_rows import RegisterStore
-from copdns.store.provider_db.staff_role import grant_staff
+from copdns.store.provider_db.role_grants import RoleDuty
 from copdns.store.provider_db.staff_sessions import StaffSessions
 from copdns.web.pages import Pages
 from copdns.web.staff.app import staff_app
@@ -43,6 +41,7 @@ from copdns.web.staff.sign_on import SignOn, SignOnSetup
 from copdns.web.staff.site import StaffSite
 from copdns.web.staff.site_form import add_site_form
 from copdns.web.staff.statement_page import add_statement
+from tests.database_roles import give_role
 from tests.provider_staff import NOW, SPECIAL, STAFF, staff_added
 from tests.sign_on_server import CLIENT, SECRET, SignOnServer, running_sign_on
 
@@ -134,7 +133,7 @@ async def running_site(
     keys.make()
     with ProviderStore.connect(PostgresPool(postgres)) as households:
         RegisterStore(households.pool, keys)  # makes the tables
-        staff = give_staff_role(postgres, households.pool)
+        staff = give_role(postgres, households.pool, RoleDuty.STAFF)
         pool = PostgresPool(staff)
         store = RegisterStore(pool, keys)
         operator = describe_operator("A provider", "FR", "contact@provider.example")
@@ -159,16 +158,6 @@ async def running_site(
                     for each_browser in site.browsers:
                         await each_browser.session.close()
                     pool.close()
-
-
-def give_staff_role(postgres: str, owner: PostgresPool, role: str = "copdns_staff") -> str:
-    """Make the role of the staff's program; return how the database is reached as it."""
-    with psycopg.connect(postgres, autocommit=True) as connection:
-        there = connection.execute("select 1 from pg_roles where rolname = %s", (role,)).fetchone()
-        if there is None:
-            connection.execute(f"create role {role} login".encode())
-    grant_staff(owner, role)
-    return make_conninfo(postgres, user=role)
 
 
 def _app(site: Site, client: aiohttp.ClientSession, factor: str, public_origin: str) -> Any:
