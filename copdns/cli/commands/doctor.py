@@ -24,10 +24,10 @@ def doctor(home: Home, network: bool, as_json: bool) -> None:
 
     Each finding says what it means and what to do. Checked are the ports, the certificate of
     encrypted DNS, the upstreams (also whether they block protected domains), the clock, the
-    databases and their disk, a provider's roles of PostgreSQL, backups, second boxes, the broker of home automation, the lists and
-    facts, the household, and whether devices can be told apart. Nothing is sent except to your
-    upstreams, to that broker and to this machine, unless you give --network. The exit code is 1 if
-    something does not work.
+    databases and their disk, a provider's roles of PostgreSQL, backups, second boxes, the broker of
+    home automation, the lists and facts, the household, and whether devices can be told apart.
+    Nothing is sent except to your upstreams, to that broker and to this machine, unless you give
+    --network. The exit code is 1 if something does not work.
 
     \b
     Example:  copdns doctor

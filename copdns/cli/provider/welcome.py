@@ -1,6 +1,7 @@
 """`copdns provider welcome`: let subscribers in who come from the provider's portal.
 
-It makes households, and shows nothing of any; its role of the database reads no rule and no request.
+It makes households, and shows nothing of any; its role of the database reads no rule and no
+request.
 """
 
 from __future__ import annotations

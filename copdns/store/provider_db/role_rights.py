@@ -258,7 +258,8 @@ def _grant(connection: PostgresConnection, duty: RoleDuty, role: str) -> None:
 def _quoted(right: str) -> str:
     """Return a right as SQL: names of columns may be words of SQL's own."""
     kind, _, columns = right.removesuffix(")").partition(" (")
-    return f"{kind} ({', '.join(f'"{each}"' for each in columns.split(', '))})" if columns else kind
+    quoted = ", ".join(f'"{each}"' for each in columns.split(", "))
+    return f"{kind} ({quoted})" if columns else kind
 
 
 def _run(connection: PostgresConnection, text: str, *names: sql.Identifier) -> None:
