@@ -31,7 +31,7 @@ from tests.conftest import find_tool
 from tests.database_roles import reach_as
 from tests.e2e.house import POINTS_HOME, House, house
 from tests.e2e.plane import SAFE_SOURCE, told
-from tests.e2e.started import started
+from tests.e2e.started import DNSDIST_UP, started
 from tests.postgres_server import PostgresServer
 from tests.running import COPDNS, PATIENCE, free_port, run_here
 
@@ -164,7 +164,7 @@ def provider_node(
             started([find_tool("unbound"), "-d", "-c", written["unbound"]], "start of service")
         )
         command = [find_tool("dnsdist"), "--supervised", "--disable-syslog"]
-        begun = started([*command, "-C", written["dnsdist"]], "as 'up'", folder)
+        begun = started([*command, "-C", written["dnsdist"]], DNSDIST_UP, folder)
         programs["dnsdist"] = stack.enter_context(begun)
         parts = home, port, bindings, unbound, environment, programs, start
         yield ProviderNode(*parts, postgres.conninfo)

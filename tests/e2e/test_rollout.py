@@ -38,7 +38,7 @@ from tests.conftest import find_tool
 from tests.database_roles import reach_as
 from tests.e2e.house import eventually
 from tests.e2e.plane import told
-from tests.e2e.started import started
+from tests.e2e.started import DNSDIST_UP, started
 from tests.e2e.upstream import upstream
 from tests.fetched_list import put_list
 from tests.postgres_server import running_postgres
@@ -116,10 +116,14 @@ class Provider:
     def rollouts(self) -> RolloutStore:
         return RolloutStore(self.pool)
 
-    def command(self, *words: str) -> str:
-        """Call a command of the machine that fetches lists."""
+    def command(self, *words: str, database: str = "") -> str:
+        """Call a command of the machine that fetches lists.
+
+        database: how it is reached; as the operator where nothing is said.
+        """
         options = ["--data", str(self.folder / "maker"), "provider", *words]
-        done = run_here(options, {**os.environ, **self.settings, DATABASE: self.operator})
+        chosen = {DATABASE: database or self.operator}
+        done = run_here(options, {**os.environ, **self.settings, **chosen})
         assert done.returncode == 0, done.stderr
         return done.stdout
 
@@ -197,7 +201,7 @@ def node(folder: Path, upstream_port: int, settings: dict[str, str]) -> Iterator
     path.write_text(written.stdout)
     running = started([*COPDNS, *options, "node", "run"], "up to date", folder, environment)
     dnsdist = [find_tool("dnsdist"), "--supervised", "--disable-syslog", "-C", str(path)]
-    with running, started(dnsdist, "as 'up'", folder) as process:
+    with running, started(dnsdist, DNSDIST_UP, folder) as process:
         yield Node(port, process)
 
 
@@ -221,7 +225,8 @@ def test_a_list_goes_to_the_canary_first_and_an_undo_is_in_force_within_a_minute
 
 
 def test_a_running_node_has_the_schema_that_its_program_knows(provider: Provider) -> None:
-    begun = provider.command("rollout", "begin", "schema", "--label", "1.5", "--json")
+    schema = "rollout", "begin", "schema", "--label", "1.5", "--json"
+    begun = provider.command(*schema, database=provider.pool.conninfo)  # as the owner
     number = json.loads(begun)["number"]
 
     def have() -> list[int]:

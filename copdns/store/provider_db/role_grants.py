@@ -69,7 +69,13 @@ _LOG_TABLES: Final = (
     *("visitor_number", "list_count", "erasure", "clock"),
 )
 # Whoever writes a household notes by a trigger that it moved, as itself.
-_MOVES: Final[Grants] = {"outbox": ("insert", "update", *_only("select", "household", "number"))}
+_MOVES: Final[Grants] = {
+    "outbox": (
+        "insert",
+        *_only("select", "household", "revision"),
+        *_only("update", "revision", "number"),
+    )
+}
 _FOLLOWS: Final[Grants] = {"outbox_channel": _READ, "outbox_number": _USE}
 _EVERYBODY: Final[Grants] = _each(_READ, "schema_step", "database_role")
 
@@ -129,8 +135,10 @@ _WELCOME: Final[Grants] = {
     "household_tenant": _PUT,
     "change": ("insert",),
     "account": _ADD,
-    "account_code": _DROP,
-    "family_code": _ADD,
+    "account_code": ("insert",),
+    "one_time_code": (*_only("select", "household", "account"), "insert", "delete"),
+    "family_code": (*_only("select", "household"), "insert"),
+    "notice": (*_only("select", "id"), "insert"),
     **_MOVES,
 }
 _OPERATOR: Final[Grants] = {

@@ -88,7 +88,8 @@ class StaffBrowser:
 class Site:
     """now: of copdns and of the sign-on, if moved by `later`.  published: files for the public.
 
-    store, desk, sessions: as the staff's role.  households: as that of the families.
+    store, desk, sessions: as the staff's role.  households: as the owner.  welcome: how the
+    database is reached as the role that lets subscribers in.
     """
 
     store: RegisterStore
@@ -100,6 +101,7 @@ class Site:
     origin: str = ""
     now: float = NOW
     households: ProviderStore | None = None
+    welcome: str = ""
     browsers: list[StaffBrowser] = field(default_factory=list)
 
     def later(self, seconds: float) -> None:
@@ -146,6 +148,7 @@ async def running_site(
         async with running_sign_on(NOW) as sign_on, aiohttp.ClientSession() as client:
             site = Site(store, DeskStore(pool), sessions, sign_on, keys, folder)
             site.households = households
+            site.welcome = give_role(postgres, households.pool, RoleDuty.WELCOME)
             port = unused_port()
             site.origin = f"http://127.0.0.1:{port}"
             server = TestServer(
@@ -188,17 +191,19 @@ def _app(site: Site, client: aiohttp.ClientSession, factor: str, public_origin: 
 
 @asynccontextmanager
 async def running_door(site: Site) -> AsyncIterator[StaffBrowser]:
-    """Run the program that lets subscribers in, as the families' role; yield who asks it."""
-    assert site.households
-    register = RegisterStore(site.households.pool, site.keys)
+    """Run the program that lets subscribers in, as its own role; yield who asks it."""
+    assert site.welcome
+    pool = PostgresPool(site.welcome)
+    households, register = ProviderStore(pool), RegisterStore(pool, site.keys)
     port = unused_port()
     origin = f"http://127.0.0.1:{port}"
-    door = PortalDoor(register, site.households, origin, FAMILIES, lambda: site.now)
+    door = PortalDoor(register, households, origin, FAMILIES, lambda: site.now)
     async with (
         TestServer(welcome_app(door), host="127.0.0.1", port=port),
         aiohttp.ClientSession() as session,
     ):
         yield StaffBrowser(origin, session)
+    households.close()
 
 
 def find(name: str) -> list[FoundEntry]:

@@ -94,19 +94,22 @@ async def test_a_node_numbers_where_nobody_leads_and_keeps_nobody_from_leading(
 async def test_nobody_hears_that_a_household_moved_who_may_not_read_it(
     store: ProviderStore, postgres: str
 ) -> None:
-    with following(store) as leader, closing(OutboxReader(store.pool, leads=False)) as node:
-        with psycopg.connect(postgres, autocommit=True) as stranger:
-            stranger.execute(f"listen {CHANNEL}".encode())
-            await store.create(family(), "ada", NOW)
+    with (
+        following(store) as leader,
+        closing(OutboxReader(store.pool, leads=False)) as node,
+        psycopg.connect(postgres, autocommit=True) as stranger,
+    ):
+        stranger.execute(f"listen {CHANNEL}".encode())
+        await store.create(family(), "ada", NOW)
+        leader.take()
+        assert list(stranger.notifies(timeout=PATIENCE, stop_after=1)), "with one role"
+        give_roles(postgres, store.pool)
+        for _ in range(LOOK_ANYWAY):  # both listen to the new name by then
+            node.take()
             leader.take()
-            assert list(stranger.notifies(timeout=PATIENCE, stop_after=1)), "with one role"
-            give_roles(postgres, store.pool)
-            for _ in range(LOOK_ANYWAY):  # both listen to the new name by then
-                node.take()
-                leader.take()
-            await edit(store, "home", "One")
-            assert leader.take() == node.take() == (Moved("home", 2),)
-            assert list(stranger.notifies(timeout=0)) == []
+        await edit(store, "home", "One")
+        assert leader.take() == node.take() == (Moved("home", 2),)
+        assert list(stranger.notifies(timeout=0)) == []
     for duty, may_know in (
         *((each, True) for each in (RoleDuty.FAMILIES, RoleDuty.NODES)),
         *((each, False) for each in (RoleDuty.STAFF, RoleDuty.BINDINGS, RoleDuty.OPERATOR)),
