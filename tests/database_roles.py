@@ -20,12 +20,12 @@ from copdns.store.provider_db.role_rights import grant_duty
 OWNER = "copdns_owner"  # no superuser, as a provider's
 
 
-def make_role(postgres: str, role: str, *more: str) -> None:
-    """Make a role that may log in, where there is none.  more: statements for the first time."""
+def make_role(postgres: str, role: str) -> None:
+    """Make a role that may log in, where there is none."""
     with psycopg.connect(postgres, autocommit=True) as connection:
         there = connection.execute("select 1 from pg_roles where rolname = %s", (role,)).fetchone()
-        for each in () if there else (f"create role {role} login", *more):
-            connection.execute(each.encode())
+        if there is None:
+            connection.execute(f"create role {role} login".encode())
 
 
 def give_role(postgres: str, owner: PostgresPool, duty: RoleDuty) -> str:
@@ -52,14 +52,3 @@ def reach_as(postgres: str, duty: RoleDuty) -> str:
     with contextlib.suppress(StoreAwayError), closing(PostgresPool(postgres, most=1)) as pool:
         give_roles(postgres, pool)
     return make_conninfo(postgres, user=duty.role)
-
-
-def owned_apart(postgres: str) -> str:
-    """Make a role that may make the schemas and is no superuser; return how it is reached."""
-    make_role(
-        postgres,
-        OWNER,
-        f"do $$ begin execute format('grant create on database %I to {OWNER}', current_database());"
-        " end $$",
-    )
-    return make_conninfo(postgres, user=OWNER)

@@ -21,7 +21,7 @@ from copdns.provider.plane.response_rules import response_zone
 from copdns.provider.plane.snapshot import ListedNames, PlaneChange, PlaneSnapshot, address_key
 from copdns.provider.plane.unbound import ResolverSettings, unbound_config
 from tests.conftest import find_tool
-from tests.e2e.started import started
+from tests.e2e.started import DNSDIST_UP, started
 from tests.running import PATIENCE, free_port
 
 SITE = "site1"
@@ -150,7 +150,7 @@ def front(folder: Path, settings: NodeSettings) -> Iterator[None]:
     """Run dnsdist."""
     path = check_config(folder, settings)
     command = [find_tool("dnsdist"), "--supervised", "--disable-syslog", "-C", str(path)]
-    with started(command, "as 'up'", folder):
+    with started(command, DNSDIST_UP, folder):
         yield
 
 

@@ -21,7 +21,7 @@ from dns.message import Message
 
 from tests.conftest import find_tool
 from tests.e2e.house import ADA, MIA, TOM, House, eventually, house
-from tests.e2e.started import started
+from tests.e2e.started import DNSDIST_UP, started
 from tests.forwarding import mac_option, own, proxied, text_option
 from tests.running import PATIENCE, free_port
 
@@ -78,7 +78,7 @@ def dnsdist(folder: Path, to: int) -> Iterator[int]:
     ]
     (folder / "dnsdist.conf").write_text("\n".join(lines) + "\n")
     command = [find_tool("dnsdist"), "--supervised", "-C", str(folder / "dnsdist.conf")]
-    with started(command, "as 'up'"):
+    with started(command, DNSDIST_UP):
         yield port
 
 

@@ -42,7 +42,7 @@ from tests.e2e.provider_nodes import (
     provider_node,
     session,
 )
-from tests.e2e.started import started
+from tests.e2e.started import DNSDIST_UP, started
 from tests.e2e.test_provider import postgres, server  # noqa: F401 - fixtures
 from tests.postgres_server import PostgresServer
 from tests.running import COPDNS, PATIENCE
@@ -209,4 +209,4 @@ def begin(stack: ExitStack, node: ProviderNode, folder: Path) -> None:
     node.start("run")
     node.start("bindings")
     dnsdist = [find_tool("dnsdist"), "--supervised", "--disable-syslog"]
-    stack.enter_context(started([*dnsdist, "-C", folder / "dnsdist.conf"], "as 'up'", folder))
+    stack.enter_context(started([*dnsdist, "-C", folder / "dnsdist.conf"], DNSDIST_UP, folder))

@@ -24,7 +24,7 @@ from tests.e2e.provider_nodes import (
     ProviderNode,
     node,  # noqa: F401 - a fixture
 )
-from tests.e2e.started import started
+from tests.e2e.started import DNSDIST_UP, started
 from tests.e2e.test_provider import server  # noqa: F401 - a fixture
 from tests.running import PATIENCE, free_port
 
@@ -78,12 +78,12 @@ def test_a_dnsdist_that_is_killed_under_load_harms_no_other_and_loses_nothing_co
     ]
     eventually(lambda: node.ask(DATING, ADA) == BLOCKED)
     with asking(node.port, PATIENCE) as others:
-        with started(command, "as 'up'", folder) as killed, asking(port, 0.2) as its:
+        with started(command, DNSDIST_UP, folder) as killed, asking(port, 0.2) as its:
             eventually(lambda: its[BLOCKED] > 200)
             killed.kill()
             eventually(lambda: its[LOST] > 0)
             node.command("ada", "rule", "add", "block", "opera.example")
-        with started(command, "as 'up'", folder):
+        with started(command, DNSDIST_UP, folder):
             rule = "NOERROR 17 rule: opera.example"
             eventually(lambda: ask(port, "opera.example") == rule)
             assert ask(port, DATING) == BLOCKED

@@ -28,14 +28,16 @@ from copdns.store.provider_db.role_rights import (
     read_rights,
     require_duty,
 )
-from copdns.store.schema_stages import expand
-from tests.database_roles import give_roles, make_role
+from copdns.store.schema_stages import expand, other_programs
+from tests.database_roles import OWNER, give_roles, make_role
 from tests.household import family
 from tests.unit.account_values import NOW
 from tests.unit.calling import Home
+from tests.unit.store.role_words import rows_of
 
 pytestmark = pytest.mark.once
 
+ROOT = Path(__file__).parents[3]
 STAFF, STRANGER = "copdns_staff", "copdns_stranger"
 POLICY = (
     "household",
@@ -330,6 +332,13 @@ def test_each_table_is_of_some_role_or_of_the_owner_alone(
     assert set(GRANTS) == set(MAY) == set(RoleDuty)
 
 
+@pytest.mark.parametrize("duty", RoleDuty)
+def test_the_page_about_roles_says_what_each_may_do(duty: RoleDuty) -> None:
+    page = (ROOT / "docs/database-roles.md").read_text()
+    section = page.partition(f"| `{duty.role}` | tables and sequences |\n|---|---|\n")[2]
+    assert section.partition("\n\n")[0].rstrip("\n").split("\n") == rows_of(duty)
+
+
 def test_only_the_families_role_reads_words_passwords_and_sessions() -> None:
     private = {f"copdns.{each}" for each in PEOPLE} | {"copdns_log.lookup", "copdns.passed_on"}
     # It makes the first guardian of a household, where there is none.
@@ -490,6 +499,26 @@ def test_the_staffs_program_starts_as_a_role_that_is_right_or_the_owners(
         run(postgres, f"revoke all on {SCHEMA}.staff_session from {STAFF}")
         with pytest.raises(StoreError, match="it lacks delete on staff_session, insert on"):
             require_staff_role(pool, lets_in=False)
+
+
+def test_an_owner_that_is_no_superuser_makes_all_of_it(postgres: str) -> None:
+    with psycopg.connect(postgres, autocommit=True) as connection:
+        connection.execute("drop database if exists owned")
+        make_role(postgres, OWNER)
+        connection.execute(f"create database owned owner {OWNER}".encode())
+    try:
+        with closing(PostgresPool(make_conninfo(postgres, dbname="owned", user=OWNER))) as owner:
+            owned = make_conninfo(postgres, dbname="owned")
+            for duty, reached in give_roles(owned, owner).items():
+                with closing(PostgresPool(reached, most=1)) as pool:
+                    assert require_duty(pool, duty) == ""
+            assert find_outsiders(owner) == ()
+            apart = make_conninfo(owned, user="copdns_nodes", application_name="copdns 0.0.1")
+            with closing(psycopg.connect(apart)):
+                found = other_programs(owner.conninfo)
+                assert found == ("copdns 0.0.1 of the role copdns_nodes",)
+    finally:
+        run(postgres, "drop database owned with (force)")
 
 
 def test_who_gets_at_the_tables_without_a_duty_is_told(owner: PostgresPool, postgres: str) -> None:
