@@ -38,7 +38,6 @@ class Housekeeping:
     """The parts that tell what happens, back up, and test copdns.
 
     tells: whether this program tells what happens; the program on a second box does not.
-    has_browsers: whether it knows the browsers that want notices.
     """
 
     def __init__(
@@ -56,7 +55,6 @@ class Housekeeping:
         time_chores: TimeChores,
         upstreams: UpstreamClient,
         tells: bool,
-        has_browsers: bool = True,
     ) -> None:
         web = settings().web
         desk = desk_url(web.port, web.tls_port)
@@ -85,6 +83,6 @@ class Housekeeping:
         self.bypass = BypassChores(folder, snapshot, clock, events)
         if tells:
             events.subscribe(self.targets.enqueue)
-            if has_browsers:
+            if settings().provider.pages:  # else it knows no browser that wants notices
                 events.subscribe(self.push.on_event)
             events.subscribe(self.mqtt.on_event)

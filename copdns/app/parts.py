@@ -359,7 +359,6 @@ class Parts:
             time_chores=self._time_chores,
             upstreams=self._upstreams,
             tells=self._followed is None,  # the first box tells what happens
-            has_browsers=self._tells_people,
         )
         self._readiness = Readiness(
             self._upstreams,

@@ -108,11 +108,9 @@ def _as_json(found: Sequence[RoleRights], others: Sequence[OutsideRole]) -> obje
 def _find_there(pool: PostgresPool) -> list[RoleDuty]:
     """Return the duties whose role is there by its usual name; raise StoreError where none is."""
     from copdns.store.provider_db.role_grants import RoleDuty
+    from copdns.store.provider_db.role_rights import find_usual_roles
 
-    with pool.connection() as connection:
-        rows = connection.execute("select rolname from pg_roles").fetchall()
-    there = {str(name) for (name,) in rows}
-    found = [each for each in RoleDuty if each.role in there]
+    found = find_usual_roles(pool)
     if not found:
         raise StoreError(
             "PostgreSQL: none of these roles is there: "

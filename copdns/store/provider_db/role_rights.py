@@ -86,7 +86,7 @@ def _read_rights(connection: PostgresConnection, duty: RoleDuty, role: str) -> R
     if found[0]:
         return RoleRights(name, duty, True, (), ())
     rights = set(connection.execute(_RIGHTS, place | {"kinds": _kinds(connection)}))
-    wanted = set(_wanted(duty))
+    wanted = set(_rights_of(duty))
     lacks = _texts(wanted - rights)
     for schema in reversed([each for each in _SCHEMAS if each not in closed]):
         if not connection.execute(_MAY_ENTER, (name, schema)).fetchone()[0]:
@@ -103,7 +103,7 @@ def _kinds(connection: PostgresConnection) -> list[str]:
     return [*_KINDS, _SINCE_17] if version >= 170_000 else _KINDS
 
 
-def _wanted(duty: RoleDuty) -> Iterable[tuple[str, str, str]]:
+def _rights_of(duty: RoleDuty) -> Iterable[tuple[str, str, str]]:
     for name, rights in GRANTS[duty].items():
         for right in rights:
             yield *_place(name), right
@@ -186,6 +186,14 @@ def _read_duties(connection: PostgresConnection) -> dict[str, RoleDuty]:
     return {str(role): known[duty] for role, duty in rows if duty in known}
 
 
+def find_usual_roles(pool: PostgresPool) -> list[RoleDuty]:
+    """Return the duties whose role is there by its usual name; blocks.  StoreError."""
+    with pool.connection() as connection:
+        rows = connection.execute("select rolname from pg_roles").fetchall()
+    there = {str(name) for (name,) in rows}
+    return [each for each in RoleDuty if each.role in there]
+
+
 def find_outsiders(pool: PostgresPool) -> tuple[OutsideRole, ...]:
     """Return all other roles of the server that get at copdns' tables, but for superusers; blocks.
 
@@ -249,13 +257,13 @@ def _grant(connection: PostgresConnection, duty: RoleDuty, role: str) -> None:
         kind = "sequence " if there == ("S",) else ""
         _run(
             connection,
-            f"grant {', '.join(map(_quoted, join_columns(rights)))} on {kind}{{}} to {{}}",
+            f"grant {', '.join(map(_as_sql, join_columns(rights)))} on {kind}{{}} to {{}}",
             sql.Identifier(schema, thing),
             sql.Identifier(role),
         )
 
 
-def _quoted(right: str) -> str:
+def _as_sql(right: str) -> str:
     """Return a right as SQL: names of columns may be words of SQL's own."""
     kind, _, columns = right.removesuffix(")").partition(" (")
     quoted = ", ".join(f'"{each}"' for each in columns.split(", "))
