@@ -16,7 +16,7 @@ DESTDIR ?=
 
 .PHONY: provider run test test-whole looks test-compiled compiled oracle lanes turns flood conformance faults soak fuzz screenshots
 .PHONY: attack testssl damage bench lint words lock install deb test-deb test-container
-.PHONY: release test-release site clean
+.PHONY: release test-release site clean at-home evening
 
 run: $(VENV)/.installed
 	$(VENV)/bin/copdns -c config/home.yaml --data var run
@@ -108,6 +108,12 @@ fuzz: $(VENV)-fuzz/.installed
 screenshots: $(VENV)/.installed
 	@scripts/add-browser $(VENV) requirements-browser.lock
 	$(VENV)/bin/python -m tests.web.screenshots $(ARGS)
+
+# A family's first evening on a phone, from README.md to a request that is answered: what has to be
+# read, tapped and typed on each screen, and how long that takes.  ARGS names the folder for pictures.
+evening: $(VENV)/.installed
+	@scripts/add-browser $(VENV) requirements-browser.lock
+	@$(VENV)/bin/python -m tests.web.evening $(ARGS)
 
 # What outside tools find wrong with the pages and the API.  wapiti, large and with dependencies that
 # are not ours, has a virtual environment of its own; it needs Python 3.12 or newer.
@@ -217,6 +223,12 @@ test-container: $(VENV)/.installed
 # the system, for which the package is then.
 deb: $(VENV)-deb/.installed
 	@$(VENV)-deb/bin/python scripts/make-deb --python "$(or $(PYTHON),/usr/bin/python3)" $(ARGS)
+
+# On this machine, for README.md: the package is made, installed and started, and the last line is the
+# code for the setup.  It asks for the password where it has to be root.
+at-home: deb
+	sudo apt install "./$$(ls -t build/deb/copdns_*.deb | head -n 1)"
+	@sudo copdns account code
 
 clean:
 	rm -rf $(VENV) .venv-* .mypy_cache .ruff_cache .pytest_cache build dist

@@ -256,7 +256,7 @@ def test_the_page_and_the_log_name_the_settings_that_only_a_restart_changes() ->
 NO_SECRETS = {
     *("web.tls_key", "web.desk_over_http", "encrypted.key", "encrypted.name"),
     *("encrypted.unknown", "encrypted.public", "facts.keys", "backup.recipients"),
-    "node.encrypted_name",
+    *("node.encrypted_name", "node.public"),
     "mqtt.password_file",
 }
 

@@ -57,6 +57,7 @@ FLUSH_EVERY = 0.25  # tallies into metrics and log: a killed process loses littl
 FOLLOW_APPEALS = 2.0
 FORGET_TALLIES = 60.0  # of households that may be here no longer
 REMIND_EVERY = 60.0
+NOTE_HEARD = 5.0  # seconds: which devices of a provider's families asked
 WARN_MANY = 10.0  # of what closes soon, in the browsers of a provider's families
 FREE_EVERY = 0.1
 GIVE_STALE_EVERY = 0.1
@@ -188,6 +189,10 @@ class App(Parts):
             yield repeat(self._forget_tallies, FORGET_TALLIES)
         if self._provider is not None and self._provider.warnings is not None:
             yield repeat(self._once_for_all(self._provider.warnings.run_once), WARN_MANY)
+        if self._provider is not None and self._provider.digests is not None:
+            yield repeat(self._once_for_all(self._provider.digests.send_due), SEND_EVERY)
+        if self._provider is not None and self._provider.marks is not None:
+            yield repeat(self._provider.marks.note, NOTE_HEARD)
         if self._minutes is not None:
             yield repeat(self._count_minutes, FOLLOW_TIME)
             yield repeat(self._minutes.exchange, FOLLOW_TIME)
@@ -345,6 +350,8 @@ class App(Parts):
             await self._tell_upstreams()
             await self._housekeeping.first_box.followers.tidy(int(now))
             await self._note_scores(now)
+            if self._provider is not None:
+                await self._provider.tidy()
         self._time_chores.ledger.forget(now)
         if self._minutes is not None:
             await self._minutes.forget()

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 from copdns.events.mail import send_mail
 from copdns.events.ways import DEFAULT_TIMES, DeliveryTimes
@@ -20,6 +21,37 @@ from copdns.store.household_db.household import HouseholdStore
 from copdns.store.household_db.thread import StoreThread
 from copdns.store.log_db.querylog import QueryLog
 from copdns.time.clock import Clock
+
+ONE_TRY = DEFAULT_TIMES._replace(pauses=())
+
+
+class SummaryWriter(NamedTuple):
+    """Writes a summary and sends it.
+
+    notices: of the settings, with the mail server.  desk: the address of the dashboard, which ends
+    in a slash.  is_shared: at a provider, where copdns does not count all that is answered, and new
+    devices are not looked for.
+    """
+
+    appeals: AppealStore
+    log: QueryLog
+    folder: Path
+    notices: tuple[str, ...]
+    desk: str
+    is_shared: bool = False
+
+    async def send(
+        self, household: Household, choice: DigestChoice, now: float, times: DeliveryTimes
+    ) -> str:
+        """Send the summary of the week before a moment; return what went wrong, "" for nothing."""
+        from copdns.web.languages import phrases_in
+        from copdns.web.report import digest_mail, read_sums  # most machines send none
+
+        folder = None if self.is_shared else self.folder
+        sums = await read_sums(household, self.log, self.appeals, folder, now)
+        phrases = phrases_in(choice.language)
+        mail = digest_mail(sums, household, self.desk, phrases, is_shared=self.is_shared)
+        return await send_mail(self.notices, choice.address, mail, times)
 
 
 class DigestChores:
@@ -58,13 +90,9 @@ class DigestChores:
                 if due is not None:
                     # Noted first: what fails, or is killed meanwhile, is not sent every minute.
                     await self._digests.note(choice, due, "")
-                    trouble = await self._send(household, choice, now)
+                    trouble = await self._writer().send(household, choice, now, self._times)
                     await self._digests.note(choice, due, trouble)
 
-    async def _send(self, household: Household, choice: DigestChoice, now: float) -> str:
-        from copdns.web.languages import phrases_in
-        from copdns.web.report import digest_mail, read_sums  # most machines send none
-
-        sums = await read_sums(household, self._log, self._appeals, self._folder, now)
-        mail = digest_mail(sums, household, self._desk, phrases_in(choice.language))
-        return await send_mail(self._settings().events.notices, choice.address, mail, self._times)
+    def _writer(self) -> SummaryWriter:
+        notices = self._settings().events.notices
+        return SummaryWriter(self._appeals, self._log, self._folder, notices, self._desk)

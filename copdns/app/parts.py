@@ -109,7 +109,7 @@ class Parts:
         self.settings = settings
         self.is_light = is_light
         # Else its role of the database reads nothing that only people are told.
-        self._tells_people = settings.provider.pages
+        self._tells_people = settings.provider.show_pages
         self._folder = Path(settings.data)
         self._loop = asyncio.get_running_loop()
         self._lazy_free = LazyFreeQueue()
@@ -360,6 +360,8 @@ class Parts:
             upstreams=self._upstreams,
             tells=self._followed is None,  # the first box tells what happens
         )
+        if self._provider is not None:
+            self._provider.begin_digests(self._thread, self._log, lambda: self.settings)
         self._readiness = Readiness(
             self._upstreams,
             self._source,

@@ -119,10 +119,10 @@ class ProviderSource:
         make_tables(pool)
         # While PostgreSQL is there: what pages ask of a provider's own tables comes later.
         apply_own_steps(pool, PROVIDER)
-        duty = RoleDuty.FAMILIES if self._provider.pages else RoleDuty.NODES
+        duty = RoleDuty.FAMILIES if self._provider.show_pages else RoleDuty.NODES
         if warning := require_duty(pool, duty):
             log.warning(warning)
-        return OutboxReader(pool, leads=self._provider.pages)
+        return OutboxReader(pool, leads=self._provider.show_pages)
 
     async def _begin_by_known(self) -> bool:
         """Take the households that were kept; tell whether there are any."""

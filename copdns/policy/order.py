@@ -1,7 +1,8 @@
 """The order of decision: which steps a query takes, one after another, and why in this order.
 
-`decision_order` is the only place that says so for copdns itself; what subscribers of a class have
-in common at a provider, dnsdist decides by `provider/plane/verdicts.py`, which changes with it.
+`decision_order` is the only place that says so for copdns itself.  At a provider, dnsdist decides
+what all subscribers of a class have in common, in the order of `provider/plane/verdicts.py`: a
+change of the one is a change of the other.
 The first step that gives a verdict decides (`decide.py`), and docs/decision.md explains the same
 order to people.  `steps.py` has what each step does, `step_builders.py` what it is made from.
 Pure: no clock, no files, no network.
@@ -64,59 +65,78 @@ def decision_order(
     return (
         # 1. Strangers learn nothing, not even which names are special here (`refusing_policy`).
         AccessStep(refuse=False),
-        # 2. Names of this machine and this home, and names that must never leave it.  A household
-        # may not answer a protected name itself, so this step leaves it to step 4.
+        # 2. Names of this machine and this home; names that must never leave it (`lan`, `home.arpa`
+        # and the like: NXDOMAIN, if nobody defined them); and canaries, by which browsers ask
+        # whether to use an encrypted DNS of their own: NXDOMAIN means no, for profiles with that
+        # setting.  Also names that the household answers itself, by records or by another name's
+        # data (a rewrite: law and security judge the other name).  All of that holds in a pause
+        # too.  A protected name is left to step 4, whatever the household wrote.
         local_step(profile, context),
         # 3. The law is above the household.  Only an operator has such lists.
         legal_step(profile, context),
         # 4. Nothing that a household can write, and no mistake of ours, may cut a child off from
-        # help.  Two protected groups, reference works and the safe hosts of search engines, beat
-        # rules and lists but not time.  What a household itself protects is a school, and no key
-        # to what the other guardian blocks.  For both, this step first asks those that beat it.
+        # help.  Two kinds of protected names are weaker, and lose to some steps below: this step
+        # runs those first, and where one of them blocks it gives no verdict.  Reference works and
+        # the safe hosts of search engines lose to time (7 to 9).  What the household protects, such
+        # as its school, loses to security, time, own rules and safe search (5, 7 to 10, 14), so
+        # that no guardian opens with it what another one blocked; it beats 11 to 13 and 15.
         protected_step(context, times, (security, *times, own_rules, safe_search)),
         # 5. Theft and fraud hurt whoever asks.  A list's mistake is corrected by an allow rule with
         # `over_security`; a plain allow rule is not enough.
         security,
         # 6. A yes to a request opens what was asked for, until the grant ends: time (steps 7 to 9)
-        # or content (steps 10 to 15).  Those steps look for it; this one marks its place.
+        # or content (10 to 15), never what a step above blocks.  Each of those steps looks for a
+        # grant of its kind itself; this one never gives a verdict, and is here so that the order
+        # names grants.
         GrantStep(),
         # 7. "Stop now" is said to a person, so it comes before what was planned.  A grant of time
         # lifts a pause that began before it; a pause that begins later beats the grant.
         pause,
         # 8 and 9. What was planned comes before what was used up.  A grant of time lifts both,
-        # whichever began first.  Names that are always allowed are open in 7 to 9.  In homework
-        # mode, which is a pause, names for homework are open in 7 and 9; a bedtime blocks them too.
+        # whichever began first.  Steps 7 to 9 pass over names that are always allowed, and 10 to 15
+        # decide about them.  Homework mode is a pause that passes over names for homework.  While
+        # it runs, a used-up budget passes over them too, but a bedtime (8) blocks them.  A
+        # grace period is a grant of time as well, for the names in use when a schedule begins.
         schedules,
         budgets,
-        # 10. Somebody who knows this child wrote these, so they win over all lists below.  The
-        # longest name wins, then the profile's rule before the household's (`RuleSet`).  For a
-        # search engine, an allow rule asks step 14 for the safe host, unless the rule has
-        # `unsafe_search`.
+        # 10. Somebody who knows this child wrote these, so they win over all lists below.  The rule
+        # with the longest name wins; of those, one for the name alone, then the profile's before
+        # its tags' and the household's, then allow before block (`RuleSet`).  An allow rule for a
+        # search engine leads to its safe host as in 14, unless the rule says `unsafe_search`.  What
+        # a rule or a grant lets through may lead (by CNAME) to names that services or categories
+        # block: only law and security judge what is inside that response.
         own_rules,
         # 11. Keeps people from getting around the other steps.
         bypass_step(profile, context, blocker),
-        # 12 and 13. Services before categories: somebody chose them one by one.
+        # 12 and 13. Services before categories: somebody chose them one by one.  A service is
+        # blocked by its name (reason `service`), else by who can contact a child there (`contact`).
+        # If one service lists video.example and another chat.video.example, the latter name is the
+        # second one's alone: with only the first blocked, it is open.  An exception in a list lifts
+        # that list's blocks alone.
         service_step(profile, context, blocker),
         category_step(profile, context, blocker),
-        # 14. Only what nothing blocked has to be made safe.  Search engines are sent to their safe
-        # hosts; those without a safe mode are blocked, if the profile says so.  A grant of content
-        # opens one of those, but never turns off another's safe mode.  Safe hosts are protected
-        # (step 4); what else is in their responses is judged (`judge_response`).
+        # 14. Only what no step above blocked has to be made safe.  Search engines go to their safe
+        # hosts; a grant does not change that.  Engines that have none are blocked, if the profile
+        # says so; an allow rule or a grant of content opens them.  For a profile that allows only
+        # its allowlist, 15 blocks an engine that nothing allowed.  Safe hosts are protected (step
+        # 4); what else is in their responses is judged (`judge_response`).
         safe_search,
-        # 15. For names that no step above decided: a grant of content (reason `granted`), essential
-        # names where a failure leaves only those open (`failures: essential`), the default.
-        # It also notes which list would have blocked the name, of those that only count for now.
+        # 15. For names that no step above decided: allowed by a grant of content (`granted`); else,
+        # with `failures: essential` and a wrong clock, a missing list or an unknown device, blocked
+        # unless essential; else the profile's default: all, or only its allowlist.  A list on trial
+        # blocks at no step: this one notes in the verdict (`log_only`) which would have, and that
+        # is counted.
         default_step(profile, context, safe_search.blocker, is_essential=plan.is_essential),
     )
 
 
 def help_policy(context: HouseholdContext) -> Policy:
-    """Return the policy of those of whom nobody knows what household they are.
+    """Return a provider's policy for addresses of which it cannot tell whose they are.
 
     A help name passes, unless the law forbids it.  All else is refused, as by `refusing_policy`.
     """
     untraced = context.list_numbers(ListKind.PROTECTED, context.untraced_groups)
-    # What gives way to a pause or a schedule is none: nobody knows whether there is one now.
+    # Names that yield to times do not pass: nobody knows whether a pause or a schedule runs.
     never = context.untraced_groups - context.closable_groups
     infos = {info.number: info for info in context.lists(ListKind.PROTECTED, never)}
     # The law stands above it, as in `decision_order`, and says nothing itself to those.
@@ -158,7 +178,7 @@ def build_policy(
     max_ttl = profile.max_ttl
     if max_ttl is None and is_child:
         max_ttl = defaults.child_max_ttl
-    # In homework mode these stay open: the protected groups that a pause or a daily limit closes.
+    # Reference works: homework mode leaves them open, which other pauses and daily limits close.
     learning = context.list_numbers(ListKind.PROTECTED, context.closable_groups)
     return Policy(
         household=context.household,

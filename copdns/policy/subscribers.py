@@ -24,7 +24,7 @@ from copdns.policy.decide import Policy, refusing_policy
 from copdns.policy.guest import guest_key
 from copdns.policy.order import help_policy
 from copdns.policy.shared_steps import StepSharing
-from copdns.policy.snapshot import NOT_HERE, Client, DeviceIndex
+from copdns.policy.snapshot import NOT_HERE, Client, DeviceIndex, HeardDevices
 from copdns.time.plan import NO_INPUTS, PolicyInputs
 
 MAX_SHARED: Final = 1024  # policies of one context that others may be equal to
@@ -81,9 +81,13 @@ class SharedPolicies:
         self._shelves: dict[Hashable, _Shelf] = {}  # in the order of their last use
 
     def compile(
-        self, household: Household, now: float, inputs: PolicyInputs = NO_INPUTS
+        self,
+        household: Household,
+        now: float,
+        inputs: PolicyInputs = NO_INPUTS,
+        heard: HeardDevices | None = None,
     ) -> CompiledHousehold:
-        """Return a household as it is at a moment."""
+        """Return a household as it is at a moment.  heard: the marks of its devices."""
         shelf = self._shelf_of(household, inputs)
         due: set[float] = set()
         policies: dict[tuple[str, str], tuple[object, Policy]] = {}
@@ -95,7 +99,7 @@ class SharedPolicies:
         unknown = Client(household.id, "", policies[household.id, guest_key(household)][1])
         devices = None
         if household.devices:
-            devices = DeviceIndex((household,), policies, unknown, {}, now)
+            devices = DeviceIndex((household,), policies, unknown, heard or {}, now)
         compile_at = min((each for each in due if each > now), default=inf)
         return CompiledHousehold(unknown, devices, compile_at)
 

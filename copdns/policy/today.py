@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from math import ceil
 from typing import NamedTuple
 
+from copdns.dns.records import A
 from copdns.model.household import Household, Profile
 from copdns.model.times import DAY_MINUTES, Budget, Subject
 from copdns.model.verdict import Reason, Verdict
-from copdns.policy.decide import Policy, full_closure
+from copdns.policy.decide import Policy, decide, full_closure
 from copdns.policy.grant_ends import grant_ends, is_lifted, without_lifted
 from copdns.time.budget import minutes_of_day
 from copdns.time.closing_soon import THRESHOLDS
@@ -132,6 +133,17 @@ def next_opening_or_closing(policy: Policy, now: float) -> float | None:
     is_open = full_closure(policy, now) is None
     found = (at for at, closed in closures_ahead(policy, now) if (closed is None) is not is_open)
     return next(found, None)
+
+
+def closes_at(policy: Policy, name: str, now: float) -> float | None:
+    """Return when a name that is allowed is blocked next, within a day; None for never.
+
+    A limit that may be used up by then is not foreseen.
+    """
+    plan = policy.time_rules.plan if policy.time_rules else NO_TIME_PLAN
+    moments = {each.start for each in plan.closures} | {each.end for each in plan.grants}
+    near = sorted(each for each in moments if now < each <= now + DAY_SECONDS)
+    return next((at for at in near if decide(policy, name, A, at).blocks), None)
 
 
 def _grants_ending(policy: Policy, now: float) -> Iterator[ClosingSoon]:

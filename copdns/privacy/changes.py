@@ -27,6 +27,7 @@ class ChangeTopic(StrEnum):
     SEARCH = "search"
     RULES = "rules"
     TIMES = "times"
+    EXTRA = "extra"  # more minutes than the times say, for once
     AGE = "age"
     KEPT = "kept"  # what is written down of look-ups
     ERASED = "erased"  # what was written down is gone
@@ -37,7 +38,15 @@ class ChangeTopic(StrEnum):
     ASKED = "asked"  # of the person, on a page of their own: nothing changed yet
 
 
-OF_RULES = frozenset({ChangeTopic.CLOSED, ChangeTopic.SEARCH, ChangeTopic.RULES, ChangeTopic.TIMES})
+OF_RULES = frozenset(
+    {
+        ChangeTopic.CLOSED,
+        ChangeTopic.SEARCH,
+        ChangeTopic.RULES,
+        ChangeTopic.TIMES,
+        ChangeTopic.EXTRA,
+    }
+)
 
 
 class DeviceChange(StrEnum):
@@ -85,6 +94,11 @@ class Changed(NamedTuple):
     def is_of_devices(self) -> bool:
         """Whether it was about their devices, and nothing else."""
         return self.about == (ChangeTopic.DEVICES,)
+
+    @property
+    def gives(self) -> bool:
+        """Whether the person got something; undoing that takes it away again."""
+        return not self.what.startswith(UNDONE)
 
     @property
     def is_of_rules(self) -> bool:
@@ -216,12 +230,12 @@ _BY_NAME = tuple(
             rf"{_PERSON} paused .+",
             rf"pause of {_PERSON} ended",
             rf"tonight's bedtime of {_PERSON} (?:at .+|as usual)",
-            rf"\S+ more minutes for {_PERSON} .+",
             rf"\S+ of .+ for {_PERSON} on \S+",
             rf"{_PERSON} (?:can use|may have) .+",
             rf".*tickets? .+ (?:created|made) for {_PERSON}",
             rf"ticket redeemed by {_PERSON}",
         ),
+        (ChangeTopic.EXTRA, rf"\S+ more minutes for {_PERSON} .+"),
         (
             ChangeTopic.RULES,
             rf"device {_DEVICE}: everything but viruses and scam sites allowed until .+",

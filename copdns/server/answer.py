@@ -1,7 +1,7 @@
 """The path of a query.  Read this first.
 
     octets in -> Snapshot.identify -> read_query_body (dns/query) -> decide (policy/decide)
-        BLOCK, LOCAL, REFUSE -> the reply (server/replies), by block mode: docs/blocking.md
+        BLOCK, LOCAL, REFUSE -> the reply (server/replies)
         ALLOW, REWRITE -> cache, else upstream (server/responses) -> judge_response (policy/judge)
             -> the reply (server/upstream_replies); what is blocked inside a response is answered
                and recorded like a block of the name itself
@@ -10,9 +10,10 @@
 No reply has a TTL beyond the end of its verdict, or beyond the policy's `max_ttl` (`ttl_limit`).
 
 Nothing here waits: a query that an upstream must be asked for becomes a PendingQuery, and is
-answered when the response is there (server/waiting_queries).  Equal questions wait together, and
-one goes upstream; those for help names do not (see below).  If the snapshot was swapped meanwhile
-or the verdict has ended, the query is decided again first (`Resolver._answer_again`).
+answered when the response is there (server/waiting_queries).  Queries with the same cache key wait
+together and one goes upstream, but not for help names (see below); the response is judged for each
+by its own client's policy.  If the snapshot was swapped meanwhile or the verdict has ended, the
+query is decided again first (`Resolver._answer_again`).
 
 Words, here and in all that is called from here:
 
@@ -21,8 +22,10 @@ Words, here and in all that is called from here:
     query         a message that asks; its question is QNAME, QTYPE and QCLASS
     upstream      a resolver that queries are forwarded to; what it sends is a response
     reply         the octets that we send to the requestor
-    snapshot      everything that decides queries: immutable, swapped whole on each change
-    policy        one profile's rules, lists and times, compiled for one index of lists
+    snapshot      everything that decides queries: immutable, swapped whole on each change.  What
+                  the change does not touch stays the same object in the next one
+    policy        one profile's rules, lists and times, compiled for one index of lists.  While it
+                  stays the same object, the replies that the packet cache has for it stay too
     step          one place in the order of decision; the first that gives a verdict decides
     verdict       what happens to a query and why
     grant         a permission for which later steps do not block, until it ends
@@ -30,19 +33,31 @@ Words, here and in all that is called from here:
     stale         said of a cached response that has expired; it is given while no upstream says
                   anything newer: after 1.5 s (`STALE_AFTER`), or at once where all of them have
                   been silent lately (`Silence`)
-    failure       a question that an upstream could not answer, and that is not asked again, by
-                  whichever device, for a second (`dns.failure_ttl`), then for twice as long each
-                  time, up to a minute
+    failure       a question that no upstream could answer: whoever waited for it gets SERVFAIL
+                  (EDE "no upstream answered").  It is not asked again, by whichever device, for a
+                  second (`dns.failure_ttl`), then for twice as long each time, up to a minute;
+                  until then the reply is SERVFAIL at once (EDE "cached error").  The verdict that
+                  is recorded is the one that let the query through: a failure is no block
     refresh       a question that copdns asks by itself, so that the cache has the answer before
                   somebody asks: no client's, so that nothing of it is counted or logged
     help answers  responses for help names, fetched at an even pace whoever asks
     packet cache  (the lane; a query that it does not answer takes the chain, which is `answer`)
-                  whole replies, by the query's octets and policy; holds no reply that depends on
-                  anything else (one over TCP, a local answer, one in block mode `page`), nor the
+                  whole replies, by the query's octets and policy.  One that is sent again is
+                  counted, logged and put among the child's recent blocks as the first was.  It
+                  holds no reply that depends on anything else (one over TCP, a local answer, one in
+                  block mode `page`), none that is stale or a failure, none for a help name, nor the
                   reply to a query that waited for an upstream
     memo          parsed queries with their verdicts, by the query's octets; holds no reply, and no
-                  verdict of a policy that has times, whatever the name; only used where there is
+                  verdict of a policy that has times, whose verdicts end; only used where there is
                   no packet cache
+    block mode    what the reply to a blocked name is, one for each profile: no data (the default),
+                  NXDOMAIN, 0.0.0.0 and ::, this machine's address (`page`), or REFUSED.  A made-up
+                  address is for A and AAAA alone, all other types get no data; and who asks for
+                  structured errors gets no data in place of this machine's address.  NXDOMAIN would
+                  deny all names below as well (RFC 8020): where one is open, it is no data instead
+    filtered      said of a response with which the upstream says that it blocked the name itself.
+                  It is passed on as it came, with that as its reason (EDE 35), and recorded as a
+                  block; for a protected name it does not count, and another upstream is asked
     own rule      an allow or block that somebody in the household wrote, for one profile, for
                   those with a tag, or for all
     stranger      a requestor outside `dns.allow`; its policy refuses everything
@@ -55,14 +70,15 @@ These return at once for it, before they remember anything: `Recorder.record` (c
 minutes of use, the ring of recent blocks, the log), `PacketCache.store`, `VerdictMemo`, the
 counters of the cache in `Responses.find`, and `UpstreamClient` (counters and health).  As a
 second guard, `privacy/retention.py` lets no row of one through.  If something inside the response
-is blocked, that verdict is untraced too (`judge_response`), as is an answer below why.q.home.arpa
+is blocked, that verdict is untraced too (`judge_response`), as is an answer to why.NAME.q.home.arpa
 about a help name (`status_answer`), and one about a help name to which the device appended its
 search domain (`decide_query`).
 
-Nor in time: `HelpAnswers` has the answers that the program fetched itself, whoever asks.  What is
-not there, such as another host below a help name, is fetched anew for each query: it comes from no
-cache and goes into none, and no query waits with another.  Either way every record has the TTL
-`HELP_TTL`, less only where the asker's own policy says so.
+Nor does the time that an answer takes show that somebody asked before.  `HelpAnswers` has the
+answers that the program fetched itself, whoever asks, for a week at most.  What is not there, such
+as another host below a help name, is fetched anew for each query: it comes from no cache and goes
+into none, no query waits with another, and while no upstream answers each gets SERVFAIL.  Either
+way every record has the TTL `HELP_TTL`, less only where the asker's own policy says so.
 """
 
 from __future__ import annotations
@@ -123,10 +139,11 @@ from copdns.time.clock import Moment
 class Resolver:
     """Answers queries under the policies of `snapshot`, which is swapped whole.
 
-    screen: says what happens to a query whose client is uncertain (set by `Recognition`), which one
-        can be only where devices are known by their MAC addresses: the kernel is asked for this
-        one.  Over UDP, where it does not know it yet, the reply is truncated, so that the query
-        comes again over TCP; who is still unknown then is a guest.
+    screen: says what happens to a query whose client is uncertain (set by `Recognition`).  A client
+        is uncertain where the household knows devices by their MAC addresses and the address is of
+        none of them: the kernel may know the MAC address behind it.  If it does not yet, the reply
+        over UDP is truncated, so that the query comes again over TCP; who is still unknown then
+        is a guest.
     add_sightings: returns the given snapshot with the MAC addresses that the network shows now
         (set by `Recognition`).
     on_probe: called with each query below probe.home.arpa; the set-up pages send these from a
@@ -286,7 +303,7 @@ class Resolver:
                     reply, verdict = self.replies.reply(
                         message_id, query, requestor, policy, verdict, moment, entry
                     )
-                    if entry.ede is not None:  # soon there may be a newer one
+                    if entry.ede is not None:  # stale or failed lately: the next may be fresh
                         cacheable = False
                     if verdict.blocks and query.wants_structured_errors:
                         cacheable = False
@@ -391,9 +408,10 @@ class Resolver:
     ) -> bytes | None:
         """Return what `answer` does, for a query that is beyond a bound of its client.
 
-        That is REFUSED over TCP and its like, and over UDP now and then a truncated reply, else
-        none; a protected name is answered, within a bound of its own.  Nothing of it is recorded
-        but that there was one, and for a help name not even that.  It never raises.
+        A protected name is answered like any query, within a bound of its own.  All else gets
+        REFUSED over TCP and its like, and over UDP now and then a truncated reply, so that it can
+        come over TCP, else none.  Of that, it is recorded only that there was one, and of a help
+        name beyond both bounds not even that.  It never raises.
         """
         try:
             client, limit = self._snapshot.identify(requestor), limits.of(bound)
@@ -438,7 +456,7 @@ class Resolver:
         self.on_snapshot(snapshot)
         if same:
             return
-        if not same_splits:  # other upstreams are asked, and a key has only their zone
+        if not same_splits:  # a cache key has the zone that was split, and not its upstreams
             self.responses.forget()
         self._memo.clear()
         self.recorder.forget_policies()
@@ -463,7 +481,7 @@ class Resolver:
     ) -> None:
         """Take over changed settings, with an empty packet cache.
 
-        cache: the one of now, where the responses in it may stay.
+        cache: the present one, if the responses in it may stay; else an empty one.
         """
         self.responses.reconfigure(cache, failures)
         self._clear_packet_cache()

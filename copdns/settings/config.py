@@ -223,7 +223,8 @@ class Settings(Section):
     @property
     def for_devices(self) -> Settings:
         """These settings, with the encrypted ports that devices reach: at a node of a provider
-        those of its dnsdist, which answers subscribers alone."""
+        those of its dnsdist, which answers subscribers, and with `node.public` devices that show
+        a token."""
         node = self.node
         if not (node.tls_listen or node.https_listen):
             return self

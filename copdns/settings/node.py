@@ -122,6 +122,12 @@ class NodeSection(Section):
         "a token of a device before it (TLS) or behind it (HTTPS). The certificate has to be for "
         "it, and for all names below.",
     )
+    public: bool = Field(
+        default=False,
+        description="Whether devices that show a token are answered from every network, over TLS "
+        "and over HTTPS, so that their rules hold on mobile data too; from outside `node.networks` "
+        "nothing else is answered.",
+    )
     certificate: str = Field(default="", description="The certificate of both, a PEM file.")
     key: str = Field(default="", description="Its key.")
     resolvers: tuple[Endpoint, ...] = Field(

@@ -140,7 +140,13 @@ class ProviderSettings(Section):
         description="How many households are kept in memory, each read when a forwarder of "
         "`dns.forwarders` names it in a PROXY header; 0: all are read at the start.",
     )
-    pages: bool = Field(
+    pages: str = Field(
+        default="",
+        description="The address of the families' pages, such as "
+        "`https://family.provider.example`, to which weekly summaries by email lead; empty: "
+        "families are offered none.",
+    )
+    show_pages: bool = Field(
         default=True,
         description="Whether families have their pages here; needs `kept` where not. Without them "
         "this copdns answers, and uses a role of the database that reads no request, no password "
@@ -148,8 +154,13 @@ class ProviderSettings(Section):
     )
     rollouts: RolloutSettings = RolloutSettings()
 
+    @field_validator("pages")
+    @classmethod
+    def _is_of_the_web(cls, url: str) -> str:
+        return f"{web_address(url).rstrip('/')}/" if url else ""
+
     @model_validator(mode="after")
     def _has_pages_somewhere(self) -> ProviderSettings:
-        if not self.pages and not self.kept:
-            raise ValueError("pages: false needs kept: a number of households")
+        if not self.show_pages and not self.kept:
+            raise ValueError("show_pages: false needs kept: a number of households")
         return self

@@ -432,7 +432,10 @@ class UsageLedger:
         self._unsaved = {each for each in self._unsaved if each[0] != key}
 
     def forget(self, now: float) -> None:
-        """Delete days older than FORGET_AFTER; called from time to time."""
+        """Delete days older than FORGET_AFTER; called from time to time.
+
+        What is not saved yet stays: the clock may be ahead, and then it is not old.
+        """
         for _ in self.forget_in_parts(now, max(len(self._days), 1)):
             pass
 
@@ -448,8 +451,9 @@ class UsageLedger:
     def _forget_days(self, key: ProfileKey, before: float) -> None:
         budgets = self._days.get(key, {})
         for budget, days in list(budgets.items()):
-            for day in [day for day, entry in days.items() if entry.start < before]:
-                del days[day]
+            for day, entry in list(days.items()):
+                if entry.start < before and (key, budget, day) not in self._unsaved:
+                    del days[day]
             if not days:
                 del budgets[budget]
         if not budgets:

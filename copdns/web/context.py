@@ -14,6 +14,7 @@ from prometheus_client import CollectorRegistry
 
 from copdns.appeals.list_errors import Vouch, vouched_names
 from copdns.appeals.opening import Services
+from copdns.events.mail import mail_server_of
 from copdns.events.push_result import PushResult
 from copdns.events.targets import Targets
 from copdns.household.check import KnownIds
@@ -22,7 +23,8 @@ from copdns.list_files.facts_updates import FactsUpdater
 from copdns.list_files.load import bundled_presets, is_known_to_filter, known_ids
 from copdns.list_files.updates import ListUpdater
 from copdns.model.addresses import UpstreamAddress
-from copdns.model.household import Household, Profile
+from copdns.model.hosts import desk_url
+from copdns.model.household import Household, PrivacyMode, Profile
 from copdns.model.push import PushSubscription
 from copdns.model.verdict import Requestor
 from copdns.network.machine import is_copdns
@@ -73,6 +75,13 @@ class ListsState(NamedTuple):
 
     chosen: int
     missing: str = ""
+
+
+class HeardApart(NamedTuple):
+    """heard: how many devices were told apart in the last week.  silent: names of the others."""
+
+    heard: int
+    silent: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,11 +167,43 @@ class AppContext:
         told = self.settings().for_devices.encrypted
         return bool(told.name and (told.tls_port or told.https_port))
 
+    @property
+    def offers_digest(self) -> bool:
+        """Whether a guardian may choose a weekly summary by email: at a provider, where it knows
+        its own address and a mail server."""
+        settings = self.settings()
+        mails = mail_server_of(settings.events.notices)
+        return not self.is_shared or bool(mails and settings.provider.pages)
+
+    @property
+    def desk_address(self) -> str:
+        """The address of the dashboard in what is sent; it ends in a slash."""
+        web = self.settings().web
+        if self.is_shared:
+            return f"{self.settings().provider.pages}guardian/"
+        return desk_url(web.port, web.tls_port)
+
     def count_told_apart(self, household: Household) -> int | None:
         """Return how many devices a provider can tell from the rest of the line; None at home."""
         if not self.is_shared:
             return None
         return len(devices_told_apart(household, has_macs_told=self.has_macs_told))
+
+    async def find_heard(self, household: Household) -> HeardApart | None:
+        """Return which of the devices that can be told apart were, in the last week; None where
+        that is not measured.  Raises StoreError."""
+        if self.door is None or self.door.heard is None:
+            return None
+        days, now = await self.door.heard(household.id), self.now()
+        recorded = {
+            each.id
+            for each in household.profiles
+            if each.privacy_at(now) is not PrivacyMode.OFF  # of the others nothing is stored
+        }
+        apart = devices_told_apart(household, has_macs_told=self.has_macs_told)
+        measured = [each for each in apart if each.profile in recorded]
+        silent = tuple(each.name or each.id for each in measured if each.id not in days)
+        return HeardApart(len(measured) - len(silent), silent)
 
     def rules_reach(self, household: Household, profile: Profile) -> RulesReach | None:
         """Return for which devices a person's rules hold; None at home, where it is for all."""

@@ -21,6 +21,7 @@ from copdns.model.times import Grant
 from copdns.model.verdict import Reason
 from copdns.policy.decide import Policy
 from copdns.policy.today import Today
+from copdns.time.bedtime import Bedtime
 from copdns.time.days import DAY_SECONDS, budget_day, zone_of
 from copdns.time.plan import NO_TIME_PLAN, Closure
 
@@ -79,6 +80,32 @@ def require_more_time(
             "no limit or schedule applies today or soon, so there is nothing to extend"
         )
     return found
+
+
+def extra_until(household: Household, profile_id: str, now: float) -> float | None:
+    """Return until when somebody's extra time keeps everything on, in seconds since the epoch; None
+    where they have none now, nor any that is to come."""
+    ends = (
+        each.end
+        for each in household.grants
+        if each.profile == profile_id
+        and each.about is None
+        and each.time
+        and not each.content
+        and each.end > now
+    )
+    return max(ends, default=None)
+
+
+def extra_past(
+    bedtime: Bedtime | None, household: Household, profile_id: str, now: float
+) -> float | None:
+    """Return until when extra time keeps everything on past the begin of a bedtime; None where it
+    does not."""
+    until = extra_until(household, profile_id, now)
+    if until is None or bedtime is None or not bedtime.start < until < bedtime.end:
+        return None
+    return until
 
 
 def give_more_time(

@@ -14,7 +14,7 @@ from copdns.accounts.account import Account, Session
 from copdns.accounts.roles import Actor
 from copdns.model.errors import AccountError
 from copdns.model.sentences import plural_sentence
-from copdns.web.context import context_of
+from copdns.web.context import AppContext, context_of
 from copdns.web.logins import Outcome
 from copdns.web.many_households.shown_secrets import typist_of
 from copdns.web.session import BROWSER, LOGGED_IN, cookie_of
@@ -64,3 +64,9 @@ async def confirm(
         )
     if result.outcome is not Outcome.IN:
         raise AccountError("your current password is wrong", name="current")
+
+
+def require_digest(context: AppContext) -> None:
+    """Raise HTTPForbidden where nobody is offered a weekly summary by email."""
+    if not context.offers_digest:
+        raise web.HTTPForbidden(reason="Your internet provider sends no weekly summaries")

@@ -38,7 +38,8 @@ class Person(NamedTuple):
     is their own device, or they typed their PIN.  Somebody whom a guardian let in for a day is
     paired and not proven: they see what happened on this device since, and not all that is recorded
     of the person whose rules apply.  proof: from when on it is proven, in seconds since the epoch;
-    None for never.  claims, moves: what the person is told of.
+    None for never.  linked_at: when this browser was linked to the device; None where it is not.
+    claims, moves: what the person is told of.
     """
 
     client: Client
@@ -48,6 +49,7 @@ class Person(NamedTuple):
     is_paired: bool
     is_proven: bool
     proof: int | None = None
+    linked_at: int | None = None
     claims: tuple[Claim, ...] = ()
     moves: tuple[Move, ...] = ()
 
@@ -104,7 +106,7 @@ async def person_of(request: web.Request, *, quietly: bool = False) -> Person:
     if not client.device:  # unknown: less is kept of it than of the person whose rules it has
         policy = client.policy
         profile = replace(profile, privacy=policy.privacy, full_log=policy.full_log)
-    paired, proof = await _check_pairing(request, client, profile, quietly=quietly)
+    paired, proof, made = await _check_pairing(request, client, profile, quietly=quietly)
     proven = paired and proof is not None and proof <= now
     # On a device that is nobody's, or a guest's, only those of whoever its browser was linked for.
     is_named = bool(client.device) and not client.device.startswith(GUEST_PREFIX)
@@ -114,14 +116,14 @@ async def person_of(request: web.Request, *, quietly: bool = False) -> Person:
     moves = await context.claims.moves(household.id, told, int(now), cookie)
     band = profile.band_at(now)
     local = household.local_to(profile)
-    return Person(client, local, profile, band, paired, proven, proof, claims, moves)
+    return Person(client, local, profile, band, paired, proven, proof, made, claims, moves)
 
 
 async def _check_pairing(
     request: web.Request, client: Client, profile: Profile, *, quietly: bool
-) -> tuple[bool, int | None]:
-    """Return whether a browser is the one of its device, and from when on that proves who uses
-    it."""
+) -> tuple[bool, int | None, int | None]:
+    """Return whether a browser is the one of its device, from when on that proves who uses it, and
+    when it was linked; a guest's is told as no link."""
     context, now = context_of(request), int(context_of(request).now())
     whose = client.household, client.device, profile.id
     if client.device.startswith(GUEST_PREFIX):
@@ -129,10 +131,10 @@ async def _check_pairing(
         cookie = request.cookies.get(GUEST_PAIRING, "")
         one = await context.guests.find_paired(client.household, guest, profile.id, cookie, now)
         is_person = one is not None and one.kind is GuestKind.PERSON
-        return one is not None, one.proof if one is not None and is_person else None
+        return one is not None, one.proof if one is not None and is_person else None, None
     cookie = request.cookies.get(PAIRING, "") if client.device else ""
     found = await context.pairings.find(*whose, cookie, now, quietly=quietly)
-    return found is not None, found.proof if found is not None else None
+    return (True, found.proof, found.made) if found is not None else (False, None, None)
 
 
 def may_see_appeal(person: Person, appeal: Appeal) -> bool:

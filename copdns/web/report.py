@@ -109,15 +109,24 @@ def children_of(household: Household, now: float) -> tuple[str, ...]:
 # --- the weekly summary ---
 
 
-def digest_mail(sums: DigestSums, household: Household, desk: str, phrases: Phrases) -> Mail:
-    """Return the summary of a week.  desk: the address of the dashboard, which ends in a slash."""
+def digest_mail(
+    sums: DigestSums, household: Household, desk: str, phrases: Phrases, *, is_shared: bool = False
+) -> Mail:
+    """Return the summary of a week.
+
+    desk: the address of the dashboard, which ends in a slash.  is_shared: at a provider.
+    """
     zone = household.timezone
-    title = phrases.gettext("Your week at %(household)s") % {"household": household.name}
+    title = phrases.gettext("Your week at %(household)s") % {
+        "household": phrases.house(household.name)
+    }
     week = phrases.gettext("From %(first)s to %(last)s. All children together.") % {
         "first": phrases.date(sums.since, zone),
         "last": phrases.date(sums.until, zone),
     }
     texts = [week, *_lines(sums, phrases), phrases.gettext("No email names a site or a child.")]
+    if is_shared and sums.lookups is not None:
+        texts.insert(1, phrases.gettext("What your provider answers without copdns isn't counted."))
     more = phrases.gettext("See more on the guardian dashboard: %(desk)s")
     stop = phrases.gettext("You chose this email. Change or stop it here: %(page)s")
     links = ((more, "desk", desk), (stop, "page", f"{desk}{ON_THE_PAGE}"))
@@ -148,22 +157,24 @@ def _lines(sums: DigestSums, phrases: Phrases) -> list[str]:
         line(phrases.gettext("Requests sent"), sums.asked),
         line(phrases.gettext("Requests answered"), sums.answered),
         line(phrases.gettext("Requests waiting now"), sums.waiting),
-        line(phrases.gettext("New devices"), sums.devices),
+        *([] if sums.devices is None else [line(phrases.gettext("New devices"), sums.devices)]),
     ]
 
 
 async def read_sums(
-    household: Household, log: QueryLog, appeals: AppealStore, folder: Path, until: float
+    household: Household, log: QueryLog, appeals: AppealStore, folder: Path | None, until: float
 ) -> DigestSums:
-    """Return the sums of the week before a moment."""
+    """Return the sums of the week before a moment.
+
+    folder: with what is known of unknown devices; None at a provider, where there are none.
+    """
     people = counted_people(household, until)
     counts = await asyncio.to_thread(log.hour_lookups, household.id, people, until - WEEK)
     requests = await appeals.appeals(household.id)
-    devices = await asyncio.to_thread(load_unknown_devices, folder)
+    firsts = None
+    if folder is not None:
+        found = await asyncio.to_thread(load_unknown_devices, folder)
+        firsts = [e.first for e in found if e.household == household.id and not e.device]
     return digest_sums(
-        people,
-        [(bool(blocked), n) for _, blocked, n in counts],
-        requests,
-        [each.first for each in devices if each.household == household.id and not each.device],
-        until,
+        people, [(bool(blocked), n) for _, blocked, n in counts], requests, firsts, until
     )

@@ -409,10 +409,13 @@ class DeskWording(Wording):
         """Return why something is blocked or allowed, as guardians read it."""
         return self._say(desk.why(self._full_verdict(verdict)))
 
-    def service_state(self, state: ServiceState, who: str) -> str:
+    def service_state(
+        self, state: ServiceState, who: str, shared: ServiceState | None = None
+    ) -> str:
         """Return what can be done with a service now, why, until when, and what comes then.
 
-        who: the name of the person whose service it is.
+        who: the name of the person whose service it is.  shared: a state whose end the page tells
+        for all services that have the same.
         """
         why = self._cause(state.verdict, who)
         if state.also is not None and state.extent is Extent.BLOCKED:
@@ -428,6 +431,8 @@ class DeskWording(Wording):
             at = self.next_minute(state.until) if state.verdict.blocks else state.until
             is_today = self.is_today(at)
             if then and not why and state.extent is Extent.OPEN:
+                if shared is not None and ends_as(state, shared):
+                    return parts[0]
                 today, other_day = desk.OPEN_UNTIL
                 phrase = today if is_today else other_day
                 return self.phrases.say(phrase, when=self.soon(at), why=then)
@@ -449,6 +454,14 @@ class DeskWording(Wording):
         if said is not None and "%(who)s" in said.phrase.text:
             return self.phrases.say(said.phrase, who=who)
         return self._say(said)
+
+
+def ends_as(state: ServiceState, other: ServiceState) -> bool:
+    """Tell whether two services that are allowed end at one moment for one reason."""
+    if state.then is None or other.then is None or state.extent is not other.extent:
+        return False
+    mine, others = ((e.reason, e.period) for e in (state.then, other.then))
+    return state.until == other.until and mine == others
 
 
 def _is_closed_anyway(state: ServiceState) -> bool:

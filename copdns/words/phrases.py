@@ -54,6 +54,8 @@ WORD_JOINER = "\u2060"  # unseen; no line ends beside it (Unicode UAX 14, LB11)
 # A name inside a sentence of the other direction keeps its own (Unicode UAX 9).
 ISOLATE, END_ISOLATE = "\u2068", "\u2069"
 
+UNNAMED_HOUSE = Phrase("household", "Home")  # as a household is called until somebody names it
+
 
 @dataclass(frozen=True, slots=True)
 class Phrases:
@@ -80,6 +82,10 @@ class Phrases:
     def name(self) -> str:
         """Return what its readers call the language."""
         return (self.locale.get_language_name() or self.language).capitalize()
+
+    def house(self, name: str) -> str:
+        """Return the name of a household; of one to which nobody gave a name, in this language."""
+        return self.say(UNNAMED_HOUSE) if name == UNNAMED_HOUSE.text else name
 
     def gettext(self, text: str) -> str:
         return self.translations.gettext(text)

@@ -5,8 +5,10 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
 import ssl
 import subprocess
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass, replace
@@ -21,6 +23,8 @@ from copdns.model.device_tokens import token_digest, token_text
 from copdns.model.household import Band, Device, Household, Profile
 from copdns.server.forwarders import OPTION_MAC
 from copdns.store.household_db.provider import open_provider
+from copdns.store.postgres.connection import PostgresPool
+from copdns.store.provider_db.heard_rows import HeardRows
 from tests.conftest import find_tool
 from tests.e2e.house import eventually
 from tests.e2e.plane import told
@@ -45,6 +49,7 @@ pytestmark = pytest.mark.tools
 NAME = "dns.provider.example"
 ADA, BO = "127.0.0.21", "127.0.0.22"  # lines of two families; Ada's has two addresses
 NO_ROUTER = "127.0.0.41"  # where no router tells MAC addresses
+AWAY = "127.0.0.200"  # in nobody's network here, such as mobile data of another provider
 MIA, TOM, BOS, WRONG = (token_text(bytes([each] * 16)) for each in range(4))
 MACS = {"tom": "02:00:00:00:00:02", "mia": "02:00:00:00:00:01"}
 TOMS = "NOERROR 17 rule: film.example"
@@ -92,12 +97,12 @@ class Encrypted:
         return told(dns.query.https(query, "127.0.0.1", verify=False, **at))  # type: ignore[arg-type]
 
     def by_name(self, name: str, token: str, source: str) -> str:
-        """Ask over TLS with a token in the server's name."""
+        """Ask over TLS with a token in the server's name; token: "" for none."""
         query = dns.message.make_query(name, "A", use_edns=0)
         trust = ssl.create_default_context()
         trust.check_hostname, trust.verify_mode = False, ssl.CERT_NONE
         at = {"port": self.tls, "source": source, "timeout": PATIENCE, "ssl_context": trust}
-        asked = f"{token}.{NAME}"
+        asked = f"{token}.{NAME}" if token else NAME
         return told(dns.query.tls(query, "127.0.0.1", server_hostname=asked, **at))  # type: ignore[arg-type]
 
     def by_mac(self, name: str, mac: str, source: str) -> str:
@@ -129,6 +134,8 @@ def encrypted(
         "COPDNS_NODE__KEY": certificate,
         "COPDNS_NODE__ENCRYPTED_NAME": NAME,
         "COPDNS_NODE__MAC_NETWORKS": '["127.0.0.16/28"]',
+        "COPDNS_NODE__NETWORKS": '["127.0.0.0/25"]',
+        "COPDNS_NODE__PUBLIC": "true",
         "COPDNS_DNS__FORWARDERS": json.dumps(
             [{"network": "127.0.0.1", "proxy": True, "mac": True}]
         ),
@@ -170,6 +177,38 @@ def test_a_token_counts_on_a_line_of_nobody_and_not_on_that_of_another_family(
     assert encrypted.by_name("film.example", TOM, BO) == OPEN
 
 
+def test_a_device_with_a_token_has_its_rules_on_mobile_data_and_nothing_else_is_answered_there(
+    encrypted: Encrypted,
+) -> None:
+    asked = DATING, "film.example", "hall.example"
+    assert [encrypted.by_path(each, MIA, AWAY) for each in asked] == [BLOCKED, OPEN, OPEN]
+    assert [encrypted.by_name(each, TOM, AWAY) for each in asked] == [OPEN, TOMS, OPEN]
+    assert encrypted.by_path(HELP, WRONG, AWAY) == OPEN  # of a token that was revoked just now
+    for name in ("film.example", HELP):
+        with pytest.raises(ValueError, match="404"):
+            encrypted.by_path(name, "", AWAY)
+        with pytest.raises((EOFError, OSError)):
+            encrypted.by_name(name, "", AWAY)
+        query = dns.message.make_query(name, "A")
+        at = {"port": encrypted.node.port, "source": AWAY, "timeout": PATIENCE}
+        with pytest.raises((EOFError, OSError)):
+            dns.query.tcp(query, "127.0.0.1", **at)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="404"):
+        encrypted.by_path("film.example", WRONG, AWAY)
+    # By UDP: what dnsdist answers from its cache, it would have answered before the next question.
+    assert encrypted.node.ask("open.example", STRANGER) == OPEN
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        sock.bind((AWAY, 0))
+        sock.sendto(
+            dns.message.make_query("open.example", "A", use_edns=0).to_wire(),
+            ("127.0.0.1", encrypted.node.port),
+        )
+        assert encrypted.node.ask("open.example", STRANGER) == OPEN
+        sock.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            sock.recv(4096)
+
+
 def test_a_token_that_nobody_has_gets_no_answer_but_about_help(encrypted: Encrypted) -> None:
     assert encrypted.by_path(HELP, WRONG, ADA) == OPEN
     with pytest.raises(ValueError, match="404"):
@@ -184,6 +223,19 @@ def test_a_mac_address_counts_where_a_router_tells_it(encrypted: Encrypted) -> N
     assert encrypted.by_mac("hall.example", MACS["tom"], ADA) == OPEN
     assert encrypted.by_mac("hall.example", MACS["tom"], NO_ROUTER) == LINES
     assert encrypted.by_mac("film.example", MACS["tom"], BO) == OPEN
+
+
+def test_which_devices_are_told_apart_is_measured(
+    encrypted: Encrypted,
+    server: PostgresServer,  # noqa: F811
+) -> None:
+    assert encrypted.by_path(DATING, MIA, AWAY) == BLOCKED
+    assert encrypted.by_mac("film.example", MACS["tom"], ADA) == TOMS
+    with closing(PostgresPool(server.conninfo, most=1)) as pool:
+        rows, today = HeardRows(pool), int(time.time()) // 86_400
+        eventually(lambda: rows.of("ada", today).keys() == {"tablet", "phone"})
+        assert rows.of("ada", today + 8) == {}
+        assert "tablet" not in rows.of("bo", today)
 
 
 def test_a_token_is_revoked_within_a_second(encrypted: Encrypted) -> None:

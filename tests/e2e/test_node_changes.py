@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import time
 from contextlib import closing
 from dataclasses import replace
@@ -9,6 +10,7 @@ from functools import partial
 from pathlib import Path
 from urllib.error import HTTPError
 
+import dns.message
 import pytest
 
 from copdns.appeals.review import DecisionReason
@@ -29,8 +31,10 @@ from copdns.store.postgres.connection import PostgresPool
 from copdns.store.provider_db.desk_rows import DeskStore
 from copdns.store.provider_db.register_rows import RegisterStore
 from tests.e2e.house import eventually
+from tests.e2e.plane import told
 from tests.e2e.provider_nodes import (
     BLOCKED,
+    BO,
     DATING,
     OPEN,
     STRANGER,
@@ -71,6 +75,42 @@ def test_an_address_that_goes_to_another_family_brings_none_of_its_rules(
     eventually(lambda: node.ask(DATING, address) == OPEN)  # a stranger's
     with pytest.raises(HTTPError):
         node.tell("/v1/sessions", [], "another token")
+
+
+def test_an_address_that_moves_while_a_question_is_on_its_way_brings_no_answer_of_the_family_before(
+    node: ProviderNode,  # noqa: F811
+) -> None:
+    """The question gets what it was asked under; whoever has the address by then, their own."""
+    address, upstream = "127.0.0.43", node.home.upstream
+    lines = [{"line": "l12", "household": "ada"}, {"line": "l13", "household": "bo"}]
+    assert node.tell("/v1/lines", lines) == 204
+    assert node.tell("/v1/sessions", [session("l12", address)]) == 204
+    node.command("ada", "rule", "add", "allow", "essay.example")  # so that copdns decides
+    node.command("ada", "rule", "add", "block", "x.quiz.example")  # which tells whose it is
+    node.command("bo", "rule", "add", "block", "quiz.example")
+    node.command("bo", "rule", "add", "block", "essay.example")
+    ours, theirs, rule = (
+        f"NOERROR 17 rule: {each}" for each in ("x.quiz.example", "quiz.example", "essay.example")
+    )
+    eventually(lambda: node.ask("essay.example", BO) == rule)
+    eventually(lambda: node.ask("x.quiz.example", address) == ours)
+    upstream.hold()
+    try:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+            sock.bind((address, 0))
+            sock.settimeout(PATIENCE)
+            query = dns.message.make_query("b.essay.example", "A", use_edns=0)
+            sock.sendto(query.to_wire(), ("127.0.0.1", node.port))
+            eventually(lambda: "b.essay.example" in upstream.names)
+            moved = [session("l13", address, after=DOUBT)]
+            assert node.tell("/v1/sessions", moved) == 204
+            eventually(lambda: node.ask("x.quiz.example", address) == theirs)
+            assert node.ask("b.essay.example", address) == rule  # the other one still waits
+            upstream.release()
+            assert told(dns.message.from_wire(sock.recv(4096))) == OPEN
+    finally:
+        upstream.release()
+    assert node.ask("b.essay.example", address) == rule
 
 
 def test_an_order_begins_and_ends_at_its_second_and_reviewers_open_and_close(

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 
 import pytest
 
+from copdns.model.times import Schedule
+from copdns.time.schedule import parse_slots
 from tests.home import Home
 from tests.household import MIA, TOM, block, family, library
 from tests.web.site import Client, Site, send, text
@@ -36,6 +39,18 @@ async def test_the_name_is_found_in_whatever_is_copied(client: Client, typed: st
 async def test_it_says_what_holds_for_this_device(client: Client, site: Site) -> None:
     site.who = "tom"
     assert ": allowed</h2>" in await text(client, "/check?name=toys.example")
+
+
+async def test_what_is_allowed_says_until_when(client: Client, site: Site) -> None:
+    assert "You can use it until" not in await text(client, "/check?name=open.example")
+    night = Schedule("night", "mia", parse_slots("daily 21:00-07:00"))
+    edit = partial(replace, schedules=(night,))
+    await site.store.change("home", edit, author="", what="", now=site.now)
+    await site.follow()
+    said = "You can use it until 21:00."
+    assert said in await text(client, "/check?name=open.example")
+    for name in ("toys.example", "helpline.example"):  # blocked, and never blocked
+        assert "You can use it until" not in await text(client, f"/check?name={name}")
 
 
 async def test_what_is_blocked_can_be_asked_for(client: Client, site: Site) -> None:

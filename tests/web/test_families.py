@@ -25,6 +25,8 @@ from copdns.model.push import GUARDIANS_KINDS, PushKind
 from copdns.model.times import FailureChoices, OnFailure
 from copdns.settings.config import Settings
 from copdns.settings.node import NodeSection
+from copdns.settings.provider import ProviderSettings
+from copdns.store.household_db.digests import Digests
 from copdns.store.household_db.family_codes import FamilyCodes
 from copdns.store.household_db.sessions import Sessions
 from copdns.time.clock import Clock
@@ -296,6 +298,45 @@ async def test_pages_promise_nothing_that_is_not_sent_there(families: Families) 
     assert kinds_here(request, GUARDIANS_KINDS) == tuple(sent)
 
 
+async def test_a_weekly_summary_is_offered_where_the_provider_sends_it(families: Families) -> None:
+    choose = Route("POST", "/guardian/me/digest")
+    reply, _ = await families.visit(choose, families.ada)
+    assert reply.status == 403
+    _, page = await families.visit(Route("GET", "/guardian/me"), families.ada)
+    assert "weekly summary" not in page
+    settings = families.site.settings
+    families.site.settings = settings.model_copy(
+        update={
+            "provider": ProviderSettings(pages="https://family.provider.example"),
+            "events": settings.events.model_copy(update={"notices": ("mailto://mail.example",)}),
+        }
+    )
+    _, page = await families.visit(Route("GET", "/guardian/me"), families.ada)
+    assert "Send me a weekly summary" in page
+    assert "new devices" not in page
+    reply, _ = await families.visit(choose, families.ada)
+    assert reply.status == 303
+    (choice,) = await Digests(families.site.thread).all("home")
+    assert choice.address == "ada@mail.example"
+
+
+async def test_pages_say_how_many_devices_were_really_told_apart(families: Families) -> None:
+    door = families.site.context.door
+    assert door is not None
+    for days, said in (
+        ({}, "recognised 0 devices. Not recognised yet:"),
+        ({"mia-phone": 20_000}, "recognised 1 device. Your provider sees"),
+    ):
+
+        async def heard(_household: str, days: dict[str, int] = days) -> dict[str, int]:
+            return days
+
+        door.heard = heard
+        for path in ("/guardian/devices", "/guardian/wizard/devices"):
+            _, page = await families.visit(Route("GET", path), families.ada)
+            assert said in " ".join(page.split()), path
+
+
 async def test_an_agreement_says_what_holds_at_a_provider(families: Families) -> None:
     agreement = Route("GET", "/api/v1/profiles/mia/agreement")
     _, said = await families.visit(agreement, families.ada)
@@ -333,6 +374,10 @@ async def test_pages_say_for_which_devices_a_persons_rules_hold(families: Famili
     node = NodeSection(https_listen=("192.0.2.53:443",), encrypted_name="dns.example")
     families.site.settings = families.site.settings.model_copy(update={"node": node})
     assert "Give one of Tom's devices a token" in await read("/guardian/people/tom")
+    assert "on its other networks" in await read("/guardian/devices/tom-phone/away")
+    node = node.model_copy(update={"public": True})
+    families.site.settings = families.site.settings.model_copy(update={"node": node})
+    assert "knows this device wherever it is" in await read("/guardian/devices/tom-phone/away")
     assert none_yet not in await read("/guardian/people/ada")
     for path in ("/guardian/devices", "/guardian/wizard/devices"):
         page = await read(path)

@@ -124,6 +124,7 @@ def test_a_refused_child_reads_why_and_what_they_say_to_it_is_heard(
     is_blocked(mia)
     asks(mia)
     finds(ada, BLOCKED)
+    ada.page.locator("summary", has_text="Say no").click()
     no = ada.page.locator("form", has=ada.page.locator('[name=state][value="refused"]'))
     no.locator("[name=reason]").select_option("another_way")
     no.locator("[name=text]").fill("Not before the test.")

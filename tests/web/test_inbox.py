@@ -376,6 +376,21 @@ async def test_what_a_yes_does_not_open_is_told_to_both(client: Client, site: Si
             assert (drawn in read) is stands, sign
 
 
+async def test_a_child_reads_that_a_pause_is_what_blocks_what_was_allowed(
+    client: Client, site: Site
+) -> None:
+    await log_in(client)
+    appeal = await the_only(site)
+    where = f"/guardian/appeals/{appeal}/decide"
+    await send(client, where, state="granted", lasts="1h", reason="fair_enough")
+    await send(client, "/guardian/time/mia/pause", lasts="30")
+    await site.follow()
+    for page in ("/", f"/ask/{appeal}"):
+        read = await text(client, page)
+        said = read.partition("Something else is blocking it too.")[2].partition("</section>")[0]
+        assert "paused" in said, page
+
+
 async def test_a_yes_can_open_what_else_closes_it(client: Client, site: Site) -> None:
     """One evening, one question, one answer: no child has to ask twice for one name."""
     await closed_by_the_clock(site)

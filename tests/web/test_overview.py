@@ -228,6 +228,39 @@ async def test_a_bedtime_is_taken_or_it_is_said_why_not(
     assert bool((await stored(site)).moved_bedtimes) is (at == "20:00")
 
 
+async def test_extra_time_past_a_bedtime_stands_beside_it(client: Client, site: Site) -> None:
+    site.home.wait(4 * 3600)  # an hour before it
+    assert "with extra time" not in card(await text(client, HERE), "mia")
+    for _ in range(2):
+        site.home.wait(120)
+        seen = re.search(r'name="seen" value="([^"]*)"', await text(client, "/guardian/time/mia"))
+        assert seen
+        await send(client, "/guardian/time/mia/more", minutes="15", seen=seen[1])
+        await site.follow()
+    shown = card(await text(client, HERE), "mia")
+    assert "Internet on · until 21:30" in shown
+    assert "Tonight's bedtime: 21:00 (with extra time: 21:30)" in shown
+    page = unescape(without_marks(await text(client, "/guardian/time/mia")))
+    assert "(with extra time: 21:30)" in page
+
+
+async def test_a_child_reads_of_extra_time_as_that_with_its_end(client: Client, site: Site) -> None:
+    site.home.wait(4 * 3600)
+    await send(client, "/guardian/time/mia/more", minutes="15")
+    await site.follow()
+    await send(client, "/device")
+    assert "You got extra time on" in await text(client, "/")
+    page = without_marks(await text(client, "/rules"))
+    assert "Extra time: the internet stays on until 21:15." in page
+    assert re.search("<bdi>Ada</bdi> gave you extra time", page)
+    assert "changed your times" not in page
+    for name in ("open.example", "play.example"):
+        page = without_marks(await text(client, f"/check?name={name}"))
+        assert "You can use it until 21:15." in page
+    site.home.wait(5000)
+    assert "Extra time:" not in await text(client, "/rules")
+
+
 async def test_new_devices_are_told_with_when_they_were_seen(client: Client, site: Site) -> None:
     assert "None. We know whose device each one is." in await text(client, HERE)
     seen: dict[str, Any] = {"first": AT - 86_400, "last": AT - 40_000}
@@ -253,11 +286,22 @@ async def test_what_was_changed_last_is_told(client: Client, site: Site) -> None
     assert "Mia paused until" in without_marks(page)
 
 
+async def test_who_went_through_the_setup_is_not_told_of_it(client: Client, site: Site) -> None:
+    for author, shown in (("Ada", False), ("Bo", True)):
+        await site.store.note("home", author, "setup: Lu added, 7-9", AT)
+        await site.store.note("home", "mia-phone", "browser linked to this device for mia", AT)
+        page = without_marks(await text(client, HERE))
+        assert ("Lu added" in page) is shown
+        assert "linked to" not in page
+
+
 async def test_it_says_whether_the_house_is_protected(client: Client, site: Site) -> None:
     site.missing = ("no DNS server answers",)
     page = await text(client, HERE)
     assert "Something needs attention" in page
     assert "copdns is working" not in page
+    assert "restart it if not" in page, "and what can be done"
+    assert 'href="/guardian/names#servers"' in page
     site.missing = ()
     assert "copdns is working" in await text(client, HERE)
 

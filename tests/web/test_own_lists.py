@@ -147,7 +147,8 @@ async def test_a_damaged_book_is_told_on_the_page_of_lists(client: Client, site:
     page = words(await text(client, "/guardian/lists"))
     assert "The file of your own lists is damaged: those that were active stay active" in page
     assert "Add a list of your own" not in page
-    assert "Starter list" in page, "the others are shown as ever"
+    assert "Starter lists" in page, "the others are shown as ever"
+    assert "tarter list (" not in page, "each by what it is about: the title above says the rest"
     refused = await send(client, HERE, 400, **BOARDS)
     assert "the file of your own lists is damaged" in words(refused).lower()
 

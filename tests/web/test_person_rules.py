@@ -200,6 +200,20 @@ async def test_an_app_is_allowed_with_all_its_sites_and_taken_back_at_once(
     assert site.home.ask("mia", "cdn.example").verdict.blocks
 
 
+async def test_the_rules_of_an_app_are_read_and_removed_as_one(client: Client, site: Site) -> None:
+    before = set(await rules_of(site))
+    await send(client, RULES, action="allow", app="video_site", **{"for": "mia"})
+    mine = set(await rules_of(site)) - before
+    assert len(mine) > 1
+    page = marks_off(await text(client, RULES))
+    assert page.count("video_site: allowed") == 1
+    assert "cdn.example" not in page, "a site of the app has no row of its own"
+    (form,) = re.findall(r'action="(/guardian/[^"]+/remove)"><input type="hidden" name="app"', page)
+    await send(client, form, app="video_site")
+    assert set(await rules_of(site)) == before
+    await send(client, form, app="video_site")  # a second time is harmless
+
+
 async def test_a_rule_is_added_by_the_name_of_an_app_and_by_no_other_word(
     client: Client, site: Site
 ) -> None:

@@ -413,11 +413,24 @@ async def test_the_child_reads_that_something_changed_and_nobody_else(
     page = await text(client, "/rules")
     assert "what's blocked for you" in page
     assert "Ada" in page
-    assert "You can now see your page on <bdi>Mia&#39;s phone</bdi>" in page, "a name, and no id"
-    assert "phone</bdi> changed" not in page, "a device changes nothing by itself"
+    assert "You can now see your page" not in page, "whoever reads it has just tapped on it"
     assert "mia-phone" not in page
     site.who = "tom"
     assert "What changed" not in await text(client, "/rules")
+
+
+async def test_a_child_reads_that_another_browser_was_linked_and_not_that_this_one_was(
+    client: Client, site: Site
+) -> None:
+    await send(client, "/device")
+    for page in ("/", "/rules"):
+        assert "What changed" not in await text(client, page)
+        assert "changed on" not in await text(client, page)
+    another = "browser linked to this device for mia"
+    await site.store.note("home", "mia-phone", another, int(site.now) - 60)
+    page = await text(client, "/rules")
+    assert "You can now see your page on <bdi>Mia&#39;s phone</bdi>" in page, "a name, and no id"
+    assert "phone</bdi> changed" not in page, "a device changes nothing by itself"
 
 
 async def test_engines_that_are_named_as_blocked_are_blocked(client: Client) -> None:
@@ -453,7 +466,10 @@ async def test_each_app_says_what_it_is_and_what_comes_next(client: Client, site
         now=site.now,
     )
     page = re.sub("[\u2068\u2069]", "", await text(client, CLOSED))
-    assert "Allowed until 19:00 (bedtime) · Strangers can send messages there" in page
+    assert "What is allowed here ends together: Allowed until 19:00 (bedtime)." in page
+    assert "Allowed · Strangers can send messages there" in page
+    # What all of them have in common is told once.
+    assert page.count("llowed until 19:00 (bedtime)") == 1
     # What two settings block names both, and no bedtime, which changes nothing then.
     fields = {"contact": "strangers", "category": "social", "security": "on"}
     await send(client, CLOSED, default="allow", sure="on", **fields)

@@ -15,7 +15,7 @@ from copdns.model.household import Band, Contact, Household, OwnService, Rule, R
 from copdns.model.matchers import parse_matcher
 from copdns.model.times import Budget, Schedule, Slot, Topic, TopicKind
 from copdns.store.household_db.proposals import Proposal
-from copdns.web.child.rules import group_rules
+from copdns.web.notes import group_rules
 from copdns.words.phrases import LANGUAGES
 from tests.home import Home
 from tests.household import MIA, NOW, TOM, block, family

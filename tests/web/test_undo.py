@@ -222,7 +222,7 @@ ACTIONS: dict[str, Undone | Asked | Kept] = {
     "calendar/import": Undone({"file": ICS}),
     "tickets": Undone({"minutes": "30", "days": "7", "seen": "t1"}),
     "tickets/{ticket}/remove": Undone({}),
-    "people": Kept("a person is added", {"name": "Bo", "band": "7-9"}),
+    "people": Kept("undoing it asks first: below", {"name": "Bo", "band": "7-9"}),
     "people/{person}/answers": Undone({"name": "Mia B", "block_mode": "null", "max_ttl": "9"}),
     "people/{person}/remove": Asked({"heir": ""}, "Tick the box"),
     "people/{person}/closed": Undone({"default": "allow", "security": "on"}),
@@ -814,3 +814,16 @@ async def test_the_history_tells_of_undoing_in_the_readers_language(client: Clie
     assert "Undone: schedule mia-night removed" in re.sub(
         r"[\u2066-\u2069]|</?bdi>", "", await text(client, "/guardian/changes")
     )
+
+
+@pytest.mark.parametrize("form", ["people", "wizard/children"])
+async def test_a_person_who_was_added_is_taken_away_again_after_a_question(
+    client: Client, site: Site, form: str
+) -> None:
+    before = await stored(site)
+    path = undo_path(await act(client, form, {"name": "Bo", "band": "7-9", "times": "1"}))
+    page = re.sub(MARKS, "", await act(client, path, {}, 409))
+    assert "This removes Bo again, with everything recorded about them since then." in page
+    assert (await stored(site)).profile("bo") is not None, "not before the question is answered"
+    await act(client, path, {"sure": "on"})
+    assert await stored(site) == before

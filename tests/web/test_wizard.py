@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from functools import partial
 
 import pytest
 from markupsafe import escape
@@ -60,7 +61,7 @@ async def test_the_code_of_the_console_opens_it_once(client: Client, site: Site)
     assert f'value="{code}"' in page
     assert 'value="Ada"' in page
     page = await send(client, "/guardian/setup", code=code, **fields)
-    assert "Step 1 of 7" in page
+    assert "Step 1 of 6" in page
     assert "Not fully protected yet" not in page, "which these steps are to change"
     assert "Not fully protected yet" in await text(client, "/guardian/wizard")
     await send(client, "/guardian/setup", 400, code=code, **{**fields, "name": "Bo"})
@@ -68,10 +69,10 @@ async def test_the_code_of_the_console_opens_it_once(client: Client, site: Site)
 
 
 async def test_it_can_be_left_and_gone_on_with(desk: Client, site: Site) -> None:
-    assert "Step 2 of 7" in await take(desk, SetupStep.PLACE, timezone="Europe/Paris")
-    assert "Step 4 of 7" in await take(desk, SetupStep.CHILDREN)
+    assert "Step 2 of 6" in await take(desk, SetupStep.PLACE, timezone="Europe/Paris")
+    assert "Step 3 of 6" in await take(desk, SetupStep.CHILDREN)
     page = await text(desk, "/guardian/wizard")
-    assert 'class="button" href="/guardian/wizard/school"' in page
+    assert 'class="button" href="/guardian/wizard/router"' in page
     assert page.count("done") == 3  # the two steps above, and the devices that were there before
 
 
@@ -129,6 +130,22 @@ async def test_the_schools_names_are_protected(desk: Client, site: Site) -> None
     assert HOSTILE not in await take(desk, SetupStep.SCHOOL, 400, names=HOSTILE)
 
 
+async def test_the_first_form_asks_for_them_too_and_their_step_is_done_with_it(
+    desk: Client, site: Site
+) -> None:
+    page = await take(desk, SetupStep.PLACE, timezone="UTC", names="school.example")
+    assert "Who lives with you" in page
+    assert (await stored(site)).protected == ("school.example",)
+    assert "school.example</textarea>" in await text(desk, "/guardian/wizard/place")
+    page = await take(desk, SetupStep.PLACE, 400, timezone="Europe/Paris", names=HOSTILE)
+    assert HOSTILE not in page
+    assert (await stored(site)).timezone == "UTC", "nothing of a form that is refused is stored"
+    page = await text(desk, "/guardian/wizard")
+    assert 'href="/guardian/wizard/school"' in page, "they can be changed by themselves"
+    await take(desk, SetupStep.PLACE, timezone="UTC", names="")
+    assert (await stored(site)).protected == ()
+
+
 async def test_a_copied_address_is_as_good_as_a_name(desk: Client, site: Site) -> None:
     await take(desk, SetupStep.SCHOOL, names="https://www.School.example/home?x=1")
     assert (await stored(site)).protected == ("www.school.example",)
@@ -150,7 +167,7 @@ async def test_who_was_written_down_and_not_added_yet_comes_along(desk: Client, 
     page = await text(desk, "/guardian/wizard/children")
     assert page.count('action="/guardian/wizard/children"') == 1, "both buttons send what is there"
     await take(desk, SetupStep.CHILDREN, 400, name="Tom")
-    assert "Step 4 of 7" in await take(desk, SetupStep.CHILDREN, name="Tom", band="13-15")
+    assert "Step 3 of 6" in await take(desk, SetupStep.CHILDREN, name="Tom", band="13-15")
     assert (await stored(site)).profile("tom") is not None
 
 
@@ -245,7 +262,7 @@ async def test_one_tap_for_each_device_and_one_to_go_on(desk: Client, site: Site
     page = await take(
         desk, SetupStep.DEVICES, **{"whose-u1": "mia", "whose-u2": "mia", "whose-u3": ""}
     )
-    assert "Step 6 of 7" in page
+    assert "Step 5 of 6" in page
     assert {"Mias-iPad", "tablet"} <= {each.name for each in (await stored(site)).devices}
     assert "tv" not in {each.name for each in (await stored(site)).devices}
 
@@ -262,9 +279,9 @@ async def test_helplines_that_nobody_has_to_check_are_no_step(desk: Client, site
     lines = bundled_helplines()
     known = next(each for each in lines.countries if not lines.to_confirm(each))
     await take(desk, SetupStep.PLACE, timezone="UTC", country=known)
-    assert "Step 6 of 6" in await take(desk, SetupStep.DEVICES)
+    assert "Step 5 of 5" in await take(desk, SetupStep.DEVICES)
     page = await text(desk, "/guardian/wizard")
-    assert "7. <strong>" not in page
+    assert "6. <strong>" not in page
     assert 'href="/guardian/wizard/helplines"' in page, "they can be looked at"
     assert "Step" not in await text(desk, "/guardian/wizard/helplines")
     history = [each.what for each in await AuditTrail(site.context.thread).changes("home", 50)]
@@ -287,7 +304,9 @@ async def test_at_its_end_it_leads_on_to_each_child_and_to_being_told(desk: Clie
     assert re.search(r'href="/guardian/app">.*Be told when a child asks', page)
     next_ones = re.findall('<a class="row" href="/guardian/people/([a-z]+)/closed">', page)
     assert next_ones == ["mia"]
-    assert '<details class="card"><summary><h2>4 things left to check' in page, "for another day"
+    assert '<details class="card"><summary><h2>Not fully protected yet: 4 things' in page, (
+        "for another day"
+    )
     assert "4 things left to check" not in await text(desk, "/guardian/checks"), "all of it"
 
 
@@ -299,7 +318,7 @@ async def test_a_device_that_was_not_seen_is_written_in(desk: Client, site: Site
         page = await take(
             desk, SetupStep.DEVICES, add="1", known="00:00:5e:00:53:02", profile="mia", name="Box"
         )
-        assert "Step 5 of 7" in page, "there may be a further one"
+        assert "Step 4 of 6" in page, "there may be a further one"
         assert '<details class="card" id="add" open>' in page
     (device,) = [each for each in (await stored(site)).devices if each.macs]
     assert (device.id, device.profile, device.macs) == ("box", "mia", ("00:00:5e:00:53:02",))
@@ -325,7 +344,7 @@ async def test_after_a_device_the_form_for_the_next_one_is_open_with_its_person(
         assert "“Continue” saves this too." in page
         # A person alone, who was chosen before, is no device.
         page = await take(desk, SetupStep.DEVICES, profile="tom", known="", name="")
-        assert "Step 6 of 7" in page
+        assert "Step 5 of 6" in page
 
 
 async def test_a_device_that_was_described_and_not_added_yet_comes_along(
@@ -346,7 +365,7 @@ async def test_a_device_that_was_described_and_not_added_yet_comes_along(
         assert '<details class="card" id="add" open>' in page
     assert (await site.setups.progress("home")).items == {}
     page = await take(desk, SetupStep.DEVICES, **box)
-    assert "Step 6 of 7" in page
+    assert "Step 5 of 6" in page
     assert "\u2068Box\u2069 belongs to \u2068Mia\u2069 now." in page
     assert "box" in {each.id for each in (await stored(site)).devices}
     page = await take(desk, SetupStep.DEVICES, 400, add="1", known="", profile="", name="")
@@ -406,3 +425,20 @@ async def test_the_first_guardian_is_not_told_of_themselves(client: Client, site
     fields = {"name": "Ada", "password": PASSWORD, "again": PASSWORD}
     await send(client, "/guardian/setup", code=code, **fields)
     assert "for you" not in await text(client, "/guardian/")
+
+
+async def test_a_house_without_a_name_is_called_so_in_the_readers_language(
+    client: Client, site: Site
+) -> None:
+    edit = partial(replace, name="Home")
+    await site.store.change("home", edit, author="", what="", now=site.now)
+    await site.follow()
+    await set_up(site)
+    await log_in(client)
+    for language, name in (("fr", "Maison"), ("es", "Casa"), ("en", "Home")):
+        await send(client, "/language", language=language)
+        assert f'<input id="name" name="name" value="{name}"' in await text(
+            client, "/guardian/wizard/place"
+        )
+        assert f"<h1>{name}</h1>" in await text(client, "/guardian/")
+        assert f"<bdi>{name}</bdi>" in await text(client, "/"), "the child's page"

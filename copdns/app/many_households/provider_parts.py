@@ -6,31 +6,39 @@ others, and hands in what these need of them.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from copdns.app.account_chores import AccountChores
+from copdns.app.digest_chores import SummaryWriter
 from copdns.app.household_source import Seed
+from copdns.app.many_households.heard_devices import DeviceMarks
 from copdns.app.many_households.minutes_journal import MinutesJournal
 from copdns.app.many_households.opened_lines import OpenedLines, OpenLines
 from copdns.app.many_households.provider_desk import ProviderDesk
 from copdns.app.many_households.subscriber_chores import SubscriberChores
+from copdns.app.many_households.subscriber_digests import SubscriberDigests
 from copdns.app.many_households.subscriber_minutes import SubscriberMinutes
 from copdns.app.many_households.subscriber_warnings import SubscriberWarnings
 from copdns.app.many_households.tenant_looks import TenantLooks
 from copdns.app.node.status import StatusFile
 from copdns.app.page_households import PageHouseholds
 from copdns.app.provider_source import ProviderSource
+from copdns.events.mail import mail_server_of
 from copdns.model.events import Event
 from copdns.model.household import Household
 from copdns.policy.snapshot import Snapshot
 from copdns.privacy.recent_blocks import RecentBlocks
 from copdns.server.answer import Resolver
 from copdns.settings.config import Settings
+from copdns.store.household_db.appeals import AppealStore
 from copdns.store.household_db.provider import ProviderStore
 from copdns.store.household_db.push import PushStore
 from copdns.store.household_db.thread import StoreThread
 from copdns.store.log_db.provider_log import ProviderLog
+from copdns.store.log_db.querylog import QueryLog
+from copdns.store.provider_db.desk_rows import DeskStore
 from copdns.time.clock import Clock
 from copdns.time.plan import PolicyInputs
 from copdns.web.many_households.family_door import FamilyDoor
@@ -40,8 +48,8 @@ class ProviderParts:
     """What many households need; all of it is there after `begin_subscribers`.
 
     source: the households, in PostgreSQL.  node: what the program of this node says of itself.
-    minutes, subscribers, pages, warnings: of households on demand; None where all of them are read
-    at once.
+    minutes, subscribers, pages, warnings, digests, marks: of households on demand; None where all
+    of them are read at once.
     """
 
     def __init__(
@@ -62,6 +70,8 @@ class ProviderParts:
         self.subscribers: SubscriberChores | None = None
         self.pages: PageHouseholds | None = None
         self.warnings: SubscriberWarnings | None = None
+        self.digests: SubscriberDigests | None = None
+        self.marks: DeviceMarks | None = None
 
     @property
     def _store(self) -> ProviderStore:
@@ -117,6 +127,10 @@ class ProviderParts:
             recent.keep_only_of(household)
             self.source.note_read(household, until)
 
+        def is_here(household: str) -> bool:
+            return self.subscribers is not None and self.subscribers.subscribers.has(household)
+
+        self.marks = DeviceMarks(self._store.pool, self._now, is_here, self._is_read_only)
         self.subscribers = SubscriberChores(
             self._settings.provider.kept,
             resolver,
@@ -129,6 +143,7 @@ class ProviderParts:
             self.source.find_known,
             self.minutes,
         )
+        self.subscribers.heard_of = self.marks.of
         self.pages = PageHouseholds(
             thread, account_chores, snapshot, policy_inputs, self._now, self.minutes
         )
@@ -149,6 +164,22 @@ class ProviderParts:
             self.minutes.follow(self.subscribers.subscribers, self.pages, self.warnings)
         self.source.on_moved = forget
 
+    def begin_digests(
+        self, thread: StoreThread, log: QueryLog, settings: Callable[[], Settings]
+    ) -> None:
+        """Make what sends weekly summaries for households on demand.  settings: those in force."""
+        appeals = AppealStore(self._store)
+
+        def writer() -> SummaryWriter | None:
+            notices, pages = settings().events.notices, settings().provider.pages
+            if not (pages and mail_server_of(notices)):
+                return None
+            desk = f"{pages}guardian/"
+            return SummaryWriter(appeals, log, self._folder, notices, desk, is_shared=True)
+
+        if self._settings.provider.kept:
+            self.digests = SubscriberDigests(self._store, thread, self._clock, writer)
+
     def new_opened_lines(self, open_lines: OpenLines) -> OpenedLines:
         """Return what follows the reviewers, who open lines of lists."""
         folder = Path(self._settings.node.folder)
@@ -158,7 +189,13 @@ class ProviderParts:
         """Return what tells the pages of many households apart; None where all are read at once."""
         if self.pages is None:
             return None
-        return FamilyDoor(self.pages, mono_clock, TenantLooks(self._store.pool).of)
+        marks = self.marks
+        look = TenantLooks(self._store.pool).of
+        return FamilyDoor(self.pages, mono_clock, look, None if marks is None else marks.days_of)
+
+    async def tidy(self) -> None:
+        """Delete cases of the reviewers' desk that were kept for long enough; raise StoreError."""
+        await asyncio.to_thread(DeskStore(self._store.pool).forget, int(self._now()))
 
     def new_review_desk(self) -> ProviderDesk:
         """Return the way to the reviewers."""

@@ -20,6 +20,7 @@ from copdns.app.many_households.subscriber_minutes import SubscriberMinutes
 from copdns.model.errors import OddRowError, StoreAwayError, StoreError
 from copdns.model.household import Household
 from copdns.policy.chosen_filter import with_chosen_filter
+from copdns.policy.snapshot import HeardDevices
 from copdns.policy.subscribers import CompiledHousehold, SharedPolicies, Subscribers
 from copdns.server.answer import Resolver
 from copdns.server.household_wait import AwaitedHouseholds
@@ -43,7 +44,8 @@ async def find_nothing(_households: Sequence[str]) -> Sequence[KnownHousehold]:
 
 
 class SubscriberChores:
-    """subscribers: the households that are here."""
+    """subscribers: the households that are here.  heard_of: returns the marks of a household's
+    devices; at first none."""
 
     def __init__(
         self,
@@ -62,6 +64,7 @@ class SubscriberChores:
         was read, and until when it is so.  find_known: returns what was taken so of some.
         minutes: of their limits; None: nobody counts them.
         """
+        self.heard_of: Callable[[Household], HeardDevices] = lambda _: {}
         self.subscribers = Subscribers(most, self._compile)
         self._resolver = resolver
         self._store = store
@@ -120,7 +123,7 @@ class SubscriberChores:
             in_force, inputs = with_chosen_filter(household), self._policy_inputs()
             if self._minutes is not None:
                 inputs = self._minutes.inputs_of(in_force, inputs)
-            return self._shared.compile(in_force, now, inputs)
+            return self._shared.compile(in_force, now, inputs, self.heard_of(in_force))
         except Exception:  # noqa: BLE001 - a bug met by one household must harm no other
             log.error("a bug in compiling a household", traceback=traceback.format_exc())
             return self._shared.refuse(now)

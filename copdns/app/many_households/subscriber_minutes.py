@@ -88,11 +88,11 @@ class SubscriberMinutes:
         self._journal = journal
         found = journal.read()
         self._since = began if found is None else min(began, found.since)
-        # Of an earlier run, until PostgreSQL has them; by household.
+        # Of an earlier run, until PostgreSQL has them; by household.  Also old ones: what is old,
+        # this machine's clock alone does not say.
         self._earlier: dict[str, list[KeptUsage]] = {}
         for each in found.kept if found is not None else ():
-            if each.usage.day >= _date(clock().wall) - DAYS_BACK:
-                self._earlier.setdefault(each.usage.household, []).append(each)
+            self._earlier.setdefault(each.usage.household, []).append(each)
         self._has_file = found is not None
         self._counted_minute = self._written_minute = 0  # the last that was added up, and written
         self._store = ProviderUsage(database, self._criteria_of, self._since)
@@ -187,8 +187,9 @@ class SubscriberMinutes:
     async def tidy(self) -> None:
         """Close the days that are over everywhere on Earth, of all households."""
         now = self._clock().wall
-        over = _date(now) - timedelta(days=1)  # days before this one
         try:
+            today = await asyncio.to_thread(self._store.earlier_date, _date(now))
+            over = today - timedelta(days=1)  # days before this one
             await asyncio.to_thread(self._store.forget_moved, now)
             if over != self._closed_before:  # all rows are looked at: once a day
                 await asyncio.to_thread(self._store.close_days, over)
@@ -287,7 +288,13 @@ class SubscriberMinutes:
         """Store what an earlier run left behind."""
         if not self._earlier:
             return
-        usages = [each.usage for some in self._earlier.values() for each in some]
+        since = await asyncio.to_thread(self._store.earlier_date, _date(self._clock().wall))
+        usages = [
+            each.usage
+            for some in self._earlier.values()
+            for each in some
+            if each.usage.day >= since - DAYS_BACK
+        ]
         self._erase(await asyncio.to_thread(self._store.save, usages, self._clock().wall))
         self._unread |= self._earlier.keys() & self._households.keys()
         self._earlier = {}

@@ -30,6 +30,8 @@ def dnsdist_text(settings: Settings) -> str:
         raise ConfigError("node.networks: dnsdist would answer nobody; name those of subscribers")
     if (node.tls_listen or node.https_listen) and not (node.certificate and node.key):
         raise ConfigError("node.certificate and node.key are needed for encrypted DNS")
+    if node.public and not (node.tls_listen or node.https_listen):
+        raise ConfigError("node.public: devices need node.tls_listen or node.https_listen")
     _check_subnet(settings)
     try:
         return dnsdist_config(
@@ -51,6 +53,7 @@ def dnsdist_text(settings: Settings) -> str:
                 dnstap=node.dnstap,
                 name=node.encrypted_name,
                 mac_networks=node.mac_networks,
+                is_public=node.public,
                 source=node.subnet_source,
             )
         )

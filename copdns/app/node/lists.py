@@ -22,8 +22,15 @@ from copdns.lists.drafts import all_drafts
 from copdns.lists.small_index import build_index
 from copdns.lists.source import ListSource
 from copdns.model.broad_names import listed_suffixes
-from copdns.model.errors import ListError
-from copdns.provider.law.hashed_list import MOST_OCTETS, HashedList, read_hashed, without_names
+from copdns.model.errors import ListError, RegisterError
+from copdns.provider.law.hashed_list import (
+    MOST_SEALED,
+    HashedList,
+    open_list,
+    read_hashed,
+    without_names,
+)
+from copdns.provider.law.keys import HASHED_LISTS, KEYS_FOLDER, ProviderKeys
 from copdns.provider.plane.list_slugs import ListSlugs, read_drafts
 from copdns.provider.plane.snapshot import ListedNames
 from copdns.settings.config import Settings
@@ -38,6 +45,7 @@ class NodeLists:
         self._settings = settings
         self._folder = Path(settings.data)
         self._copies = Copies(self._folder)
+        self._keys = ProviderKeys(self._folder / KEYS_FOLDER)
         self._hashed: dict[str, HashedList] = {}  # by the path
 
     def key(self) -> str:
@@ -62,8 +70,8 @@ class NodeLists:
         """
         for path in self._settings.node.hashed_lists:
             try:
-                self._hashed[path] = _read_hashed(path)
-            except ListError as error:
+                self._hashed[path] = _read_hashed(path, self._keys)
+            except (ListError, RegisterError) as error:
                 log.error("a list of hashes cannot be read", error=str(error))
         return tuple(self._hashed.values())
 
@@ -90,19 +98,21 @@ def _stamp(path: str) -> str:
     return f" {path} {found.st_mtime_ns} {found.st_ctime_ns} {found.st_ino} {found.st_size}"
 
 
-def _read_hashed(path: str) -> HashedList:
-    """Read a list of hashes; raise ListError."""
+def _read_hashed(path: str, keys: ProviderKeys) -> HashedList:
+    """Read a list of hashes, which may be sealed; raise ListError, and RegisterError without its
+    key."""
     try:
         if not Path(path).is_file():  # reading a pipe would wait for whoever writes it
             raise ListError(f"{path}: there is no such file")
         with Path(path).open("rb") as file:
-            octets = file.read(MOST_OCTETS + 1)
-        if len(octets) > MOST_OCTETS:
-            raise ListError(f"{path}: a list of hashes has at most {MOST_OCTETS} octets")
+            octets = file.read(MOST_SEALED + 1)
+        if len(octets) > MOST_SEALED:
+            raise ListError(f"{path}: a list of hashes has at most {MOST_SEALED} octets")
         text = octets.decode("ascii")  # as it is: the checksum is that of the file
     except (OSError, UnicodeDecodeError) as error:
         raise ListError(f"{path}: {error}") from error
-    found = read_hashed(text, path)
+    opened = open_list(text, path, lambda sealed: keys.unseal(sealed, HASHED_LISTS))
+    found = read_hashed(opened, path)
     # Nobody can read that it has one, and everybody's sites below it would be gone.
     less = without_names(found, listed_suffixes())
     if many := len(found) - len(less):

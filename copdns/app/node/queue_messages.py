@@ -6,16 +6,13 @@ Each look works out anew what there is to tell, so what was decided meanwhile is
 from __future__ import annotations
 
 import asyncio
-import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
+from functools import partial
 from typing import Final
 
-import structlog
-
-from copdns.app.node.staff_post import StaffPost
+from copdns.app.node.staff_post import DueMessage, StaffMessenger, StaffPost
 from copdns.events.notices import NoticeText
 from copdns.events.ways import DEFAULT_TIMES, DeliveryTimes
-from copdns.model.errors import RegisterError, StoreError
 from copdns.provider.law.keys import ProviderKeys
 from copdns.provider.law.register import Register
 from copdns.provider.staff.queue_news import (
@@ -34,8 +31,6 @@ from copdns.store.provider_db.register_rows import RegisterStore
 from copdns.words.phrases import Phrases
 
 LOOK_EVERY: Final = 60.0  # seconds
-
-log = structlog.get_logger("copdns.node")
 
 
 def _t(text: str) -> str:
@@ -67,8 +62,12 @@ def queue_text(message: QueueMessage, phrases: Phrases) -> NoticeText:
     return NoticeText(title, f"{due}\n{phrases.gettext(_t('The pages of the staff have it.'))}")
 
 
-class QueueMessenger:
-    """now: seconds since 1970."""
+class QueueMessenger(StaffMessenger):
+    """now, database_now: seconds since 1970, by this machine's clock and by PostgreSQL's.
+
+    The earlier one counts: by a clock that is ahead a review would be called late that is not, and
+    what is told once would not be told when it is.
+    """
 
     def __init__(
         self,
@@ -77,50 +76,29 @@ class QueueMessenger:
         settings: RolloutSettings,
         now: Callable[[], float],
         times: DeliveryTimes = DEFAULT_TIMES,
+        database_now: Callable[[], int] | None = None,
     ) -> None:
+        super().__init__(StaffPost(pool, settings, times), "queue", LOOK_EVERY)
         self._told = QueueTold(pool)
+        self._database_now = database_now or self._told.database_now
         self._register, self._desk = RegisterStore(pool, keys), DeskStore(pool)
-        self._post = StaffPost(pool, settings, times)
         self._now = now
         self._read: Register | None = None
-        self._trouble = ""
 
-    async def run(self) -> None:
-        """Send what is due, until cancelled."""
-        while True:
-            try:
-                await self.send_due()
-            except Exception:  # noqa: BLE001 - a bug in here must not end what is sent later
-                log.error("messages could not be sent", traceback=traceback.format_exc())
-            await asyncio.sleep(LOOK_EVERY)
+    async def _take_due(self) -> AsyncIterator[DueMessage]:
+        for each in await asyncio.to_thread(self._find):
+            if await asyncio.to_thread(self._told.take, each):
+                note, body = partial(self._note_told, each), queue_json(each, int(self._now()))
+                yield DueMessage(_writer(each), body, note, each.people)
 
-    async def send_due(self) -> int:
-        """Send what is due; return how many messages reached somebody."""
-        sent = 0
-        try:
-            for each in await asyncio.to_thread(self._find):
-                if not await asyncio.to_thread(self._told.take, each, int(self._now())):
-                    continue
-                body = queue_json(each, int(self._now()))
-                if await self._post.send(_writer(each), body, each.people):
-                    await asyncio.to_thread(self._told.note_told, each, int(self._now()))
-                    sent += 1
-        except (StoreError, RegisterError) as error:
-            self._say_trouble(str(error))
-        else:
-            self._say_trouble("")
-        return sent
+    def _note_told(self, message: QueueMessage) -> None:
+        self._told.note_told(message, int(self._now()))
 
     def _find(self) -> tuple[QueueMessage, ...]:
-        now = int(self._now())
+        now = min(int(self._now()), self._database_now())
         if self._read is None or self._read.size != self._register.size():
             self._read = self._register.load()
         return queue_messages(self._read, self._desk.waiting(now - TOLD_FOR), now)
-
-    def _say_trouble(self, text: str) -> None:
-        if text and not self._trouble:
-            log.warning("messages about the queue wait", error=text)
-        self._trouble = text
 
 
 def _writer(message: QueueMessage) -> Callable[[str], NoticeText]:

@@ -1,17 +1,20 @@
-"""Send one message to the staff: by notices, each in its reader's language, and to a web server of
-the provider's."""
+"""Send the staff what is due: by notices, each in its reader's language, and to a web server of the
+provider's."""
 
 from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable, Collection, Coroutine, Mapping
-from typing import Any
+import traceback
+from abc import ABC, abstractmethod
+from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Mapping
+from typing import Any, NamedTuple
 
 import structlog
 
 from copdns.events.notices import NoticeText
 from copdns.events.ways import DEFAULT_TIMES, DeliveryTimes, post_json, send_message
+from copdns.model.errors import RegisterError, StoreError
 from copdns.settings.provider import RolloutSettings
 from copdns.store.postgres.connection import PostgresPool
 from copdns.store.provider_db.staff_languages import StaffLanguages
@@ -70,3 +73,55 @@ class StaffPost:
             if people is None or each.staff in people
         ]
         return [*shared, *((name, url, kept or told.language) for name, url, kept in own)]
+
+
+class DueMessage(NamedTuple):
+    """What StaffPost.send takes, and what notes in PostgreSQL that somebody has it."""
+
+    write: Callable[[str], NoticeText]
+    for_programs: Mapping[str, object]
+    note_told: Callable[[], object]
+    people: Collection[str] | None = None
+
+
+class StaffMessenger(ABC):
+    """Sends what is due, again and again; why it cannot is logged once."""
+
+    def __init__(self, post: StaffPost, subject: str, look_every: float) -> None:
+        """subject: for the log; look_every: seconds."""
+        self._post = post
+        self._subject = subject
+        self._look_every = look_every
+        self._trouble = ""
+
+    @abstractmethod
+    def _take_due(self) -> AsyncIterator[DueMessage]:
+        """Take what is due from PostgreSQL, so that no other node sends it meanwhile."""
+
+    async def run(self) -> None:
+        """Send what is due, until cancelled."""
+        while True:
+            try:
+                await self.send_due()
+            except Exception:  # noqa: BLE001 - a bug in here must not end what is sent later
+                log.error("messages could not be sent", traceback=traceback.format_exc())
+            await asyncio.sleep(self._look_every)
+
+    async def send_due(self) -> int:
+        """Send what is due; return how many messages reached somebody."""
+        sent = 0
+        try:
+            async for each in self._take_due():
+                if await self._post.send(each.write, each.for_programs, each.people):
+                    await asyncio.to_thread(each.note_told)
+                    sent += 1
+        except (StoreError, RegisterError) as error:
+            self._say_trouble(str(error))
+        else:
+            self._say_trouble("")
+        return sent
+
+    def _say_trouble(self, text: str) -> None:
+        if text and not self._trouble:
+            log.warning("messages to the staff wait", subject=self._subject, error=text)
+        self._trouble = text

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import closing
-from typing import TYPE_CHECKING
 
 from copdns.cli.doctor.finding import Finding, fail, ok, warn
 from copdns.cli.home import Home
 from copdns.cli.output import count_text
-
-if TYPE_CHECKING:
-    from copdns.store.postgres.connection import PostgresPool
+from copdns.store.postgres.connection import PostgresPool
+from copdns.store.provider_db.role_grants import RoleDuty
+from copdns.store.provider_db.role_rights import (
+    describe_rights,
+    find_outsiders,
+    name_some,
+    read_duties,
+    read_rights,
+)
 
 ABOUT = "database roles"
 _TODO = "see `copdns provider roles check`; `copdns provider roles grant` takes what is too much"
@@ -19,25 +24,12 @@ _TODO = "see `copdns provider roles check`; `copdns provider roles grant` takes 
 
 def check_roles(home: Home) -> Iterator[Finding]:
     """Check that each role of a provider's database may do what its duty takes, and nobody else
-    gets at the tables; at home there are none."""
-    if not home.is_providers:
-        return
-    from copdns.store.postgres.connection import PostgresPool  # no home has psycopg
-
+    gets at the tables."""
     with closing(PostgresPool(home.settings.provider.database, most=1)) as pool:
         yield from _look(pool)
 
 
 def _look(pool: PostgresPool) -> Iterator[Finding]:
-    from copdns.store.provider_db.role_grants import RoleDuty
-    from copdns.store.provider_db.role_rights import (
-        describe_rights,
-        find_outsiders,
-        name_some,
-        read_duties,
-        read_rights,
-    )
-
     duties = read_duties(pool)
     for role, duty in duties.items():
         rights = read_rights(pool, duty, role)

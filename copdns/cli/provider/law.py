@@ -15,6 +15,7 @@ from copdns.cli.provider.open_register import (
     as_option,
     checksum_of,
     document_option,
+    keys_of,
     load_register,
     moment,
     number_argument,
@@ -26,6 +27,8 @@ from copdns.cli.provider.open_register import (
 )
 from copdns.provider.law import edits
 from copdns.provider.law.events import HoldDecided, OrderEntered
+from copdns.provider.law.hashed_list import seal_list
+from copdns.provider.law.keys import HASHED_LISTS
 from copdns.provider.law.register import ProtectedHold
 from copdns.provider.law.register_in_force import with_register
 from copdns.provider.law.register_json import (
@@ -258,6 +261,24 @@ def zone(home: Home) -> None:
     """
     listed = ListedNames((), special_names(home))
     click.echo(response_zone(with_register(listed, load_register(home), home.now)), nl=False)
+
+
+@law.command()
+@click.argument("file", metavar="FILE", type=click.Path(dir_okay=False, path_type=Path))
+@pass_home
+def seal(home: Home, file: Path) -> None:
+    """Print a list of hashes sealed by the provider's key, to be put on nodes in its place.
+
+    Whoever takes that file, and not the folder of the keys, can try no name. Its checksum, which
+    the order names, stays that of FILE.
+
+    \b
+    Example:  copdns provider law seal list.hashed > list.sealed
+    """
+    text = read_text(file, "name a list of hashes")
+    click.echo(
+        seal_list(text, str(file), lambda each: keys_of(home).seal(each, HASHED_LISTS)), nl=False
+    )
 
 
 @law.command()

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 _LOGIN = Path("/proc/self/loginuid")
 _NO_LOGIN = (1 << 32) - 1  # of a service, and in most containers
 
+MOST_AHEAD = 60  # seconds that the clock here may be ahead of the database's
+
 AnyCommand = TypeVar("AnyCommand", bound=Callable[..., Any])
 
 
@@ -53,7 +55,7 @@ def open_register(home: Home, connections: int = 1) -> Iterator[RegisterStore]:
 
     pool = PostgresPool(home.settings.provider.database, most=connections)
     with ProviderStore.connect(pool) as store:
-        yield RegisterStore(store.pool, keys_of(home))
+        yield RegisterStore(store.pool, keys_of(home), most_ahead=MOST_AHEAD)
 
 
 def load_register(home: Home) -> Register:

@@ -107,6 +107,7 @@ def begin(
     else:
         with _store(home) as store:
             found = store.begin(chosen, label, files, shell_user(), home.now, again=again)
+            store.forget(home.now)
     if as_json:
         print_json({"number": found.number if found else None, "applied": list(applied)})
         return

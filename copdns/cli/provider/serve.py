@@ -21,6 +21,7 @@ from copdns.cli.base import read_text
 from copdns.cli.home import Home, pass_home
 from copdns.cli.provider.open_register import AnyCommand, keys_of, open_register, special_names
 from copdns.cli.provider.statement import hotlines_of, publisher_of
+from copdns.list_files.rollout_files import read_rollout_files
 from copdns.lists.index import find_shown
 from copdns.model.errors import ConfigError, ListenError
 from copdns.model.household import LANGUAGES
@@ -169,6 +170,7 @@ async def _serve(
                 partial(publisher_of, home),
                 pages,
                 partial(_installation, home, kept, has_families=bool(origins[1])),
+                partial(read_rollout_files, home.folder),
             )
             operations = (*REGISTER_OPERATIONS, *DESK_OPERATIONS, *ROLLOUT_OPERATIONS)
             app = staff_app(site, operations)

@@ -15,13 +15,16 @@ from copdns.cli.base import read_text
 from copdns.cli.home import Home, pass_home
 from copdns.cli.output import print_json, printable
 from copdns.cli.provider.open_register import keys_of, open_register
+from copdns.list_files.copies import Copies
 from copdns.list_files.resources import read_bundled
+from copdns.lists.download import CopyState
+from copdns.lists.source import Source
 from copdns.model import yaml_text
 from copdns.model.errors import RegisterError
 from copdns.model.helpline_shapes import HotlinesShape
 from copdns.provider.law.keys import is_signed_by
 from copdns.provider.law.register import Register
-from copdns.provider.law.statement import canonical_json
+from copdns.provider.law.statement import canonical_json, utc_text
 from copdns.provider.law.statement_shapes import (
     FamilyListPart,
     HotlinePart,
@@ -110,7 +113,8 @@ def verify(file: Path, key: str) -> None:
             continue
         used = key or found.signature.public_key
         is_right = is_signed_by(
-            _octets(used), _octets(found.signature.value), canonical_json(found.document)
+            *(_octets(used), _octets(found.signature.value)),
+            canonical_json(json.loads(text)["document"]),
         )
         if not is_right:
             raise RegisterError("%(file)s: the signature is not that of the key", file=str(file))
@@ -147,15 +151,22 @@ def _read_figures(file: Path) -> OperatorFigures:
 
 
 def _family_lists(home: Home) -> tuple[FamilyListPart, ...]:
-    return tuple(
-        FamilyListPart(
-            list=each.slug,
-            category=each.category,
-            maintainer=each.maintainer,
-            source=each.url,
-            licence=each.licence,
-        )
-        for each in home.lists.available.sources
+    sources = home.lists.available.sources
+    copies = Copies(home.folder).states({each.slug for each in sources})
+    return tuple(_family_list(each, copies[each.slug]) for each in sources)
+
+
+def _family_list(source: Source, copy: CopyState) -> FamilyListPart:
+    fetched = copy.fetched_at
+    return FamilyListPart(
+        list=source.slug,
+        category=source.category,
+        maintainer=source.maintainer,
+        source=source.url,
+        licence=source.licence,
+        version="" if fetched is None else copy.sha256,
+        names=None if fetched is None else copy.names,
+        since=None if fetched is None else utc_text(int(fetched)),
     )
 
 

@@ -44,6 +44,8 @@ from copdns.household.moving_in.wishes import (
 from copdns.model.errors import HouseholdError, MoveInError
 from copdns.model.household import Household
 
+MOVED_IN = "moved in from "  # begins the line of the history
+
 
 class Plan(NamedTuple):
     """What comes over.
@@ -74,7 +76,7 @@ class Plan(NamedTuple):
     @property
     def history_line(self) -> str:
         """The line of the history."""
-        return f"moved in from {self.product}"
+        return f"{MOVED_IN}{self.product}"
 
 
 def make_plan(found: FoundSettings, around: Surroundings) -> Plan:

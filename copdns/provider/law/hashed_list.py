@@ -4,13 +4,14 @@ The text begins with lines `key: value`, then an empty line, then one SHA-256 a 
 Each is that of the salt, a NUL octet and a name in its A-label form, and stands for the name and
 all below it.  dnsdist looks a name up by the hashes of itself and of the names above it, as many
 labels deep as the header says (`plane/hashed_names.py`).  That keeps the list from being read over
-a shoulder; whoever has it and a list of names can still try each (docs/register.md).  Pure.
+a shoulder; whoever has it and a list of names can still try each.  So at rest it is sealed by the
+provider's key (`seal_list`), which whoever takes the file does not have (docs/register.md).  Pure.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import Final
@@ -21,6 +22,8 @@ FORMAT: Final = "hashed-v1"
 DEEPEST: Final = 6  # labels of a name that is looked up
 MOST_NAMES: Final = 1_000_000
 MOST_OCTETS: Final = 65 * MOST_NAMES + 65_536  # of a whole file
+SEALED: Final = "sealed-v1"  # the first line of one that is sealed; below it stands the rest
+MOST_SEALED: Final = MOST_OCTETS // 3 * 4 + 1_024  # octets, in base 64
 _KEYS: Final = {"format", "issuer", "version", "expires", "depth", "salt"}
 _SALT = re.compile(r"(?:[0-9a-f]{2}){16,64}")
 _LENGTH: Final = 32  # octets of a SHA-256
@@ -81,6 +84,24 @@ def read_hashed(text: str, where: str) -> HashedList:
         _read_hashes(rest, where, head.count("\n") + 3),
         sha256(text.encode()).hexdigest(),
     )
+
+
+def seal_list(text: str, where: str, seal: Callable[[str], str]) -> str:
+    """Return the file of a list that is sealed; raise ListError for what is no list, or is sealed.
+
+    seal: by the provider's key.  The checksum of the list stays that of its text.
+    """
+    read_hashed(text, where)
+    return f"{SEALED}\n{seal(text)}\n"
+
+
+def open_list(text: str, where: str, unseal: Callable[[str], str]) -> str:
+    """Return the text of a file that may be sealed; raise ListError, and what `unseal` does."""
+    first, _, rest = text.partition("\n")
+    opened = unseal(rest.removesuffix("\n")) if first == SEALED else text
+    if len(opened) > MOST_OCTETS:
+        raise ListError(f"{where}: a list of hashes has at most {MOST_OCTETS} octets")
+    return opened
 
 
 def without_names(found: HashedList, names: Iterable[str]) -> HashedList:

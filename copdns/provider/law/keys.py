@@ -32,6 +32,7 @@ HEAD_FILE: Final = "register.head"
 _NONCE: Final = 12  # octets (NIST SP 800-38D section 8.2)
 ORDERS: Final = b"copdns confidential order v1"
 LOGINS: Final = b"copdns staff login v1"
+HASHED_LISTS: Final = b"copdns list of hashes v1"
 
 
 class ProviderKeys:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from base64 import b64encode
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from statistics import median
@@ -44,10 +44,10 @@ from copdns.provider.law.statement_shapes import (
     SecurityPart,
 )
 
-# What is kept of subscribers, and for how long.  docs/register.md says the same.
+# What is kept of subscribers, and for how long.  docs/authorities.md says the same.
 RETENTION: Final = {
     "bindings": "as long as the session lasts",
-    "look-ups": "none",
+    "look-ups": "a day at most, as each family chose",
     "legal orders": "as long as the register",
     "decisions about lists": "two years",
 }
@@ -168,9 +168,15 @@ def require_over(quarter: str, until: int, now: int) -> None:
         raise RegisterError("%(quarter)s is not over yet", quarter=quarter)
 
 
-def canonical_json(document: BaseModel) -> bytes:
-    """Return the octets that are signed: keys sorted, no spaces, UTF-8."""
-    value = document.model_dump(mode="json", by_alias=True)
+def canonical_json(document: BaseModel | Mapping[str, Any]) -> bytes:
+    """Return the octets that are signed: keys sorted, no spaces, UTF-8.
+
+    document: of a file that is checked, its JSON as it was read: an earlier version signed it
+    without fields that were added since.
+    """
+    value = document
+    if isinstance(document, BaseModel):
+        value = document.model_dump(mode="json", by_alias=True)
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
 
 

@@ -99,13 +99,20 @@ class SecurityPart(_Published):
 
 
 class FamilyListPart(_Published):
-    """A list that a subscriber can choose."""
+    """A list that a subscriber can choose.
+
+    version: the SHA-256 of the copy that is used; names, since: how many it has, and when it was
+    fetched.  They are empty, or null, where the machine that makes the statement has no copy.
+    """
 
     list: str
     category: str
     maintainer: str
     source: str
     licence: str
+    version: str = ""
+    names: int | None = None
+    since: Utc | None = None
 
 
 class OpenedPart(_Published):

@@ -19,7 +19,7 @@ from copdns.provider.plane.hashed_names import hashed_rules
 from copdns.provider.plane.road import EXPLAIN, road
 from copdns.provider.plane.rows import PlaneTable, table_file
 from copdns.provider.plane.snapshot import Layer
-from copdns.provider.plane.token_road import WRONG
+from copdns.provider.plane.token_road import AWAY, WRONG
 from copdns.provider.plane.verdicts import SAFE_SEARCH, SAFE_SEARCH_TEXT
 from copdns.provider.rollout.figures import COUNTERS, END, STATISTICS_FILE
 
@@ -27,6 +27,7 @@ HELP_TTL: Final = 60  # of every answer about a help name, so that no TTL tells 
 NSID: Final = 3  # the EDNS option
 MAC_OPTIONS: Final = (65001, 65073)  # those in which routers tell MAC addresses (dnsmasq add-mac)
 _THIS_MACHINE: Final = ("127.0.0.1/32", "::1/128")
+_EVERYWHERE: Final = ("0.0.0.0/0", "::/0")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +49,7 @@ class NodeSettings:
     whoever takes blocks by security; "" for nobody.  cache_size: answers.  threads: sockets for
     each address of `listen`.  name: of what is encrypted, before which a
     device's token stands; "" for none.  mac_networks: where routers tell MAC addresses of devices.
+    is_public: devices that show a token are answered from everywhere, and nobody else is.
     """
 
     site: str
@@ -67,6 +69,13 @@ class NodeSettings:
     threads: int = 1
     name: str = ""
     mac_networks: tuple[Network, ...] = ()
+    is_public: bool = False
+
+    @property
+    def subscribers(self) -> list[str]:
+        """The networks of subscribers, and this machine, which looks whether it answers."""
+        networks = [str(network) for tenant in self.tenants for network in tenant.networks]
+        return [*networks, *_THIS_MACHINE]
 
     @property
     def is_encrypted(self) -> bool:
@@ -101,9 +110,12 @@ def _listeners(node: NodeSettings) -> Iterator[str]:
         files = f"{_text(node.certificate)}, {_text(node.key)}"
         options = '{library="nghttp2", exactPathMatching=false}'  # a token stands behind the path
         yield f'addDOHLocal({_text(at)}, {files}, {{"{USUAL_PATH}"}}, {options})'
+    if node.is_public:
+        yield "-- Devices with a token may be anywhere; whom else they stand beside, rules tell."
+        yield f"setACL({_list(list(_EVERYWHERE))})"
+        return
     yield "-- Nobody but subscribers is answered, and this machine, which looks whether it is."
-    networks = [str(network) for tenant in node.tenants for network in tenant.networks]
-    yield f"setACL({_list([*networks, *_THIS_MACHINE])})"
+    yield f"setACL({_list(node.subscribers)})"
 
 
 def _silence() -> Iterator[str]:
@@ -149,6 +161,7 @@ def _tables(node: NodeSettings) -> Iterator[str]:
 
 
 def _road(node: NodeSettings) -> Iterator[str]:
+    yield from _elsewhere(node)
     yield "\n-- 0. A network that a query names (client subnet) goes no further: nobody is told"
     yield "--    where a subscriber is, and one answer is for all."
     yield f"addAction(EDNSOptionRule({SUBNET}), LuaFFIPerThreadAction([[{STRIP}]]))"
@@ -182,14 +195,7 @@ def _road(node: NodeSettings) -> Iterator[str]:
     yield "-- 6. Hosts below help names that nothing blocked: as these, in no cache."
     yield 'addAction(TagRule("help", "1"), PoolAction("help"))'
     yield "-- 7. All else is answered from the cache, or by a resolver."
-    if node.dnstap:
-        yield "\n-- Blocks by security are told, with the address, which may belong to an infected"
-        yield "-- machine.  What a family or the law blocks is told to nobody."
-        yield f"local told_to = newFrameStreamUnixLogger({_text(node.dnstap)})"
-        log = f"DnstapLogResponseAction({_text(node.site)}, told_to)"
-        ours = f"NotRule(NetmaskGroupRule({_list(list(_THIS_MACHINE))}))"
-        blocked = f'AndRule{{TagRule("done", "{Layer.SECURITY}"), {ours}}}'
-        yield f"addSelfAnsweredResponseAction({blocked}, {log})"
+    yield from _told_blocks(node)
     yield from hashed_rules()
     yield "\n-- A copdns that cannot answer, as for a household that it cannot read just then,"
     yield "-- leaves a query to the class.  What that blocks stays without an answer."
@@ -207,6 +213,30 @@ def _road(node: NodeSettings) -> Iterator[str]:
     yield "\n-- Answers about help names have one TTL: the rest of one tells when somebody asked."
     ttl = f"LimitTTLResponseAction({HELP_TTL}, {HELP_TTL})"
     yield f'addResponseAction(TagRule("help", "1"), {ttl})'
+
+
+def _elsewhere(node: NodeSettings) -> Iterator[str]:
+    if not node.is_public:
+        return
+    yield "\n-- From outside the networks of subscribers nothing is answered without a token:"
+    yield "-- what comes by UDP can show none, and of all else the road of tokens asks for one."
+    yield f"local elsewhere = NotRule(NetmaskGroupRule({_list(node.subscribers)}))"
+    yield "addAction(AndRule{TCPRule(false), elsewhere}, DropAction())"
+    yield f'addAction(elsewhere, SetTagAction("{AWAY}", "1"))'
+
+
+def _told_blocks(node: NodeSettings) -> Iterator[str]:
+    if not node.dnstap:
+        return
+    yield "\n-- Blocks by security are told, with the address, which may belong to an infected"
+    yield "-- machine.  What a family or the law blocks is told to nobody."
+    yield f"local told_to = newFrameStreamUnixLogger({_text(node.dnstap)})"
+    log = f"DnstapLogResponseAction({_text(node.site)}, told_to)"
+    ours = f"NotRule(NetmaskGroupRule({_list(list(_THIS_MACHINE))}))"
+    if node.is_public:  # where a device is, nobody is told
+        ours += f', NotRule(TagRule("{AWAY}", "1"))'
+    blocked = f'AndRule{{TagRule("done", "{Layer.SECURITY}"), {ours}}}'
+    yield f"addSelfAnsweredResponseAction({blocked}, {log})"
 
 
 def _macs(node: NodeSettings) -> Iterator[str]:

@@ -3,7 +3,8 @@
 The text stands within that of `road.py`, in a function of its own, so that plain queries cost no
 more.  Whose a token is, a table tells; copdns then decides by the person of the device.  A token of
 another family than the line's does nothing there, so that nobody gets out of the rules at home by
-what a friend told them; where a line is nobody's it counts, as it does away from home.  Pure.
+what a friend told them; where a line is nobody's it counts, as it does away from home.  From
+outside the networks of subscribers nothing else is answered.  Pure.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from copdns.provider.plane.short_cut_layout import FIRST_CODE
 
 TOKEN_TLV: Final = 0xE1  # of the PROXY header to copdns: the digest of a token
 WRONG: Final = "wrong"  # a tag: what was shown is nobody's token
+AWAY: Final = "away"  # a tag: from outside the networks of subscribers, where a token is needed
 _DIGEST: Final = 32  # octets
 
 
@@ -46,6 +48,7 @@ def token_parts(below: str) -> TokenParts:
         FIRST_CODE=FIRST_CODE,
         HELP=HELP,
         WRONG=WRONG,
+        AWAY=AWAY,
     )
     return TokenParts(
         '\n  local forced = ""  -- the household of the token that is shown',
@@ -87,6 +90,10 @@ _BEGIN: Final = """
     return look_up(personal, address, octets_of_address) ~= household
   end
 
+  -- Whether it came from outside the networks of subscribers, where no address is a line.
+  local find_tag = dq_.dnsdist_ffi_dnsquestion_get_tag
+  local function is_away(dq) return find_tag(dq, "$AWAY") ~= nil end
+
   -- Help names pass first here, too: also with a token that was revoked.
   local tokens, digest = begin(@tokens@), ffi.new("uint8_t[$DIGEST]")
   return function(handle)
@@ -94,7 +101,11 @@ _BEGIN: Final = """
     local octets = read(handle)
     local dq = question[0]
     local shown = find_shown(dq)
-    if not shown then return go(handle) end
+    if not shown then
+      if not is_away(dq) then return go(handle) end
+      tag(dq, "$WRONG", "1")
+      return None
+    end
     local count, first, set = 0, nil, nil
     local site = find_site(octets)
     if site and site_may_have(site, octets) then
@@ -111,7 +122,8 @@ _BEGIN: Final = """
       return None
     end
     local group, household = row:match("^(%d+%a)(.+)$$")
-    if not household or is_anothers(dq, household) then return go(handle) end
+    local counts = household and (is_away(dq) or not is_anothers(dq, household))
+    if not counts then return go(handle) end
     values[1].value, values[1].size = cast("const char*", digest), $DIGEST
     values[1].type = $TOKEN_TLV
     forced = household

@@ -112,6 +112,14 @@ class ProviderUsage:
         self._position, self._last_erasure = newest, erasure
         return MovedUsage(moved, erased)
 
+    def earlier_date(self, today: date) -> date:
+        """Return the earlier of a date and today's in UTC by PostgreSQL's clock.
+
+        By it something is old: this machine's clock may be ahead.
+        """
+        with self._opened_pool().connection() as connection:
+            return min(today, date.fromisoformat(connection.execute(_TODAY).fetchone()[0]))
+
     def close_days(self, today: date) -> None:
         """Delete in which minutes it was, of days before a date; how many there were stays.
 
@@ -123,9 +131,10 @@ class ProviderUsage:
             connection.execute(_DROP, (before,))
 
     def forget_moved(self, now: float) -> None:
-        """Delete whose minutes moved long ago.  now: seconds since the epoch."""
+        """Delete whose minutes moved long ago.  now: seconds since the epoch; PostgreSQL's clock
+        counts as well, where this machine's is ahead."""
         with self._opened_pool().connection() as connection:
-            connection.execute(_FORGET_MOVED, (int(now) - MOVED_FOR,))
+            connection.execute(_FORGET_MOVED, (int(now) - MOVED_FOR, MOVED_FOR))
 
     def close(self) -> None:
         """Close all connections."""
@@ -198,7 +207,9 @@ _MOVED: Final = """
 _NOTE_MOVED: Final = "insert into copdns.usage_moved (household, writer, at) values (?, ?, ?)"
 _FORGET_MOVED: Final = """
     delete from copdns.usage_moved
-     where at < ? and number < (select max(number) from copdns.usage_moved)"""
+     where at < least(cast(? as bigint), extract(epoch from clock_timestamp()) - ?)
+       and number < (select max(number) from copdns.usage_moved)"""
+_TODAY: Final = "select cast(cast(timezone('UTC', clock_timestamp()) as date) as text)"
 _CLOSE: Final = """
     update usage set "some" = :none, several = :none, closed = :none
      where day < :day and ("some" <> :none or several <> :none or closed <> :none)"""

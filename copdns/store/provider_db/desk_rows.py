@@ -103,10 +103,21 @@ class DeskStore:
             return after
 
     def forget(self, now: int) -> int:
-        """Delete cases that were kept for long enough; return how many."""
+        """Delete cases that were kept for long enough; return how many.
+
+        By both clocks: one that is ahead would delete too early.  One that was decided since stays.
+        """
         with self._pool.connection() as connection, transaction(connection, _LOCK):
             return connection.execute(
-                "delete from desk_case where asked < ?", (now - KEPT_FOR,)
+                """
+                delete from desk_case
+                 where asked < least(cast(:since as bigint),
+                                     extract(epoch from clock_timestamp()) - :kept)
+                   and not exists (
+                       select 1 from desk_decision d
+                        where d.number = desk_case.number and d.at >= :since)
+                """,
+                {"since": now - KEPT_FOR, "kept": KEPT_FOR},
             ).rowcount
 
 

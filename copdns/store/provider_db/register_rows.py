@@ -43,6 +43,7 @@ from copdns.store.db import read_transaction, transaction
 from copdns.store.postgres.connection import PostgresConnection, PostgresPool
 from copdns.store.postgres.schema import apply_own_steps
 from copdns.store.provider_db.register_schema import PROVIDER
+from copdns.store.provider_db.rollout_messages import CLOCK_OF_ALL
 
 log = structlog.get_logger("copdns")
 
@@ -66,11 +67,15 @@ class RegisterStore:
     """A provider's register in PostgreSQL.  Methods block, and raise StoreError and RegisterError.
 
     pool: lent; whoever gave it closes it.
+    most_ahead: seconds that what is written may be later than PostgreSQL's clock; None: any.
     The tables of the households must be there (`ProviderStore.connect`).
     """
 
-    def __init__(self, pool: PostgresPool, keys: RegisterKeys) -> None:
+    def __init__(
+        self, pool: PostgresPool, keys: RegisterKeys, *, most_ahead: int | None = None
+    ) -> None:
         self.pool = pool
+        self._most_ahead = most_ahead
         self._keys = keys
         apply_own_steps(pool, PROVIDER)
 
@@ -179,6 +184,7 @@ class RegisterStore:
         self, connection: PostgresConnection, lines: list[StoredEntry], new: RegisterEntry
     ) -> tuple[RegisterEntry, RegisterHead]:
         """Write a line after others, with the head; its number and the order of times are given."""
+        self._require_time(connection, new.at)
         last = lines[-1] if lines else None
         entry = replace(new, number=len(lines) + 1, at=max(new.at, last.at if last else 0))
         stored = to_stored(entry, last.digest if last else FIRST)
@@ -203,6 +209,21 @@ class RegisterStore:
             (head.size, head.digest, signature),
         )
         return entry, head
+
+    def _require_time(self, connection: PostgresConnection, at: int) -> None:
+        """Refuse what a clock that is ahead would write.
+
+        No later line is earlier than one before it: what is withdrawn would be blocked till then.
+        """
+        if self._most_ahead is None:
+            return
+        there = int(connection.execute(f"select {CLOCK_OF_ALL}").fetchone()[0])
+        if at > there + self._most_ahead:
+            raise RegisterError(
+                "the clock of this machine is %(minutes)s minutes ahead of the database's; set it "
+                "first: whatever is entered would count from the time that it shows",
+                minutes=-(-(at - there) // 60),
+            )
 
     def _check(self, lines: list[StoredEntry], kept: tuple[RegisterHead, bytes] | None) -> None:
         """Raise RegisterError for lines that were changed, that are missing at the end, or that

@@ -273,7 +273,21 @@ def rollout_reasons(db: PostgresConnection) -> None:
         )
 
 
-@PROVIDER(name="0020_database_roles", expands=True)
+@PROVIDER(name="0020_device_heard", expands=True)
+def device_heard(db: PostgresConnection) -> None:
+    """On which day a device was last told apart (`HeardRows`)."""
+    db.run_here(
+        """
+        create table device_heard (
+            household text collate "C" not null references household on delete cascade,
+            device text collate "C" not null,
+            day bigint not null,
+            primary key (household, device)
+        )"""
+    )
+
+
+@PROVIDER(name="0021_database_roles", expands=True)
 def database_roles(db: PostgresConnection) -> None:
     """Which duty each role of the database has (`RoleDuty`).
 

@@ -91,8 +91,12 @@ _FAMILIES: Final[Grants] = {
     "household_tenant": _DROP,
     "passed_on": _DROP,
     "tenant_look": _READ,
-    "desk_case": _ADD,
+    "desk_case": _DROP,  # what was kept for long enough is deleted by whoever leads
     "desk_decision": _READ,
+    "device_heard": _ALL,
+    # What `copdns doctor` tells of them; nothing of a household, and no file that nodes get.
+    **_each(_READ, "rollout", "rollout_step", "rollout_schema", "rollout_freeze"),
+    **_each(_READ, "fleet_node", "fleet_taken"),
 }
 _NODES: Final[Grants] = {
     **_EVERYBODY,
@@ -111,6 +115,7 @@ _NODES: Final[Grants] = {
     "fleet_taken": _PUT,
     "fleet_figures": _DROP,
     "usage_moved": _ADD,
+    "device_heard": _ALL,
     f"{LOG}schema_step": _READ,
     # What was looked up is written here, and read nowhere but on pages.
     f"{LOG}lookup": ("insert",),
@@ -165,9 +170,11 @@ _STAFF: Final[Grants] = {
     # What guardians passed on has the site, the list and the tenant; whose it is stands elsewhere.
     "desk_case": _PUT,
     "desk_decision": _DROP,
-    "rollout_step": _ADD,
+    **_each(_ADD, "rollout", "rollout_step", "rollout_file"),
+    "rollout_content": ("insert",),  # of a configuration it has passwords
+    "rollout_freeze": _PUT,
     "rollout_message": _DROP,
-    **_each(_READ, "rollout", "rollout_schema", "rollout_freeze"),
+    "rollout_schema": _READ,
     **_each(_READ, "fleet_node", "fleet_taken", "fleet_figures"),
 }
 GRANTS: Final[Mapping[RoleDuty, Grants]] = {

@@ -1,7 +1,8 @@
 """Messages of rollouts to the staff, until a node has sent them.
 
 A message is written in the transaction of what it tells.  Of several nodes one takes it; where that
-node does not send it, another takes it later.
+node does not send it, another takes it later.  When it was taken is told by PostgreSQL's clock,
+which is the same for all nodes: one whose own is ahead would take at once what another is sending.
 """
 
 from __future__ import annotations
@@ -15,6 +16,11 @@ from copdns.store.postgres.connection import PostgresConnection, PostgresPool
 
 AGAIN_AFTER: Final = 300  # seconds after which one that was taken and not sent is taken again
 MESSAGE_KEPT: Final = 7 * 86_400  # seconds; where nobody sends them, too
+CLOCK_OF_ALL: Final = "cast(extract(epoch from clock_timestamp()) as bigint)"  # PostgreSQL's
+# Nobody took it lately, by that clock; what a later one wrote does not count for ever.
+IS_FREE: Final = (
+    f"taken not between {CLOCK_OF_ALL} - {AGAIN_AFTER - 1} and {CLOCK_OF_ALL} + {AGAIN_AFTER - 1}"
+)
 
 
 class TakenMessage(NamedTuple):
@@ -58,18 +64,19 @@ class RolloutMessages:
     def take(self, now: int) -> TakenMessage | None:
         """Return the oldest that is due, which no other node takes meanwhile; None for none.
 
-        One of more than a week ago is none: rows are deleted with the next message only.
+        One of more than a week ago is none: rows are deleted with the next message only.  now: by
+        which that is counted.
         """
         with self._pool.connection() as connection:
             row = connection.execute(
-                """
-                update rollout_message set taken = ? where number = (
+                f"""
+                update rollout_message set taken = {CLOCK_OF_ALL} where number = (
                     select number from rollout_message
-                     where told = 0 and taken <= ? and at > ?
+                     where told = 0 and {IS_FREE} and at > ?
                      order by number limit 1 for update skip locked)
                     returning number, at, what, subject, kind, label, stage, by, why, ends, because
-                """,
-                (now, now - AGAIN_AFTER, now - MESSAGE_KEPT),
+                """,  # noqa: S608 - texts of this module
+                (now - MESSAGE_KEPT,),
             ).fetchone()
         if row is None:
             return None

@@ -71,7 +71,8 @@ class RolloutStore:
         """Store a new rollout; None where the newest that stands has these files, or this label.
 
         again: also where those are of the one that was undone last; else RolloutError.  schema,
-        is_final: of a schema, as a `Rollout` has them; the steps are what has to differ.
+        is_final: of a schema, as a `Rollout` has them; the steps are what has to differ.  What
+        nobody goes back to any more, `forget` deletes.
         """
         if sum(map(len, files.values())) > MOST_OCTETS:
             raise RolloutError("its files have more than %(most)s MiB", most=MOST_OCTETS >> 20)
@@ -108,8 +109,16 @@ class RolloutStore:
             _add_files(connection, int(number), files, digests)
             rollout = Rollout(int(number), kind, label, (step,), schema, is_final)
             _add_step(connection, rollout.number, 0, step)
-            _forget(connection, (*rollouts, rollout), now)
             return rollout
+
+    def forget(self, now: int) -> None:
+        """Delete the files of rollouts that nobody goes back to any more, and old rollouts.
+
+        Who begins one by a command does so: the staff's program begins some too, and may delete
+        nothing.
+        """
+        with self._pool.connection() as connection, transaction(connection, _LOCK):
+            _forget(connection, _load(connection), now)
 
     def add_step(self, number: int, step: Callable[[Sequence[Rollout]], Step]) -> Step:
         """Add what `step` makes of all rollouts to one of them; nothing for None.
@@ -359,8 +368,9 @@ def _add_files(
     """Store the files of a new rollout; a content that is there already is not stored again."""
     contents = {digests[name]: content for name, content in files.items()}
     for digest, content in contents.items():
+        # Without naming the column: that would take the right to read what nodes get.
         connection.execute(
-            "insert into rollout_content values (?, ?) on conflict (digest) do nothing",
+            "insert into rollout_content values (?, ?) on conflict do nothing",
             (digest, zlib.compress(content, 6)),
         )
     connection.executemany(

@@ -12,6 +12,7 @@ from copdns.appeals.appeal import Appeal
 from copdns.dns.records import A
 from copdns.model.names import display
 from copdns.policy.decide import decide, explain
+from copdns.policy.today import closes_at
 from copdns.policy.typed_site import apps_of, read_site
 from copdns.web.child.page import child_page
 from copdns.web.context import context_of
@@ -41,6 +42,7 @@ async def check(request: web.Request) -> web.Response:
         name=name,
         shown=display(name),
         verdict=verdict,
+        closes=closes_at(policy, name, now) if verdict and not verdict.blocks else None,
         steps=[each for each in steps if each.verdict is not None],
         waiting=await _waiting_appeal(request, person, name) if name else None,
     )

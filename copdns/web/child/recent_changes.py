@@ -12,7 +12,7 @@ from copdns.household.differences import differences, preset_reason
 from copdns.household.presets import apply
 from copdns.list_files.load import bundled_presets
 from copdns.model.household import Profile
-from copdns.privacy.changes import Changed, changes_for
+from copdns.privacy.changes import Changed, HasLine, changes_for
 from copdns.store.household_db.proposals import Proposal
 from copdns.web.context import context_of
 from copdns.web.person import Person
@@ -36,12 +36,15 @@ class RecentChanges(NamedTuple):
 async def recent_changes_of(request: web.Request, person: Person) -> RecentChanges:
     """Return recent changes; none for a person who is not proven.
 
-    Of their devices it leaves out what the page tells as a claim (`claims.html`).
+    Of their devices it leaves out what the page tells as a claim (`claims.html`), and that this
+    very browser was linked: whoever reads it did that.
     """
     if not person.is_proven:
         return RecentChanges()
     context, home, mine = context_of(request), person.household.id, person.profile
-    changes = await context.store.changes(home, MAX_LINES)
+    lines = await context.store.changes(home, MAX_LINES)
+    # Left out before what was repeated is merged, so that another browser's link stays.
+    changes = [each for each in lines if not _is_own_link(each, person)]
     proposal = await context.proposals.of(home, mine.id)
     devices = {each.id: each.name for each in person.household.devices if each.profile == mine.id}
     told = {each.at for each in person.claims}
@@ -51,6 +54,10 @@ async def recent_changes_of(request: web.Request, person: Person) -> RecentChang
         if not (each.is_of_devices and each.at in told)
     )
     return RecentChanges(changed, proposal, _reasons(mine, proposal), devices)
+
+
+def _is_own_link(line: HasLine, person: Person) -> bool:
+    return (line.author, line.at) == (person.device, person.linked_at)
 
 
 def _reasons(profile: Profile, proposal: Proposal | None) -> tuple[str, ...]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import NamedTuple
 
 from aiohttp import web
@@ -10,17 +9,17 @@ from aiohttp import web
 from copdns.accounts.roles import Permission, may
 from copdns.household.presets import Preset
 from copdns.list_files.load import bundled_presets
-from copdns.lists.find_app import app_of
 from copdns.model.broad_networks import is_broad_network
 from copdns.model.household import Household, Profile, Rule
 from copdns.policy.chosen_filter import is_filter_on
-from copdns.policy.typed_site import Apps, apps_of
+from copdns.policy.typed_site import apps_of
 from copdns.time.plan import budgets_in_force, in_scope
 from copdns.web.child.my_data import resolvers
 from copdns.web.child.page import child_page
 from copdns.web.child.recent_changes import recent_changes_of
 from copdns.web.context import context_of
-from copdns.web.notes import group_by_reason
+from copdns.web.more_time import extra_until
+from copdns.web.notes import group_rules
 from copdns.web.person import person_of
 
 
@@ -33,16 +32,6 @@ class ClosedForReason(NamedTuple):
 
     things: tuple[tuple[str, str], ...]
     why: str
-
-
-class RulesForReason(NamedTuple):
-    """Rules that do the same for the same reason.
-
-    app: the id of the service whose sites they are, all of them; "" for other rules.
-    """
-
-    rules: tuple[Rule, ...]
-    app: str = ""
 
 
 async def rules(request: web.Request) -> web.Response:
@@ -69,6 +58,7 @@ async def rules(request: web.Request) -> web.Response:
         else (),
         schedules=in_scope(home.schedules, profile) if is_known else (),
         budgets=budgets_in_force(home, profile) if is_known else (),
+        extra=extra_until(home, profile.id, context.now()) if is_known else None,
         resolvers=resolvers(home, person.profile, context.settings()),
         deciders=[each for each in accounts if may(each, Permission.DECIDE_APPEALS)],
         news=await recent_changes_of(request, person),
@@ -80,25 +70,6 @@ async def rules(request: web.Request) -> web.Response:
 def _rules_with_effect(home: Household, profile: Profile) -> list[Rule]:
     found = in_scope(home.rules, profile)
     return [each for each in found if not is_broad_network(each.target)]
-
-
-def group_rules(rules: Sequence[Rule], apps: Apps) -> list[RulesForReason]:
-    """Return rules in groups: one that was made for an app has as many rules as the app has sites,
-    and is read as one."""
-    left = dict.fromkeys(rules)
-    found = []
-    for app in map(app_of, apps):
-        of_app = [each for each in left if each.target in app.names]
-        for key in dict.fromkeys(map(_what_it_does, of_app)):
-            same = tuple(each for each in of_app if _what_it_does(each) == key)
-            if len(same) > 1 and {each.target for each in same} == set(app.names):
-                found.append(RulesForReason(same, app.slug))
-                left = dict.fromkeys(each for each in left if each not in same)
-    return found + [RulesForReason(tuple(each)) for each in group_by_reason(left)]
-
-
-def _what_it_does(rule: Rule) -> tuple[object, ...]:
-    return rule.action, rule.note, rule.scope, rule.over_security, rule.unsafe_search
 
 
 def _default_reason(preset: Preset | None, profile: Profile) -> str:

@@ -86,7 +86,9 @@ async def start_page(request: web.Request) -> web.Response:
         today=today,
         appeals=own_appeals,
         closed_besides={
-            each.id for each in own_appeals if find_later_closure(policy, each, now) is not None
+            each.id: verdict
+            for each in own_appeals
+            if (verdict := find_later_closure(policy, each, now)) is not None
         },
         blocks=rows_of(person, blocks, owners_of(map(app_of, apps)))[:BLOCKS_SHOWN],
         newest=BLOCKS_OPEN,

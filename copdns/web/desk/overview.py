@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -10,7 +11,7 @@ from typing import Any, NamedTuple
 from aiohttp import web
 
 from copdns.accounts.account import GuardianNotice, NoticeKind, ViewedPart
-from copdns.accounts.roles import Permission, may
+from copdns.accounts.roles import Actor, Permission, may
 from copdns.appeals.appeal import Appeal
 from copdns.household.ages import AgeConfirmation, asks_guardians
 from copdns.model.household import PrivacyMode, Profile
@@ -18,7 +19,7 @@ from copdns.model.sentences import sentence
 from copdns.network.unknown_devices import UnknownDevice
 from copdns.policy.chosen_filter import is_filter_on
 from copdns.privacy.bypass_signs import NEXT_NOTICE, BypassNotice
-from copdns.store.household_db.audit_trail import AuditTrail
+from copdns.store.household_db.audit_trail import AuditEntry, AuditTrail
 from copdns.store.household_db.ignored_devices import IgnoredDevices
 from copdns.store.household_db.notes import CONSOLE, FIRST_START, REPAIRED
 from copdns.time.days import local_time, starts_at, zone_of
@@ -36,6 +37,10 @@ from copdns.web.unknown_devices import makers_of, unassigned_devices
 from copdns.words.warnings import trouble
 
 CHANGES_SHOWN = 2
+CHANGES_READ = 40  # of which those are shown that are news
+# That somebody tapped on their own device which their browser is: the history has it.
+_OWN_TAP = re.compile(r"browser linked to this device(?: for \S+)?")
+_SETUP = "setup: "
 UNKNOWN_SHOWN = 3
 
 
@@ -197,12 +202,19 @@ async def _changes(home: HouseRequest) -> dict[str, Any]:
     household = home.household
     if not may(home.actor, Permission.SEE_AUDIT):
         return {"lines": ()}
+    lines = await AuditTrail(home.context.thread).changes(household.id, CHANGES_READ)
+    latest = [each for each in lines if not _OWN_TAP.fullmatch(each.what)][:CHANGES_SHOWN]
     return {
-        "lines": await AuditTrail(home.context.thread).changes(household.id, CHANGES_SHOWN),
+        "lines": [each for each in latest if not _is_own_setup(each, home.actor)],
         "said": build_teller(household),
         "console": CONSOLE,
         "first_start": FIRST_START,
     }
+
+
+def _is_own_setup(line: AuditEntry, reader: Actor) -> bool:
+    """Tell whether a line is of the setup that the reader went through: no news to them."""
+    return line.what.startswith(_SETUP) and line.who == reader.name
 
 
 async def _new_bypass_notices(home: HouseRequest) -> list[BypassNotice]:

@@ -22,7 +22,7 @@ from copdns.time.bedtime import Bedtime, bedtime_choices, is_bedtime, tonights_b
 from copdns.time.days import local_time, zone_of
 from copdns.time.own_timers import OWN
 from copdns.time.plan import in_scope
-from copdns.web.more_time import MoreTime, more_time, time_mark
+from copdns.web.more_time import MoreTime, extra_past, more_time, time_mark
 
 HOURS = 24
 GRANTS_SHOWN = 3
@@ -88,7 +88,8 @@ class PersonCard:
     has_use: the mode records which device was used.  requests: that wait.  more: what 15 more
     minutes mean.  mark: of the form that gives them.  bedtime: tonight's.  choices: when it can
     begin instead.  has_bedtime: there is a bedtime on some night.
-    grants: what is allowed for a while now, the first that ends first.
+    grants: what is allowed for a while now, the first that ends first.  extra: until when extra
+    time keeps everything on, past tonight's bedtime; None where it does not.
     """
 
     profile: Profile
@@ -107,6 +108,7 @@ class PersonCard:
     choices: tuple[int, ...]
     has_bedtime: bool
     grants: tuple[Grant, ...]
+    extra: float | None
 
     @property
     def has_use(self) -> bool:
@@ -151,6 +153,7 @@ def person_card(
         bedtime_choices(bedtime, now) if bedtime is not None else (),
         any(map(is_bedtime, in_scope(household.schedules, profile))),
         _grants(household, profile, now),
+        extra_past(bedtime, household, profile.id, now),
     )
 
 

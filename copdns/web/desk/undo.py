@@ -10,6 +10,7 @@ from aiohttp import web
 
 from copdns.accounts.roles import Actor, Permission, may
 from copdns.household.announcements import newly_protected
+from copdns.household.moving_in.plan import MOVED_IN
 from copdns.household.undo import undo as undo_change
 from copdns.lists.own_lists import OwnChange
 from copdns.model.errors import HouseholdError
@@ -64,10 +65,17 @@ async def _require_sure(request: web.Request, actor: Actor, found: DeskAction) -
     if not all(may(actor, Permission.ERASE, each) for each in found.added_people):
         raise web.HTTPForbidden(reason="You may not do this")
     names = ", ".join(each.name for each in found.added_people)
-    question = sentence(
-        "this takes away again all that came over, also %(names)s, with everything recorded about "
-        "them since then",
-        names=names,
+    question = (
+        sentence(
+            "this takes away again all that came over, also %(names)s, with everything recorded "
+            "about them since then",
+            names=names,
+        )
+        if found.what.startswith(MOVED_IN)
+        else sentence(
+            "this removes %(names)s again, with everything recorded about them since then",
+            names=names,
+        )
     )
     await require_sure(request, question)
 

@@ -7,7 +7,7 @@ once; a cookie keeps it.  At home there is no door: there is one household.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from contextvars import ContextVar
 from typing import Final, NamedTuple, Protocol
@@ -58,7 +58,8 @@ class DoorEntry(NamedTuple):
 class FamilyDoor:
     """families: which there are.  monotonic: seconds, for waits after wrong codes.
 
-    look: what the pages of a household have of its brand; None for nothing.
+    look: what the pages of a household have of its brand; None for nothing.  heard: on which days
+    its devices were told apart in the last week; None where that is not measured.
     """
 
     def __init__(
@@ -66,9 +67,11 @@ class FamilyDoor:
         families: Families,
         monotonic: Callable[[], float],
         look: Callable[[str], Awaitable[TenantSign | None]] | None = None,
+        heard: Callable[[str], Awaitable[Mapping[str, int]]] | None = None,
     ) -> None:
         self.families = families
         self.look = look
+        self.heard = heard
         self._monotonic = monotonic
         self._failures = FailureLog()
 

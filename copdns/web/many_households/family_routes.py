@@ -24,13 +24,11 @@ class Reach(StrEnum):
 
     ALL = "all"
     READ = "read"
-    STOP = "stop"  # read, and end what was begun at home
     NONE = "none"  # it is the machine's, or does nothing at a provider
 
 
 _METHODS: Mapping[Reach, frozenset[str]] = {
     Reach.READ: frozenset({"GET", "HEAD"}),
-    Reach.STOP: frozenset({"GET", "HEAD", "DELETE"}),
     Reach.NONE: frozenset(),
 }
 # Pages below which others are that they say nothing of.
@@ -60,7 +58,7 @@ _ALL = (
     *("/api/v1/appeals", "/api/v1/report", "/api/v1/events", "/api/v1/household"),
     *("/api/v1/household.yaml", "/api/v1/helplines", "/api/v1/services", "/api/v1/audit"),
     *("/api/v1/local-names", "/api/v1/rewrites", "/api/v1/accounts", "/api/v1/sessions"),
-    *("/api/v1/step-up", "/api/v1/tokens", "/api/v1/notices"),
+    *("/api/v1/step-up", "/api/v1/tokens", "/api/v1/notices", "/api/v1/digest"),
 )
 
 REACHES: Mapping[str, Reach] = {
@@ -109,10 +107,6 @@ REACHES: Mapping[str, Reach] = {
     "/guardian/names/failures": Reach.NONE,  # of this machine's clock and lists
     "/api/v1/upstreams": Reach.NONE,
     "/api/v1/splits": Reach.NONE,
-    # No weekly mail is sent for households that are read on demand.
-    "/guardian/me/digest": Reach.NONE,
-    "/guardian/me/digest/stop": Reach.ALL,
-    "/api/v1/digest": Reach.STOP,
 }
 
 

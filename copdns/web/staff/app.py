@@ -97,6 +97,7 @@ async def _run(
         site.special,
         site.publisher,
         site.installation,
+        site.list_files,
         actor.who,
         actor.is_fresh,
         int(site.now()),

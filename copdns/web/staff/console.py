@@ -22,7 +22,7 @@ WRITTEN: web.RequestKey[dict[str, str]] = web.RequestKey("what was written", dic
 _FORMS: Final = frozenset({"application/x-www-form-urlencoded", "multipart/form-data"})
 _MOMENTS: Final = frozenset({"begins", "ends", "since", "through"})
 _LISTS: Final = frozenset({"names", "records"})
-_TRUTHS: Final = frozenset({"is_confidential", "is_blocked"})
+_TRUTHS: Final = frozenset({"is_confidential", "is_blocked", "again"})
 _MOST_FIELD: Final = 3 << 20  # octets
 
 

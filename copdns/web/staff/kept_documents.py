@@ -6,6 +6,7 @@ such as a tenant's report, is not shown.
 
 from __future__ import annotations
 
+import json
 from base64 import b64decode
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -100,7 +101,7 @@ def _read(path: Path, stamp: tuple[int, int], key: bytes) -> KeptDocument | None
         except ValueError:  # ValidationError is one
             continue
         document = found.document
-        if not is_signed_by(key, value, canonical_json(document)):
+        if not is_signed_by(key, value, canonical_json(json.loads(octets)["document"])):
             return None
         quarter = document.quarter if isinstance(document, QuarterlyReport) else ""
         name = f"report-{quarter}" if quarter else f"statement-{document.made.replace(':', '')}"

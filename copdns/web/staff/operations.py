@@ -54,6 +54,7 @@ class StaffCall:
 
     register: as it was read for this request.  find: what lists have of a name in normal form.
     publisher: of what a register has.  installation: returns what the settings say; blocks.
+    list_files: as `StaffSite` has it.
     is_fresh: who acts proved within the last minutes who they are.  number: of the path, 0 for
     none.  body: JSON.
     """
@@ -65,6 +66,7 @@ class StaffCall:
     special: SpecialNames
     publisher: Callable[[Register], Publisher]
     installation: Callable[[], Installation]
+    list_files: Callable[[], Mapping[str, bytes]]
     who: StaffMember
     is_fresh: bool
     now: int

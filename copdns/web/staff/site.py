@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from hashlib import sha256
@@ -41,6 +41,8 @@ class StaffSite:
     name and URL.  origin: of its URLs, as browsers say it.  now: seconds since 1970.  keys: seal
     logins that are under way.  publisher: of what the register has now.
     installation: returns what the settings say of it, and what is in its archive; blocks.
+    list_files: returns what this machine has of lists and facts, by path; blocks, and raises
+    RolloutError and FetchError.
     """
 
     register: RegisterStore
@@ -56,6 +58,7 @@ class StaffSite:
     publisher: Callable[[Register], Publisher]
     pages: Pages
     installation: Callable[[], Installation]
+    list_files: Callable[[], Mapping[str, bytes]]
 
     @property
     def is_secure(self) -> bool:

@@ -164,7 +164,9 @@ WORDS: Final[Mapping[str, Mapping[str, Phrase]]] = {
     # By the texts of RETENTION, which are signed as they are.
     "retention": {
         "as long as the session lasts": Phrase("how long", "as long as the session lasts"),
-        "none": Phrase("how long", "not at all"),
+        "a day at most, as each family chose": Phrase(
+            "how long", "a day at most, as each family chose"
+        ),
         "as long as the register": Phrase("how long", "as long as the register"),
         "two years": Phrase("how long", "two years"),
     },

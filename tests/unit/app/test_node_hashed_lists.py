@@ -6,10 +6,13 @@ import os
 from hashlib import sha256
 from pathlib import Path
 
+import pytest
 from structlog.testing import capture_logs
 
 from copdns.app.node.lists import NodeLists
-from copdns.provider.law.hashed_list import MOST_OCTETS, hash_name
+from copdns.model.errors import ListError
+from copdns.provider.law.hashed_list import MOST_SEALED, hash_name, seal_list
+from copdns.provider.law.keys import HASHED_LISTS, KEYS_FOLDER, ProviderKeys
 from copdns.settings.config import Settings
 from tests.hashed_lists import write_hashed
 from tests.provider_staff import NOW
@@ -93,8 +96,38 @@ def test_ends_of_lines_of_another_system_a_huge_file_and_a_pipe_are_refused(tmp_
     path.write_bytes(path.read_bytes().replace(b"\n", b"\r\n"))
     assert "7: not a line of a hashed-v1 header" in refused()
     with path.open("wb") as file:
-        file.truncate(MOST_OCTETS + 1)
-    assert f"at most {MOST_OCTETS} octets" in refused()
+        file.truncate(MOST_SEALED + 1)
+    assert f"at most {MOST_SEALED} octets" in refused()
     path.unlink()
     os.mkfifo(path)
     assert "no such file" in refused()
+
+
+def test_a_sealed_list_is_read_with_the_key_alone_and_has_the_checksum_of_its_text(
+    tmp_path: Path,
+) -> None:
+    plain, path = tmp_path / "list.hashed", tmp_path / "list.sealed"
+    write(plain, "bad.example", "worse.example")
+    text = plain.read_text()
+    keys = ProviderKeys(tmp_path / KEYS_FOLDER)
+    keys.make()
+
+    def seal(each: str) -> str:
+        return keys.seal(each, HASHED_LISTS)
+
+    path.write_text(seal_list(text, "list", seal))
+    digest = hash_name("bad.example", SALT).hex()
+    assert digest in text
+    assert not [each for each in (digest, SALT.hex(), "A hotline") if each in path.read_text()]
+    settings = {"data": str(tmp_path), "node": {"hashed_lists": [str(path)]}}
+    lists = NodeLists(Settings.model_validate(settings))
+    (found,) = lists.read()[0].hashed
+    assert (len(found), found.checksum) == (2, sha256(text.encode()).hexdigest())
+    for refused in (path.read_text(), "format: hashed-v1\n"):
+        with pytest.raises(ListError, match="hashed-v1 header"):
+            seal_list(refused, "list", seal)
+    (tmp_path / KEYS_FOLDER / "seal.key").write_bytes(b"o" * 32)
+    other = NodeLists(Settings.model_validate(settings))
+    with capture_logs() as logs:
+        assert other.read()[0].hashed == ()
+    assert "another key" in logs[0]["error"]

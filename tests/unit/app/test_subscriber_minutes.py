@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from contextlib import closing
 from dataclasses import replace
@@ -218,6 +219,40 @@ async def test_what_a_node_had_not_stored_when_it_was_killed_counts_once_after_i
     (stored,) = two.minutes._store.load(["home"], date.min)
     assert stored.minutes.likely == 30
     await last.minutes.close()
+    await late.minutes.close()
+
+
+async def test_a_clock_that_is_ahead_throws_away_nothing_that_was_counted(
+    nodes: tuple[Node, Node],
+    postgres: str,  # noqa: F811
+) -> None:
+    """Neither what waits in the file, nor what is not stored yet."""
+    one, two = nodes
+    one.clock.wall = time.time() // 86_400 * 86_400 + 43_200  # as PostgreSQL's clock, at noon
+    one.is_away = True
+    await one.use(20)
+    right = one.clock.wall
+    ahead = FakeClock(right + 9 * 86_400)
+    late = Node(postgres, ahead, one.folder)  # the machine starts again, with a wrong clock
+    late.is_away = True
+    await late.read(subscriber("home"))
+    await late.look()
+    await late.minutes.forget()
+    late.is_away = False
+    await late.look()
+    assert not late.minutes._journal.path.exists()
+    await two.look()
+    (stored,) = two.minutes._store.load(["home"], date.min)
+    assert stored.minutes.likely == 20
+    await two.use(5)
+    two.is_away = True
+    await two.use(4)
+    two.clock.wait(9 * 86_400)  # it is set while the program runs
+    await two.minutes.forget()
+    two.clock.wait(-9 * 86_400)
+    two.is_away = False
+    await two.use(1)
+    assert not two.is_open(), "twenty and ten"
     await late.minutes.close()
 
 

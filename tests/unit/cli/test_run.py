@@ -148,7 +148,13 @@ CHANGES |= {
     "grant",
 }
 A_FILE_FOR_OTHERS = {"household export", "config schema", "lists export", "schedule export"}
-A_FILE_FOR_OTHERS |= {"dhcp config", "provider law zone", "provider statement", "provider report"}
+A_FILE_FOR_OTHERS |= {
+    "dhcp config",
+    "provider law zone",
+    "provider law seal",
+    "provider statement",
+    "provider report",
+}
 # These print one line.
 A_FILE_FOR_OTHERS |= {"provider desk text", "provider verify", "provider serve"}
 A_FILE_FOR_OTHERS |= {"provider welcome"}

@@ -43,6 +43,7 @@ FULL_NODE = replace(
     key="/k",
     dnstap="/run/dnstap",
     source="192.0.2.53",
+    is_public=True,
 )
 # No TeeAction (a copy), no LogAction, DnstapLogAction or RemoteLogAction (a record of queries).
 DNSDIST = {
@@ -65,7 +66,7 @@ DNSDIST = {
     *("OrRule", "TCPRule", "HTTPPathRegexRule"),  # what came with a token, whoever's
     *("HTTPStatusAction", "DropAction"),  # a token that is nobody's gets no answer
     "SetEDNSOptionAction",  # a MAC address that no listed router told says nothing
-    "NetmaskGroupRule",  # this machine, below
+    "NetmaskGroupRule",  # this machine, below, and the networks of all subscribers
     *("LuaFFIPerThreadAction", "SetTagAction", "PoolAction", "NegativeAndSOAAction"),
     *("LuaResponseAction", "SetExtendedDNSErrorResponseAction", "LimitTTLResponseAction"),
     *("SetEDNSOptionResponseAction", "DnstapLogResponseAction"),
@@ -93,13 +94,15 @@ NODE_SETTINGS = {
     "dnstap",  # what security lists blocked, of all
     "subnet_zones",
     "encrypted_name",  # below which the names of tokens are
+    "public",  # whether tokens, of all, count in every network
     "mac_networks",  # of routers, whose families' devices have rules of their own
     "subnet_source",  # an address of this machine
     *("radius_listen", "radius", "radius_line", "bindings_listen", "bindings_token", "kept_for"),
 }
 PROVIDER_SETTINGS = {
     *("database", "kept", "rollouts"),
-    "pages",  # whether any family has some here
+    "pages",  # the address of all families' pages
+    "show_pages",  # whether any family has some here
     "household",  # which one commands are about, and what they may change is below
 }
 # Words in names of what commands take; a household is named where its tenant is noted.
@@ -115,18 +118,24 @@ def test_dnsdist_has_no_line_that_copies_or_records_queries() -> None:
     assert found <= DNSDIST, found - DNSDIST
     (told,) = [line for line in lines if "DnstapLogResponseAction" in line]
     ours = 'NotRule(NetmaskGroupRule({"127.0.0.1/32", "::1/128"}))'
-    assert f'AndRule{{TagRule("done", "security"), {ours}}}' in told
-    assert text.count("NetmaskGroupRule") == 1
+    away = 'NotRule(TagRule("away", "1"))'
+    assert f'AndRule{{TagRule("done", "security"), {ours}, {away}}}' in told
+    everyone = '{"198.51.100.0/24", "2001:db8::/32", "127.0.0.1/32", "::1/128"}'
+    assert f"local elsewhere = NotRule(NetmaskGroupRule({everyone}))" in lines
+    assert text.count("NetmaskGroupRule") == 2
 
 
 def test_no_line_is_about_some_subscribers_but_who_is_answered_and_the_strangers_group() -> None:
     text = dnsdist_config(FULL_NODE)
     about = [line for line in text.splitlines() if re.search(r"198\.51\.100|198, 51, 100", line)]
     assert [line.split("(")[0].strip() for line in about] == [
-        "setACL",
         '{{198, 51, 100, 0}, 24, "007-"},',
         '{{198, 51, 100, 0}, 24, "007-"},',  # again, for what comes with a token
+        "local elsewhere = NotRule",  # where it is needed, as `is_public` says; else:
     ]
+    text = dnsdist_config(replace(FULL_NODE, is_public=False))
+    about = [line for line in text.splitlines() if "198.51.100" in line]
+    assert [line.split("(")[0].strip() for line in about] == ["setACL"]
 
 
 def test_unbound_has_no_line_about_who_asks_but_dnsdists_two_addresses() -> None:

@@ -89,7 +89,7 @@ def test_what_is_somebody_elses_or_told_elsewhere_is_not(line: str) -> None:
         ("mia: PIN removed", (ChangeTopic.DEVICES,)),
         ("mia: PIN taken away", (ChangeTopic.DEVICES,)),
         ("mia paused until someone ends it", (ChangeTopic.TIMES,)),
-        ("15 more minutes for mia (bonus)", (ChangeTopic.TIMES,)),
+        ("15 more minutes for mia (bonus)", (ChangeTopic.EXTRA,)),
         ("tonight's bedtime of mia at 21:30", (ChangeTopic.TIMES,)),
         ("tonight's bedtime of mia as usual", (ChangeTopic.TIMES,)),
         ("mia can use games until 20:15", (ChangeTopic.TIMES,)),

@@ -103,6 +103,7 @@ class Site:
     households: ProviderStore | None = None
     welcome: str = ""
     browsers: list[StaffBrowser] = field(default_factory=list)
+    list_files: dict[str, bytes] = field(default_factory=dict)
 
     def later(self, seconds: float) -> None:
         self.now += seconds
@@ -112,6 +113,12 @@ class Site:
         """Delete old cases, as a chore of the families' role would."""
         assert self.households
         return DeskStore(self.households.pool).forget(int(now))
+
+    def drop_cases(self) -> None:
+        """Delete all cases."""
+        assert self.households
+        with self.households.pool.connection() as connection:
+            connection.execute("delete from desk_case")
 
     def browser(self) -> StaffBrowser:
         jar = aiohttp.CookieJar(unsafe=True)  # of addresses, too
@@ -182,6 +189,7 @@ def _app(site: Site, client: aiohttp.ClientSession, factor: str, public_origin: 
         lambda _: Publisher(LISTS, (HOTLINE,), site.keys.public_key, site.keys.sign),
         pages,
         Installation,
+        site.list_files.copy,
     )
     app = staff_app(served, OPERATIONS)
     add_site_form(app, pages)

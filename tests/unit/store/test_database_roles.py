@@ -130,8 +130,15 @@ MAY: dict[RoleDuty, dict[str, str]] = {
         "copdns.household_tenant": "dis",
         "copdns.passed_on": "dis",
         "copdns.tenant_look": "s",
-        "copdns.desk_case": "is",
+        "copdns.desk_case": "dis",
         "copdns.desk_decision": "s",
+        "copdns.device_heard": "disu",
+        "copdns.rollout": "s",
+        "copdns.rollout_step": "s",
+        "copdns.rollout_schema": "s",
+        "copdns.rollout_freeze": "s",
+        "copdns.fleet_node": "s",
+        "copdns.fleet_taken": "s",
     },
     RoleDuty.NODES: {
         **EVERYBODY,
@@ -159,6 +166,7 @@ MAY: dict[RoleDuty, dict[str, str]] = {
         "copdns.fleet_taken": "isu",
         "copdns.fleet_figures": "dis",
         "copdns.usage_moved": "is",
+        "copdns.device_heard": "disu",
         "copdns_log.schema_step": "s",
         "copdns_log.lookup": "i",
         "copdns_log.lookup_count": "isu",
@@ -214,10 +222,12 @@ MAY: dict[RoleDuty, dict[str, str]] = {
         "copdns.used_login": "dis",
         "copdns.desk_case": "isu",
         "copdns.desk_decision": "dis",
-        "copdns.rollout": "s",
+        "copdns.rollout": "is",
         "copdns.rollout_step": "is",
+        "copdns.rollout_file": "is",
+        "copdns.rollout_content": "i",
         "copdns.rollout_schema": "s",
-        "copdns.rollout_freeze": "s",
+        "copdns.rollout_freeze": "isu",
         "copdns.rollout_message": "dis",
     },
 }
@@ -460,7 +470,7 @@ def test_the_role_of_the_staff_from_before_keeps_its_duty(
     run(
         postgres,
         f"drop table {SCHEMA}.database_role",
-        f"delete from {SCHEMA}.schema_step where name = '0020_database_roles'",
+        f"delete from {SCHEMA}.schema_step where name = '0021_database_roles'",
     )
     apply_own_steps(owner, PROVIDER)
     assert read_duties(owner) == {STAFF: RoleDuty.STAFF}

@@ -275,8 +275,19 @@ async def test_nothing_of_who_asks_is_in_the_database_and_a_case_is_forgotten(
         rows = str(operator.execute(b"select * from copdns.desk_case").fetchall())
     assert "club.example" in rows
     assert not [each for each in ("127.0.0", "mia") if each in rows]
-    assert site.forget_cases(NOW + KEPT_FOR) == 0
-    assert site.forget_cases(NOW + KEPT_FOR + 1) == 1
+    assert site.forget_cases(NOW + 2 * KEPT_FOR) == 0, "a clock that is ahead deletes nothing"
+    with psycopg.connect(postgres) as operator:
+        number = operator.execute(
+            b"update copdns.desk_case set asked = %s returning number", (NOW - 2 * KEPT_FOR,)
+        ).fetchall()[0][0]
+        operator.execute(
+            b"insert into copdns.desk_decision values (%s, 0, 'rev', %s, 'list_error', '1')",
+            (number, NOW),
+        )
+    assert site.forget_cases(NOW) == 0, "it was decided since"
+    with psycopg.connect(postgres) as operator:
+        operator.execute(b"update copdns.desk_decision set at = at - %s", (KEPT_FOR + 1,))
+    assert site.forget_cases(NOW) == 1
 
 
 async def test_staff_of_a_tenant_see_cases_of_this_tenant_alone(site: Site) -> None:

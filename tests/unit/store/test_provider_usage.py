@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import closing
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -13,7 +13,7 @@ from copdns.model.errors import StoreError
 from copdns.model.household import Band, Household, PrivacyMode, Profile
 from copdns.store.household_db.provider import ProviderStore
 from copdns.store.log_db.provider_log import ProviderLog
-from copdns.store.log_db.provider_usage import ProviderUsage
+from copdns.store.log_db.provider_usage import MOVED_FOR, ProviderUsage
 from copdns.store.postgres.connection import LOG_SCHEMA, PostgresPool
 from copdns.store.postgres.schema import apply_own_steps
 from copdns.store.provider_db.register_schema import PROVIDER
@@ -123,6 +123,21 @@ def test_who_was_deleted_is_written_by_no_node_that_could_not_reach_postgresql_s
         with closing(ProviderUsage(postgres, lambda *_: NARROW, NOW - 30)) as cut_off:
             assert cut_off.save([used(range(25))], NOW) == {("home", "mia")}
         assert not log.usage("home", None, BEFORE)
+
+
+def test_by_a_clock_that_is_ahead_nothing_is_old_before_its_time(
+    nodes: tuple[ProviderUsage, ProviderUsage],
+) -> None:
+    one, two = nodes
+    assert one.earlier_date(DAY) == DAY
+    now = datetime.now(UTC)
+    assert one.earlier_date(now.date() + timedelta(days=9)) in (
+        *(now.date(), now.date() + timedelta(days=1)),
+    )
+    for minutes in (3, 5):
+        one.save([used(range(minutes))], now.timestamp())
+    one.forget_moved(now.timestamp() + 9 * MOVED_FOR)
+    assert two.take_moved().households == frozenset({"home"}), "the first number is there still"
 
 
 async def test_of_a_day_that_is_over_numbers_stay_and_of_some_nothing(

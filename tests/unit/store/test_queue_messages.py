@@ -12,6 +12,7 @@ import pytest
 
 from copdns.app.node.queue_messages import QueueMessenger
 from copdns.appeals.review import DecisionReason
+from copdns.provider.law.edits import DAY
 from copdns.provider.law.keys import ProviderKeys
 from copdns.provider.staff.desk import (
     CaseOrigin,
@@ -27,12 +28,11 @@ from copdns.store.postgres.connection import PostgresPool
 from copdns.store.provider_db.desk_rows import DeskStore
 from copdns.store.provider_db.queue_told_rows import KEPT_AFTER, QueueTold
 from copdns.store.provider_db.register_rows import RegisterStore
-from copdns.store.provider_db.rollout_messages import AGAIN_AFTER
 from copdns.store.provider_db.staff_languages import StaffLanguages
 from tests.provider_staff import NOW, REVIEWER, STAFF, staff_added
 from tests.running import PATIENCE
 from tests.unit.mail_server import MailServer, mail_server
-from tests.unit.store.test_rollout_messages import ONCE, text_of
+from tests.unit.store.test_rollout_messages import ONCE, pass_time, text_of
 
 pytest.importorskip("apprise")
 pytestmark = pytest.mark.once
@@ -78,11 +78,12 @@ async def test_who_has_to_decide_is_told_once_before_and_once_after_the_target(
         )
         told = RolloutSettings(people=people)
         clock = [CASE.due - 3600]
-        nodes = [QueueMessenger(pool, keys, told, lambda: clock[0], ONCE) for _ in range(2)]
+        right, ahead = lambda: clock[0], lambda: clock[0] + 9 * DAY
+        nodes = [QueueMessenger(pool, keys, told, each, ONCE, right) for each in (right, ahead)]
         sent = [await each.send_due() for each in (*nodes, *nodes)]
         clock[0] = CASE.due + 1
         assert (sent, [await each.send_due() for each in nodes]) == ([1, 0, 0, 0], [1, 0])
-        clock[0] += AGAIN_AFTER + 1
+        pass_time(pool, "queue_told")
         assert [await each.send_due() for each in nodes] == [0, 0]
         texts = [text_of(mail.mail.get(timeout=PATIENCE)) for _ in TITLES]
         assert [each.partition("\n")[0] for each in texts] == [
@@ -104,14 +105,16 @@ def test_a_node_whose_clock_is_ahead_has_nothing_told_twice_and_nothing_left_out
     at = int(time.time())  # of a clock that is right, as that of PostgreSQL
     with ProviderStore.connect(PostgresPool(postgres)) as households:
         told = QueueTold(households.pool)
+        assert abs(told.database_now() - at) < DAY
         one, other = (
             QueueMessage(QueueKind.CASE, number, at, QueueNews.OVER, frozenset())
             for number in (71, 72)
         )
-        assert told.take(one, at)
-        told.note_told(one, at)
-        ahead = at + KEPT_AFTER + 60
-        assert told.take(other, ahead)
-        assert told.take(other, at), "it is long till then"
-        told.note_told(other, ahead)
-        assert not any(told.take(each, at) for each in (one, other))
+        assert told.take(one)
+        assert not told.take(one), "whoever took it may still be sending it"
+        told.note_told(one, at + KEPT_AFTER + 60)
+        assert told.take(other)
+        pass_time(households.pool, "queue_told")
+        assert told.take(other), "it was not sent"
+        told.note_told(other, at + KEPT_AFTER + 60)
+        assert not any(told.take(each) for each in (one, other))

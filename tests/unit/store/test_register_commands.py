@@ -14,6 +14,8 @@ import psycopg
 import pytest
 
 from copdns.cli.provider.open_register import shell_text
+from tests.fetched_list import put_list
+from tests.hashed_lists import write_hashed
 from tests.unit.calling import Home
 
 pytestmark = pytest.mark.once
@@ -133,7 +135,18 @@ def test_a_statement_and_a_report_that_anybody_can_check(home: Home) -> None:
     told = home.ok("provider", "verify", str(forged), "--key", key)
     assert told.split()[-1] == key, "what was checked, not what the file says"
     assert any("Point de Contact" in each["name"] for each in found["hotlines"])
-    assert found["family"]["lists"]
+    assert {each["version"] for each in found["family"]["lists"]} == {""}, "none was fetched"
+    put_list(home.data, "two.example\n", found["family"]["lists"][0]["list"])
+    lists = json.loads(home.ok("provider", "statement"))["document"]["family"]["lists"]
+    (fetched,) = [each for each in lists if each["version"]]
+    since = "1970-01-01T00:00:01Z"
+    assert (len(fetched["version"]), fetched["names"], fetched["since"]) == (64, 1, since)
+    sealed = home.folder / "list.sealed"
+    plain = home.folder / "list.hashed"
+    plain.write_text(write_hashed(["bad.example"], "A hotline", "7", 1_900_000_000, bytes(16)))
+    sealed.write_text(home.ok("provider", "law", "seal", str(plain)))
+    assert sealed.read_text().startswith("sealed-v1\n")
+    assert home.call("provider", "law", "seal", str(sealed)).exit_code == 1
     figures = home.folder / "figures.json"
     figures.write_text('{"complaints": 3, "outages": 1}')
     report = json.loads(home.ok("provider", "report", "2026-Q1", "--figures", str(figures)))

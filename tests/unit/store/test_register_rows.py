@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -293,3 +294,20 @@ def test_a_clock_that_went_back_keeps_the_order_of_lines(store: RegisterStore) -
 def test_the_database_away_is_told(keys: ProviderKeys, tmp_path: Path) -> None:
     with pytest.raises(StoreError):
         PostgresPool(f"host={tmp_path} dbname=none")
+
+
+def test_a_clock_that_is_ahead_writes_nothing(store: RegisterStore, keys: ProviderKeys) -> None:
+    """Else what was withdrawn would be blocked until the time that it showed."""
+    careful = RegisterStore(store.pool, keys, most_ahead=60)
+    now, size = int(time.time()), store.size()
+
+    def add(staff: str, at: int) -> None:
+        careful.write("console", at, lambda _: staff_added(replace(ADA, id=staff)))
+
+    for ahead in (7_200, 90):
+        with pytest.raises(RegisterError, match="minutes ahead of the database's"):
+            add("late", now + ahead)
+    assert store.size() == size
+    for staff, at in (("ready", now), ("early", now - 7_200)):
+        add(staff, at)
+    assert store.size() == size + 2

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from copdns.provider.rollout.rollouts import (
 )
 from copdns.store.household_db.provider import ProviderStore
 from copdns.store.postgres.connection import PostgresPool
-from copdns.store.provider_db.rollout_rows import RolloutStore
+from copdns.store.provider_db.rollout_rows import FILES_KEPT, RolloutStore
 from tests.fetched_list import put_list
 from tests.unit.calling import Home
 
@@ -81,6 +82,19 @@ def test_a_configuration_has_files_and_a_package_a_label(home: Home) -> None:
     assert labels == ["", "1.2"]
 
 
+def test_files_that_nobody_goes_back_to_are_deleted_when_another_is_begun(
+    home: Home, postgres: str
+) -> None:
+    numbers = []
+    for each in range(FILES_KEPT + 1):
+        put_list(home.data, f"site-{each}.example\n")
+        numbers.append(home.json("provider", "rollout", "begin", "lists")["number"])
+        finish(postgres, numbers[-1])
+    with ProviderStore.connect(PostgresPool(postgres, most=1)) as households:
+        store = RolloutStore(households.pool)
+        assert [bool(store.files(each)) for each in numbers] == [False] + [True] * FILES_KEPT
+
+
 def test_a_freeze_is_listed_until_it_is_ended(home: Home) -> None:
     until = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 3600))
     said = home.ok("provider", "rollout", "freeze", "--until", until, "--why", "Exams.")
@@ -106,3 +120,48 @@ def test_the_layer_of_families_is_opened_and_closed_with_a_record(home: Home) ->
 def test_a_family_at_home_has_no_rollouts(tmp_path: Path) -> None:
     refused = Home(tmp_path).call("provider", "rollout", "list")
     assert (refused.exit_code, "only a provider" in refused.stderr) == (78, True)
+
+
+def test_doctor_finds_what_waits_for_a_person_and_nodes_that_take_nothing(
+    home: Home, postgres: str
+) -> None:
+    def told() -> dict[str, str]:
+        """Return what it says of rollouts, each with how bad it is."""
+        found = home.call("doctor", "--json").stdout
+        return {
+            each["what"]: each["status"]
+            for each in json.loads(found)["findings"]
+            if each["about"] == "rollouts"
+        }
+
+    assert told() == {"there is none, and no node has a name": "ok"}
+    now = int(time.time())
+    with ProviderStore.connect(PostgresPool(postgres, most=1)) as households:
+        store = RolloutStore(households.pool)
+        number = home.json("provider", "rollout", "begin", "package", "--label", "1.2")["number"]
+        for name, seen, answers in (("n1", now - 600, True), ("n2", now + 900, True)):
+            store.report(FleetNode(name, "north", False, seen, answers=answers))
+        store.report(FleetNode("n3", "north", False, now, answers=False))
+        assert told() == {
+            "no node is a canary, so a rollout reaches none": "fail",
+            "the node n1 is away for 10 minutes": "fail",
+            "the clock of the node n2 is ahead of this one's, or this one is behind": "fail",
+            "dnsdist of the node n3 counts nothing": "fail",
+            "nobody is told when one stops or goes back": "warn",
+            "3 nodes, 1 under way": "ok",
+        }
+        for name in ("n1", "n2", "n3"):
+            store.report(FleetNode(name, "north", True, now + 5))
+        rollouts = {"webhook": "http://127.0.0.1:1/", "webhook_token": "x" * 32}
+        home.set(provider={"database": postgres, "rollouts": rollouts})
+        home.ok("provider", "rollout", "stop", str(number), "--why", "A question.")
+        assert told() == {
+            f"rollout {number} (package) was stopped and waits for a person": "fail",
+            "3 nodes, 1 under way": "ok",
+        }
+        old = RolloutStep(now - 90_000, COPDNS, RolloutStage.CANARY, RolloutState.GOING)
+        store.add_step(number, lambda _: old)
+        assert told() == {
+            f"rollout {number} (package) waits for more than a day": "warn",
+            "3 nodes, 1 under way": "ok",
+        }

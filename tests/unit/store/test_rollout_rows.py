@@ -93,6 +93,8 @@ def test_files_are_kept_for_as_many_as_one_can_go_back(store: RolloutStore) -> N
     for each in range(FILES_KEPT + 2):
         numbers.append(begin(store, f"text {each}".encode()).number)
         finish(store, numbers[-1])
+    assert all(store.files(each) for each in numbers)
+    store.forget(NOW)  # as the command does that begins one
     assert [bool(store.files(each)) for each in numbers] == [False] * 2 + [True] * FILES_KEPT
 
 

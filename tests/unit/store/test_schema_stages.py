@@ -192,8 +192,11 @@ def test_a_schema_that_has_no_stages_needs_a_word_and_has_no_way_back(
         connection.execute(
             "delete from copdns.schema_step where migration_set = 'provider' and name > '0011'"
         )
-        newer = "rollout_message rollout_schema staff_language usage_moved queue_told database_role"
-        for table in newer.split():
+        newer = (
+            *("rollout_message", "rollout_schema", "staff_language", "usage_moved", "queue_told"),
+            *("device_heard", "database_role"),
+        )
+        for table in newer:
             connection.execute(f"drop table copdns.{table}")
         connection.execute("alter table copdns.rollout drop column is_final")
         connection.execute("alter table copdns.rollout_step drop column because")

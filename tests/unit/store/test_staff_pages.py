@@ -165,6 +165,52 @@ async def test_a_rollout_is_undone_and_the_layer_of_families_opened_by_forms(sit
     assert "It blocks what families chose." in page
 
 
+async def test_a_rollout_is_begun_frozen_and_thawed_by_forms(site: Site) -> None:
+    ada, rev = await visitor(site, "ada"), await visitor(site, "rev")
+    page = (await rev.open("/staff/rollouts"))[1]
+    assert 'action="/staff/' not in page.partition("<main")[2], "a reviewer only sees"
+    begin = "/staff/rollouts"
+    status, page, _ = await ada.send(begin, {"kind": "lists", "label": ""})
+    assert (status, "has no lists" in page) == (409, True)
+    site.list_files["lists/bets.txt"] = b"one.example\n"
+    status, page, path = await ada.send(begin, {"kind": "lists", "label": ""})
+    assert (status, path, "on canary nodes" in page) == (200, begin, True)
+    status, page, _ = await ada.send(begin, {"kind": "lists", "label": ""})
+    assert (status, "is under way" in page) == (409, True)
+    assert site.households
+    store = RolloutStore(site.households.pool)
+    (lists,) = store.load()
+    assert (lists.steps[0].by, store.files(lists.number).keys()) == ("ada", site.list_files.keys())
+    undone = RolloutStep(NOW, "copdns", RolloutStage.CANARY, RolloutState.UNDONE, "Blocks.")
+    store.add_step(lists.number, lambda _: undone)
+    status, page, _ = await ada.send(begin, {"kind": "lists", "label": ""})
+    assert (status, "was undone" in page) == (409, True)
+    assert (await ada.send(begin, {"kind": "lists", "label": "", "again": "yes"}))[0] == 200
+    for fields, why in (
+        ({"kind": "package", "label": " "}, "is missing"),
+        ({"kind": "package", "label": "x" * 101}, "at most 100"),
+        ({"kind": "schema", "label": "1.5"}, "by a command"),
+        ({"kind": "all of it", "label": "1.5"}, "kind"),
+    ):
+        status, page, _ = await ada.send(begin, fields)
+        assert (status, why in page) == (409, True), fields
+    assert (await ada.send(begin, {"kind": "package", "label": "<1.5>"}))[0] == 200
+    assert "&lt;1.5&gt;" in (await rev.open(begin))[1]
+    status, page, _ = await ada.send(f"{begin}/freeze", {"why": "", "begins": "", "ends": ENDS})
+    assert status == 409
+    frozen = {"why": "Exams.", "begins": "", "ends": ENDS}
+    assert "Exams." in (await ada.send(f"{begin}/freeze", frozen))[1]
+    (freeze,) = store.freezes(NOW)
+    assert freeze.by == "ada"
+    thaw = f"{begin}/freezes/{freeze.number}/thaw"
+    status, page, path = await ada.send(thaw)
+    assert (status, path, "Exams." in page) == (200, begin, False)
+    assert (await ada.send(thaw))[0] == 409
+    site.later(FRESH + 1)
+    assert (await ada.send(begin, {"kind": "package", "label": "1.6"}))[0] == 403
+    assert "Prove that it is you" in (await ada.open(begin))[1]
+
+
 async def test_a_refused_form_shows_what_was_written(site: Site) -> None:
     ada = await visitor(site, "ada")
     status, page, _ = await ada.send("/staff/orders", {**CHECKED, "country": "France"})

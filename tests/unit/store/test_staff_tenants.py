@@ -154,7 +154,7 @@ async def test_the_report_of_a_tenant_tells_no_small_number_and_no_small_rest(si
     assert await received() is None, "a small number"
     disputed(site, "north", 1)  # the same line again is the same case
     assert await received() is None
-    site.forget_cases(NOW + 800 * DAY)
+    site.drop_cases()
     disputed(site, "north", 25)
     disputed(site, "south", 19)
     assert await received() is None, "a small rest, as all together are published"

@@ -24,7 +24,7 @@ from copdns.privacy.digest import (
 )
 from copdns.web.api.operation import Call, Given, Operation, Sent, StepUp
 from copdns.web.api.types import WHOLE, Id, Moment, Text
-from copdns.web.own_account import own_account_of
+from copdns.web.own_account import own_account_of, require_digest
 from copdns.web.problem import Refused
 from copdns.web.step_up import step_up
 
@@ -172,6 +172,7 @@ async def digest(call: Call) -> object:
 
 async def choose_digest(call: Call) -> object:
     """Send me a weekly summary from now on; raise HouseholdError."""
+    require_digest(call.context)
     wanted: DigestWanted = call.body
     choice = DigestChoice(
         call.household.id,

@@ -18,7 +18,6 @@ from copdns.events.mail import mail_server_of, send_mail
 from copdns.events.ways import DEFAULT_TIMES
 from copdns.household.time_shape import clock
 from copdns.model.errors import AccountError, HouseholdError
-from copdns.model.hosts import desk_url
 from copdns.model.sentences import sentence
 from copdns.privacy.digest import USUAL_DAY, USUAL_MINUTE, DigestChoice, parse_address
 from copdns.web.browser_input import Fields, fields_of, whole_number
@@ -30,7 +29,7 @@ from copdns.web.desk.time.forms import read_field
 from copdns.web.device_setup.qr import qr
 from copdns.web.languages import phrases_in
 from copdns.web.many_households.choose_household import keep_code
-from copdns.web.own_account import OwnAccount, confirm, own_account_of
+from copdns.web.own_account import OwnAccount, confirm, own_account_of, require_digest
 from copdns.web.pages import language_of
 from copdns.web.report import digest_mail, read_sums
 from copdns.web.session import require
@@ -62,7 +61,7 @@ async def me(request: web.Request) -> web.Response:
         digest=await context.digests.of(account.household, account.id),
         usual_digest=(USUAL_DAY, USUAL_MINUTE),
         mails=bool(mail_server_of(context.settings().events.notices)),
-        gets_digest=may(own.actor, Permission.MANAGE_ACCOUNTS) and not context.is_shared,
+        gets_digest=may(own.actor, Permission.MANAGE_ACCOUNTS) and context.offers_digest,
         family_code=await _family_code(request, own),
     )
 
@@ -70,6 +69,7 @@ async def me(request: web.Request) -> web.Response:
 async def choose_digest(request: web.Request) -> web.Response:
     """Send a weekly summary by email from now on, or to another address, or at another time."""
     own, context = await _require_guardian(request), context_of(request)
+    require_digest(context)
     await require_step_up(request, own.actor)
     fields, now = await fields_of(request), int(context.now())
     weekday = whole_number(str(fields.get("weekday", "")), 1)
@@ -110,10 +110,12 @@ async def send_digest(request: web.Request) -> web.Response:
     choice = await context.digests.of(own.account.household, own.account.id)
     if choice is None:
         raise HouseholdError("there is no weekly summary to send; choose one first")
-    home = context.snapshot().households[own.account.household]
-    sums = await read_sums(home, context.log, context.appeals, context.folder, context.now())
-    address = desk_url(context.settings().web.port, context.settings().web.tls_port)
-    mail = digest_mail(sums, home, address, phrases_in(choice.language))
+    require_digest(context)
+    home, is_shared = context.snapshot().households[own.account.household], context.is_shared
+    folder = None if is_shared else context.folder
+    sums = await read_sums(home, context.log, context.appeals, folder, context.now())
+    phrases = phrases_in(choice.language)
+    mail = digest_mail(sums, home, context.desk_address, phrases, is_shared=is_shared)
     trouble = await send_mail(context.settings().events.notices, choice.address, mail, _ONE_TRY)
     if trouble:
         raise HouseholdError("the email was not sent: %(trouble)s", trouble=trouble)

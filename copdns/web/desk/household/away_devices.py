@@ -54,6 +54,7 @@ async def show(request: web.Request) -> web.Response:
         people={each.id: each.name for each in home.household.profiles},
         readiness=readiness,
         is_offered=readiness.is_offered(home.context),
+        counts_everywhere=home.context.settings().node.public,
         offer=readiness.offer(home.context, ""),
         listener=home.context.settings().for_devices.encrypted.name,
         lead=_lead_of(home, found),

@@ -82,6 +82,7 @@ async def devices(request: web.Request) -> web.Response:
         ],
         short_token=short_token,
         told_apart=context.count_told_apart(household),
+        heard_apart=await context.find_heard(household),
         has_macs_told=context.has_macs_told,
         offers_tokens=context.offers_tokens,
         now=now,

@@ -115,6 +115,9 @@ async def take(request: web.Request) -> web.Response:
         household, this, SetupState.DONE, now, author=wizard_request.actor.name
     )
     after = _steps_after(wizard_request, this)
+    if after and after[0] is SetupStep.SCHOOL:  # the form before asks for its sites
+        await context.setups.save(household, after[0], SetupState.DONE, now)
+        after = after[1:]
     if after and after[0] is SetupStep.HELPLINES and _has_no_line_to_check(wizard_request):
         # Nobody did it, so that the audit has no line about it.
         await context.setups.save(household, after[0], SetupState.DONE, now)
@@ -130,11 +133,13 @@ async def _wizard_request(request: web.Request) -> WizardRequest:
 
 
 def _steps_of(wizard_request: WizardRequest) -> tuple[SetupStep, ...]:
-    """Return the steps that have something to do; helplines only where one has to be checked."""
+    """Return the steps that have something to do; helplines only where one has to be checked, and
+    sites only as part of the household's form."""
     country = _country(wizard_request)
     none_to_check = bool(country) and not _helplines(wizard_request).to_confirm(country)
     there = steps_at(context_of(wizard_request.request))
-    return tuple(each for each in there if each is not SetupStep.HELPLINES or not none_to_check)
+    left_out = {SetupStep.SCHOOL, *((SetupStep.HELPLINES,) if none_to_check else ())}
+    return tuple(each for each in there if each not in left_out)
 
 
 def steps_at(context: AppContext) -> tuple[SetupStep, ...]:
@@ -187,13 +192,17 @@ async def _change(
     edit: Callable[[Household], Household],
     what: str,
     said: Sentence | None = None,
+    *,
+    removable: bool = False,
 ) -> None:
     """Store what a step changes; a step that was only gone past changes and says nothing.
 
-    said: in one line what holds now, so that the next step stays in sight.
+    said: in one line what holds now, so that the next step stays in sight.  removable: of
+    `DeskAction`.
     """
+    request, actor = wizard_request.request, wizard_request.actor
     if edit(wizard_request.home) != wizard_request.home:
-        await change(wizard_request.request, wizard_request.actor, edit, what, said=said)
+        await change(request, actor, edit, what, said=said, removable=removable)
 
 
 # --- the steps ------------------------------------------------------------------------------------
@@ -221,6 +230,7 @@ async def _place_values(wizard_request: WizardRequest) -> Values:
         "country": _country(wizard_request),
         "tongues": [phrases_in(each) for each in LANGUAGES],
         "countries": sorted(countries),
+        **await _school_values(wizard_request),
     }
 
 
@@ -249,6 +259,9 @@ def _country(wizard_request: WizardRequest) -> str:
 
 
 async def _take_place(wizard_request: WizardRequest, fields: Fields) -> bool:
+    """Store where the household is, and the sites that it needs, which the same form asks for."""
+    if "names" in fields:  # first, since they may be refused
+        await _take_school(wizard_request, fields)
     keys = ("name", "timezone", "language", "country")
     values: dict[str, Any] = {key: str(fields.get(key, "")).strip() for key in keys}
     values["name"] = values["name"][:60] or wizard_request.home.name
@@ -301,7 +314,8 @@ async def _take_children(wizard_request: WizardRequest, fields: Fields) -> bool:
         return add_profile(home, profile, known, known.presets[band], times="times" in fields)
 
     said = sentence("%(name)s was added, with the settings of the age group", name=name)
-    await _change(wizard_request, edit, f"setup: {name} added, {band}", said)
+    what = f"setup: {name} added, {band}"
+    await _change(wizard_request, edit, what, said, removable=True)
     return "add" not in fields
 
 
@@ -315,6 +329,7 @@ async def _device_values(wizard_request: WizardRequest) -> Values:
         "without_device": next((each.id for each in home.profiles if each.id not in owners), ""),
         "visitors": found,
         "told_apart": context.count_told_apart(home),
+        "heard_apart": await context.find_heard(home),
         "has_macs_told": context.has_macs_told,
         "offers_tokens": context.offers_tokens,
         "suggested": {each.id: suggest_owner(each.name, home.profiles) for each in found},

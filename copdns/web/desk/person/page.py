@@ -56,12 +56,17 @@ async def change(
     what: str,
     plan: Proposal | None = None,
     said: Sentence | None = None,
+    *,
+    removable: bool = False,
 ) -> Household:
     """Store a change; a dispute between guardians is settled (`Balance`).  Return the household.
 
-    plan: what was planned for the person's age, if the change ends that.  said: of `DeskAction`.
+    plan: what was planned for the person's age, if the change ends that.  said, removable: of
+    `DeskAction`.
     """
-    return await change_household(request, actor, edit, what, weighed=True, plan=plan, said=said)
+    return await change_household(
+        request, actor, edit, what, weighed=True, plan=plan, said=said, removable=removable
+    )
 
 
 def with_values(request: web.Request, found: PersonAccess, values: Mapping[str, Any]) -> Profile:

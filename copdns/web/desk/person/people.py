@@ -70,7 +70,7 @@ async def add(request: web.Request) -> web.Response:
         known, preset = context_of(request).known_ids(), bundled_presets()[band]
         return add_profile(household, new, known, preset, times="times" in fields)
 
-    await change(request, actor, edit, f"person added: {name}")
+    await change(request, actor, edit, f"person added: {name}", removable=True)
     raise web.HTTPSeeOther(f"/guardian/people/{ids[-1]}")
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import replace
 from functools import partial
 from typing import Any, NoReturn
 
@@ -22,7 +23,7 @@ from copdns.model.matchers import Matcher, parse_target
 from copdns.model.names import display, host_of
 from copdns.model.sentences import Phrase, sentence
 from copdns.policy.decide import decide, explain
-from copdns.policy.typed_site import apps_of, read_site
+from copdns.policy.typed_site import Apps, apps_of, read_site
 from copdns.time.plan import in_scope
 from copdns.web.browser_input import fields_of
 from copdns.web.context import context_of
@@ -30,6 +31,7 @@ from copdns.web.desk.activity.entries import can_allow
 from copdns.web.desk.form_mark import SEEN, unless_changed
 from copdns.web.desk.page import page_to_show
 from copdns.web.desk.person.page import PersonAccess, change, person_page, require_person
+from copdns.web.notes import RulesForReason, split_app_rules
 from copdns.web.time_view import time_view
 from copdns.web.wording import desk_wording
 
@@ -44,11 +46,12 @@ async def rules(request: web.Request) -> web.Response:
     it."""
     found = await require_person(request, Permission.SEE_PROFILES)
     rules = sorted(in_scope(found.household.rules, found.profile), key=_scope_rank)
+    of_apps, others = split_app_rules(rules, _apps(request, found))
     return await person_page(
         request,
         found,
         "desk/person_rules.html",
-        rules=rules,
+        rules=[*of_apps, *(RulesForReason((each,)) for each in others)],
         broad=frozenset(each.id for each in rules if is_broad_network(each.target)),
         needed=await asyncio.to_thread(_needed_names, rules, context_of(request).facts()),
         **_verdict_values(request, found),
@@ -104,7 +107,7 @@ async def add(request: web.Request) -> web.Response:
 
 def _named_app(request: web.Request, found: PersonAccess, fields: Fields) -> KnownApp | None:
     """Return the app that a button names by its slug, or somebody by its name; None for a site."""
-    apps = apps_of(found.household, context_of(request).snapshot().library)
+    apps = _apps(request, found)
     slug = str(fields.get("app", ""))
     if slug:
         return next((app_of(each) for each in apps if each.slug == slug), None)
@@ -163,15 +166,43 @@ async def change_note(request: web.Request) -> web.Response:
 
 
 async def remove(request: web.Request) -> web.Response:
-    """Remove a rule; a second time is harmless."""
+    """Remove a rule, or all that were made for an app together with it; a second time is
+    harmless."""
     found = await require_person(request, Permission.EDIT_PROFILES)
     rule = _find_rule(request, found)
-    if rule is not None:
+    if rule is not None and "app" in await fields_of(request):
+        await _remove_of_app(request, found, rule)
+    elif rule is not None:
         what = f"rule removed: {rule.action} {rule.target} for {rule.scope or EVERYONE}"
         seen = str((await fields_of(request)).get(SEEN, ""))
         edit = unless_changed(partial(remove_rule, rule_id=rule.id), seen, _by_id(rule.id))
         await change(request, found.actor, edit, what)
     raise web.HTTPSeeOther(f"{found.address}/rules")
+
+
+async def _remove_of_app(request: web.Request, found: PersonAccess, rule: Rule) -> None:
+    mine = sorted(in_scope(found.household.rules, found.profile), key=_scope_rank)
+    of_apps, _ = split_app_rules(mine, _apps(request, found))
+    group = next((each for each in of_apps if rule in each.rules), None)
+    if group is None:
+        raise HouseholdError(
+            "this was changed since you opened the page, so nothing was saved; open the page "
+            "again to see how it is now"
+        )
+    gone = {each.id for each in group.rules}
+    wording = desk_wording(request, found.household)
+    app = wording.title("service", group.app)
+    what = f"rule removed: {rule.action} {group.app} for {rule.scope or EVERYONE}"
+    said = sentence("%(app)s has no site rule any more, so the other settings count", app=app)
+    await change(request, found.actor, partial(_without_rules, gone=gone), what, said=said)
+
+
+def _without_rules(household: Household, gone: Collection[str]) -> Household:
+    return replace(household, rules=tuple(e for e in household.rules if e.id not in gone))
+
+
+def _apps(request: web.Request, found: PersonAccess) -> Apps:
+    return apps_of(found.household, context_of(request).snapshot().library)
 
 
 def _verdict_values(request: web.Request, found: PersonAccess) -> dict[str, Any]:
@@ -182,7 +213,7 @@ def _verdict_values(request: web.Request, found: PersonAccess) -> dict[str, Any]
     context = context_of(request)
     view = time_view(context, found.household, found.actor)
     policy, now = view.policy(found.profile.id), view.now
-    apps = apps_of(found.household, context.snapshot().library)
+    apps = _apps(request, found)
     site = read_site(typed, apps, policy, now)
     name = site.name
     values: dict[str, Any] = {"typed": typed, "is_word": site.is_word, "name": name}

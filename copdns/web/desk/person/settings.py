@@ -7,6 +7,7 @@ there is something to keep, on a page with a tick for it.
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from itertools import groupby
@@ -40,7 +41,7 @@ from copdns.model.household import (
 from copdns.model.sentences import sentence
 from copdns.model.verdict import StepNumber
 from copdns.policy.decide import decide
-from copdns.policy.service_state import ServiceState, service_state
+from copdns.policy.service_state import Extent, ServiceState, service_state
 from copdns.policy.without_time import without_time
 from copdns.store.household_db.proposals import Proposal
 from copdns.web.browser_input import fields_of
@@ -95,6 +96,7 @@ async def closed_settings(request: web.Request) -> web.Response:
         matches=_find(sought, (*shipped, *own), desk_wording(request, found.household), library),
         states=states,
         lasting=lasting,
+        shared=_shared_end(states.values()),
         contacts={
             kind: (
                 *services_by_contact(library, kind),
@@ -105,6 +107,15 @@ async def closed_settings(request: web.Request) -> web.Response:
         canaries=library.canaries.values(),
         shown=_spell_closed(found.profile),
     )
+
+
+def _shared_end(states: Iterable[ServiceState]) -> ServiceState | None:
+    """Return one of the services that are allowed until the same moment; None where no two are."""
+    ending = [each for each in states if each.extent is Extent.OPEN and each.then is not None]
+    moments = Counter(each.until for each in ending).most_common(1)
+    if not moments or moments[0][1] < 2:
+        return None
+    return next(each for each in ending if each.until == moments[0][0])
 
 
 class Matches(NamedTuple):

@@ -24,7 +24,7 @@ from copdns.web.desk.time.page import PersonRequest, require_person, template_va
 from copdns.web.desk.time.schedules import plan_suggested
 from copdns.web.desk.time.week_bars import Chart, week_bars
 from copdns.web.desk.waiting_requests import find_waiting, values_to_answer
-from copdns.web.more_time import more_time, time_mark
+from copdns.web.more_time import extra_past, more_time, time_mark
 
 _AROUND = 2 * DAY_SECONDS  # seconds before and after the week that its bars can cover
 
@@ -82,6 +82,7 @@ async def person(request: web.Request) -> web.Response:
         suggested_mark=mark_of(plan),
         more=more_time(them.household, profile, policy, now, them.context.now()),
         bedtime=bedtime,
+        extra=extra_past(bedtime, them.household, profile.id, them.now),
         choices=bedtime_choices(bedtime, them.now) if bedtime is not None else (),
         mark=time_mark(them.household, profile.id),
     )

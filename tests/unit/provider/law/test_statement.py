@@ -95,6 +95,18 @@ def test_the_published_schema_is_that_of_the_code(shape: type[BaseModel], schema
     assert json.loads((SCHEMAS / schema).read_text()) == shape.model_json_schema()
 
 
+def test_a_statement_of_before_is_right_without_what_was_added_since(tmp_path: Path) -> None:
+    """Its signature is about its own JSON, and not about what it would be today."""
+    signed = validate(statement_of(written()), "statement-v1.json", tmp_path)
+    for each in signed["document"]["family"]["lists"]:
+        for key in ("version", "names", "since"):
+            del each[key]
+    SignedStatement.model_validate(signed)
+    octets = canonical_json(signed["document"])
+    assert b"licence" in octets
+    assert b'"version":""' not in octets
+
+
 def test_a_statement_is_as_its_schema_says_and_its_signature_is_right(tmp_path: Path) -> None:
     signed = validate(statement_of(written()), "statement-v1.json", tmp_path)
     read = SignedStatement.model_validate(signed)

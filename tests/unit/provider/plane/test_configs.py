@@ -63,6 +63,21 @@ def test_only_subscribers_and_this_machine_may_ask_and_strangers_have_the_tenant
     assert f'{{{{32, 1, 13, 184{", 0" * 12}}}, 32, "007-"}},' in text
 
 
+def test_where_tokens_count_everywhere_nothing_else_is_answered_outside() -> None:
+    node = replace(NODE, https_listen=("192.0.2.53:443",), dnstap="/run/tap.sock", is_public=True)
+    text = dnsdist_config(node)
+    assert 'setACL({"0.0.0.0/0", "::/0"})' in text
+    subscribers = '{"198.51.100.0/24", "2001:db8::/32", "127.0.0.1/32", "::1/128"}'
+    rule = text.index(f"local elsewhere = NotRule(NetmaskGroupRule({subscribers}))")
+    drops = text.index("addAction(AndRule{TCPRule(false), elsewhere}, DropAction())")
+    marks = text.index('addAction(elsewhere, SetTagAction("away", "1"))')
+    assert rule < drops < marks < text.index("addAction(EDNSOptionRule")
+    # Where a device is that shows a token, whoever takes dnstap is not told.
+    assert 'NotRule(TagRule("away", "1"))}, told_to' not in text
+    (told,) = [line for line in text.splitlines() if "told_to)" in line and "Action(And" in line]
+    assert 'NotRule(TagRule("away", "1"))' in told
+
+
 @pytest.mark.parametrize("site", ['a"b', "a\\b", "a\nb", "ä"])
 def test_no_setting_can_become_code(site: str) -> None:
     with pytest.raises(ValueError, match="must not stand"):

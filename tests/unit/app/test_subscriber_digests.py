@@ -1,0 +1,177 @@
+"""Weekly summaries by email at a provider: to whoever chose one, once, by one of all programs."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import ExitStack
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+
+from copdns.accounts.account import Account
+from copdns.accounts.roles import Role
+from copdns.app import digest_chores
+from copdns.app.digest_chores import SummaryWriter
+from copdns.app.many_households import subscriber_digests
+from copdns.app.many_households.subscriber_digests import REST, SubscriberDigests
+from copdns.events.mail import Mail
+from copdns.model.household import Band, Household, Profile
+from copdns.privacy.digest import WEEK, DigestChoice
+from copdns.store.household_db.accounts import Accounts
+from copdns.store.household_db.appeals import AppealStore
+from copdns.store.household_db.digests import Digests
+from copdns.store.household_db.provider import ProviderStore
+from copdns.store.household_db.thread import StoreThread
+from copdns.store.log_db.provider_log import ProviderLog
+from copdns.store.postgres.connection import PostgresPool
+from copdns.store.postgres.schema import apply_own_steps
+from copdns.store.provider_db.register_schema import PROVIDER
+from tests.fakes import FakeClock
+from tests.unit.store.conftest import postgres, postgres_server  # noqa: F401 - fixtures
+
+DESK = "https://family.provider.example/guardian/"
+
+
+def moment(text: str) -> int:
+    return int(datetime.fromisoformat(text).timestamp())
+
+
+SUNDAY = moment("2026-11-22T18:00+01:00")  # on the clocks of Berlin
+
+
+class WrongClock(FakeClock):
+    is_wrong = True  # type: ignore[assignment]
+
+
+class Programs:
+    """The programs that share a database.  sent: who was sent what."""
+
+    def __init__(self, store: ProviderStore, thread: StoreThread, log: ProviderLog) -> None:
+        self.store, self.thread, self.log = store, thread, log
+        self.clock = FakeClock(SUNDAY - 3600)
+        self.sent: list[tuple[str, Mail]] = []
+        self.trouble = ""
+        self.is_on = True
+
+    def program(self) -> SubscriberDigests:
+        writer = SummaryWriter(
+            AppealStore(self.store), self.log, Path("nowhere"), ("mailto://x",), DESK, True
+        )
+        clock, on = self.clock, lambda: writer if self.is_on else None
+        return SubscriberDigests(self.store, self.thread, clock, on)  # type: ignore[arg-type]
+
+    async def choose(
+        self, household: str, timezone: str = "Europe/Berlin", minute: int = 1080
+    ) -> None:
+        """Make a household whose guardian chose a summary, on Sundays."""
+        people = (Profile("mia", "Mia", Band.TO_9),)
+        home = Household(household, "Home", timezone=timezone, profiles=people)
+        await self.store.create(home, "test", int(self.clock.wall))
+        account = Account(household, "", "Ada", Role.OWNER, "")
+        ada = await Accounts(self.thread).add(account, None, int(self.clock.wall))
+        choice = (household, ada.id, f"{household}@mail.example", 6, minute, "en")
+        await Digests(self.thread).choose(DigestChoice(*choice, int(self.clock.wall)), "Ada", 1)
+
+    def take(self) -> list[str]:
+        told, self.sent = [recipient for recipient, _ in self.sent], []
+        return told
+
+
+@pytest.fixture
+async def programs(
+    postgres: str,  # noqa: F811
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> AsyncIterator[Programs]:
+    with ExitStack() as stack:
+        store = stack.enter_context(ProviderStore.connect(PostgresPool(postgres)))
+        apply_own_steps(store.pool, PROVIDER)
+        log = ProviderLog(tmp_path, postgres)
+        stack.callback(log.close)
+        found = Programs(store, StoreThread(store), log)
+
+        async def post(_notices: object, recipient: str, mail: Mail, _times: object) -> str:
+            found.sent.append((recipient, mail))
+            return found.trouble
+
+        monkeypatch.setattr(digest_chores, "send_mail", post)
+        monkeypatch.setattr(subscriber_digests, "AT_ONCE", 2)  # so that there are several parts
+        yield found
+
+
+async def test_each_is_sent_once_at_its_time_in_its_zone_whoever_looks(programs: Programs) -> None:
+    for number in range(5):
+        await programs.choose(f"h{number}")
+    await programs.choose("lisbon", "Europe/Lisbon")
+    one, other = programs.program(), programs.program()
+    for each in (one, other):
+        await each.send_due()
+    assert programs.take() == []
+    programs.clock.wall = SUNDAY
+    for each in (one, other, one):
+        await each.send_due()
+    ((_, mail), *_) = programs.sent
+    assert programs.take() == [f"h{number}@mail.example" for number in range(5)]
+    assert f'<a href="{DESK}">' in mail.html
+    assert "What your provider answers without copdns isn" in mail.html
+    assert "New devices" not in mail.html
+    assert "Mia" not in mail.html
+    programs.clock.wall = SUNDAY + 3600
+    await other.send_due()
+    assert programs.take() == ["lisbon@mail.example"]
+    programs.clock.wall = SUNDAY + WEEK
+    await other.send_due()
+    assert len(programs.take()) == 5
+
+
+async def test_a_mail_server_that_refuses_is_left_alone_for_a_while(programs: Programs) -> None:
+    for number in range(3):
+        await programs.choose(f"h{number}")
+    program = programs.program()
+    programs.clock.wall, programs.trouble = SUNDAY, "the server is away"
+    for _ in range(2):
+        await program.send_due()
+    assert programs.take() == ["h0@mail.example"]
+    (choice,) = await Digests(programs.thread).all("h0")
+    assert choice.trouble == "the server is away"
+    programs.clock.wall, programs.trouble = SUNDAY + REST, ""
+    await program.send_due()
+    assert programs.take() == ["h1@mail.example", "h2@mail.example"]
+
+
+async def test_nothing_is_sent_by_a_wrong_clock_or_where_nothing_can_be(programs: Programs) -> None:
+    await programs.choose("h0")
+    right, programs.clock = programs.clock, WrongClock(SUNDAY)
+    await programs.program().send_due()
+    programs.clock = right
+    program = programs.program()
+    programs.clock.wall, programs.is_on = SUNDAY, False
+    await program.send_due()
+    assert programs.take() == []
+    programs.is_on = True
+    await program.send_due()
+    assert programs.take() == ["h0@mail.example"]
+
+
+@pytest.mark.parametrize(
+    ("day", "minute"),
+    [
+        ("2026-03-29", 90),  # before the clocks of Berlin go forward, at 02:00
+        ("2026-03-29", 150),  # a time that there is not on this day
+        ("2026-03-29", 1080),
+        ("2026-10-25", 150),  # a time that there is twice
+        ("2026-10-25", 1080),
+    ],
+)
+async def test_where_clocks_change_it_is_sent_once(
+    programs: Programs, day: str, minute: int
+) -> None:
+    midnight = moment(f"{day}T00:00+{'01' if '-03-' in day else '02'}:00")
+    programs.clock.wall = midnight - 86_400
+    await programs.choose("h0", minute=minute)
+    program = programs.program()
+    for hour in range(24, 72):
+        programs.clock.wall = midnight - 86_400 + hour * 3600
+        await program.send_due()
+    assert programs.take() == ["h0@mail.example"]
