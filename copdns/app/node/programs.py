@@ -22,6 +22,7 @@ from copdns.app.node.lists import NodeLists
 from copdns.app.node.lists_now import ListsNow
 from copdns.app.node.queue_messages import QueueMessenger
 from copdns.app.node.resolver import ResolverFiles
+from copdns.app.node.role import require_role
 from copdns.app.node.rollout_messages import RolloutMessenger
 from copdns.app.node.rollouts import NodeRollouts
 from copdns.app.node.source import StoreSource
@@ -36,10 +37,7 @@ from copdns.provider.radius_listener import RadiusListener
 from copdns.settings.config import Settings
 from copdns.store.household_db.provider import make_tables
 from copdns.store.postgres.connection import PostgresPool
-from copdns.store.postgres.schema import apply_own_steps
-from copdns.store.provider_db.register_schema import PROVIDER
 from copdns.store.provider_db.role_grants import RoleDuty
-from copdns.store.provider_db.role_rights import require_duty
 from copdns.store.provider_db.rollout_rows import RolloutStore
 
 Now = Callable[[], float]
@@ -59,18 +57,11 @@ def _open_pool(settings: Settings) -> PostgresPool:
     pool = PostgresPool(settings.provider.database, most=CONNECTIONS)
     try:
         make_tables(pool)
-        _require_duty(pool, RoleDuty.NODES)
+        require_role(pool, RoleDuty.NODES)
     except BaseException:  # else its threads would go on
         pool.close()
         raise
     return pool
-
-
-def _require_duty(pool: PostgresPool, duty: RoleDuty) -> None:
-    """Raise StoreError for a role of another duty, and log a warning for one of all duties."""
-    apply_own_steps(pool, PROVIDER)  # which has the duties of roles
-    if warning := require_duty(pool, duty):
-        log.warning(warning)
 
 
 async def keep_tables(settings: Settings, now: Now) -> None:
@@ -227,7 +218,7 @@ async def collect_bindings(settings: Settings, now: Now) -> None:
     def prepare() -> None:
         pool.open()
         make_tables(pool)
-        _require_duty(pool, RoleDuty.BINDINGS)
+        require_role(pool, RoleDuty.BINDINGS)
 
     journal = await asyncio.to_thread(BindingJournal, Path(settings.data))
     collector = BindingCollector(pool, node.kept_for, now, journal, prepare)

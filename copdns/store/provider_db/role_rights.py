@@ -197,14 +197,18 @@ def find_usual_roles(pool: PostgresPool) -> list[RoleDuty]:
 def find_outsiders(pool: PostgresPool) -> tuple[OutsideRole, ...]:
     """Return all other roles of the server that get at copdns' tables, but for superusers; blocks.
 
-    Raises StoreError.
+    First of what each has is what it is a member of: the rest may follow from that.  Raises
+    StoreError.
     """
     found: dict[str, list[str]] = {}
     with pool.connection() as connection:
         place: Mapping[str, Any] = {"schemas": _SCHEMAS, "kinds": _kinds(connection)}
         for role, how in connection.execute(_OUTSIDERS, place):
             found.setdefault(str(role), []).append(str(how))
-    return tuple(OutsideRole(role, tuple(how)) for role, how in found.items())
+    return tuple(
+        OutsideRole(role, tuple(sorted(how, key=lambda each: not each.startswith(_MEMBER))))
+        for role, how in found.items()
+    )
 
 
 def grant_duty(pool: PostgresPool, duty: RoleDuty, role: str) -> None:
@@ -387,6 +391,7 @@ _WAYS: Final = f"""{_REACHABLE},{_THINGS}
        and (given.grantee = 0 or given.grantee in (select oid from reachable))
      order by 1"""  # noqa: S608 - texts of this module
 # Whoever may become one of copdns' roles may do what that one may.
+_MEMBER: Final = "membership of "
 _OUTSIDERS: Final = f"""
     with {_THINGS.strip()},
     known as (
@@ -400,7 +405,7 @@ _OUTSIDERS: Final = f"""
         select r.oid, r.rolname from pg_roles r
          where r.rolsuper is false and r.rolname !~ '^pg_' and r.oid not in (select oid from known)
     )
-    select o.rolname, 'membership of ' || k.rolname from others o, known k
+    select o.rolname, '{_MEMBER}' || k.rolname from others o, known k
      where pg_has_role(o.oid, k.oid, 'member')
     union
     select o.rolname, kind || ' on ' || t.relname
