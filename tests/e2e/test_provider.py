@@ -282,7 +282,7 @@ def test_a_node_without_pages_answers_as_a_role_that_reads_no_words(
 ) -> None:
     as_node = {
         "COPDNS_PROVIDER__DATABASE": reach_as(postgres.conninfo, RoleDuty.NODES),
-        "COPDNS_PROVIDER__PAGES": "false",
+        "COPDNS_PROVIDER__SHOW_PAGES": "false",
     }
     with on_demand(tmp_path / "one", postgres, **as_node) as home:
         for number in (0, 1):
