@@ -58,19 +58,22 @@ class Provider:
     def families(self) -> str:
         return f"http://127.0.0.1:{self.node.home.program.web_port}"
 
-    def arrive(self, line: str, name: str) -> dict[str, str]:
-        """Return what the portal is told for a link that it signs for a line."""
+    def link(self, line: str, name: str) -> str:
+        """Return a link that a portal signed for a line, which nobody used."""
         now = int(time.time())
         claims = {"iss": "north", "sub": line, "aud": self.door, "name": name, "jti": f"{line}-1"}
-        link = jwt.encode(
+        return jwt.encode(
             {"alg": "Ed25519"},
             {**claims, "iat": now, "exp": now + 60},
             PORTAL,
             algorithms=["Ed25519"],
         )
+
+    def arrive(self, line: str, name: str) -> dict[str, str]:
+        """Return what the portal is told for a link that it signs for a line."""
         asked = Request(
             f"{self.door}/arrive",
-            json.dumps({"link": link}).encode(),
+            json.dumps({"link": self.link(line, name)}).encode(),
             {"Content-Type": "application/json"},
         )
         with urlopen(asked, timeout=PATIENCE) as reply:
@@ -148,7 +151,7 @@ def test_a_subscriber_gets_from_the_link_to_a_dashboard_and_a_blocked_name(
     page = provider.open(phone, "/guardian/login?next=/guardian/people")
     assert "/guardian/join" in page.text
     assert 'name="password"' not in page.text
-    code = _family_code(provider.open(ada, "/guardian/me"))
+    code = family_code(provider.open(ada, "/guardian/me"))
     way = "/guardian/login?next=/guardian/people"
     page = provider.send(phone, "/family", code=code.lower().replace("-", " "), next=way)
     assert (page.status, page.location) == (303, way)
@@ -169,7 +172,7 @@ def test_a_subscriber_gets_from_the_link_to_a_dashboard_and_a_blocked_name(
     assert provider.send(phone, "/guardian/me/family-code").location == "/guardian/me#family-code"
     page = provider.open(phone, "/guardian/me")
     assert "Your family has a new code" in page.text
-    new = _family_code(page)
+    new = family_code(page)
     assert new != code
     assert "family code changed" in provider.open(ada, "/guardian/changes").text.lower()
     assert "/family" in provider.open(mia, "/rules").text, "who used the old one types the new one"
@@ -213,7 +216,7 @@ def test_nobody_gets_a_filter_that_nobody_chose_and_it_goes_off_and_on_again(
     eventually(lambda: provider.node.ask("film.example", BO) == blocked)
     eventually(lambda: provider.node.ask(DATING, BO).startswith("NOERROR 17 category: dating"))
 
-    child, code = Visitor("127.0.0.72"), _family_code(provider.open(bo, "/guardian/me"))
+    child, code = Visitor("127.0.0.72"), family_code(provider.open(bo, "/guardian/me"))
     assert provider.send(child, "/family", code=code).status == 303
     assert RULES_ARE_OFF not in provider.open(child, "/rules").text
     page = provider.send(bo, "/guardian/guests/filter", filter="off")
@@ -282,7 +285,7 @@ def test_the_staffs_program_answers_as_a_role_that_reads_no_family(provider: Pro
             assert refused.value.code == 404, "each has what is its own"
 
 
-def _family_code(page: Page) -> str:
+def family_code(page: Page) -> str:
     shown = page.text.partition('id="family-code"')[2]
     found = re.search(r'<bdi class="code">([0-9A-Z-]{14})</bdi>', shown)
     assert found, page.text
@@ -311,7 +314,7 @@ def test_codes_are_their_own_households_and_guesses_wait(provider: Provider) -> 
 
     used = provider.join(stranger, ours["code"])
     unknown = provider.join(stranger, "K7QF-2M9D")
-    family = provider.join(stranger, _family_code(provider.open(ada, "/guardian/me")))
+    family = provider.join(stranger, family_code(provider.open(ada, "/guardian/me")))
     for page in (used, unknown, family):
         assert (page.status, WRONG in page.text) == (400, True)
     statuses = [provider.join(stranger, f"K7QF-2M9{each}") for each in "ABCDEFGH"]
