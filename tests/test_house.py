@@ -279,7 +279,7 @@ def test_nothing_that_runs_at_home_imports_what_providers_install() -> None:
         *("app.provider_source", "app.page_households", "app.node"),
         "app.many_households",
         *("store.provider_db", "store.schema_stages", "cli.provider"),
-        *("web.staff", "cli.doctor.rollouts"),
+        *("web.staff", "cli.doctor.rollouts", "cli.doctor.provider_roles"),
     )
     if_set = {"app.parts", "cli.home", "cli.commands.backup", "cli.commands.doctor"}
     wrong = [

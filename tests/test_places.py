@@ -258,6 +258,7 @@ NO_SECRETS = {
     *("encrypted.unknown", "encrypted.public", "facts.keys", "backup.recipients"),
     *("node.encrypted_name", "node.public"),
     "mqtt.password_file",
+    "provider.show_pages",
 }
 
 

@@ -137,7 +137,7 @@ class App(Parts):
         trim_memory()
         let_go_of_libraries()
         await run_logged(self._tell_upstreams)
-        if self._followed is None:
+        if self._followed is None and self._tells_people:
             await run_logged(lambda: self._account_chores.tell(self._events))
         await run_logged(self._updates.apply_available)  # so that readiness is right from the start
         if self._stop.is_set():
@@ -154,7 +154,10 @@ class App(Parts):
                 web=[f"{host}:{port}" for host, port in self._http_server.addresses],
             )
             if (
-                self._source.has_household and self._followed is None and not self.is_light
+                self._source.has_household
+                and self._followed is None
+                and not self.is_light
+                and self._tells_people
             ):  # before others are told: it replaces any other code
                 await run_logged(self._log_setup_code)
             self._manager.notify_ready(f"answering on {', '.join(self._listeners.addresses)}")
@@ -273,7 +276,8 @@ class App(Parts):
         self._resolver.responses.asks_time_in_clear = self._upstreams_in_force.are_all_encrypted
         if self._upstreams_in_force.servers != self._told_servers:
             await run_logged(self._tell_upstreams)
-        await self._account_chores.follow_clock(self._clock())
+        if self._tells_people:
+            await self._account_chores.follow_clock(self._clock())
         missing = self._time_chores.set_missing(self._updates.missing_categories)
         trials = self._time_chores.set_log_only(await self._follow_trials())
         if await self._time_chores.run_second() or missing or trials:
@@ -357,7 +361,8 @@ class App(Parts):
             await self._minutes.forget()
             if self._source.does_chores and not self._clock.is_wrong:
                 await self._minutes.tidy()
-        await asyncio.to_thread(self._log.purge, now, chosen.rows_days, chosen.counts_days)
+        if self._tells_people:  # who only writes the log cannot look for what is old in it
+            await asyncio.to_thread(self._log.purge, now, chosen.rows_days, chosen.counts_days)
         if not self._clock.is_wrong:
             await asyncio.to_thread(self._log.purge_moved_aside, now)
         await asyncio.to_thread(self._log.count_lists, self._recorder.list_counts.take(now))

@@ -83,5 +83,6 @@ class Housekeeping:
         self.bypass = BypassChores(folder, snapshot, clock, events)
         if tells:
             events.subscribe(self.targets.enqueue)
-            events.subscribe(self.push.on_event)
+            if settings().provider.show_pages:  # else it knows no browser that wants notices
+                events.subscribe(self.push.on_event)
             events.subscribe(self.mqtt.on_event)

@@ -8,13 +8,12 @@ again, at ever longer intervals.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import structlog
 
-from copdns.app.appeal_chores import AppealChores
 from copdns.app.background import run_logged
 from copdns.app.snapshot_builder import SnapshotBuilder
 from copdns.list_files.index_store import IndexStore, LoadedLists
@@ -134,14 +133,15 @@ class ListReloader:
         lists: ListsInForce,
         snapshots: SnapshotBuilder,
         resolver: Resolver,
-        appeal_chores: AppealChores,
+        tell_mistakes: Callable[[Catalogue], Awaitable[None]],
         settings: Callable[[], Settings],
     ) -> None:
+        """tell_mistakes: called with the lists that were in force before."""
         self.one_by_one = asyncio.Lock()
         self._lists = lists
         self._snapshots = snapshots
         self._resolver = resolver
-        self._appeal_chores = appeal_chores
+        self._tell_mistakes = tell_mistakes
         self._settings = settings
 
     async def reload(self, fetched: Sequence[ListSource]) -> None:
@@ -160,7 +160,7 @@ class ListReloader:
                     self._resolver.snapshot, loaded.catalogue
                 )
                 self._resolver.snapshot, self._lists.loaded = snapshot, loaded
-            await run_logged(lambda: self._appeal_chores.tell_mistakes(before))
+            await run_logged(lambda: self._tell_mistakes(before))
             await self._lists.tell()
 
     async def open_lines(self, lines: frozenset[OpenedLine]) -> None:

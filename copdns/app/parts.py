@@ -108,6 +108,8 @@ class Parts:
     def __init__(self, settings: Settings, *, is_light: bool = False) -> None:
         self.settings = settings
         self.is_light = is_light
+        # Else its role of the database reads nothing that only people are told.
+        self._tells_people = settings.provider.show_pages
         self._folder = Path(settings.data)
         self._loop = asyncio.get_running_loop()
         self._lazy_free = LazyFreeQueue()
@@ -256,7 +258,11 @@ class Parts:
             self._now,
         )
         self._list_reloader = ListReloader(
-            self._lists, self._snapshots, self._resolver, self._appeal_chores, lambda: self.settings
+            self._lists,
+            self._snapshots,
+            self._resolver,
+            self._tell_mistakes,
+            lambda: self.settings,
         )
         if self._provider is not None:
             self._provider.begin_subscribers(
@@ -283,6 +289,10 @@ class Parts:
             lambda: self._encrypted.names,
             lambda: secure_child_page(self.settings, self._https.offer),
         )
+
+    async def _tell_mistakes(self, before: Catalogue) -> None:
+        if self._tells_people:
+            await self._appeal_chores.tell_mistakes(before)
 
     async def _tell_reasons(self) -> None:
         """Tell the reasons of blocks to devices as the settings say."""
@@ -429,7 +439,7 @@ class Parts:
         from copdns.server.exposition import build_registry
         from copdns.web.context import AppContext, ListsState
         from copdns.web.pages import Pages
-        from copdns.web.routes import application
+        from copdns.web.routes import application, machine_application
 
         provider = self._provider
         pages = None if provider is None else provider.pages
@@ -474,7 +484,7 @@ class Parts:
             review_desk=None if provider is None else provider.new_review_desk(),
             further_guardian_waits=0 if provider is None else FURTHER_GUARDIAN_WAITS,
         )
-        return application(context)
+        return application(context) if self._tells_people else machine_application(context)
 
     def _identify(self, requestor: Requestor) -> Client:
         return self._recognition.identify(requestor, self._clock())

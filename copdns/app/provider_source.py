@@ -27,6 +27,8 @@ from copdns.store.postgres.outbox import Moved, OutboxReader
 from copdns.store.postgres.schema import apply_own_steps
 from copdns.store.provider_db.known_households import ALL_OF_THEM, KnownHousehold, LastKnown
 from copdns.store.provider_db.register_schema import PROVIDER
+from copdns.store.provider_db.role_grants import RoleDuty
+from copdns.store.provider_db.role_rights import require_duty
 
 log = structlog.get_logger("copdns")
 
@@ -117,7 +119,10 @@ class ProviderSource:
         make_tables(pool)
         # While PostgreSQL is there: what pages ask of a provider's own tables comes later.
         apply_own_steps(pool, PROVIDER)
-        return OutboxReader(pool)
+        duty = RoleDuty.FAMILIES if self._provider.show_pages else RoleDuty.NODES
+        if warning := require_duty(pool, duty):
+            log.warning(warning)
+        return OutboxReader(pool, leads=self._provider.show_pages)
 
     async def _begin_by_known(self) -> bool:
         """Take the households that were kept; tell whether there are any."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from copdns.settings.events import bearer_token, notice_addresses, web_address
 from copdns.settings.values import Section
@@ -146,9 +146,21 @@ class ProviderSettings(Section):
         "`https://family.provider.example`, to which weekly summaries by email lead; empty: "
         "families are offered none.",
     )
+    show_pages: bool = Field(
+        default=True,
+        description="Whether families have their pages here; needs `kept` where not. Without them "
+        "this copdns answers, and uses a role of the database that reads no request, no password "
+        "and no session (`copdns provider roles grant nodes`).",
+    )
     rollouts: RolloutSettings = RolloutSettings()
 
     @field_validator("pages")
     @classmethod
     def _is_of_the_web(cls, url: str) -> str:
         return f"{web_address(url).rstrip('/')}/" if url else ""
+
+    @model_validator(mode="after")
+    def _has_pages_somewhere(self) -> ProviderSettings:
+        if not self.show_pages and not self.kept:
+            raise ValueError("show_pages: false needs kept: a number of households")
+        return self

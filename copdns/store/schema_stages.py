@@ -25,9 +25,15 @@ from copdns.store.postgres.connection import (
 )
 from copdns.store.postgres.lines import LINES
 from copdns.store.postgres.outbox import OUTBOX
-from copdns.store.postgres.schema import keep_alone, prepare_record, read_applied, run_step
+from copdns.store.postgres.schema import (
+    keep_alone,
+    prepare_record,
+    read_applied,
+    require_maker,
+    run_step,
+)
 from copdns.store.provider_db.register_schema import PROVIDER
-from copdns.store.provider_db.staff_role import grant_again
+from copdns.store.provider_db.role_rights import grant_again
 from copdns.store.schema_steps import SchemaSteps
 
 _SETS: Final = {SCHEMA: (HOUSEHOLD, OUTBOX, LINES, FAMILY_CODES, PROVIDER), LOG_SCHEMA: (LOG,)}
@@ -107,7 +113,10 @@ def other_programs(conninfo: str) -> tuple[str, ...]:
     with closing(PostgresPool(conninfo, most=1)) as pool, pool.connection() as connection:
         rows = connection.execute(
             """
-            select application_name, coalesce(host(client_addr), 'this machine'), count(*)
+            select application_name,
+                   -- Of another role PostgreSQL does not tell from where it is connected.
+                   coalesce(host(client_addr), case when usename = current_user
+                       then 'this machine' else 'the role ' || usename end), count(*)
               from pg_stat_activity
              where datname = current_database() and application_name like 'copdns%'
                and application_name <> ?
@@ -124,6 +133,7 @@ def _apply(conninfo: str, is_chosen: Chosen) -> tuple[str, ...]:
         missing = steps.missing(read_applied(connection, steps))
         if not any(is_chosen(steps, name) for name, _ in missing):
             continue
+        require_maker(connection, schema)
         with keep_alone(connection, schema), transaction(connection):
             connection.run_here(_SHORT)
             prepare_record(connection)

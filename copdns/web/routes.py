@@ -124,11 +124,15 @@ ASKED = Page("/ask/{appeal}", ask.appeal_page)
 APP_PAGE = Page("/app", childs_screen.app)
 DESK_APP = Page("/guardian/app", desk_screen.app)
 
-ROUTES = (
-    web.post(FOLLOW, first_box.follow),
+# What watches a machine asks.
+MACHINE_ROUTES = (
     web.get("/healthz", health.healthz),
     web.get("/readyz", health.readyz),
     web.get("/metrics", health.metrics),
+)
+ROUTES = (
+    web.post(FOLLOW, first_box.follow),
+    *MACHINE_ROUTES,
     web.get("/static/{file}", static_files.static),
     web.get("/app.webmanifest", offer.manifest),
     web.get("/worker.js", offer.worker),
@@ -379,6 +383,15 @@ ROUTES = (
     web.post("/timer/end", timer.end),
     *API_ROUTES,
 )
+
+
+def machine_application(context: AppContext) -> web.Application:
+    """Return the application of a machine on which no family has pages: what watches it asks."""
+    app = web.Application(client_max_size=MAX_BODY)
+    app[PARTS] = context
+    app.on_response_prepare.append(add_headers)
+    app.router.add_routes(MACHINE_ROUTES)
+    return app
 
 
 def application(

@@ -26,7 +26,9 @@ from copdns.model.household import Band, Household, Profile
 from copdns.provider.law.keys import KEYS_FOLDER, ProviderKeys
 from copdns.provider.radius_accounting import Attribute
 from copdns.store.household_db.provider import open_provider
+from copdns.store.provider_db.role_grants import RoleDuty
 from tests.conftest import find_tool
+from tests.database_roles import reach_as
 from tests.e2e.house import POINTS_HOME, House, house
 from tests.e2e.plane import SAFE_SOURCE, told
 from tests.e2e.started import DNSDIST_UP, started
@@ -35,6 +37,7 @@ from tests.running import COPDNS, PATIENCE, free_port, run_here
 
 OPEN = "127.0.0.80"
 TOKEN = "a token of a provider"
+DATABASE = "COPDNS_PROVIDER__DATABASE"
 MACHINE, SECRET = "127.0.0.9", "a secret of sixteen"
 ADA, BO = "127.0.0.21", "127.0.0.22"  # lines of two families
 STRANGER = "127.0.0.66"
@@ -60,6 +63,11 @@ class ProviderNode:
     environment: Mapping[str, str]
     programs: dict[str, subprocess.Popen[str]]
     start: Callable[..., None]
+    database: str  # as the role that owns it
+
+    def as_role(self, duty: RoleDuty) -> dict[str, str]:
+        """Return the environment of a program that connects as the role of a duty."""
+        return {**self.environment, DATABASE: reach_as(self.database, duty)}
 
     @property
     def radius(self) -> int:
@@ -115,7 +123,7 @@ def provider_node(
     ProviderKeys(data / "data" / KEYS_FOLDER).make()  # where `house` has its databases
     settings = {
         **POINTS_HOME,
-        "COPDNS_PROVIDER__DATABASE": postgres.conninfo,
+        DATABASE: reach_as(postgres.conninfo, RoleDuty.FAMILIES),
         "COPDNS_PROVIDER__KEPT": "100",
         "COPDNS_DNS__FORWARDERS": json.dumps([{"network": "127.0.0.1", "proxy": True}]),
         "COPDNS_NODE__FOLDER": str(folder / "tables"),
@@ -144,7 +152,9 @@ def provider_node(
 
         def start(name: str, ready: str = "") -> None:
             ready = ready or {"run": "up to date", "bindings": "taken in"}[name]
-            begun = started([*words, name], ready, folder, environment)
+            duty = RoleDuty.BINDINGS if name == "bindings" else RoleDuty.NODES
+            own = {**environment, DATABASE: reach_as(postgres.conninfo, duty)}
+            begun = started([*words, name], ready, folder, own)
             programs[name] = stack.enter_context(begun)
 
         start("run")
@@ -156,7 +166,8 @@ def provider_node(
         command = [find_tool("dnsdist"), "--supervised", "--disable-syslog"]
         begun = started([*command, "-C", written["dnsdist"]], DNSDIST_UP, folder)
         programs["dnsdist"] = stack.enter_context(begun)
-        yield ProviderNode(home, port, bindings, unbound, environment, programs, start)
+        parts = home, port, bindings, unbound, environment, programs, start
+        yield ProviderNode(*parts, postgres.conninfo)
 
 
 def _written(folder: Path, home: House, environment: Mapping[str, str]) -> dict[str, Path]:

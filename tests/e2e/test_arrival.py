@@ -24,6 +24,7 @@ from copdns.provider.law.keys import KEYS_FOLDER, ProviderKeys
 from copdns.store.household_db.provider import open_provider
 from copdns.store.postgres.connection import PostgresPool
 from copdns.store.provider_db.register_rows import RegisterStore
+from copdns.store.provider_db.role_grants import RoleDuty
 from tests.e2e.house import eventually
 from tests.e2e.provider_nodes import OPEN, ProviderNode, provider_node, session
 from tests.e2e.started import started
@@ -31,7 +32,6 @@ from tests.e2e.test_provider import server  # noqa: F401 - a fixture
 from tests.e2e.visitor import PASSWORD, Page, Visitor
 from tests.postgres_server import PostgresServer
 from tests.running import COPDNS, PATIENCE, free_port
-from tests.unit.store.staff_site import give_staff_role
 
 pytestmark = pytest.mark.tools
 
@@ -47,8 +47,8 @@ WRONG = "This code is wrong or has expired"
 
 @dataclass
 class Provider:
-    """node: of the subscribers.  door, staff: origins of the program that portals ask, as the
-    families' role of the database, and of that of the staff, as another one."""
+    """node: of the subscribers.  door, staff: origins of the program that portals ask, and of that
+    of the staff; each program connects as a role of its own."""
 
     node: ProviderNode
     door: str
@@ -58,19 +58,22 @@ class Provider:
     def families(self) -> str:
         return f"http://127.0.0.1:{self.node.home.program.web_port}"
 
-    def arrive(self, line: str, name: str) -> dict[str, str]:
-        """Return what the portal is told for a link that it signs for a line."""
+    def link(self, line: str, name: str) -> str:
+        """Return a link that a portal signed for a line, which nobody used."""
         now = int(time.time())
         claims = {"iss": "north", "sub": line, "aud": self.door, "name": name, "jti": f"{line}-1"}
-        link = jwt.encode(
+        return jwt.encode(
             {"alg": "Ed25519"},
             {**claims, "iat": now, "exp": now + 60},
             PORTAL,
             algorithms=["Ed25519"],
         )
+
+    def arrive(self, line: str, name: str) -> dict[str, str]:
+        """Return what the portal is told for a link that it signs for a line."""
         asked = Request(
             f"{self.door}/arrive",
-            json.dumps({"link": link}).encode(),
+            json.dumps({"link": self.link(line, name)}).encode(),
             {"Content-Type": "application/json"},
         )
         with urlopen(asked, timeout=PATIENCE) as reply:
@@ -111,18 +114,16 @@ def provider(
             entries = operator, TenantAdded("north", "North", "FR"), PortalKeySet("north", public)
             for entry in entries:
                 register.write("console", int(time.time()), lambda _, entry=entry: entry)  # type: ignore[misc]
-            staff_role = give_staff_role(server.conninfo, pool)
         door, staff = free_port(), free_port()
         found = Provider(node, f"http://127.0.0.1:{door}", f"http://127.0.0.1:{staff}")
         secret = folder / "secret"
         secret.write_text("a secret of the client")
         program: list[Any] = [*COPDNS, *map(str, node.home.program.options), "provider"]
         words = ["welcome", "--origin", found.door, "--families", found.families, "--port", door]
-        _start(stack, [*program, *words], folder, node.environment)
+        _start(stack, [*program, *words], folder, node.as_role(RoleDuty.WELCOME))
         words = ["serve", "--origin", found.staff, "--issuer", "https://login.provider.example"]
         words += ["--client", "copdns", "--secret-file", secret, "--port", staff]
-        as_staff = {**node.environment, "COPDNS_PROVIDER__DATABASE": staff_role}
-        _start(stack, [*program, *words], folder, as_staff)
+        _start(stack, [*program, *words], folder, node.as_role(RoleDuty.STAFF))
         yield found
 
 
@@ -150,7 +151,7 @@ def test_a_subscriber_gets_from_the_link_to_a_dashboard_and_a_blocked_name(
     page = provider.open(phone, "/guardian/login?next=/guardian/people")
     assert "/guardian/join" in page.text
     assert 'name="password"' not in page.text
-    code = _family_code(provider.open(ada, "/guardian/me"))
+    code = family_code(provider.open(ada, "/guardian/me"))
     way = "/guardian/login?next=/guardian/people"
     page = provider.send(phone, "/family", code=code.lower().replace("-", " "), next=way)
     assert (page.status, page.location) == (303, way)
@@ -171,7 +172,7 @@ def test_a_subscriber_gets_from_the_link_to_a_dashboard_and_a_blocked_name(
     assert provider.send(phone, "/guardian/me/family-code").location == "/guardian/me#family-code"
     page = provider.open(phone, "/guardian/me")
     assert "Your family has a new code" in page.text
-    new = _family_code(page)
+    new = family_code(page)
     assert new != code
     assert "family code changed" in provider.open(ada, "/guardian/changes").text.lower()
     assert "/family" in provider.open(mia, "/rules").text, "who used the old one types the new one"
@@ -215,7 +216,7 @@ def test_nobody_gets_a_filter_that_nobody_chose_and_it_goes_off_and_on_again(
     eventually(lambda: provider.node.ask("film.example", BO) == blocked)
     eventually(lambda: provider.node.ask(DATING, BO).startswith("NOERROR 17 category: dating"))
 
-    child, code = Visitor("127.0.0.72"), _family_code(provider.open(bo, "/guardian/me"))
+    child, code = Visitor("127.0.0.72"), family_code(provider.open(bo, "/guardian/me"))
     assert provider.send(child, "/family", code=code).status == 303
     assert RULES_ARE_OFF not in provider.open(child, "/rules").text
     page = provider.send(bo, "/guardian/guests/filter", filter="off")
@@ -284,7 +285,7 @@ def test_the_staffs_program_answers_as_a_role_that_reads_no_family(provider: Pro
             assert refused.value.code == 404, "each has what is its own"
 
 
-def _family_code(page: Page) -> str:
+def family_code(page: Page) -> str:
     shown = page.text.partition('id="family-code"')[2]
     found = re.search(r'<bdi class="code">([0-9A-Z-]{14})</bdi>', shown)
     assert found, page.text
@@ -313,7 +314,7 @@ def test_codes_are_their_own_households_and_guesses_wait(provider: Provider) -> 
 
     used = provider.join(stranger, ours["code"])
     unknown = provider.join(stranger, "K7QF-2M9D")
-    family = provider.join(stranger, _family_code(provider.open(ada, "/guardian/me")))
+    family = provider.join(stranger, family_code(provider.open(ada, "/guardian/me")))
     for page in (used, unknown, family):
         assert (page.status, WRONG in page.text) == (400, True)
     statuses = [provider.join(stranger, f"K7QF-2M9{each}") for each in "ABCDEFGH"]

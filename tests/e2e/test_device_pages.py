@@ -14,7 +14,9 @@ import pytest
 from copdns.model.household import Band, Device, Household, Profile
 from copdns.provider.tenant_look import TenantLook
 from copdns.store.household_db.provider import open_provider
+from copdns.store.provider_db.role_grants import RoleDuty
 from copdns.store.provider_db.tenants import HouseholdTenants
+from tests.database_roles import reach_as
 from tests.e2e.house import POINTS_HOME, eventually, house
 from tests.e2e.test_provider import postgres, server  # noqa: F401 - fixtures
 from tests.e2e.visitor import Visitor
@@ -41,7 +43,7 @@ def test_a_childs_page_is_its_own_by_the_token_of_the_device(
 ) -> None:
     settings = {
         **POINTS_HOME,
-        "COPDNS_PROVIDER__DATABASE": postgres.conninfo,
+        "COPDNS_PROVIDER__DATABASE": reach_as(postgres.conninfo, RoleDuty.FAMILIES),
         "COPDNS_PROVIDER__KEPT": "100",
         "COPDNS_DNS__FORWARDERS": json.dumps([{"network": "127.0.0.1", "proxy": True}]),
     }

@@ -26,6 +26,8 @@ import pytest
 from copdns.model.household import Band, Household, Profile, Rule, RuleAction
 from copdns.model.matchers import parse_matcher
 from copdns.store.household_db.provider import open_provider
+from copdns.store.provider_db.role_grants import RoleDuty
+from tests.database_roles import reach_as
 from tests.e2e.house import MIA, POINTS_HOME, TOM, House, eventually, house
 from tests.fake_clock import clock_environment, set_ahead
 from tests.forwarding import DGRAM, STREAM, proxied
@@ -88,7 +90,8 @@ def node(
 ) -> Iterator[House]:
     """Run a copdns with a data folder of its own, and the household in PostgreSQL."""
     folder.mkdir(exist_ok=True)
-    environment = {**POINTS_HOME, "COPDNS_PROVIDER__DATABASE": postgres.conninfo, **(more or {})}
+    database = reach_as(postgres.conninfo, RoleDuty.FAMILIES)
+    environment = {**POINTS_HOME, "COPDNS_PROVIDER__DATABASE": database, **(more or {})}
     with house(folder, household=FAMILY, environment=environment) as found:
         yield found
 
@@ -264,7 +267,7 @@ def again_on_demand(folder: Path, postgres: PostgresServer, **more: str) -> Iter
     """Run it over the households that there are."""
     environment = {
         **POINTS_HOME,
-        "COPDNS_PROVIDER__DATABASE": postgres.conninfo,
+        "COPDNS_PROVIDER__DATABASE": reach_as(postgres.conninfo, RoleDuty.FAMILIES),
         "COPDNS_PROVIDER__KEPT": str(KEPT),
         "COPDNS_DNS__FORWARDERS": json.dumps([{"network": FORWARDER, "proxy": True}]),
         **more,
@@ -272,6 +275,39 @@ def again_on_demand(folder: Path, postgres: PostgresServer, **more: str) -> Iter
     folder.mkdir(exist_ok=True)
     with house(folder, environment=environment) as home:
         yield home
+
+
+def test_a_node_without_pages_answers_as_a_role_that_reads_no_words(
+    tmp_path: Path, postgres: PostgresServer
+) -> None:
+    as_node = {
+        "COPDNS_PROVIDER__DATABASE": reach_as(postgres.conninfo, RoleDuty.NODES),
+        "COPDNS_PROVIDER__SHOW_PAGES": "false",
+    }
+    with on_demand(tmp_path / "one", postgres, **as_node) as home:
+        for number in (0, 1):
+            assert is_blocked(home, f"h{number}", f"n{number}.example")
+            assert not is_blocked(home, f"h{number}", "n4.example")
+        # Nobody leads, and a change by a command is in force all the same.
+        chosen = {
+            **home.program.environment,
+            "COPDNS_PROVIDER__DATABASE": reach_as(postgres.conninfo, RoleDuty.FAMILIES),
+            "COPDNS_PROVIDER__HOUSEHOLD": "h1",
+        }
+        rule = ("rule", "add", "block", "film.example")
+        assert run_here([*map(str, home.program.options), *rule], chosen).returncode == 0
+        eventually(lambda: is_blocked(home, "h1", "film.example"), within=5)
+        assert home.program.get("/readyz").startswith("ready")
+        for path in ("/", "/guardian/login", "/api/v1/status"):
+            assert "404" in page(home, path), path
+
+        def counted() -> int:
+            with closing(psycopg.connect(postgres.conninfo)) as connection:
+                sql = "select count(*) from copdns_log.lookup_count"
+                ((found,),) = connection.execute(sql).fetchall()
+            return int(found)
+
+        eventually(lambda: counted() > 0)
 
 
 def test_each_household_has_its_own_rules_from_its_first_question_on(

@@ -20,6 +20,8 @@ from copdns.model.matchers import Matcher
 from copdns.model.times import Budget
 from copdns.store.household_db.provider import open_provider
 from copdns.store.postgres.connection import LOG_SCHEMA
+from copdns.store.provider_db.role_grants import RoleDuty
+from tests.database_roles import reach_as
 from tests.e2e.house import POINTS_HOME, House, eventually, house
 from tests.e2e.test_provider import FORWARDER, ask_for, postgres, server  # noqa: F401 - fixtures
 from tests.fake_clock import clock_environment, set_ahead
@@ -64,7 +66,7 @@ def node(folder: Path, postgres: PostgresServer, clock: Path) -> Iterator[House]
     environment = {
         **POINTS_HOME,
         **clock_environment(clock),
-        "COPDNS_PROVIDER__DATABASE": postgres.conninfo,
+        "COPDNS_PROVIDER__DATABASE": reach_as(postgres.conninfo, RoleDuty.FAMILIES),
         "COPDNS_PROVIDER__KEPT": "10",
         "COPDNS_DNS__FORWARDERS": json.dumps([{"network": FORWARDER, "proxy": True}]),
     }

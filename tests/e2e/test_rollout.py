@@ -32,8 +32,10 @@ from copdns.store.household_db.provider import ProviderStore
 from copdns.store.postgres.connection import PostgresPool
 from copdns.store.postgres.lines import BindingRow, BindingStore, LineRow
 from copdns.store.provider_db.register_rows import RegisterStore
+from copdns.store.provider_db.role_grants import RoleDuty
 from copdns.store.provider_db.rollout_rows import RolloutStore
 from tests.conftest import find_tool
+from tests.database_roles import reach_as
 from tests.e2e.house import eventually
 from tests.e2e.plane import told
 from tests.e2e.started import DNSDIST_UP, started
@@ -108,15 +110,20 @@ class Provider:
     nodes: dict[str, Node]
     resolver: UpstreamServer
     staff: StaffServer
+    operator: str  # how the database is reached as whoever begins rollouts
 
     @property
     def rollouts(self) -> RolloutStore:
         return RolloutStore(self.pool)
 
-    def command(self, *words: str) -> str:
-        """Call a command of the machine that fetches lists."""
+    def command(self, *words: str, database: str = "") -> str:
+        """Call a command of the machine that fetches lists.
+
+        database: how it is reached; as the operator where nothing is said.
+        """
         options = ["--data", str(self.folder / "maker"), "provider", *words]
-        done = run_here(options, {**os.environ, **self.settings})
+        chosen = {DATABASE: database or self.operator}
+        done = run_here(options, {**os.environ, **self.settings, **chosen})
         assert done.returncode == 0, done.stderr
         return done.stdout
 
@@ -147,7 +154,7 @@ def provider(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Provider]:
         households = stack.enter_context(ProviderStore.connect(PostgresPool(database)))
         staff = stack.enter_context(staff_server())
         settings = {
-            DATABASE: database,
+            DATABASE: reach_as(database, RoleDuty.NODES),
             "COPDNS_PROVIDER__ROLLOUTS__WEBHOOK": f"http://127.0.0.1:{staff.server_port}/",
             "COPDNS_PROVIDER__ROLLOUTS__CANARY_SECONDS": "0",
             "COPDNS_PROVIDER__ROLLOUTS__SITE_SECONDS": "0",
@@ -166,7 +173,8 @@ def provider(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Provider]:
         for name in ("n1", "n2"):
             (folder / name).mkdir()
             nodes[name] = stack.enter_context(node(folder / name, to.address.port, settings))
-        yield Provider(folder, households.pool, settings, nodes, to, staff)
+        operator = reach_as(database, RoleDuty.OPERATOR)
+        yield Provider(folder, households.pool, settings, nodes, to, staff, operator)
 
 
 @contextmanager
@@ -217,7 +225,8 @@ def test_a_list_goes_to_the_canary_first_and_an_undo_is_in_force_within_a_minute
 
 
 def test_a_running_node_has_the_schema_that_its_program_knows(provider: Provider) -> None:
-    begun = provider.command("rollout", "begin", "schema", "--label", "1.5", "--json")
+    schema = "rollout", "begin", "schema", "--label", "1.5", "--json"
+    begun = provider.command(*schema, database=provider.pool.conninfo)  # as the owner
     number = json.loads(begun)["number"]
 
     def have() -> list[int]:

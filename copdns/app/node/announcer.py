@@ -6,18 +6,21 @@ Lines are commands as ExaBGP takes them from a program that it runs.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import secrets
 import socket
 import struct
 import sys
 from collections.abc import Callable
+from contextlib import closing
 from ipaddress import ip_address
 from typing import Final
 
 import structlog
 
 from copdns.app.node.programs import until_stopped
-from copdns.model.errors import ConfigError, StoreError
+from copdns.app.node.role import require_role
+from copdns.model.errors import ConfigError, StoreAwayError, StoreError
 from copdns.model.names import to_wire
 from copdns.provider.plane.announcements import (
     ALIVE_NAME,
@@ -30,6 +33,7 @@ from copdns.provider.plane.announcements import (
 from copdns.provider.rollout.rollouts import FleetNode
 from copdns.settings.config import Settings
 from copdns.store.postgres.connection import PostgresPool
+from copdns.store.provider_db.role_grants import RoleDuty
 from copdns.store.provider_db.rollout_rows import RolloutStore
 
 PATIENCE: Final = 1.0  # seconds for an answer
@@ -62,15 +66,22 @@ class Announcer:
         self._known_at = 0
 
     async def run(self) -> None:
-        """Look until cancelled; what was announced is left to whoever reads the lines."""
+        """Look until cancelled; what was announced is left to whoever reads the lines.
+
+        Raises StoreError where the role of the database is not that of a node.
+        """
+        checking = asyncio.create_task(asyncio.to_thread(self._check_role))
         reading = asyncio.create_task(self._read_forever())
         try:
             while True:
                 await self.look()
+                if checking.done():
+                    checking.result()
                 await asyncio.sleep(LOOK_EVERY)
         finally:
-            reading.cancel()
-            await asyncio.gather(reading, return_exceptions=True)
+            for each in (checking, reading):
+                each.cancel()
+            await asyncio.gather(checking, reading, return_exceptions=True)
             if self._pool is not None:
                 await asyncio.to_thread(self._pool.close)
 
@@ -127,6 +138,18 @@ class Announcer:
                 log.warning("other nodes are as they were read last", error=str(error))
             else:
                 self._known_at = int(self._now())
+
+    def _check_role(self) -> None:
+        """Raise StoreError for a role that is not a node's.
+
+        While PostgreSQL is away nobody can tell, and addresses are announced: whoever ends later
+        withdraws them.
+        """
+        with (
+            contextlib.suppress(StoreAwayError),
+            closing(PostgresPool(self._settings.provider.database, most=1)) as pool,
+        ):
+            require_role(pool, RoleDuty.NODES)
 
     def _tell_store(self, is_failing: bool) -> tuple[FleetNode, ...]:
         if self._pool is None:

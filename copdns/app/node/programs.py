@@ -23,6 +23,7 @@ from copdns.app.node.lists import NodeLists
 from copdns.app.node.lists_now import ListsNow
 from copdns.app.node.queue_messages import QueueMessenger
 from copdns.app.node.resolver import ResolverFiles
+from copdns.app.node.role import require_role
 from copdns.app.node.rollout_messages import RolloutMessenger
 from copdns.app.node.rollouts import NodeRollouts
 from copdns.app.node.source import StoreSource
@@ -35,9 +36,10 @@ from copdns.provider.plane.rows import PlaneTable, Row
 from copdns.provider.radius_accounting import Attribute
 from copdns.provider.radius_listener import RadiusListener
 from copdns.settings.config import Settings
-from copdns.store.household_db.provider import ProviderStore, make_tables
+from copdns.store.household_db.provider import make_tables
 from copdns.store.postgres.connection import PostgresPool
 from copdns.store.provider_db.figure_rows import FigureRows
+from copdns.store.provider_db.role_grants import RoleDuty
 from copdns.store.provider_db.rollout_rows import RolloutStore
 
 Now = Callable[[], float]
@@ -55,7 +57,12 @@ def _open_pool(settings: Settings) -> PostgresPool:
     if not settings.provider.database:
         raise ConfigError("provider.database: a node needs the database of its households")
     pool = PostgresPool(settings.provider.database, most=CONNECTIONS)
-    ProviderStore.connect(pool)  # makes or migrates the tables
+    try:
+        make_tables(pool)
+        require_role(pool, RoleDuty.NODES)
+    except BaseException:  # else its threads would go on
+        pool.close()
+        raise
     return pool
 
 
@@ -214,6 +221,7 @@ async def collect_bindings(settings: Settings, now: Now) -> None:
     def prepare() -> None:
         pool.open()
         make_tables(pool)
+        require_role(pool, RoleDuty.BINDINGS)
 
     journal = await asyncio.to_thread(BindingJournal, Path(settings.data))
     collector = BindingCollector(pool, node.kept_for, now, journal, prepare)

@@ -155,7 +155,8 @@ class StoreSource:
 
     def _read_all(self) -> None:
         # First: what moves while the rest is read is told by it.
-        self._outbox = self._outbox or OutboxReader(self._pool)
+        # It does not lead: who does has chores that are no node's.
+        self._outbox = self._outbox or OutboxReader(self._pool, leads=False)
         with keep_from_gc():  # else it looks at millions of objects, for half of the time
             self._read_households(self._now())
             # First: once PostgreSQL has what is in it, it goes.  Without it, addresses that moved

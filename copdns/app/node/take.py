@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import closing
 
+from copdns.app.node.role import require_role
 from copdns.model.errors import ConfigError, RolloutError
 from copdns.provider.rollout.rollouts import (
     PROGRAMS,
@@ -16,6 +17,7 @@ from copdns.provider.rollout.rollouts import (
 )
 from copdns.settings.config import Settings
 from copdns.store.postgres.connection import PostgresPool
+from copdns.store.provider_db.role_grants import RoleDuty
 from copdns.store.provider_db.rollout_rows import RolloutStore
 
 
@@ -32,6 +34,7 @@ def take_version(settings: Settings, kind_name: str, now: int) -> str:
         raise ConfigError("node.name is empty, so no rollout reaches this node")
     wanted = RolloutKind(kind_name)
     with closing(PostgresPool(settings.provider.database, most=1)) as pool:
+        require_role(pool, RoleDuty.NODES)
         store = RolloutStore(pool)
         fleet = store.fleet()
         known = next((each for each in fleet if each.name == node.name), None)

@@ -26,10 +26,10 @@ def doctor(home: Home, network: bool, as_json: bool) -> None:
 
     Each finding says what it means and what to do. Checked are the ports, the certificate of
     encrypted DNS, the upstreams (also whether they block protected domains), the clock, the
-    databases and their disk, a provider's rollouts, backups, second boxes, the broker of home
-    automation, the lists and facts, the household, and whether devices can be told apart. Nothing
-    is sent except to your upstreams, to that broker, to a provider's database and to this machine,
-    unless you give --network. The exit code is 1 if something does not work.
+    databases and their disk, a provider's rollouts and roles of PostgreSQL, backups, second boxes,
+    the broker of home automation, the lists and facts, the household, and whether devices can be
+    told apart. Nothing is sent except to your upstreams, to that broker, to a provider's database
+    and to this machine, unless you give --network. The exit code is 1 if something does not work.
 
     \b
     Example:  copdns doctor
@@ -56,6 +56,14 @@ def run_checks(home: Home, *, network: bool = False) -> list[Finding]:
         except CopdnsError as error:
             found.setdefault(str(error), fail(about, str(error), "fix that, and run this again"))
     return list(found.values())
+
+
+def _check_roles(home: Home) -> Iterator[Finding]:
+    """Look at a provider's roles of PostgreSQL; at home there are none."""
+    if home.is_providers:
+        from copdns.cli.doctor.provider_roles import check_roles  # no home has psycopg
+
+        yield from check_roles(home)
 
 
 def _check_rollouts(home: Home) -> Iterator[Finding]:
@@ -88,6 +96,7 @@ def _load_checks(network: bool) -> tuple[tuple[str, Check], ...]:
         ("away", away_devices.check_away),
         ("clock", machine.check_clock),
         ("databases", machine.check_databases),
+        ("database roles", _check_roles),
         ("rollouts", _check_rollouts),
         ("backups", backups.check_backups),
         ("second box", second_box.check_second_box),

@@ -20,18 +20,17 @@ import click
 from copdns.cli.base import read_text
 from copdns.cli.home import Home, pass_home
 from copdns.cli.provider.open_register import AnyCommand, keys_of, open_register, special_names
-from copdns.cli.provider.roles import describe_rights
 from copdns.cli.provider.statement import hotlines_of, publisher_of
 from copdns.list_files.rollout_files import read_rollout_files
 from copdns.lists.index import find_shown
-from copdns.model.errors import ConfigError, ListenError, StoreError
+from copdns.model.errors import ConfigError, ListenError
 from copdns.model.household import LANGUAGES
 from copdns.provider.staff.checklist import Installation
 
 if TYPE_CHECKING:
     from aiohttp import web
 
-    from copdns.store.provider_db.staff_role import RoleRights
+    from copdns.store.postgres.connection import PostgresPool
     from copdns.web.staff.kept_documents import KeptDocuments
     from copdns.web.staff.sign_on import SignOnSetup
 
@@ -136,7 +135,6 @@ async def _serve(
 
     from copdns.store.household_db.provider import ProviderStore
     from copdns.store.provider_db.desk_rows import DeskStore
-    from copdns.store.provider_db.staff_role import read_rights
     from copdns.store.provider_db.staff_sessions import StaffSessions
     from copdns.web.pages import Pages
     from copdns.web.staff.app import staff_app
@@ -154,7 +152,7 @@ async def _serve(
     index = lists.build_catalogue(lists.choose_for()).index
     with open_register(home, connections=4) as register:
         kept = KeptDocuments(published, keys_of(home).public_key)
-        require_role(read_rights(register.pool), lets_in=bool(origins[1]))
+        require_staff_role(register.pool, lets_in=bool(origins[1]))
         operator = register.load().operator  # a machine without its key says so now
         hotlines, pages = hotlines_of(operator.country if operator else ""), Pages()
         async with aiohttp.ClientSession() as session:
@@ -194,28 +192,21 @@ def _installation(home: Home, kept: KeptDocuments, *, has_families: bool) -> Ins
     )
 
 
-def require_role(rights: RoleRights, *, lets_in: bool) -> None:
+def require_staff_role(pool: PostgresPool, *, lets_in: bool) -> None:
     """Refuse to run as a role that is not right for the staff's program; raise StoreError.
 
-    That of the families is told of, and goes on for this release: installations have but one.
-    lets_in: subscribers come in here, which takes that role.
+    lets_in: subscribers come in here, which takes the role that owns the tables.
     """
-    told = f"{rights.role}: {describe_rights(rights)}"
-    if rights.owns:
-        click.echo(
-            f"warning: the database role {told} (copdns provider roles grant). A later version "
-            "does not start with this one.",
-            err=True,
-        )
+    from copdns.store.provider_db.role_grants import RoleDuty
+    from copdns.store.provider_db.role_rights import require_duty
+
+    warning = require_duty(pool, RoleDuty.STAFF)
+    if warning:
+        click.echo(f"warning: {warning}.", err=True)
     elif lets_in:
         raise ConfigError(
-            f"--families: the database role {rights.role} is that of the staff's program, which "
-            "lets nobody in; run copdns provider welcome with the families' role"
-        )
-    elif not rights.is_right:
-        raise StoreError(
-            f"PostgreSQL: the role {told}. Run copdns provider roles grant {rights.role} with the "
-            "role of the families"
+            "--families: the role of the staff's program lets nobody in; run copdns provider "
+            "welcome with a role of its own"
         )
 
 

@@ -1,6 +1,7 @@
 """`copdns provider welcome`: let subscribers in who come from the provider's portal.
 
-It connects as the families' role, since it makes households, and shows nothing of any.
+It makes households, and shows nothing of any; its role of the database reads no rule and no
+request.
 """
 
 from __future__ import annotations
@@ -40,9 +41,13 @@ def welcome(home: Home, origin: str, families: str, listen: str, port: int) -> N
 
 async def _welcome(home: Home, origin: str, families: str, listen: str, port: int) -> None:
     from copdns.store.household_db.provider import ProviderStore
+    from copdns.store.provider_db.role_grants import RoleDuty
+    from copdns.store.provider_db.role_rights import require_duty
     from copdns.web.staff.arrive import PortalDoor, welcome_app
 
     with open_register(home, connections=4) as register:
+        if warning := require_duty(register.pool, RoleDuty.WELCOME):
+            click.echo(f"warning: {warning}.", err=True)
         register.load()  # a machine without its key says so now
         door = PortalDoor(register, ProviderStore(register.pool), origin, families, time.time)
         await listen_until_ended(welcome_app(door), listen, port)

@@ -48,6 +48,17 @@ class FamilyCodes:
 
         return await self._thread.read(work)
 
+    async def make(self, household: str) -> None:
+        """Make the code of a household, where it has none; who does that need not read codes."""
+
+        def work(connection: SqlConnection) -> None:
+            connection.execute(
+                f"{_ADD} on conflict (household) do nothing",
+                (household, family_code_key(make_family_code())),
+            )
+
+        await self._thread.write(work, household)
+
     async def of(self, household: str) -> str:
         """Return the code of a household, made at the first call."""
 
@@ -72,12 +83,13 @@ class FamilyCodes:
         return await self._thread.write(work, household)
 
 
+_ADD = "insert into family_code (household, code) values (?, ?)"
+
+
 def _store_new(connection: SqlConnection, household: str) -> str:
     code = family_code_key(make_family_code())
     connection.execute(
-        "insert into family_code (household, code) values (?, ?) "
-        "on conflict (household) do update set code = excluded.code",
-        (household, code),
+        f"{_ADD} on conflict (household) do update set code = excluded.code", (household, code)
     )
     return code
 

@@ -217,7 +217,7 @@ def write(connection: SqlConnection, before: Household | None, after: Household)
     """
     changes = [(table, _rows(table, before), _rows(table, after)) for table in TABLES]
     _check_owners(after)
-    _write_household(connection, after)
+    _write_household(connection, after, is_new=before is None)
     for table, old, new in changes:
         connection.executemany(table.delete, [(after.id, key) for key in old.keys() - new.keys()])
         connection.executemany(
@@ -261,21 +261,25 @@ def _check_owners(household: Household) -> None:
             )
 
 
-def _write_household(connection: SqlConnection, household: Household) -> None:
-    connection.execute(
-        """
+# Who makes households at a provider may change none, so that adding one is a statement of its own.
+_ADD_HOUSEHOLD = """
         insert into household (
                household, name, timezone, guest, protected, revision, weekend, days, day_starts,
                failure_clock, failure_lists, failure_devices, language, country, helplines)
-        values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+        values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"""
+_OR_CHANGE_IT = """
             on conflict (household) do update
            set name = excluded.name, timezone = excluded.timezone, guest = excluded.guest,
                protected = excluded.protected, revision = excluded.revision,
                weekend = excluded.weekend, days = excluded.days, day_starts = excluded.day_starts,
                failure_clock = excluded.failure_clock, failure_lists = excluded.failure_lists,
                failure_devices = excluded.failure_devices, language = excluded.language,
-               country = excluded.country, helplines = excluded.helplines
-        """,
+               country = excluded.country, helplines = excluded.helplines"""
+
+
+def _write_household(connection: SqlConnection, household: Household, *, is_new: bool) -> None:
+    connection.execute(
+        _ADD_HOUSEHOLD if is_new else f"{_ADD_HOUSEHOLD}{_OR_CHANGE_IT}",
         (
             household.id,
             household.name,

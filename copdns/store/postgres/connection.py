@@ -214,8 +214,8 @@ _REMEDIES = (
     (psycopg.errors.ReadOnlySqlTransaction, "it can only be read; ask whoever runs it"),
     (
         psycopg.errors.InsufficientPrivilege,
-        "give the role of copdns its schema; that of the staff's program has no right to families' "
-        "tables",
+        "the role that this program connects as may not do that; copdns provider roles check says "
+        "what each is for, and docs/database-roles.md which program uses which",
     ),
     (psycopg.errors.InvalidPassword, "correct the password of copdns"),
     (psycopg.DataError, "it cannot store what was written; write it in another way"),

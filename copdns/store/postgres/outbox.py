@@ -7,6 +7,10 @@ slower one.  So one program at a time, the leader, numbers what was committed si
 and sends one notification for all of it.  Followers read what has a number above the last that they
 saw; a notification that is lost costs a moment, and no change.
 
+Whoever may connect to a database may listen to every notification whose channel they know.  So the
+channel has a name that cannot be guessed, in a table that copdns' own roles alone may read, from
+the moment at which a provider has such roles (`store/provider_db/role_rights.py`).
+
 A household has one row with its newest revision, so that the table grows with the households and
 not with the changes, and a follower that was away for a month reads each household once.
 """
@@ -47,9 +51,17 @@ class OutboxReader:
     is_leader: this program is the one that numbers, until its connection ends.
     """
 
-    def __init__(self, pool: PostgresPool, position: int | None = None) -> None:
-        """position: None: begin now."""
+    def __init__(
+        self, pool: PostgresPool, position: int | None = None, *, leads: bool = True
+    ) -> None:
+        """position: None: begin now.
+
+        leads: False for a program that cannot do what a leader does besides: it numbers only what
+        nobody else does just then, so that a change is in force also where no leader is there.
+        """
         self._pool = pool
+        self._leads = leads
+        self._channel = ""  # that it listens to
         self._connection: psycopg.Connection[Any] | None = None
         self._calls = 0
         self.is_leader = False
@@ -85,10 +97,16 @@ class OutboxReader:
                 self.position = 0
         self._calls += 1
         if not self.is_leader and (is_new or self._calls % TRY_TO_LEAD == 1):
-            self.is_leader = self._lead()
+            if self._leads:
+                self.is_leader = self._lead()
+            else:
+                self._number_once()
         if self.is_leader:
             self._run(_NUMBER)
-        if not (self._is_told() or is_new or self._calls % LOOK_ANYWAY == 1):
+        looks = is_new or self._calls % LOOK_ANYWAY == 1
+        if looks:
+            self._listen()  # it may have another name since
+        if not (self._is_told() or looks):
             return ()
         found: list[Moved] = []
         position = self.position
@@ -118,8 +136,14 @@ class OutboxReader:
         self._connection = None
 
     def _connect(self) -> None:
-        self._connection = self._pool.open_apart()
-        self._run(_LISTEN)
+        self._connection, self._channel = self._pool.open_apart(), ""
+        self._listen()
+
+    def _listen(self) -> None:
+        ((name,),) = self._run(_READ_CHANNEL)
+        if name != self._channel:
+            self._run(f'unlisten *; listen "{name}"'.encode())
+            self._channel = str(name)
 
     def _newest(self) -> int:
         ((number,),) = self._run(_NEWEST)
@@ -128,6 +152,13 @@ class OutboxReader:
     def _lead(self) -> bool:
         ((is_leader,),) = self._run(_LEAD)
         return bool(is_leader)
+
+    def _number_once(self) -> None:
+        assert self._connection is not None
+        with self._connection.transaction():  # at whose end the lock is free
+            ((is_free,),) = self._run(_LEAD_FOR_NOW)
+            if is_free:
+                self._run(_NUMBER)
 
     def _is_told(self) -> bool:
         assert self._connection is not None
@@ -139,10 +170,12 @@ class OutboxReader:
         return rows.fetchall() if rows.description else []
 
 
-CHANNEL: Final = "copdns_moved"
-_LISTEN = f"listen {CHANNEL}".encode()
+CHANNEL: Final = "copdns_moved"  # where no other name is stored
+_CHANNEL_NOW = f"coalesce((select name from outbox_channel), '{CHANNEL}')"  # noqa: S608 - ours
+_READ_CHANNEL = f"select {_CHANNEL_NOW}".encode()
 # Of 64 bits, since another lock of the same number would keep somebody from writing for ever.
 _LEAD = b"select pg_try_advisory_lock(hashtextextended('leads ' || current_schema(), 0))"
+_LEAD_FOR_NOW = _LEAD.replace(b"pg_try_advisory_lock", b"pg_try_advisory_xact_lock")
 _NEWEST = b"select coalesce(max(number), 0) from outbox"
 _NUMBER = f"""
     with moved as (
@@ -152,7 +185,7 @@ _NUMBER = f"""
         update outbox set number = nextval('outbox_number')
           from moved where outbox.household = moved.household returning number
     )
-    select pg_notify('{CHANNEL}', current_schema())
+    select pg_notify({_CHANNEL_NOW}, current_schema())
       from (select max(number) as newest from numbered) as batch where newest is not null
     """.encode()  # noqa: S608 - names of ours
 _READ = b"""
@@ -193,3 +226,15 @@ _TABLE = (
     create trigger household_moved after insert or delete or update of revision on household
         for each row execute function note_moved()""",
 )
+
+
+@OUTBOX(name="0002_outbox_channel", expands=True)
+def outbox_channel(db: PostgresConnection) -> None:
+    """The name under which notifications are sent, one row; without it `CHANNEL`."""
+    db.run_here(
+        """
+        create table outbox_channel (
+            one bigint primary key,
+            name text collate "C" not null
+        )"""
+    )

@@ -21,7 +21,7 @@ from copdns.store.db import transaction
 from copdns.store.postgres.connection import SCHEMA, PostgresConnection, PostgresPool
 from copdns.store.postgres.dialect import FUNCTIONS, schema_statements
 from copdns.store.postgres.expanding import ExpandingConnection
-from copdns.store.provider_db.staff_role import grant_again
+from copdns.store.provider_db.role_rights import grant_again
 from copdns.store.schema_steps import SchemaStep, SchemaSteps
 
 _RECORD_TABLE = """
@@ -44,7 +44,7 @@ def migrate(pool: PostgresPool, steps: SchemaSteps) -> None:
     with pool.connection() as connection:
         if read_applied(connection, steps) >= steps.essential:
             return  # what many processes do at every start takes no lock
-        _require_maker(connection, pool.schema)
+        require_maker(connection, pool.schema)
         with keep_alone(connection, pool.schema):
             connection.run_here(f"create schema if not exists {pool.schema}")
             with transaction(connection):
@@ -56,7 +56,7 @@ def apply_own_steps(pool: PostgresPool, steps: SchemaSteps) -> None:
     with pool.connection() as connection:
         if read_applied(connection, steps) >= steps.essential:
             return
-        _require_maker(connection, pool.schema)
+        require_maker(connection, pool.schema)
         with keep_alone(connection, pool.schema), transaction(connection):
             applied = read_applied(connection, steps)
             _refuse_with_nodes(connection, steps, applied)
@@ -66,7 +66,7 @@ def apply_own_steps(pool: PostgresPool, steps: SchemaSteps) -> None:
             grant_again(connection)
 
 
-def _require_maker(connection: PostgresConnection, schema: str) -> None:
+def require_maker(connection: PostgresConnection, schema: str) -> None:
     """Raise StoreError for a role that may not add to a schema that is there."""
     (role, may) = connection.execute(
         """
@@ -78,8 +78,8 @@ def _require_maker(connection: PostgresConnection, schema: str) -> None:
     if may is False:
         raise StoreError(
             f"PostgreSQL: tables that this copdns needs are missing, or the role {role} may not "
-            "see which are there; start a program of the families of this version, which adds "
-            "them, and for the staff's program see copdns provider roles check"
+            "see which are there; run copdns provider roles grant of this version as the role that "
+            "owns the tables, which adds them, and see copdns provider roles check"
         )
 
 

@@ -287,6 +287,122 @@ def device_heard(db: PostgresConnection) -> None:
     )
 
 
+@PROVIDER(name="0021_database_roles", expands=True)
+def database_roles(db: PostgresConnection) -> None:
+    """Which duty each role of the database has (`RoleDuty`).
+
+    Before, only the staff's program could have one: who adds to the register and does not own it.
+    """
+    db.run_here(
+        """
+        create table database_role (
+            role text collate "C" primary key,
+            duty text collate "C" not null
+        )"""
+    )
+    db.run_here(
+        """
+        insert into database_role (role, duty)
+        select distinct r.rolname, 'staff' from pg_class c
+          join pg_namespace n on n.oid = c.relnamespace
+         cross join lateral aclexplode(c.relacl) as given
+          join pg_roles r on r.oid = given.grantee
+         where n.nspname = current_schema() and c.relname = 'register_entry'
+           and given.privilege_type = 'INSERT' and given.grantee <> c.relowner"""
+    )
+
+
+_ROLLOUTS = (
+    """
+    create table rollout (
+        number bigint generated always as identity primary key,
+        kind text collate "C" not null,
+        label text not null
+    )""",
+    """
+    create table rollout_step (
+        rollout bigint not null references rollout on delete cascade,
+        place bigint not null,
+        at bigint not null,
+        by text not null,
+        stage text collate "C" not null,
+        state text collate "C" not null,
+        why text not null,
+        primary key (rollout, place)
+    )""",
+    """
+    create table rollout_content (
+        digest text collate "C" primary key,
+        packed bytea not null
+    )""",
+    """
+    create table rollout_file (
+        rollout bigint not null references rollout on delete cascade,
+        name text collate "C" not null,
+        digest text collate "C" not null references rollout_content,
+        primary key (rollout, name)
+    )""",
+    "create index rollout_file_content on rollout_file (digest)",
+    """
+    create table rollout_freeze (
+        number bigint generated always as identity primary key,
+        begins bigint not null,
+        ends bigint not null,
+        by text not null,
+        why text not null
+    )""",
+    """
+    create table fleet_node (
+        name text collate "C" primary key,
+        site text collate "C" not null,
+        is_canary bigint not null,
+        seen bigint not null,
+        families text collate "C" not null,
+        answers bigint not null,
+        is_failing bigint not null default 0
+    )""",
+    """
+    create table fleet_taken (
+        node text collate "C" not null references fleet_node on delete cascade,
+        kind text collate "C" not null,
+        rollout bigint not null,
+        at bigint not null,
+        primary key (node, kind)
+    )""",
+    """
+    create table fleet_figures (
+        node text collate "C" not null references fleet_node on delete cascade,
+        at bigint not null,
+        queries bigint not null,
+        servfails bigint not null,
+        blocks bigint not null,
+        latencies bigint[] not null,
+        primary key (node, at)
+    )""",
+)
+
+
+_REGISTER = (
+    """
+    create table register_entry (
+        number bigint primary key,
+        at bigint not null,
+        by text collate "C" not null,
+        kind text collate "C" not null,
+        body text not null,
+        digest text collate "C" not null unique
+    )""",
+    """
+    create function keep_register() returns trigger language plpgsql as $$
+    begin
+        raise exception 'an entry of the register stays as it was written';
+    end $$""",
+    """
+    create trigger register_entry_stays before update or delete or truncate on register_entry
+        for each statement execute function keep_register()""",
+)
+
+
 @PROVIDER(name="0022_report_figures", expands=True)
 def report_figures(db: PostgresConnection) -> None:
     """What the quarterly report tells, by day, without households, names and hours (`FigureRows`);

@@ -166,5 +166,5 @@ async def _make_first_guardian(store: HouseholdStore, arrival: Arrival, now: int
             "this household has guardians; log in at %(place)s/", place=JOIN.rpartition("/")[0]
         )
     # Made now, so that it is there to be shown; the portal does not learn it.
-    await FamilyCodes(StoreThread(store)).of(household)
+    await FamilyCodes(StoreThread(store)).make(household)
     return code

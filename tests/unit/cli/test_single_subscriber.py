@@ -103,6 +103,7 @@ NODE_SETTINGS = {
 PROVIDER_SETTINGS = {
     *("database", "kept", "rollouts"),
     "pages",  # the address of all families' pages
+    "show_pages",  # whether any family has some here
     "household",  # which one commands are about, and what they may change is below
 }
 # Words in names of what commands take; a household is named where its tenant is noted.

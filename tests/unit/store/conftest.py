@@ -1,5 +1,7 @@
 """The store's tests run over both engines, but for those that look at SQLite's files.
 
+Over PostgreSQL it connects as the role of the families, which owns nothing.
+
 A test that takes the folder or a connection of SQLite's itself looks at files; so does one that is
 marked `files`.
 """
@@ -17,6 +19,8 @@ from copdns.store.household_db.household import HouseholdStore
 from copdns.store.household_db.provider import ProviderStore
 from copdns.store.household_db.thread import StoreThread
 from copdns.store.postgres.connection import SCHEMA, PostgresPool
+from copdns.store.provider_db.role_grants import RoleDuty
+from tests.database_roles import reach_as
 from tests.household import family
 from tests.postgres_server import empty, running_postgres
 from tests.unit.account_values import NOW, House
@@ -55,7 +59,7 @@ def open_store(engine: str, tmp_path: Path, request: pytest.FixtureRequest) -> O
     """Open the store of this test, as often as it is called."""
     if engine == SQLITE:
         return lambda: HouseholdStore.open(tmp_path)
-    conninfo = request.getfixturevalue("postgres")
+    conninfo = reach_as(request.getfixturevalue("postgres"), RoleDuty.FAMILIES)
     return lambda: ProviderStore.connect(PostgresPool(conninfo))
 
 
@@ -67,9 +71,10 @@ def open_fresh(
     if engine == SQLITE:
         return lambda: HouseholdStore.open(tmp_path_factory.mktemp("fresh"))
     conninfo = request.getfixturevalue("postgres")
+    as_families = reach_as(conninfo, RoleDuty.FAMILIES)
 
     def open_emptied() -> HouseholdStore:
-        store = ProviderStore.connect(PostgresPool(conninfo))
+        store = ProviderStore.connect(PostgresPool(as_families))
         empty(conninfo, SCHEMA)
         return store
 

@@ -12,9 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
-import psycopg
 from aiohttp.test_utils import TestServer, unused_port
-from psycopg.conninfo import make_conninfo
 from yarl import URL
 
 from copdns.lists.index import Entry, FoundEntry, ListInfo, ListKind
@@ -30,7 +28,7 @@ from copdns.store.household_db.provider import ProviderStore
 from copdns.store.postgres.connection import PostgresPool
 from copdns.store.provider_db.desk_rows import DeskStore
 from copdns.store.provider_db.register_rows import RegisterStore
-from copdns.store.provider_db.staff_role import grant_staff
+from copdns.store.provider_db.role_grants import RoleDuty
 from copdns.store.provider_db.staff_sessions import StaffSessions
 from copdns.web.pages import Pages
 from copdns.web.staff.app import staff_app
@@ -43,6 +41,7 @@ from copdns.web.staff.sign_on import SignOn, SignOnSetup
 from copdns.web.staff.site import StaffSite
 from copdns.web.staff.site_form import add_site_form
 from copdns.web.staff.statement_page import add_statement
+from tests.database_roles import give_role
 from tests.provider_staff import NOW, SPECIAL, STAFF, staff_added
 from tests.sign_on_server import CLIENT, SECRET, SignOnServer, running_sign_on
 
@@ -89,7 +88,8 @@ class StaffBrowser:
 class Site:
     """now: of copdns and of the sign-on, if moved by `later`.  published: files for the public.
 
-    store, desk, sessions: as the staff's role.  households: as that of the families.
+    store, desk, sessions: as the staff's role.  households: as the owner.  welcome: how the
+    database is reached as the role that lets subscribers in.
     """
 
     store: RegisterStore
@@ -101,6 +101,7 @@ class Site:
     origin: str = ""
     now: float = NOW
     households: ProviderStore | None = None
+    welcome: str = ""
     browsers: list[StaffBrowser] = field(default_factory=list)
     list_files: dict[str, bytes] = field(default_factory=dict)
 
@@ -141,7 +142,7 @@ async def running_site(
     keys.make()
     with ProviderStore.connect(PostgresPool(postgres)) as households:
         RegisterStore(households.pool, keys)  # makes the tables
-        staff = give_staff_role(postgres, households.pool)
+        staff = give_role(postgres, households.pool, RoleDuty.STAFF)
         pool = PostgresPool(staff)
         store = RegisterStore(pool, keys)
         operator = describe_operator("A provider", "FR", "contact@provider.example")
@@ -154,6 +155,7 @@ async def running_site(
         async with running_sign_on(NOW) as sign_on, aiohttp.ClientSession() as client:
             site = Site(store, DeskStore(pool), sessions, sign_on, keys, folder)
             site.households = households
+            site.welcome = give_role(postgres, households.pool, RoleDuty.WELCOME)
             port = unused_port()
             site.origin = f"http://127.0.0.1:{port}"
             server = TestServer(
@@ -166,16 +168,6 @@ async def running_site(
                     for each_browser in site.browsers:
                         await each_browser.session.close()
                     pool.close()
-
-
-def give_staff_role(postgres: str, owner: PostgresPool, role: str = "copdns_staff") -> str:
-    """Make the role of the staff's program; return how the database is reached as it."""
-    with psycopg.connect(postgres, autocommit=True) as connection:
-        there = connection.execute("select 1 from pg_roles where rolname = %s", (role,)).fetchone()
-        if there is None:
-            connection.execute(f"create role {role} login".encode())
-    grant_staff(owner, role)
-    return make_conninfo(postgres, user=role)
 
 
 def _app(site: Site, client: aiohttp.ClientSession, factor: str, public_origin: str) -> Any:
@@ -207,17 +199,19 @@ def _app(site: Site, client: aiohttp.ClientSession, factor: str, public_origin: 
 
 @asynccontextmanager
 async def running_door(site: Site) -> AsyncIterator[StaffBrowser]:
-    """Run the program that lets subscribers in, as the families' role; yield who asks it."""
-    assert site.households
-    register = RegisterStore(site.households.pool, site.keys)
+    """Run the program that lets subscribers in, as its own role; yield who asks it."""
+    assert site.welcome
+    pool = PostgresPool(site.welcome)
+    households, register = ProviderStore(pool), RegisterStore(pool, site.keys)
     port = unused_port()
     origin = f"http://127.0.0.1:{port}"
-    door = PortalDoor(register, site.households, origin, FAMILIES, lambda: site.now)
+    door = PortalDoor(register, households, origin, FAMILIES, lambda: site.now)
     async with (
         TestServer(welcome_app(door), host="127.0.0.1", port=port),
         aiohttp.ClientSession() as session,
     ):
         yield StaffBrowser(origin, session)
+    households.close()
 
 
 def find(name: str) -> list[FoundEntry]:

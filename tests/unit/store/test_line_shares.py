@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -26,6 +26,7 @@ from copdns.store.household_db import tables
 from copdns.store.household_db.provider import ProviderStore
 from copdns.store.postgres.connection import PostgresPool
 from copdns.store.postgres.lines import BindingRow, BindingStore, LineRow
+from copdns.store.postgres.outbox import OutboxReader
 from tests.unit.account_values import NOW
 
 BLOCK = Rule("r1", RuleAction.BLOCK, Matcher("film.example"))
@@ -181,11 +182,12 @@ async def test_the_shape_of_a_household_that_is_deleted_leaves_the_disk(
 ) -> None:
     def look() -> set[Band | None]:
         """Look for changes; return the bands of the shapes that are kept."""
+        leader.take()
         assert source.changes_after(source._keeper.revision) is not None
         kept = NodeCopies(tmp_path).read_shapes().values()
         return {each.profiles[0].band for each, _ in kept if each.profiles}
 
-    with node(store, tmp_path) as source:
+    with closing(OutboxReader(store.pool)) as leader, node(store, tmp_path) as source:
         assert Band.TO_15 in look()
         await store.create(home(9, Band.TO_12), "ada", NOW)  # the newest shape, which stays
         look()

@@ -15,6 +15,7 @@ from typing import Any
 
 import psycopg
 import pytest
+from psycopg.conninfo import make_conninfo
 
 from copdns.app import provider_source
 from copdns.model.errors import StoreAwayError, StoreError
@@ -26,8 +27,19 @@ from copdns.store.household_db.household import HouseholdStore
 from copdns.store.household_db.provider import ProviderStore
 from copdns.store.household_db.thread import StoreThread
 from copdns.store.postgres.connection import PostgresPool
-from copdns.store.postgres.outbox import _READ, MAX_BATCH, TRY_TO_LEAD, Moved, OutboxReader
+from copdns.store.postgres.outbox import (
+    _READ,
+    CHANNEL,
+    LOOK_ANYWAY,
+    MAX_BATCH,
+    TRY_TO_LEAD,
+    Moved,
+    OutboxReader,
+)
+from copdns.store.provider_db.role_grants import RoleDuty
+from tests.database_roles import give_roles
 from tests.household import family
+from tests.running import PATIENCE
 from tests.unit.account_values import NOW
 
 
@@ -60,6 +72,55 @@ async def test_each_change_is_told_once_with_the_newest_revision(store: Provider
         await edit(store, "home", "One")
         await edit(store, "home", "Two")
         assert outbox.take() == (Moved("home", 3),)
+
+
+async def test_a_node_numbers_where_nobody_leads_and_keeps_nobody_from_leading(
+    store: ProviderStore,
+) -> None:
+    """Else nobody would do what the leader does besides: tell of requests, delete what is over."""
+    with closing(OutboxReader(store.pool, leads=False)) as node:
+        node.take()
+        await store.create(family(), "ada", NOW)
+        looks = [node.take() for _ in range(TRY_TO_LEAD)]
+        assert [each for each in looks if each] == [(Moved("home", 1),)]
+        with following(store) as leader:
+            assert leader.is_leader
+            await edit(store, "home", "One")
+            leader.take()
+            assert node.take() == (Moved("home", 2),)
+        assert not node.is_leader
+
+
+async def test_nobody_hears_that_a_household_moved_who_may_not_read_it(
+    store: ProviderStore, postgres: str
+) -> None:
+    with (
+        following(store) as leader,
+        closing(OutboxReader(store.pool, leads=False)) as node,
+        psycopg.connect(postgres, autocommit=True) as stranger,
+    ):
+        stranger.execute(f"listen {CHANNEL}".encode())
+        await store.create(family(), "ada", NOW)
+        leader.take()
+        assert list(stranger.notifies(timeout=PATIENCE, stop_after=1)), "with one role"
+        give_roles(postgres, store.pool)
+        for _ in range(LOOK_ANYWAY):  # both listen to the new name by then
+            node.take()
+            leader.take()
+        await edit(store, "home", "One")
+        assert leader.take() == node.take() == (Moved("home", 2),)
+        assert list(stranger.notifies(timeout=0)) == []
+    for duty, may_know in (
+        *((each, True) for each in (RoleDuty.FAMILIES, RoleDuty.NODES)),
+        *((each, False) for each in (RoleDuty.STAFF, RoleDuty.BINDINGS, RoleDuty.OPERATOR)),
+    ):
+        with psycopg.connect(make_conninfo(postgres, user=duty.role)) as connection:
+            try:
+                connection.execute("select name from copdns.outbox_channel")
+            except psycopg.errors.InsufficientPrivilege:
+                assert not may_know, duty
+            else:
+                assert may_know, duty
 
 
 async def test_what_moves_no_revision_is_not_told(store: ProviderStore) -> None:
