@@ -95,8 +95,9 @@ class PersonCard:
     has_use: the mode records which device was used.  requests: that wait.  more: what 15 more
     minutes mean.  mark: of the form that gives them.  bedtime: tonight's.  choices: when it can
     begin instead.  has_bedtime: there is a bedtime on some night.
-    grants: what is allowed for a while now, the first that ends first; extra time is one of them.  extra: until when extra
-    time keeps everything on, past tonight's bedtime; None where it does not.
+    grants: what is allowed for a while now, the first that ends first; extra time is one of them.
+    extra: until when extra time keeps everything on, past tonight's bedtime; None where it does
+    not.
     """
 
     profile: Profile
