@@ -175,10 +175,19 @@ async def decide(request: web.Request) -> web.Response:
         await require(request, Permission.EDIT_PROFILES)
     household = household_in_force(request, actor)
     _require_shown_lines(found.ask, decision, household, str(fields.get(SEEN, "")))
+    rest = None if decision.yes.besides else _besides(request, actor, found, household)
     before = await stored_household(request, actor)
     answered = await answer_appeal(context, actor, household, found, decision)
     after = await stored_household(request, actor)
     _say_answered(request, actor, (before, after), answered)
+    asker = household.profile(found.ask.profile)
+    if rest is not None and answered.state in YES and asker is not None:
+        # Whoever says yes in passing would take it for done, and the child read otherwise.
+        still = sentence(
+            "something else still blocks it for %(name)s: open the request to see what",
+            name=asker.name,
+        )
+        say_done(request, actor, still)
     raise web.HTTPSeeOther("/guardian/inbox")
 
 
