@@ -370,7 +370,7 @@ EFFECTS: Mapping[str, Phrase] = {
         "setting", "A child's own words can be read for this many days after the answer."
     ),
     "provider.pages": Phrase(
-        "settings", "Where the families' pages are, for the links in weekly emails."
+        "setting", "Where the families' pages are, for the links in weekly emails."
     ),
     "provider.database": Phrase(
         "setting", "Anyone who can read this database can read what is written about a child."
