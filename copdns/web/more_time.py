@@ -56,7 +56,7 @@ def more_time(
         sees get more whenever limits do, so that giving tells nothing.
     now: seconds since the epoch.
     """
-    open_until = _opened_until(household, profile.id, now)
+    open_until = opened_until(household, profile.id, now)
     closed_by_clock = today.closed is not None and today.closed.reason is not Reason.BUDGET
     if closed_by_clock or open_until > now:
         return MoreTime(Kind.OPEN, open_until)
@@ -64,7 +64,7 @@ def more_time(
     if spent := tuple(each.budget.id for each in today.minutes if not each.left):
         return MoreTime(Kind.MINUTES, budgets=(*spent, *own))
     if (closing := _next_closing(policy, now)) is not None:
-        start = _opened_until(household, profile.id, closing.start)
+        start = opened_until(household, profile.id, closing.start)
         return MoreTime(Kind.LATER, start) if start < closing.end else None
     rest = (*(each.budget.id for each in today.minutes), *own)
     return MoreTime(Kind.MINUTES, budgets=rest) if rest else None
@@ -106,6 +106,20 @@ def extra_past(
     if until is None or bedtime is None or not bedtime.start < until < bedtime.end:
         return None
     return until
+
+
+def opened_until(household: Household, profile_id: str, at: float) -> float:
+    """Return until when grants that follow each other allow everything from a moment on."""
+    found = [each for each in household.grants if each.profile == profile_id and opens_all(each)]
+    for each in sorted(found, key=lambda grant: grant.start):
+        if each.start <= at < each.end:
+            at = each.end
+    return at
+
+
+def opens_all(grant: Grant) -> bool:
+    """Tell whether no limit and no schedule turns anything off while this lasts."""
+    return grant.about is None and grant.time
 
 
 def give_more_time(
@@ -178,19 +192,6 @@ def _gifts(household: Household, profile_id: str) -> Iterator[tuple[str, float]]
 def _number(key: str) -> int:
     digits = key[1:]
     return int(digits) if digits.isascii() and digits.isdigit() else 0
-
-
-def _opened_until(household: Household, profile_id: str, at: float) -> float:
-    """Return until when grants that follow each other allow everything from a moment on."""
-    found = [each for each in household.grants if each.profile == profile_id and _opens_all(each)]
-    for each in sorted(found, key=lambda grant: grant.start):
-        if each.start <= at < each.end:
-            at = each.end
-    return at
-
-
-def _opens_all(grant: Grant) -> bool:
-    return grant.about is None and grant.time
 
 
 def _next_closing(policy: Policy, now: float) -> Closure | None:

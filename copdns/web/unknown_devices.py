@@ -22,6 +22,7 @@ from copdns.network.makers import maker_of
 from copdns.network.unknown_devices import UnknownDevice
 from copdns.store.log_db.unknown_devices import load_unknown_devices
 from copdns.web.context import context_of
+from copdns.web.person import requestor_of
 
 MAX_KNOWN_BY = 400  # characters: several MAC and IPv6 addresses
 
@@ -42,6 +43,18 @@ async def unassigned_devices(folder: Path, household: Household) -> list[Unknown
         for each in found
         if each.household == household.id and (each.mac or each.address) not in taken
     ]
+
+
+def device_in_hand(request: web.Request, devices: Iterable[UnknownDevice]) -> str:
+    """Return the id of the unknown device that a request comes from, "" where it comes from none:
+    a guardian gives the phone that they hold to no child.
+
+    The MAC address counts where one is known: a phone may speak IPv6 here, and be seen by IPv4.
+    """
+    address = requestor_of(request).address
+    mac = context_of(request).snapshot().sightings.mac_at(address)
+    found = (e.id for e in devices if (mac == e.mac if mac and e.mac else address == e.address))
+    return next(found, "")
 
 
 async def makers_of(devices: Iterable[UnknownDevice]) -> dict[str, str]:

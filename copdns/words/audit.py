@@ -305,6 +305,8 @@ _WORDS = {
         Phrase("in the audit", "a guest"),
         Phrase("in the audit", "adult"),
         Phrase("in the audit", "allow"),
+        Phrase("in the audit", "allowed"),
+        Phrase("in the audit", "allowed in part"),
         Phrase("in the audit", "alone"),
         Phrase("in the audit", "unchanged"),
         Phrase("in the audit", "block"),
@@ -320,29 +322,33 @@ _WORDS = {
         Phrase("in the audit", "children's page"),
         Phrase("in the audit", "everyone"),
         Phrase("in the audit", "everything"),
-        Phrase("in the audit", "granted"),
         Phrase("in the audit", "helplines"),
         Phrase("in the audit", "holiday"),
         Phrase("in the audit", "lists"),
         Phrase("in the audit", "none"),
+        Phrase("in the audit", "not allowed"),
         Phrase("in the audit", "household"),
         Phrase("in the audit", "internet off later"),
         Phrase("in the audit", "reached"),
-        Phrase("in the audit", "refused"),
         Phrase("in the audit", "router"),
         Phrase("in the audit", "school"),
-        Phrase("in the audit", "talk"),
+        Phrase("in the audit", "to talk about"),
         Phrase("in the audit", "usual"),
         Phrase("in the audit", "weekend"),
         Phrase("in the audit", "anyone with the code"),
     )
 }
-# As they are stored: those of the version before, and the keys of steps of the setup.
+# As they are stored: those of the version before, states of requests, and the keys of steps of the
+# setup.
 _WORDS |= {
     stored: _WORDS[shown]
     for stored, shown in (
         ("as it was", "unchanged"),
         ("door", "children's page"),
+        ("granted", "allowed"),
+        ("limited", "allowed in part"),
+        ("refused", "not allowed"),
+        ("talk", "to talk about"),
         ("place", "household"),
         ("whoever has the code", "anyone with the code"),
     )

@@ -43,12 +43,24 @@ def look_at(device: Device) -> None:
     if "/guardian/wizard" in device.page.url:
         assert_none_covered(device)
         assert "Not fully protected" not in device.text
+    if "/wizard/devices" in device.page.url:
+        assert_names_above(device)
+        assert device.text.count("You are using this one now.") == 1, "Ada's phone, not the tablet"
     if "/guardian/checks" in device.page.url:
         assert device.pressable("Mia: What's blocked").count() == 1, "what comes next"
     if device.page.url.endswith(".arpa/"):  # the child's first page
         assert "This browser is new here" not in device.text
         if device.page.get_by_role("link", name=re.compile("^Ask www.tiktok.com")).count():
             assert_in_sight(device, "#main a.button")
+
+
+def assert_names_above(ada: Device) -> None:
+    """The name of each device stands over the whole row, whatever the answers below it are."""
+    widths = """() => [...document.querySelectorAll("fieldset")].map((each) => {
+      const [name, row] = [each.querySelector("input:not([type])"), each.querySelector("legend")];
+      return name ? Math.round(row.offsetWidth - name.offsetWidth) : 0;
+    })"""
+    assert set(ada.page.evaluate(widths)) == {0}
 
 
 def assert_none_covered(ada: Device) -> None:

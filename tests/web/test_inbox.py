@@ -358,7 +358,12 @@ async def test_what_a_yes_does_not_open_is_told_to_both(client: Client, site: Si
     assert "Also blocked by" in page
     assert "This stays blocked too, unless you tick the box below." in page
     where = f"/guardian/appeals/{appeal}/decide"
-    await send(client, where, state="granted", lasts="1h", reason="fair_enough")
+    page = await send(client, where, state="granted", lasts="1h", reason="fair_enough")
+    still = "Something else still blocks it for Mia: open the request to see what."
+    assert still in re.sub("[\u2068\u2069]", "", page), (
+        "who says yes in passing does not take it for done"
+    )
+    assert f'href="/guardian/appeals/{appeal}"' in page
     assert "Something else is blocking it too." in await text(client, f"/ask/{appeal}"), "at once"
     await site.follow()
     page = await text(client, f"/ask/{appeal}")
@@ -399,7 +404,8 @@ async def test_a_yes_can_open_what_else_closes_it(client: Client, site: Site) ->
     where, yes = f"/guardian/appeals/{appeal}/decide", {"state": "granted", "besides": "on"}
     page = await send(client, where, 400, **yes, lasts="always", reason="fair_enough")
     assert "choose how long" in page
-    await send(client, where, **yes, lasts="1h", reason="fair_enough")
+    page = await send(client, where, **yes, lasts="1h", reason="fair_enough")
+    assert "still blocks it" not in page
     await site.follow()
     assert not site.home.ask("mia", "toys.example").verdict.blocks
     assert site.home.ask("mia", "open.example").verdict.blocks, "the night holds for the rest"

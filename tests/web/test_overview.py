@@ -244,6 +244,19 @@ async def test_extra_time_past_a_bedtime_stands_beside_it(client: Client, site: 
     assert "(with extra time: 21:30)" in page
 
 
+async def test_one_card_never_has_two_minutes_for_one_end(client: Client, site: Site) -> None:
+    await send(client, "/guardian/time/mia/pause", lasts="30")
+    site.home.wait(20)  # within a minute: what is on ends early rather than late, and a pause late
+    await send(client, "/guardian/time/mia/more", minutes="15")
+    await site.follow()
+    page = await text(client, HERE)
+    until = re.search(r"Everything online: until (\S+)", card(page, "mia"))
+    assert until
+    assert f"Internet on · until {until[1]}" in card(page, "mia")
+    coming = without_marks(page).partition("Coming up")[2]
+    assert f'<span class="number soft small">{until[1]}</span>' in coming
+
+
 async def test_a_child_reads_of_extra_time_as_that_with_its_end(client: Client, site: Site) -> None:
     site.home.wait(4 * 3600)
     await send(client, "/guardian/time/mia/more", minutes="15")

@@ -195,9 +195,16 @@ async def test_an_app_is_allowed_with_all_its_sites_and_taken_back_at_once(
     assert "Allow video_site" not in page
     undo = re.search(r'action="(/guardian/undo/[^"]+)"', page)
     assert undo
-    await send(client, undo[1])
+    page = marks_off(await send(client, undo[1]))
+    assert "video_site has no site rule any more" in page
     await site.follow()
     assert site.home.ask("mia", "cdn.example").verdict.blocks
+    undo = re.search(r'action="(/guardian/undo/[^"]+)"', page)
+    assert undo
+    page = marks_off(await send(client, undo[1]))
+    done = page.partition('role="status"')[2].partition("</section>")[0]
+    assert "video_site is allowed for Mia, with all its sites" in done
+    assert "cdn.example" not in done, "nobody allowed its sites one by one"
 
 
 async def test_the_rules_of_an_app_are_read_and_removed_as_one(client: Client, site: Site) -> None:

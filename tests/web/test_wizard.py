@@ -227,6 +227,31 @@ async def test_a_device_that_was_seen_gets_an_owner(desk: Client, site: Site) ->
     await take(desk, SetupStep.DEVICES, 400, **{"whose-u1": "nobody"})
 
 
+@pytest.mark.parametrize(
+    ("address", "mac"),
+    [
+        ("127.0.0.1", ""),
+        ("192.0.2.77", "02:00:00:00:00:99"),  # seen by another address: by IPv4, say
+    ],
+)
+async def test_a_guardian_is_told_which_device_they_are_holding(
+    desk: Client, site: Site, address: str, mac: str
+) -> None:
+    at = site.now
+    seen = UnknownDevice("home", "u1", "", mac, address, "Pixel", at, at)
+    other = UnknownDevice("home", "u2", "", "02:00:00:00:00:98", "127.0.0.1", "tablet", at, at)
+    save_unknown_devices(site.folder, [seen, other])
+    if mac:
+        resolver = site.home.resolver
+        resolver.snapshot = resolver.snapshot.with_sightings(Sightings({"127.0.0.1": mac}))
+    for path in ("/guardian/wizard/devices", "/guardian/devices", "/guardian/"):
+        page = await text(desk, path)
+        before, *after = page.split("You are using this one now.")
+        assert len(after) == 1, path
+        # The names of both stand on each page, in whatever order.
+        assert before.rindex("Pixel") > before.rfind("tablet"), path
+
+
 @pytest.mark.parametrize("way", ["now", "before", "never"])
 async def test_an_address_is_enough_and_the_device_is_known_for_good_if_the_network_shows_how(
     desk: Client, site: Site, way: str

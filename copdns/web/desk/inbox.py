@@ -31,11 +31,9 @@ from copdns.household.differences import Difference
 from copdns.household.presets import Preset
 from copdns.household.safeguards import is_announced
 from copdns.list_files.load import bundled_presets
-from copdns.lists.find_app import app_of
 from copdns.model.errors import AppealError
 from copdns.model.household import Band, Household
-from copdns.model.sentences import Phrase, Sentence, sentence
-from copdns.policy.typed_site import apps_of
+from copdns.model.sentences import sentence
 from copdns.web.answers import (
     answer_appeal,
     decider_of,
@@ -45,6 +43,7 @@ from copdns.web.answers import (
 )
 from copdns.web.browser_input import fields_of
 from copdns.web.context import context_of
+from copdns.web.desk.app_rules import describe_app_rules
 from copdns.web.desk.change import say_done, say_granted
 from copdns.web.desk.form_mark import SEEN, mark_of, require_same_lines
 from copdns.web.desk.page import household_in_force, meanwhile_rule, stored_household
@@ -175,10 +174,19 @@ async def decide(request: web.Request) -> web.Response:
         await require(request, Permission.EDIT_PROFILES)
     household = household_in_force(request, actor)
     _require_shown_lines(found.ask, decision, household, str(fields.get(SEEN, "")))
+    rest = None if decision.yes.besides else _besides(request, actor, found, household)
     before = await stored_household(request, actor)
     answered = await answer_appeal(context, actor, household, found, decision)
     after = await stored_household(request, actor)
     _say_answered(request, actor, (before, after), answered)
+    asker = household.profile(found.ask.profile)
+    if rest is not None and answered.state in YES and asker is not None:
+        # Whoever says yes in passing would take it for done, and the child read otherwise.
+        still = sentence(
+            "something else still blocks it for %(name)s: open the request to see what",
+            name=asker.name,
+        )
+        say_done(request, actor, still)
     raise web.HTTPSeeOther("/guardian/inbox")
 
 
@@ -196,24 +204,8 @@ def _say_answered(
         return
     what = f"request {answered.id} from {ask.profile}: {answered.state}"
     say_granted(
-        request, actor, households, what, ask.profile, _describe_app_rules(request, after, before)
+        request, actor, households, what, ask.profile, describe_app_rules(request, before, after)
     )
-
-
-def _describe_app_rules(
-    request: web.Request, after: Household, before: Household
-) -> Sentence | None:
-    """Return one sentence for the rules about all sites of an app; None for fewer rules."""
-    new = [each for each in after.rules if each not in before.rules]
-    names = {each.target for each in new}
-    apps = map(app_of, apps_of(after, context_of(request).snapshot().library))
-    app = next((each for each in apps if len(names) > 1 and set(each.names) <= names), None)
-    if app is None:
-        return None
-    person = after.profile(new[0].scope)
-    whom = Phrase("for", "everyone") if person is None else person.name
-    called = desk_wording(request, after).app_name(app.title)
-    return sentence("%(app)s is allowed for %(name)s, with all its sites", app=called, name=whom)
 
 
 def _require_shown_lines(

@@ -33,7 +33,7 @@ from copdns.web.desk.time.page import require_person, template_values
 from copdns.web.desk.waiting_requests import find_waiting, values_to_answer
 from copdns.web.session import may_see_notices
 from copdns.web.step_up import require_step_up
-from copdns.web.unknown_devices import makers_of, unassigned_devices
+from copdns.web.unknown_devices import device_in_hand, makers_of, unassigned_devices
 from copdns.words.warnings import trouble
 
 CHANGES_SHOWN = 2
@@ -89,6 +89,7 @@ async def overview(request: web.Request) -> web.Response:
         lists=_lists_shown(home),
         unknown=unknown,
         makers=await makers_of(unknown),
+        in_hand=device_in_hand(request, unknown),
         **await _changes(home),
     )
 

@@ -7,7 +7,7 @@ What somebody's privacy mode does not let be shown is None here, and the page sa
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -22,7 +22,14 @@ from copdns.time.bedtime import Bedtime, bedtime_choices, is_bedtime, tonights_b
 from copdns.time.days import local_time, zone_of
 from copdns.time.own_timers import OWN
 from copdns.time.plan import in_scope
-from copdns.web.more_time import MoreTime, extra_past, more_time, time_mark
+from copdns.web.more_time import (
+    MoreTime,
+    extra_past,
+    more_time,
+    opened_until,
+    opens_all,
+    time_mark,
+)
 
 HOURS = 24
 GRANTS_SHOWN = 3
@@ -88,8 +95,9 @@ class PersonCard:
     has_use: the mode records which device was used.  requests: that wait.  more: what 15 more
     minutes mean.  mark: of the form that gives them.  bedtime: tonight's.  choices: when it can
     begin instead.  has_bedtime: there is a bedtime on some night.
-    grants: what is allowed for a while now, the first that ends first.  extra: until when extra
-    time keeps everything on, past tonight's bedtime; None where it does not.
+    grants: what is allowed for a while now, the first that ends first; extra time is one of them.
+    extra: until when extra time keeps everything on, past tonight's bedtime; None where it does
+    not.
     """
 
     profile: Profile
@@ -158,8 +166,14 @@ def person_card(
 
 
 def _grants(household: Household, profile: Profile, now: float) -> tuple[Grant, ...]:
-    found = (e for e in household.grants if e.profile == profile.id and e.start <= now < e.end)
-    return tuple(sorted(found, key=lambda each: each.end)[:GRANTS_SHOWN])
+    """Return what is allowed now.  Extra time that follows on from extra time is one here, with the
+    end of the last: whoever gives 15 minutes twice looks for the later end."""
+    found = [e for e in household.grants if e.profile == profile.id and e.start <= now < e.end]
+    all_on = [each for each in found if opens_all(each)]
+    shown = [each for each in found if not opens_all(each)]
+    if all_on:
+        shown.append(replace(all_on[0], end=int(opened_until(household, profile.id, now))))
+    return tuple(sorted(shown, key=lambda each: each.end)[:GRANTS_SHOWN])
 
 
 def standing_of(closed: Verdict | None) -> Standing:

@@ -20,6 +20,7 @@ from copdns.model.undo_prefix import UNDONE
 from copdns.web.browser_input import fields_of
 from copdns.web.confirmation import require_sure
 from copdns.web.context import context_of
+from copdns.web.desk.app_rules import describe_app_rules
 from copdns.web.desk.change import change_household, say_list_changed
 from copdns.web.desk.page import page_to_show, stored_household
 from copdns.web.desk.undo_lists import (
@@ -102,6 +103,8 @@ async def _undo_of_household(request: web.Request, actor: Actor, found: DeskActi
     back = tuple(OwnChange(each.after, each.before) for each in found.lists)
     came, gone = ([e for e in back if (e.after is None) is is_gone] for is_gone in (False, True))
     await put_back_lists(context, actor, came)
+    assert found.before is not None
+    assert found.after is not None
     await change_household(
         request,
         actor,
@@ -110,6 +113,7 @@ async def _undo_of_household(request: web.Request, actor: Actor, found: DeskActi
         weighed=found.weighed,
         person=found.profile,
         lists=back,
+        said=describe_app_rules(request, found.after, found.before),
     )
     recent.forget(found.id)
     await put_back_lists(context, actor, gone)

@@ -97,6 +97,18 @@ def test_access_that_was_given_counts_for_what_comes_next() -> None:
     assert (found.standing, found.edge) == (Standing.ON, Edge(AT + 900, Standing.OFF))
 
 
+def test_extra_time_that_was_given_twice_is_shown_once_with_its_last_end() -> None:
+    extra = Grant(None, AT - 60, AT + 840, AT - 60, content=False, time=True, id="g", profile="mia")
+    more = replace(extra, start=AT + 840, end=AT + 1740, given=AT, id="h")
+    site = replace(extra, about=Topic(TopicKind.SERVICE, "youtube"), end=AT + 1000, id="i")
+    found = card(**paused(AT + HOUR), grants=(extra, more, site))
+    assert [(each.about, each.end) for each in found.grants] == [
+        (site.about, AT + 1000),
+        (None, AT + 1740),
+    ]
+    assert found.edge == Edge(AT + 1740, Standing.PAUSED)
+
+
 def test_the_limit_with_the_least_left_comes_first() -> None:
     found = card(used=20, budgets=(PLAY, FILMS))
     assert [(each.today.left, each.percent) for each in found.limits] == [(10, 33), (40, 66)]

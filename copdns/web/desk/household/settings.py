@@ -369,6 +369,9 @@ EFFECTS: Mapping[str, Phrase] = {
     "appeals.texts_days": Phrase(
         "setting", "A child's own words can be read for this many days after the answer."
     ),
+    "provider.pages": Phrase(
+        "setting", "Where the families' pages are, for the links in weekly emails."
+    ),
     "provider.database": Phrase(
         "setting", "Anyone who can read this database can read what is written about a child."
     ),

@@ -42,6 +42,7 @@ from copdns.web.step_up import require_step_up
 from copdns.web.unknown_devices import (
     add_typed_device,
     add_unknown_device,
+    device_in_hand,
     end_guests_at,
     end_guests_of,
     known_by_mac,
@@ -325,6 +326,7 @@ async def _device_values(wizard_request: WizardRequest) -> Values:
     owners = {each.profile for each in home.devices}
     return {
         "makers": await makers_of(found),
+        "in_hand": device_in_hand(wizard_request.request, found),
         "more": "more" in wizard_request.request.query,
         "without_device": next((each.id for each in home.profiles if each.id not in owners), ""),
         "visitors": found,

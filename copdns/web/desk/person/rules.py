@@ -21,13 +21,14 @@ from copdns.model.errors import HouseholdError, NameTextError
 from copdns.model.household import Household, Rule, RuleAction
 from copdns.model.matchers import Matcher, parse_target
 from copdns.model.names import display, host_of
-from copdns.model.sentences import Phrase, sentence
+from copdns.model.sentences import Phrase
 from copdns.policy.decide import decide, explain
 from copdns.policy.typed_site import Apps, apps_of, read_site
 from copdns.time.plan import in_scope
 from copdns.web.browser_input import fields_of
 from copdns.web.context import context_of
 from copdns.web.desk.activity.entries import can_allow
+from copdns.web.desk.app_rules import tell_app_free, tell_app_rules
 from copdns.web.desk.form_mark import SEEN, unless_changed
 from copdns.web.desk.page import page_to_show
 from copdns.web.desk.person.page import PersonAccess, change, person_page, require_person
@@ -131,13 +132,8 @@ async def _add_for_app(
     whom = scope or Phrase("for", "everyone")
     name = found.profile.name if scope == found.profile.id else whom
     called = desk_wording(request, found.household).app_name(app.title)
-    said = (
-        sentence("%(app)s is allowed for %(name)s, with all its sites", app=called, name=name)
-        if action is RuleAction.ALLOW
-        else sentence("%(app)s is blocked for %(name)s, with all its sites", app=called, name=name)
-    )
     what = f"rule added: {action} {app.title} for {scope or EVERYONE}"
-    await change(request, found.actor, edit, what, said=said)
+    await change(request, found.actor, edit, what, said=tell_app_rules(action, called, name))
     raise web.HTTPSeeOther(page_to_show(str(fields.get("back", "")), f"{found.address}/rules"))
 
 
@@ -193,8 +189,8 @@ async def _remove_of_app(request: web.Request, found: PersonAccess, rule: Rule) 
     wording = desk_wording(request, found.household)
     app = wording.title("service", group.app)
     what = f"rule removed: {rule.action} {group.app} for {rule.scope or EVERYONE}"
-    said = sentence("%(app)s has no site rule any more, so the other settings count", app=app)
-    await change(request, found.actor, partial(_without_rules, gone=gone), what, said=said)
+    edit = partial(_without_rules, gone=gone)
+    await change(request, found.actor, edit, what, said=tell_app_free(app))
 
 
 def _without_rules(household: Household, gone: Collection[str]) -> Household:
