@@ -34,7 +34,6 @@ from tests.e2e.house import eventually
 from tests.e2e.plane import told
 from tests.e2e.provider_nodes import (
     BLOCKED,
-    BO,
     DATING,
     OPEN,
     STRANGER,
@@ -81,10 +80,11 @@ def test_an_address_that_moves_while_a_question_is_on_its_way_brings_no_answer_o
     node: ProviderNode,  # noqa: F811
 ) -> None:
     """The question gets what it was asked under; whoever has the address by then, their own."""
-    address, upstream = "127.0.0.43", node.home.upstream
+    address, bos, upstream = "127.0.0.43", "127.0.0.44", node.home.upstream
     lines = [{"line": "l12", "household": "ada"}, {"line": "l13", "household": "bo"}]
+    lines.append({"line": "l14", "household": "bo"})
     assert node.tell("/v1/lines", lines) == 204
-    assert node.tell("/v1/sessions", [session("l12", address)]) == 204
+    assert node.tell("/v1/sessions", [session("l12", address), session("l14", bos)]) == 204
     node.command("ada", "rule", "add", "allow", "essay.example")  # so that copdns decides
     node.command("ada", "rule", "add", "block", "x.quiz.example")  # which tells whose it is
     node.command("bo", "rule", "add", "block", "quiz.example")
@@ -92,7 +92,7 @@ def test_an_address_that_moves_while_a_question_is_on_its_way_brings_no_answer_o
     ours, theirs, rule = (
         f"NOERROR 17 rule: {each}" for each in ("x.quiz.example", "quiz.example", "essay.example")
     )
-    eventually(lambda: node.ask("essay.example", BO) == rule)
+    eventually(lambda: node.ask("essay.example", bos) == rule)
     eventually(lambda: node.ask("x.quiz.example", address) == ours)
     upstream.hold()
     try:
