@@ -26,8 +26,7 @@ PURE = {
 # ... but for these, which draw secrets, hold sockets or read files.
 NOT_PURE = {
     *("accounts.codes", "accounts.passwords", "dns.bug_log", "dns.datagrams", "dns.mmsg"),
-    *("dns.connections", "dns.doh", "dns.host_finder", "dns.prompt_loop", "dns.socket_pool"),
-    "dns.stream_pool",
+    *("dns.connections", "dns.doh", "dns.host_finder", "dns.socket_pool", "dns.stream_pool"),
     *("dns.upstream", "dns.upstream_groups", "dns.upstream_queries", "dns.upstream_tcp"),
 }
 # Rooms within a room that do not know each other ...

@@ -22,7 +22,6 @@ from copdns.dns.datagrams import (
     peer_host,
 )
 from copdns.dns.mmsg import BATCH_SIZE, Batch, forbid_fragments
-from copdns.dns.prompt_loop import add_reader, remove_reader
 from copdns.dns.query import UDP_SIZE
 from copdns.model.bypass_signs import Heard
 from copdns.model.errors import ListenError
@@ -123,7 +122,7 @@ class UdpServer:
         self._closed = False
         self._send_reply: SendReply = self._send_later  # bound once, not for each query
         self._client_by_address: dict[bytes, CachedClient] = {}  # packed; never a forwarder
-        add_reader(loop, self._fd, self._drain)
+        loop.add_reader(self._socket, self._drain)
 
     def _drain(self) -> None:
         """Answer what came; after a full batch, what came meanwhile."""
@@ -305,7 +304,7 @@ class UdpServer:
         """Send what waits, and stop answering."""
         self._flush()
         self._closed = True
-        remove_reader(self._loop, self._fd)
+        self._loop.remove_reader(self._socket)
         self._socket.close()
 
 

@@ -42,11 +42,9 @@ def run(options: Options, light: bool) -> None:
         leave_out_extras()
         from copdns.app.app import serve
         from copdns.cli.stderr_log import log_to_stderr
-        from copdns.dns.prompt_loop import PromptLoop
 
     hangups.clear()  # the settings are read now
     settings = options.settings_to_run()
     log_to_stderr()
-    # asyncio's own loop but for queries: there uvloop is no faster but slower.
-    with asyncio.Runner(loop_factory=PromptLoop) as runner:
-        runner.run(serve(settings, options.settings_to_run, is_light=light, hangups=hangups))
+    # asyncio's own loop: sockets are read directly, and there uvloop is no faster but slower.
+    asyncio.run(serve(settings, options.settings_to_run, is_light=light, hangups=hangups))

@@ -369,6 +369,9 @@ EFFECTS: Mapping[str, Phrase] = {
     "appeals.texts_days": Phrase(
         "setting", "A child's own words can be read for this many days after the answer."
     ),
+    "provider.show_pages": Phrase(
+        "setting", "If false, this program answers and counts, and shows families no pages."
+    ),
     "provider.pages": Phrase(
         "setting", "Where the families' pages are, for the links in weekly emails."
     ),
