@@ -32,3 +32,12 @@ def long_words(texts: Iterable[str], letters: int) -> set[str]:
     """Return the words of more letters than that."""
     words = {word.lower() for text in texts for words in sentences(text) for word in words}
     return {word for word in words if len(word) > letters}
+
+
+def has_word(text: str, word: str) -> bool:
+    """Return whether a word stands in a text by itself, in this spelling.
+
+    Tokens and checksums hold any three letters now and then, with other letters or digits beside
+    them; a person's short name there says nothing of the person.
+    """
+    return re.search(rf"(?<![A-Za-z0-9]){re.escape(word)}(?![A-Za-z0-9])", text) is not None

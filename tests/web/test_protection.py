@@ -10,6 +10,7 @@ import pytest
 from copdns.network.probes import NAMES_PER_CODE, probe_names
 from copdns.web.context import PARTS
 from tests.household import GUEST
+from tests.reading import has_word
 from tests.web.site import HTML, Client, Site, text
 
 
@@ -64,7 +65,7 @@ async def test_a_device_that_nobody_named_is_told_its_address(client: Client, si
 async def test_whose_it_is_is_told_to_the_browser_that_it_is_known_by_alone(
     client: Client, site: Site
 ) -> None:
-    assert "Mia" not in await checked(client, site)
+    assert not has_word(await checked(client, site), "Mia")
 
 
 async def test_one_device_reads_nothing_of_another(client: Client, site: Site) -> None:

@@ -27,6 +27,7 @@ from cryptography.x509.oid import NameOID
 from tests.conftest import find_tool
 from tests.e2e.house import ROOT, eventually
 from tests.push_service import HOST, ReadingBrowser, write_certificate
+from tests.reading import has_word
 from tests.running import PATIENCE, Program, free_port, running
 from tests.web.browsing import CHROMIUM, PHONE, Device, Drive, assert_accessible, wait_until
 from tests.web.pages import PASSWORD, ask, beside, done
@@ -276,7 +277,7 @@ def test_without_a_connection_a_child_reads_what_held_and_only_while_it_may(
     assert reply.status == 503
     assert "What this page said on" in page.inner_text("main")
     assert_accessible(Device(page, house.way))
-    assert "Mia" not in page.inner_text("body")
+    assert not has_word(page.inner_text("body"), "Mia")
     assert page.evaluate("getComputedStyle(document.querySelector('.card')).borderRadius") != "0px"
 
     page.evaluate(  # the moment until which it held is over

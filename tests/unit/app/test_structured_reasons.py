@@ -18,6 +18,7 @@ from copdns.policy.guest import GUEST
 from copdns.settings.config import Settings
 from tests.home import Home
 from tests.household import ADDRESSES, MIA, TOM, asker, block, family, library
+from tests.reading import has_word
 from tests.replies import ede_of
 from tests.unit.messages import opt, option, query
 
@@ -116,7 +117,10 @@ async def test_nobody_and_nothing_of_the_household_is_named() -> None:
             found = ede_of(dns.message.from_wire(reply))
             if found is not None:
                 words = json.loads(found[1]).get("j", "").replace(name, "").lower()
-                assert not [each for each in ("mia", "tom", "ada", "phone", GUEST) if each in words]
+                assert not [
+                    each for each in ("mia", "tom", "ada", "phone") if has_word(words, each)
+                ]
+                assert GUEST not in words
 
 
 @pytest.mark.parametrize("category", ["gambling", ""])
@@ -135,7 +139,7 @@ async def test_a_list_that_the_household_pasted_is_not_named(tmp_path: Path, cat
     home.resolver.replies.structured_errors = reasons.errors
     text = told(home, "tom", "bets.example")["j"]
     assert text
-    assert "ada" not in text.lower()
+    assert not has_word(text.lower(), "ada")
     if not category:  # nor is more told than that this one is blocked
         text = told(home, "mia", "bets.example")["j"]
         assert text.startswith("A grown-up blocked this site: bets.example.")
