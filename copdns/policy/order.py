@@ -75,11 +75,11 @@ def decision_order(
         # 3. The law is above the household.  Only an operator has such lists.
         legal_step(profile, context),
         # 4. Nothing that a household can write, and no mistake of ours, may cut a child off from
-        # help.  Two kinds of protected names are weaker, and lose to some steps below: this step
-        # runs those first, and where one of them blocks it gives no verdict.  Reference works and
-        # the safe hosts of search engines lose to time (7 to 9).  What the household protects, such
-        # as its school, loses to security, time, own rules and safe search (5, 7 to 10, 14), so
-        # that no guardian opens with it what another one blocked; it beats 11 to 13 and 15.
+        # help.  Two kinds of protected names are weaker.  Reference works and the safe hosts of
+        # search engines lose to time (7 to 9).  What the household protects, such as its school,
+        # loses to security, time, own rules and safe search (5, 7 to 10, 14), so that no guardian
+        # opens with it what another one blocked; it beats 11 to 13 and 15.  So for these two, step
+        # 4 gives no verdict where a step that they lose to would block.
         protected_step(context, times, (security, *times, own_rules, safe_search)),
         # 5. Theft and fraud hurt whoever asks.  A list's mistake is corrected by an allow rule with
         # `over_security`; a plain allow rule is not enough.
@@ -93,9 +93,9 @@ def decision_order(
         # lifts a pause that began before it; a pause that begins later beats the grant.
         pause,
         # 8 and 9. What was planned comes before what was used up.  A grant of time lifts both,
-        # whichever began first.  Steps 7 to 9 pass over names that are always allowed, and 10 to 15
-        # decide about them.  Homework mode is a pause that passes over names for homework.  While
-        # it runs, a used-up budget passes over them too, but a bedtime (8) blocks them.  A
+        # whichever began first.  Steps 7 to 9 do not block names that are always open; 10 to 15
+        # decide about them.  Homework mode is a pause (7) that does not block names for homework;
+        # while it runs, a used-up budget (9) does not block them either, but a bedtime (8) does.  A
         # grace period is a grant of time as well, for the names in use when a schedule begins.
         schedules,
         budgets,
@@ -115,11 +115,11 @@ def decision_order(
         # that list's blocks alone.
         service_step(profile, context, blocker),
         category_step(profile, context, blocker),
-        # 14. Only what no step above blocked has to be made safe.  Search engines go to their safe
-        # hosts; a grant does not change that.  Engines that have none are blocked, if the profile
-        # says so; an allow rule or a grant of content opens them.  For a profile that allows only
-        # its allowlist, 15 blocks an engine that nothing allowed.  Safe hosts are protected (step
-        # 4); what else is in their responses is judged (`judge_response`).
+        # 14. Only what no step above blocked has to be made safe.  A search engine's name gets the
+        # data of its safe host, grant or not, and SERVFAIL if there is none; the response is judged
+        # (`judge_response`), with the safe host in it protected (step 4).  Engines without such a
+        # host are blocked, if the profile says so; an allow rule or a grant of content opens them.
+        # For a profile that allows only its allowlist, 15 blocks an engine that nothing allowed.
         safe_search,
         # 15. For names that no step above decided: allowed by a grant of content (`granted`); else,
         # with `failures: essential` and a wrong clock, a missing list or an unknown device, blocked

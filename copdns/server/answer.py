@@ -41,8 +41,8 @@ Words, here and in all that is called from here:
     refresh       a question that copdns asks by itself, so that the cache has the answer before
                   somebody asks: no client's, so that nothing of it is counted or logged
     help answers  responses for help names, fetched at an even pace whoever asks
-    packet cache  (the lane; a query that it does not answer takes the chain, which is `answer`)
-                  whole replies, by the query's octets and policy.  One that is sent again is
+    packet cache  whole replies, by the query's octets and policy.  (Also called the lane; a query
+                  that it cannot answer comes to `answer`.)  One that is sent again is
                   counted, charged to limits, logged and put among the child's recent blocks as the
                   first was.  It holds no reply that depends on more than these (one over TCP, a
                   local answer, one in block mode `page`), none that is stale or a failure, none for
