@@ -51,6 +51,7 @@ from copdns.web.second_box.bundles import FirstBox
 from copdns.web.template_words import WORD_JOINER
 from tests.home import Home
 from tests.household import LISTENER, asker
+from tests.new_databases import put_empty_database
 from tests.templates import take_compiled_templates
 
 Client = TestClient  # type: ignore[type-arg]
@@ -96,7 +97,7 @@ class Site:
             self._swap,
         )
         self.facts = FactsUpdater(folder, lambda: self.settings.facts, lambda: self.now)
-        _put_empty_database(folder)
+        put_empty_database(folder)
         self.store = self._stack.enter_context(_open_store(folder))
         self.thread = self._stack.enter_context(StoreThread(_open_store(folder)))
         self.logins = Logins(self.thread, lambda: self.home.clock().mono)
@@ -218,26 +219,11 @@ def _made_resources() -> tuple[web.AbstractResource, ...]:
     return tuple(router.resources())
 
 
-def _put_empty_database(folder: Path) -> None:
-    """Put a database of no household into a folder: to make one takes longer than many a test."""
-    for name, octets in _empty_database().items():
-        (folder / name).write_bytes(octets)
-        (folder / name).chmod(0o600)
-
-
 def _open_store(folder: Path) -> HouseholdStore:
     """Open a database that was put there just now: whether it is what was stored last need not be
     looked at, which takes as long as many a test."""
     settled = Settled(folder / FILE)
     return HouseholdStore(settled.path, _open(settled), in_memory=False)
-
-
-@cache
-def _empty_database() -> dict[str, bytes]:
-    """Return the files of a new database."""
-    with TemporaryDirectory() as folder:
-        HouseholdStore.open(Path(folder)).close()
-        return {each.name: each.read_bytes() for each in Path(folder).iterdir()}
 
 
 async def text(client: Client, path: str, status: int = 200) -> str:
