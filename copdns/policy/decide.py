@@ -31,7 +31,7 @@ from copdns.policy.time_rules import (
     TimeRules,
     budgets_covering,
     grants_in_force,
-    valid_until,
+    verdict_with_end,
     with_end,
 )
 
@@ -137,7 +137,7 @@ def _decide(policy: Policy, lookup: Lookup, now: float) -> Verdict:
     time_rules = policy.time_rules
     if time_rules is None:
         return verdict
-    return with_end(time_rules, verdict, valid_until(time_rules, lookup, verdict, now))
+    return verdict_with_end(time_rules, lookup, verdict, now)
 
 
 def decide_query(policy: Policy, qname: str, qtype: int, now: float) -> Verdict:
