@@ -99,14 +99,19 @@ class CacheEntry:
 
         fixed_ttl: that of every record, in seconds; None: `shorten_ttl`.
         """
-        body, longest, places = bytearray(answer.rrs), 0, []
+        rrs, end, longest = answer.rrs, 0, 0
+        parts: list[bytes] = []
+        places: list[tuple[int, int]] = []
         for at, ttl in answer.ttl_places:
             given = shorten_ttl(ttl) if fixed_ttl is None else fixed_ttl
-            _TTL(body, at, given)
+            parts.append(rrs[end:at])
+            parts.append(given.to_bytes(4, "big"))
             places.append((at, given))
+            end = at + 4
             if given > longest:
                 longest = given
-        self.answer = answer.with_ttls(bytes(body), _share_places(tuple(places)))
+        parts.append(rrs[end:])
+        self.answer = answer.with_ttls(b"".join(parts), _share_places(tuple(places)))
         self.longest_ttl = longest
         self.expires = expires
         self.ede: Ede | None = None
@@ -347,8 +352,9 @@ class Cache:
 
     def _store(self, key: CacheKey, entry: CacheEntry) -> None:
         everything = self._entries
-        self._drop(key)  # so that it is the newest
-        everything[key] = entry
+        if everything.setdefault(key, entry) is not entry:  # looked for once, not twice
+            self._drop(key)  # so that it is the newest
+            everything[key] = entry
         self.octets += _size(entry)
         if key.qtype == _ANY_TYPE:
             self._nxdomains[key.qname] = self._nxdomains.get(key.qname, 0) + 1

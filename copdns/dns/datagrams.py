@@ -7,10 +7,12 @@ as the kernel writes it, then the message.
 from __future__ import annotations
 
 import socket
+from array import array
 from typing import Final
 
 from copdns.dns.mmsg import BATCH_SIZE, Batch
 
+_MOST: Final = BATCH_SIZE  # a name of a module that is not compiled is slow to look up
 MAX_DATAGRAM: Final = 4096  # octets; a query is never longer than one datagram of 4096
 
 
@@ -19,21 +21,24 @@ class Inbox:
 
     def __init__(self, batch: Batch) -> None:
         self._batch = batch
+        self._raw, self._step, self._address = batch.raw, batch.step, batch.address
+        self._sizes = batch.received[batch.RECEIVED_AT :: batch.RECEIVED_STEP]
 
     def receive(self, fd: int) -> list[bytes]:
         """Return the datagrams that came, each with its peer's address before it; never waits.
 
         Raise OSError when the socket has an error instead.
         """
-        batch = self._batch
-        count = batch.receive(fd)
-        raw, sizes, step, address = batch.raw, batch.received, batch.step, batch.address
-        size_step, size_at = batch.RECEIVED_STEP, batch.RECEIVED_AT
+        count = self._batch.receive(fd)
+        if not count:
+            return []
+        raw, step, address = self._raw, self._step, self._address
+        sizes: list[int] = self._sizes[:count].tolist()  # at once: each look takes as long as this
         found: list[bytes] = []
-        for place in range(count):
-            at = place * step
-            size = sizes[place * size_step + size_at]
+        at = 0
+        for size in sizes:
             found.append(raw[at : at + address + size].tobytes())
+            at += step
         return found
 
 
@@ -43,26 +48,33 @@ class Outbox:
     def __init__(self, batch: Batch) -> None:
         self._batch = batch
         self._address, self._step = batch.address, batch.step
-        self._raw, self._sizes = batch.raw, batch.to_send
-        self._size_step, self._size_at = batch.SEND_STEP, batch.SEND_AT
-        self.count = 0
+        self._raw, self._sizes = batch.raw, batch.to_send[batch.SEND_AT :: batch.SEND_STEP]
+        self._waiting: list[int] = []  # the octets of each message
+
+    @property
+    def count(self) -> int:
+        """How many datagrams wait."""
+        return len(self._waiting)
 
     @property
     def is_full(self) -> bool:
-        return self.count == BATCH_SIZE
+        return len(self._waiting) == _MOST
 
     def add(self, raw: bytes) -> None:
         """Add a datagram: the peer's address, then the message.  Never call it when it is full."""
-        at = self.count * self._step
+        at = len(self._waiting) * self._step
         size = len(raw)
         self._raw[at : at + size] = raw
-        self._sizes[self.count * self._size_step + self._size_at] = size - self._address
-        self.count += 1
+        self._waiting.append(size - self._address)
 
     def flush(self, fd: int) -> tuple[int, ...]:
         """Send all over a socket; return the places of those that could not be sent."""
-        count, self.count = self.count, 0
-        return self._batch.send(fd, count) if count else ()
+        waiting = self._waiting
+        if not waiting:
+            return ()
+        count, self._waiting = len(waiting), []
+        self._sizes[:count] = array(self._batch.SIZE_T, waiting)  # at once, as in `Inbox`
+        return self._batch.send(fd, count)
 
 
 def address_size(family: socket.AddressFamily) -> int:

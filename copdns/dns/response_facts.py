@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from ipaddress import ip_network
 from typing import Final
 
@@ -69,10 +68,13 @@ def is_home_address(packed: bytes) -> bool:
     return _is_in(_V6[packed[0]], packed)
 
 
-def _is_in(networks: Sequence[tuple[int, int]], packed: bytes) -> bool:
+_number: Final = int.from_bytes  # of octets, the highest first; bound once, not for each address
+
+
+def _is_in(networks: list[tuple[int, int]], packed: bytes) -> bool:
     if not networks:  # as for most: a cheap look before the exact one
         return False
-    number = int.from_bytes(packed, "big")
+    number = _number(packed)
     for mask, network in networks:  # noqa: SIM110 - a generator would take twice as long
         if number & mask == network:
             return True

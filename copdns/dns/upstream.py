@@ -154,13 +154,14 @@ class UpstreamClient(UpstreamQueries):
     def _on_datagram(
         self, upstream: Upstream, source: UpstreamSocket, datagram: bytes, mono: float
     ) -> None:
-        sent = source.pending.get(datagram[:2])
+        message_id = datagram[:2]
+        sent = source.pending.get(message_id)
         if sent is None:
             return
         matched = match_response(datagram, sent.question)
         if matched is QuestionMatch.NO and not is_bare_error(datagram):
             return  # a late response, or forged: wait on (RFC 5452 section 9.1)
-        del source.pending[datagram[:2]]
+        del source.pending[message_id]
         exchange = sent.exchange
         if exchange.is_done:
             return

@@ -29,6 +29,8 @@ from copdns.model.errors import FORMERR, NOTIMP
 NO_EDNS: Final = 0  # what of EDNS a query has: nothing ...
 BARE: Final = 1  # ... an OPT record without options that takes 512 octets ...
 FULL: Final = 2  # ... or all
+_number: Final = int.from_bytes  # of octets, the highest first; bound once, not for each query
+_FIRST_LETTER: Final = 65
 _LETTERS: Final = bytes(0x20 if 97 <= octet <= 122 else 0 for octet in range(256))
 
 
@@ -37,6 +39,8 @@ def lowercase_question(question: bytes) -> bytes:
 
     A label's length is at most 63, so it is never taken for a letter.
     """
+    if question[-4] < _FIRST_LETTER and question[-3] < _FIRST_LETTER:
+        return question.lower()  # as little is the type, then, nor is the class IN
     return question[:-4].lower() + question[-4:]
 
 
@@ -52,9 +56,8 @@ def randomize_case(question: bytes, chance: bytes) -> bytes:
     """
     name = question[:-4]
     size = len(name)
-    letters = int.from_bytes(name.translate(_LETTERS), "big")
-    flips = letters & int.from_bytes(chance[:size], "big")
-    mixed: int = int.from_bytes(name, "big") ^ flips
+    flips = _number(name.translate(_LETTERS)) & _number(chance[:size])
+    mixed = _number(name) ^ flips
     return mixed.to_bytes(size, "big") + question[-4:]
 
 
@@ -75,7 +78,7 @@ def build_encrypted_query(question: bytes, *, do: bool, cd: bool) -> bytes:
 
 def build_full_query(question: bytes, opt: bytes, *, cd: bool) -> bytes:
     """Return a query without its ID.  opt: its OPT record, with the cookies for an upstream."""
-    return _HEADS[cd, True] + question + opt
+    return (_EDNS_HEAD_CD if cd else _EDNS_HEAD) + question + opt
 
 
 def build_told_query(
@@ -114,6 +117,8 @@ _HEADS: Final = {
     for cd in (False, True)
     for edns in (False, True)
 }
+_EDNS_HEAD: Final = _HEADS[False, True]
+_EDNS_HEAD_CD: Final = _HEADS[True, True]
 
 
 class QuestionMatch(Enum):

@@ -19,7 +19,12 @@ MAX_WIRE: Final = 255
 
 _PLAIN: Final = b"abcdefghijklmnopqrstuvwxyz0123456789-_"
 _DOT: Final = b"."
-_PLAIN_OR_DOT: Final = _PLAIN + b"."
+_LONG: Final = 45  # shorter labels have lengths that are no code of a plain octet
+# The text of a name that has only such labels and plain octets, octet by octet: a dot in place of a
+# length, letters in lower case, and a dot too in place of all that is to be escaped.
+_TEXT: Final = bytes(
+    ord(chr(octet).lower()) if octet in _PLAIN + _PLAIN.upper() else _DOT[0] for octet in range(256)
+)
 
 
 def read_name_text(message: bytes, at: int) -> tuple[str, int]:
@@ -27,29 +32,39 @@ def read_name_text(message: bytes, at: int) -> tuple[str, int]:
 
     Raise WireError for any other name.
     """
-    start = at
-    labels = []
+    start, dots, longest = at, -1, 0
     try:
         while size := message[at]:
-            if size > MAX_LABEL:
-                raise WireError("the name of the question is compressed or malformed")
+            if size > longest:
+                longest = size
+                if size > MAX_LABEL:
+                    raise WireError("the name of the question is compressed or malformed")
+            dots += 1
             at += size + 1
-            labels.append(message[at - size : at])
     except IndexError:
         raise WireError("the name of the question is cut short") from None
     at += 1
     if at - start > MAX_WIRE:
         raise WireError("the name of the question is longer than 255 octets")
-    # Nearly every name has nothing to escape, and no dot but those just put in.
-    plain = b".".join(labels).lower()
-    if plain.count(_DOT) < len(labels) and not plain.translate(None, _PLAIN_OR_DOT):
-        return plain.decode("ascii"), at
-    return ".".join(map(_label_text, labels)), at
+    if longest < _LONG:
+        text = message[start + 1 : at - 1].translate(_TEXT)
+        if text.count(_DOT) == dots:  # else there is something to escape, as in hardly any name
+            return text.decode("ascii"), at
+    return ".".join(map(_label_text, _labels(message, start))), at
 
 
 def from_wire(labels: bytes) -> str:
     """Return the normal form of an uncompressed name in wire form, root label included."""
     return read_name_text(labels, 0)[0]
+
+
+def _labels(message: bytes, at: int) -> list[bytes]:
+    """Return the labels of a name that was found to be whole."""
+    labels: list[bytes] = []
+    while size := message[at]:
+        at += size + 1
+        labels.append(message[at - size : at])
+    return labels
 
 
 def _label_text(label: bytes) -> str:

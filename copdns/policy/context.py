@@ -28,7 +28,7 @@ from copdns.model.matchers import Matcher, MatchKind
 from copdns.model.names import suffixes
 from copdns.model.scoped_names import EVERY_NAME
 from copdns.model.verdict import SCHOOL, AnswerDefaults, LocalRecord
-from copdns.policy.matching import VerdictByEntry
+from copdns.policy.matching import VerdictByEntry, last_two_labels
 from copdns.policy.special_names import NEVER_DENIED
 from copdns.policy.split_table import Split
 
@@ -82,7 +82,8 @@ class HouseholdContext:
     engines: a safe-search engine's id, its mode, then each exact host with its target.
     services: by slug.
     untraced_groups: protected groups, those of help names above all, whose queries leave no trace.
-    help_ends: the last labels of all help names, such as "uk".
+    help_ends: the last labels of all help names, such as "uk"; help_domains: the last two, such as
+        "org.uk".
     closable_groups: protected groups that a pause, a schedule or a budget closes all the same.
     verdict_by_entry: the memo of `Blocker.list_verdict`, which all its policies share.
     log_only: slugs of the lists that only count for now (`lists/log_only_book.py`).
@@ -96,6 +97,7 @@ class HouseholdContext:
     services: Mapping[str, ServiceNames] = field(default_factory=dict)
     untraced_groups: frozenset[str] = frozenset()
     help_ends: frozenset[str] = frozenset()
+    help_domains: frozenset[str] = frozenset()
     closable_groups: frozenset[str] = frozenset()
     verdict_by_entry: VerdictByEntry = field(default_factory=dict, compare=False)
     log_only: frozenset[str] = frozenset()
@@ -209,6 +211,7 @@ def build_context(
         services=services,
         untraced_groups=frozenset(group.slug for group in groups if group.is_untraced),
         help_ends=_help_ends(library) if other is None else other.help_ends,
+        help_domains=_help_domains(library) if other is None else other.help_domains,
         closable_groups=frozenset(
             (SCHOOL, *(group.slug for group in groups if not group.beats_time))
         ),
@@ -246,6 +249,10 @@ def _without_keys(household: Household, library: Catalogue) -> Household:
 
 def _help_ends(library: Catalogue) -> frozenset[str]:
     return frozenset(matcher.name.rpartition(".")[2] for matcher in library.help_names)
+
+
+def _help_domains(library: Catalogue) -> frozenset[str]:
+    return frozenset(last_two_labels(matcher.name) for matcher in library.help_names)
 
 
 def _rank(rewrite: NameRewrite) -> tuple[int, bool]:

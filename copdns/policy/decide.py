@@ -23,7 +23,7 @@ from copdns.model.times import Grant, Subject
 from copdns.model.verdict import SCHOOL, Action, Reason, StepNumber, Verdict
 from copdns.policy.list_rules import ListRules
 from copdns.policy.lookup import Lookup, Step
-from copdns.policy.matching import PolicyGroup
+from copdns.policy.matching import PolicyGroup, last_two_labels
 from copdns.policy.split_table import SplitTable
 from copdns.policy.steps import AccessStep
 from copdns.policy.subjects import list_numbers
@@ -31,7 +31,7 @@ from copdns.policy.time_rules import (
     TimeRules,
     budgets_covering,
     grants_in_force,
-    valid_until,
+    verdict_with_end,
     with_end,
 )
 
@@ -66,7 +66,8 @@ class Policy:
     all that limits a TTL.
     child_page: the URL of the page that explains a block and takes requests.
     untraced_lists: numbers of the lists of help names, whose queries leave no trace.
-    help_ends: the last labels of these names: a cheap first look for `has_help_prefix`.
+    help_ends: the last labels of these names: a cheap first look for `has_help_prefix`;
+    help_domains: the last two, a cheap second one.
     group: the policies that differ from this one in nothing but their own rules.
     list_rules: the rules of lists that are more than a name; None where no list has any.
     address_lists: lists about the addresses in answers that block for this profile.
@@ -95,6 +96,7 @@ class Policy:
     child_page: str = ""
     untraced_lists: frozenset[int] = frozenset()
     help_ends: frozenset[str] = frozenset()
+    help_domains: frozenset[str] = frozenset()
     list_rules: ListRules | None = None
 
     @property
@@ -135,7 +137,7 @@ def _decide(policy: Policy, lookup: Lookup, now: float) -> Verdict:
     time_rules = policy.time_rules
     if time_rules is None:
         return verdict
-    return with_end(time_rules, verdict, valid_until(time_rules, lookup, verdict, now))
+    return verdict_with_end(time_rules, lookup, verdict, now)
 
 
 def decide_query(policy: Policy, qname: str, qtype: int, now: float) -> Verdict:
@@ -152,9 +154,6 @@ def look_and_decide(policy: Policy, qname: str, qtype: int, now: float) -> tuple
     verdict = _decide(policy, lookup, now)
     # A rule that is more than a name may hold for another type.
     is_unlisted = not lookup.entries and policy.list_rules is None
-    # As in `has_help_prefix`, whose call would cost every query as much again.
-    if policy.help_ends.isdisjoint(qname.split(".")[1:-1]):
-        return verdict, is_unlisted
     if not verdict.is_untraced and has_help_prefix(policy, qname):
         return replace(verdict, is_untraced=True), is_unlisted
     return verdict, is_unlisted
@@ -280,12 +279,23 @@ def has_help_prefix(policy: Policy, qname: str) -> bool:
     Devices with a search domain ask for that when `help.example` failed.  It tells just as much of
     who looks for help, so the query is untraced too.
     """
-    if policy.help_ends.isdisjoint(qname.split(".")[1:-1]):  # as nearly always
-        return False
+    start = qname.find(".") + 1
+    end = qname.find(".", start)
+    while start and end > 0:  # every label but the first and the last, not split: as for all names
+        if qname[start:end] in policy.help_ends:
+            return _has_help_in_front(policy, qname)
+        start = end + 1
+        end = qname.find(".", start)
+    return False
+
+
+def _has_help_in_front(policy: Policy, qname: str) -> bool:
     front = qname.rpartition(".")[0]
     while front:
-        if any(entry.list in policy.untraced_lists for entry in policy.index.find(front)):
-            return True
+        if last_two_labels(front) in policy.help_domains:
+            for entry in policy.index.find(front):
+                if entry.list in policy.untraced_lists:
+                    return True
         front = front.rpartition(".")[0]
     return False
 

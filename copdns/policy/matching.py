@@ -35,7 +35,7 @@ class RuleSet:
         self._more = {name: tuple(same) for name, same in by_name.items() if len(same) > 1}
         # The last two labels of each name: most names share them with no rule, which is cheap to
         # see.  A rule for a top-level domain has only one, and then every name is looked up.
-        self._ends = frozenset(map(_end, self._rules))
+        self._ends = frozenset(map(last_two_labels, self._rules))
         if any("." not in end for end in self._ends):
             self._ends = frozenset()
 
@@ -59,7 +59,7 @@ class RuleSet:
 
     def find(self, qname: str) -> Rule | None:
         """Return the rule with the longest name that covers a name, the first by rank of those."""
-        if self._ends and _end(qname) not in self._ends:
+        if self._ends and last_two_labels(qname) not in self._ends:
             return None
         get = self._rules.get
         for suffix in suffixes(qname):
@@ -89,7 +89,7 @@ class PolicyGroup:
 
     def __init__(self, ruled: Iterable[str] = ()) -> None:
         """ruled: names that the own rules of the first policy are about."""
-        self._ends = set(map(_end, ruled))
+        self._ends = set(map(last_two_labels, ruled))
         self.bit = 0
         self.room = 0
 
@@ -108,10 +108,13 @@ class PolicyGroup:
 
         Compares the last two labels, so False means "perhaps".
         """
-        return _end(qname) not in self._ends and qname[qname.rfind(".") + 1 :] not in self._ends
+        return (
+            last_two_labels(qname) not in self._ends
+            and qname[qname.rfind(".") + 1 :] not in self._ends
+        )
 
 
-def _end(name: str) -> str:
+def last_two_labels(name: str) -> str:
     """Return the last two labels of a name, or the one there is."""
     return name[name.rfind(".", 0, name.rfind(".")) + 1 :]
 

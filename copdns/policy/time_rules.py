@@ -13,6 +13,7 @@ from math import inf
 from typing import Final
 
 from copdns.lists.index import Entry, ListInfo, ListKind
+from copdns.model.build import mypyc_attr
 from copdns.model.matchers import Matcher
 from copdns.model.times import Grant, Subject
 from copdns.model.verdict import StepNumber, Verdict
@@ -26,7 +27,7 @@ from copdns.policy.subjects import (
 )
 from copdns.policy.time_steps import BySubject, TimeStep, group_by_subject
 from copdns.time.budget import RemainingBudget, earliest_end
-from copdns.time.minutes import MAX_ADDED
+from copdns.time.minutes import MAX_ADDED, MINUTE
 from copdns.time.plan import NO_TIME_PLAN, TimePlan
 
 # Steps whose verdict no time changes.  Not PROTECTED: time closes some of its groups.
@@ -34,6 +35,23 @@ _NOT_TIMED: Final = frozenset(
     {StepNumber.ACCESS, StepNumber.LOCAL, StepNumber.LEGAL, StepNumber.SECURITY}
 )
 MAX_VERDICTS: Final = 4096  # with their ends, that a policy remembers
+
+
+@mypyc_attr(acyclic=True)
+class LastEnd:
+    """The last verdict on a name that nothing of times is about, and the same with its end.
+
+    It is that of all such names from `start` until before `end`, epoch seconds: within a minute,
+    and until the next change.
+    """
+
+    __slots__ = ("end", "start", "verdict", "with_end")
+
+    def __init__(self) -> None:
+        self.verdict: Verdict | None = None
+        self.with_end: Verdict | None = None
+        self.start = inf
+        self.end = -inf
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -51,6 +69,7 @@ class TimeRules:
     budgets_if_unlisted: the ids of those that count a name that is on no list and not in
     `written`; None: that depends on grants.
     written: the names that somebody wrote one by one, of budgets and of what is open.
+    names_closures: some closures are about single names.
     """
 
     plan: TimePlan
@@ -65,6 +84,8 @@ class TimeRules:
     has_learning: bool = False
     budgets_if_unlisted: tuple[str, ...] | None = None
     written: MatchersByName[None] = field(default_factory=dict)
+    names_closures: bool = False
+    last_end: LastEnd = field(default_factory=LastEnd)
     # By the id of a verdict without its end, and that end; see `with_end`.
     verdicts_with_end: dict[tuple[int, float], tuple[Verdict, Verdict]] = field(
         default_factory=dict
@@ -110,6 +131,27 @@ def valid_until(time_rules: TimeRules, lookup: Lookup, verdict: Verdict, now: fl
         if now < grant.end and (reach is None or reach.covers(lookup.name, lookup.entries)):
             until = min(until, grant.end if grant.start <= now else grant.start)
     return until
+
+
+def verdict_with_end(
+    time_rules: TimeRules, lookup: Lookup, verdict: Verdict, now: float
+) -> Verdict:
+    """Return the verdict on a name with its end: most names are on no list, and end alike."""
+    if (
+        lookup.entries
+        or time_rules.names_closures
+        or time_rules.grants
+        or lookup.is_always_open
+        or time_rules.names_it(lookup.name)
+    ):
+        return with_end(time_rules, verdict, valid_until(time_rules, lookup, verdict, now))
+    last = time_rules.last_end
+    if last.verdict is verdict and last.with_end is not None and last.start <= now < last.end:
+        return last.with_end
+    until = valid_until(time_rules, lookup, verdict, now)
+    last.verdict, last.with_end = verdict, with_end(time_rules, verdict, until)
+    last.start, last.end = now, min(until, now // MINUTE * MINUTE + MINUTE)
+    return last.with_end
 
 
 def _known_until(day_ends: float, now: float) -> float:
@@ -196,6 +238,7 @@ def build_time_rules(
         has_learning=plan.learning is not None,
         budgets_if_unlisted=None if plan.grants else whole,
         written=index_by_name((each, None) for each in written),
+        names_closures=any(step.timelines.by_name for step in order if isinstance(step, TimeStep)),
     )
 
 

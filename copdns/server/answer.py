@@ -229,7 +229,7 @@ class Resolver:
                     return truncated_reply(message) if screening is Screening.TRUNCATE else NO_REPLY
                 client = self._snapshot.identify(requestor)  # screening may have found the device
             policy, body, is_unlisted = client.policy, message[2:], False
-            entry = self._memo.get(body)
+            entry = self._memo.get(body) if self.packet_cache is None else None
             if entry is not None:
                 query = entry.query
                 verdict = entry.find(policy.group) or self._memo.decide(entry, policy, moment.wall)

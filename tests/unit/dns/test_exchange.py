@@ -30,6 +30,7 @@ from copdns.dns.upstream_message import (
     build_query,
     is_bare_error,
     is_truncated,
+    lowercase_question,
     match_response,
     question_of,
     randomize_case,
@@ -240,6 +241,12 @@ def test_a_question_asks_for_recursion_and_for_what_the_client_wants(
     assert asked.edns == (0 if edns else -1)
     assert asked.ednsflags == (DO if do and edns else 0)
     assert (asked.payload, asked.options) == ((1232 if edns else 0), ())
+
+
+@pytest.mark.parametrize("qtype", [A, HTTPS, 0x0041, 0x4100, 0x5A5A, 0x6141])
+def test_a_name_in_a_question_is_lowered_and_its_type_is_not(qtype: int) -> None:
+    asked, lowered = b"\x03WwW\x07eXample\0", b"\x03www\x07example\0"
+    assert lowercase_question(question_of(asked, qtype)) == question_of(lowered, qtype)
 
 
 @given(st.binary(min_size=300, max_size=300))

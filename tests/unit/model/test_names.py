@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from copdns.model.errors import NameTextError
 from copdns.model.names import display, from_wire, is_below, normalize, suffixes, to_wire
 
+PLAIN = "abcdefghijklmnopqrstuvwxyz0123456789-_"
 LABELS = st.lists(st.binary(min_size=1, max_size=63), max_size=3)
 
 
@@ -33,6 +34,16 @@ def test_names_that_differ_on_the_wire_differ_in_text(labels: list[bytes]) -> No
     other = [*labels[:-1], labels[-1] + b"."] if labels else [b"."]
     if len(other[-1]) <= 63:
         assert from_wire(wire(other)) != from_wire(wire(labels))
+
+
+@pytest.mark.parametrize("size", [1, 44, 45, 48, 57, 63])
+@pytest.mark.parametrize("odd", [b"", b"!", b".", b"@", b"\x00", b"\xe9", b"\x05"])
+def test_a_label_is_read_octet_by_octet_whatever_its_length_is_the_code_of(
+    size: int, odd: bytes
+) -> None:
+    label = (b"Ab-_9" * 13)[: size - len(odd)] + odd
+    text = "".join(chr(each) if chr(each) in PLAIN else f"\\{each:03d}" for each in label.lower())
+    assert from_wire(wire([b"WWW", label, b"example"])) == f"www.{text}.example"
 
 
 def test_a_dot_inside_a_label_is_no_border_between_labels() -> None:

@@ -57,6 +57,20 @@ def test_no_verdict_changes_before_the_moment_that_it_announces(
 
 
 @settings(max_examples=examples(150))
+@given(drawn(), st.lists(st.tuples(names, st.floats(-2 * DAY, 2 * DAY)), min_size=2, max_size=8))
+def test_what_was_asked_before_changes_no_verdict(
+    case: Drawn, asked: list[tuple[str, float]]
+) -> None:
+    """A policy remembers until when names hold that nothing is about: whatever the clock does, it
+    says what one says that was never asked."""
+    policy = case.policy()
+    for name, ahead in asked:
+        assert decide(policy, name, A, case.now + ahead) == decide(
+            case.policy(), name, A, case.now + ahead
+        )
+
+
+@settings(max_examples=examples(150))
 @given(drawn(), names, parts)
 def test_a_policy_decides_as_one_that_is_made_later_would(
     case: Drawn, name: str, part: float

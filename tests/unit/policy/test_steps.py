@@ -185,6 +185,9 @@ LISTS = {"protected": {"child_helpline": ["help.example", "=line.org"]}}
         ("nohelp.example.home.example", False),
         ("home.example", False),
         ("example.org.home.example", False),
+        ("other.org.example", False),  # a last label of help names, before one of another domain
+        ("a.line.org.b.org.example", False),
+        ("line.org.b.org.example", True),
         ("org", False),
         ("", False),
     ],
