@@ -18,7 +18,9 @@ MOST_WORDS = 1275  # from README.md to the answer that the child reads, each onc
 MOST_WORDS_OF_A_SCREEN = 200  # of what was on none before; README.md is no screen
 MOST_TAPS = 28
 MOST_SCREENS = 16
-MINUTES = 8.5  # for somebody who reads each new word once, whom nothing is slower than measured here
+MINUTES = (
+    8.5  # for somebody who reads each new word once, whom nothing is slower than measured here
+)
 
 
 def test_somebody_who_reads_has_answered_a_child_in_eight_and_a_half_minutes(

@@ -290,7 +290,8 @@ def use_up_code(connection: SqlConnection, digest: str, now: int) -> Code:
     """
     code = read_code(connection, digest, now)
     if code is None:
-        raise AccountError(why_spent(connection, digest, now) or BAD_CODE, name="code")
+        wrong = why_spent(connection, digest, now) or BAD_CODE
+        raise AccountError(wrong, name="code")
     if code.purpose is Purpose.SETUP:
         spend_setup_codes(connection, code.household, now)
     else:
