@@ -193,9 +193,9 @@ def code(home: Home, name: str, as_json: bool) -> None:
         ends = {"expires": utc(home.now + CODE_LASTS), "ends_earlier": made.ends_earlier}
         print_json({**values, **ends})
         return
-    _print_code(made.code, JOIN_PAGE if found else SETUP_PAGE)
-    if made.ends_earlier:
+    if made.ends_earlier:  # above, so that the new code is read last
         click.echo("the setup code that was shown before no longer works: tell whoever has it")
+    _print_code(made.code, JOIN_PAGE if found else SETUP_PAGE)
 
 
 @account.group()
