@@ -122,6 +122,7 @@ class Purpose(StrEnum):
     """What a one-time code is for."""
 
     SETUP = "setup"  # the first account of a house
+    SPENT = "spent"  # nothing: a setup code that was used, or that a newer one ended
     PASSWORD = "password"  # noqa: S105 - a purpose: a new password for an account
     INVITE = "invite"  # an account that a guardian made for somebody else
 
@@ -133,6 +134,16 @@ class Code(NamedTuple):
     purpose: Purpose
     account: str
     expires: int
+
+
+class NewCode(NamedTuple):
+    """A one-time code that was just made.
+
+    code: shown once.  ends_earlier: a setup code that somebody may hold no longer works.
+    """
+
+    code: str
+    ends_earlier: bool
 
 
 class AccountCode(NamedTuple):

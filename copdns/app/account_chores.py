@@ -221,13 +221,18 @@ async def log_setup_code(
     host, tls_port = (DESK_HOST, web.tls_port) if is_served else (own[0], None)
     page = f"{desk_url(web.port, tls_port, host)}setup"
     for household in households:
-        code = await logins.setup_code(household, int(now))
-        if code:
-            log.warning(
-                "nobody has an account yet; open the page and enter the code within an hour",
-                page=page,
-                code=code,
-            )
-            if sys.stderr.isatty():  # for whoever reads the console, below lines that scroll by
-                sys.stderr.write(f"\n  Open {page}\n  and enter this code within an hour:\n\n")
-                sys.stderr.write(f"      {code}\n\n")
+        made = await logins.setup_code(household, int(now))
+        if made is None:
+            continue
+        told = {"earlier": "no longer works"} if made.ends_earlier else {}
+        log.warning(
+            "nobody has an account yet; open the page and enter the code within an hour",
+            page=page,
+            code=made.code,
+            **told,
+        )
+        if sys.stderr.isatty():  # for whoever reads the console, below lines that scroll by
+            sys.stderr.write(f"\n  Open {page}\n  and enter this code within an hour:\n\n")
+            sys.stderr.write(f"      {made.code}\n\n")
+            if made.ends_earlier:
+                sys.stderr.write("  The code that was shown before no longer works.\n\n")

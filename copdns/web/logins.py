@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from enum import StrEnum
 from typing import NamedTuple, TypeVar
 
-from copdns.accounts.account import CODE_LASTS, Account, Code, Credentials, Purpose
+from copdns.accounts.account import CODE_LASTS, Account, Code, Credentials, NewCode, Purpose
 from copdns.accounts.codes import ACCOUNT_CODE, code_digest, make_one_time_code, make_recovery_code
 from copdns.accounts.lockout import (
     Attempt,
@@ -33,7 +33,7 @@ from copdns.accounts.passwords import (
 )
 from copdns.accounts.roles import Actor
 from copdns.model.errors import AccountError
-from copdns.model.sentences import plural_sentence
+from copdns.model.sentences import plural_sentence, sentence
 from copdns.store.household_db.account_codes import AccountCodes
 from copdns.store.household_db.accounts import Accounts
 from copdns.store.household_db.pins import Pins
@@ -174,15 +174,15 @@ class Logins:
         self._failures = clear_failures(self._failures, attempt)
         return None
 
-    async def setup_code(self, household: str, now: int) -> str:
-        """Return a new code for a household's first account; "" where there is an account."""
+    async def setup_code(self, household: str, now: int) -> NewCode | None:
+        """Return a new code for a household's first account; None where there is an account."""
         if await self._accounts.all(household):
-            return ""
+            return None
         return await self._make_code(household, Purpose.SETUP, "", None, now)
 
     async def make_code(self, account: Account, purpose: Purpose, by: Actor, now: int) -> str:
         """Return a new code with which the owner of an account sets a password."""
-        return await self._make_code(account.household, purpose, account.id, by, now)
+        return (await self._make_code(account.household, purpose, account.id, by, now)).code
 
     async def set_up(
         self, code: str, name: str, password: str, address: str, now: int, names: tuple[str, ...]
@@ -267,12 +267,11 @@ class Logins:
 
     async def _make_code(
         self, household: str, purpose: Purpose, account_id: str, by: Actor | None, now: int
-    ) -> str:
+    ) -> NewCode:
         code = make_one_time_code()
         record = Code(household, purpose, account_id, now + CODE_LASTS)
         digest = await self._hash(code_digest, code, ACCOUNT_CODE)
-        await self._accounts.make_code(record, digest, by, now)
-        return code
+        return NewCode(code, await self._accounts.make_code(record, digest, by, now))
 
     async def _attempt_at(self, found: Credentials | None, form: LoginForm, now: int) -> Attempt:
         if found is None:
@@ -319,10 +318,10 @@ class Logins:
             )
         digest = await self._hash(code_digest, code, ACCOUNT_CODE)
         if await self._accounts.find_code(digest, now) is None:
-            raise AccountError(
-                "this code is wrong or has expired; get a new one where you got this one",
-                name="code",
+            wrong = await self._accounts.why_spent(digest, now) or sentence(
+                "this code is wrong or has expired; get a new one where you got this one"
             )
+            raise AccountError(wrong, name="code")
         self._failures = clear_failures(self._failures, attempt)
         return digest
 

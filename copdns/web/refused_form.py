@@ -15,6 +15,8 @@ from itertools import accumulate
 SentFields = Mapping[str, Sequence[str]]
 
 ERROR_ID = "what-is-wrong"  # the id of the sentence
+FIELD_ID = "field-that-is-wrong"  # of a field that has none of its own
+_MAIN = '<main id="main">'  # as base.html has it
 _BUTTONS = frozenset({"submit", "button", "reset", "image"})
 _NEVER = frozenset({"password", "file"})
 _CHOICES = frozenset({"checkbox", "radio"})
@@ -29,7 +31,8 @@ def refill_form(page: str, action: str, sent: SentFields, what: str, name: str =
     form = _find_sent_form(_read_forms(page, action), sent)
     if form is None:
         return None
-    edits = [*_fill(form, sent), _error_edit(form, what, name), *_tag_edits(form)]
+    edits = [*_fill(form, sent), _error_edit(form, what, name), *_link_edit(page, form, what, name)]
+    edits += _tag_edits(form)
     for start, end, text in sorted(edits, reverse=True):
         page = page[:start] + text + page[end:]
     return page
@@ -231,6 +234,20 @@ def _error_edit(form: _Form, what: str, name: str) -> Edit:
     place = _before(form, about[0])
     # A span, since a paragraph may be around it.
     return place, place, f'<span class="error" role="alert" id="{ERROR_ID}">{what}</span>'
+
+
+def _link_edit(page: str, form: _Form, what: str, name: str) -> Iterator[Edit]:
+    """Yield the edit that says at the top of the page what is wrong, and leads to its field: who
+    comes by the top, or with a magnifier, would see a page like before."""
+    place = page.find(_MAIN)
+    if place < 0:
+        return
+    field = next((each for each in form.fields if name and each.get("name") == name), None)
+    target = ERROR_ID
+    if field is not None:
+        target = str(field.attrs.setdefault("id", FIELD_ID))
+    text = f'<p class="error top"><a href="#{escape(target)}">{what}</a></p>'
+    yield place + len(_MAIN), place + len(_MAIN), text
 
 
 def _beginning(form: _Form) -> int:

@@ -297,7 +297,6 @@ def set_up(ada: Reader, program: Program) -> None:
     ada.tap("Continue")
     if "Helplines" in ada.device.page.title():  # only where there is one to check
         ada.tap("Continue")
-    ada.tap("Continue to the protection check")
     ada.device.reads("The setup is done.")
 
 
@@ -311,9 +310,8 @@ def ask(mia: Reader) -> None:
 
 
 def answer(ada: Reader) -> None:
-    ada._count(taps=1)
-    ada.device.page.locator("#main").get_by_role("link", name="Overview").click()
-    ada.look()
+    """Her page still shows where the setup ended: who asks stands there, too."""
+    ada.reload()
     ada.tap(re.compile("^Review"))
     ada.tap("Allow")
     ada.device.reads("This now applies to")

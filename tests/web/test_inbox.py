@@ -16,6 +16,7 @@ from copdns.list_files.load import load_catalogue
 from copdns.list_files.resources import find_folder
 from copdns.model.times import Budget, Schedule
 from copdns.model.verdict import Action, Reason
+from copdns.store.household_db.sessions import make_actor
 from copdns.time.days import local_time, zone_of
 from copdns.time.schedule import parse_slots
 from copdns.web.answers import answer_appeal
@@ -203,6 +204,115 @@ async def test_an_answer_without_a_reason_is_refused(client: Client, site: Site)
         await send(client, f"/guardian/appeals/{appeal}/decide", 400, **fields)
     (found,) = await site.appeals.appeals("home")
     assert found.state is AppealState.OPEN
+
+
+YES = {"state": "granted", "lasts": "1h", "reason": "fair_enough"}
+
+
+async def answered_twice(client: Client, site: Site, first: dict[str, str], **second: str) -> str:
+    """Let Ada answer, and Bo, whose page is still open; return what Bo reads."""
+    await set_up(site, "Bo", Role.GUARDIAN)
+    where = f"/guardian/appeals/{await the_only(site)}/decide"
+    await log_in(client)
+    await send(client, where, **first)
+    await site.follow()
+    await send(client, "/guardian/logout")
+    await log_in(client, "Bo")
+    return re.sub("[\u2068\u2069]", "", await send(client, where, 409, **second))
+
+
+async def test_a_no_after_somebody_elses_yes_is_told_kindly_and_can_be_acted_on(
+    client: Client, site: Site
+) -> None:
+    page = await answered_twice(client, site, YES, **NO, text="Not on school days.")
+    assert "Something went wrong" not in page
+    assert '<h2 id="late">Answered meanwhile</h2>' in page
+    assert "Ada has already said yes to this request." in page
+    assert "your answer just now was not saved" in page
+    assert re.search(r"Allowed: Until 1\d:\d\d\.", page), "what holds now"
+    assert "Not on school days.</textarea>" in page, "nothing that was written is lost"
+    (found,) = await site.appeals.appeals("home")
+    assert (found.state, len(found.answers)) == (AppealState.GRANTED, 1)
+    end = re.search(
+        r'action="(/guardian/time/mia/grants/[^"]+/end)"><input[^>]*value="(\w+)"', page
+    )
+    assert end, "the way to change one's mind"
+    await send(client, end[1], seen=end[2])
+    await site.follow()
+    site.home.wait(60)
+    page = await text(client, f"/guardian/appeals/{found.id}")
+    assert "Allowed, then taken back" in page
+    assert "Changed your mind?" not in page
+
+
+async def test_a_yes_after_somebody_elses_no_leads_to_what_allows_it(
+    client: Client, site: Site
+) -> None:
+    page = await answered_twice(client, site, NO, **YES)
+    assert "Ada has already said no to this request." in page
+    assert "Nothing was allowed." in page
+    assert 'href="/guardian/time/mia#grants"' in page
+    assert 'href="/guardian/people/mia/rules?name=toys.example"' in page
+
+
+async def test_a_further_answer_of_ones_own_is_told_as_that_and_a_double_tap_as_one(
+    client: Client, site: Site
+) -> None:
+    await log_in(client)
+    where = f"/guardian/appeals/{await the_only(site)}/decide"
+    await send(client, where, **YES)
+    assert "Something went wrong" not in await send(client, where, **YES)
+    page = await send(client, where, 409, **NO)
+    assert "You have already said yes to this request." in page
+    (found,) = await site.appeals.appeals("home")
+    assert len(found.answers) == 1
+
+
+async def test_an_answer_to_what_was_cancelled_or_is_somebody_elses_turn_is_told_so(
+    client: Client, site: Site
+) -> None:
+    await set_up(site, "Bo", Role.GUARDIAN)
+    where = await refused_and_contested(client, site)
+    page = await send(client, f"{where}/decide", 409, **YES)
+    assert "someone else has to answer now" in page
+    await send(client, f"/ask/{await the_only(site)}/withdraw")
+    page = re.sub("[\u2068\u2069]", "", await send(client, f"{where}/decide", 409, **YES))
+    assert "Mia has cancelled this request, so it needs no answer." in page
+
+
+async def test_who_answers_at_the_same_moment_is_told_too(
+    client: Client, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Bo's answer is stored after Ada's page was checked, and before hers is."""
+    bo = await set_up(site, "Bo", Role.GUARDIAN)
+    await log_in(client)
+
+    async def answer(*given: Any) -> Appeal:
+        context, _, household, found, decision = given
+        await answer_appeal(context, make_actor(bo), household, found, decision)
+        return await answer_appeal(*given)
+
+    monkeypatch.setattr("copdns.web.desk.inbox.answer_appeal", answer)
+    page = await send(client, f"/guardian/appeals/{await the_only(site)}/decide", 409, **YES)
+    assert "has already said yes to this request." in page
+
+
+async def test_the_name_on_the_overview_leads_to_the_request_and_tells_the_child(
+    client: Client, site: Site
+) -> None:
+    await log_in(client)
+    appeal = await the_only(site)
+    page = await text(client, "/guardian/")
+    form = re.search(
+        rf'<form method="post" action="/guardian/appeals/{appeal}/look">.*?</form>', page, re.DOTALL
+    )
+    assert form
+    button = re.search(r'<button class="link"><span>(.*?)</span></button>', form[0])
+    assert button
+    assert "toys.example" in button[1]
+    await send(client, f"/guardian/appeals/{appeal}/look")
+    (found,) = await site.appeals.appeals("home")
+    assert found.seen is not None
 
 
 async def test_what_is_to_be_talked_about_waits_until_it_was(client: Client, site: Site) -> None:

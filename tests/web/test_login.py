@@ -187,3 +187,7 @@ async def test_on_a_console_the_page_and_the_code_have_lines_of_their_own(
         lines = [each.strip() for each in console.getvalue().splitlines()]
         assert "Open http://127.0.0.1:8053/guardian/setup" in lines
         assert any(re.fullmatch(r"[A-Z0-9]{4}-[A-Z0-9]{4}", each) for each in lines)
+        told = "The code that was shown before no longer works."
+        assert told not in lines
+        await log_setup_code(site.logins, ["home"], here, site.now)
+        assert told in console.getvalue()

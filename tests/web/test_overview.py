@@ -228,6 +228,21 @@ async def test_a_bedtime_is_taken_or_it_is_said_why_not(
     assert bool((await stored(site)).moved_bedtimes) is (at == "20:00")
 
 
+async def test_a_page_that_was_left_open_overnight_moves_no_other_bedtime(
+    client: Client, site: Site
+) -> None:
+    page = await text(client, "/guardian/")
+    night = re.search(r'name="night" value="(\d+)"', page)
+    assert night
+    site.home.wait(24 * 3600)
+    where, fields = "/guardian/time/mia/bedtime", {"at": "21:30", "back": "overview"}
+    page = await send(client, where, 400, **fields, night=night[1])
+    assert "This page showed the bedtime of another evening, so nothing was changed" in page
+    assert night[1] not in page, "what is chosen there is of tonight"
+    assert (await stored(site)).moved_bedtimes == ()
+    assert "This now applies to Mia" in await send(client, where, **fields)
+
+
 async def test_extra_time_past_a_bedtime_stands_beside_it(client: Client, site: Site) -> None:
     site.home.wait(4 * 3600)  # an hour before it
     assert "with extra time" not in card(await text(client, HERE), "mia")

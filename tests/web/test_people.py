@@ -49,7 +49,7 @@ async def test_somebody_can_live_by_another_clock(client: Client, site: Site) ->
 
 
 def test_the_short_words_for_an_age_agree_with_what_it_blocks() -> None:
-    """`in_short` of person_pieces.html: a parent chooses by these."""
+    """`in_short` and `ages_hint` of person_pieces.html: a parent chooses by these."""
     found = {band: apply(preset, MIA) for band, preset in bundled_presets().items()}
     _small, child, older, teen, nearly, adult = (found[each] for each in Band)
     assert [each.default for each in found.values()] == ["allowlist", *["allow"] * 5]

@@ -140,6 +140,11 @@ async def comes_again(client: Client, sent: Sent) -> None:
         fields_about = re.findall(rf'<[^>]*\sname="{sent.name}"[^>]*>', page)
         assert [each for each in fields_about if ERROR_ID in attribute(each, "aria-describedby")]
     assert page.count(" autofocus") == 1
+    target = re.search(r'<main id="main"><p class="error top"><a href="#([^"]+)">', page)
+    assert target, "the top of the page leads to what is wrong"
+    assert page.count(f' id="{target[1]}"') == 1
+    if sent.name:
+        assert [each for each in fields_about if attribute(each, "id") == target[1]]
 
 
 async def test_no_password_comes_back(client: Client) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
 
 import pytest
@@ -404,6 +405,26 @@ async def filed(site: Site, profile: str, device: str, name: str = "games.exampl
     to = ContestedVerdict(Action.BLOCK, Reason.RULE, rule="games.example")
     ask = AppealRequest(profile, device, AppealKind.NAME, to, name=name)
     return (await site.appeals.file("home", ask, site.now)).appeal.id
+
+
+async def test_a_page_of_the_one_before_speaks_for_nobody_else(client: Client, site: Site) -> None:
+    """On a tablet that two use, Mia's open page would ask, and start a timer, as Tom."""
+    await send(client, "/whose/pin", name="Mia", pin=PIN)
+    await put_guests_in_force(site)
+    mark = re.search(r'name="page_of" value="(\w+)"', await text(client, "/ticket"))
+    assert mark
+    await send(client, "/whose/end")
+    await site.logins.set_pin("home", "tom", "8264", "Ada", site.now)
+    await send(client, "/whose/pin", name="Tom", pin="8264")
+    await put_guests_in_force(site)
+    sent = {"page_of": mark[1], "name": "games.example", "words": "It is mine."}
+    page = await send(client, "/ask", 409, **sent)
+    assert "Nothing was sent" in page
+    assert "someone else uses this device now" in page
+    assert "It is mine." not in page, "which nobody else is to read"
+    for path in ("/age", "/ticket"):
+        await send(client, path, 409, **sent)
+    assert await site.appeals.appeals("home") == ()
 
 
 # --- how it ends ----------------------------------------------------------------------------------

@@ -10,9 +10,11 @@ import pytest
 from markupsafe import escape
 
 from copdns.accounts.roles import Role
+from copdns.appeals.appeal import AppealKind, AppealRequest, ContestedVerdict
 from copdns.list_files.load import bundled_presets, load_catalogue
 from copdns.model.hosts import child_page_url
 from copdns.model.household import Band, Household
+from copdns.model.verdict import Action, Reason
 from copdns.network.setup_steps import SetupStep
 from copdns.network.unknown_devices import UnknownDevice
 from copdns.policy.snapshot import Sightings
@@ -54,23 +56,48 @@ async def take(client: Client, step: SetupStep, status: int = 200, **fields: str
 
 
 async def test_the_code_of_the_console_opens_it_once(client: Client, site: Site) -> None:
-    code = await site.logins.setup_code("home", site.now)
+    made = await site.logins.setup_code("home", site.now)
+    assert made is not None
+    code = made.code
     fields = {"name": "Ada", "password": PASSWORD, "again": PASSWORD}
     await send(client, "/guardian/setup", 400, code="AAAA-AAAA", **fields)
     page = await send(client, "/guardian/setup", 400, code=code, **{**fields, "again": "another"})
     assert f'value="{code}"' in page
     assert 'value="Ada"' in page
     page = await send(client, "/guardian/setup", code=code, **fields)
-    assert "Step 1 of 6" in page
+    assert "Step 1 of 5" in page
     assert "Not fully protected yet" not in page, "which these steps are to change"
     assert "Not fully protected yet" in await text(client, "/guardian/wizard")
-    await send(client, "/guardian/setup", 400, code=code, **{**fields, "name": "Bo"})
-    assert await site.logins.setup_code("home", site.now) == ""
+    page = await send(client, "/guardian/setup", 400, code=code, **{**fields, "name": "Bo"})
+    assert "This household has been set up already; log in with the name and password" in page
+    assert 'href="/guardian/login">Log in</a>' in page
+    assert await site.logins.setup_code("home", site.now) is None
+
+
+async def test_whoever_holds_an_earlier_code_reads_why_it_no_longer_works(
+    client: Client, site: Site
+) -> None:
+    first = await site.logins.setup_code("home", site.now)
+    second = await site.logins.setup_code("home", site.now)
+    assert first is not None
+    assert second is not None
+    assert (first.ends_earlier, second.ends_earlier) == (False, True)
+    fields = {"name": "Ada", "password": PASSWORD, "again": PASSWORD}
+    page = await send(client, "/guardian/setup", 400, code=first.code, **fields)
+    assert "A newer setup code was made, so this one no longer works; enter the newest one." in page
+    assert 'value="Ada"' in page
+    assert "Step 1 of 5" in await send(client, "/guardian/setup", code=second.code, **fields)
+
+
+async def test_the_second_step_says_what_becomes_of_a_parent_who_is_not_added(desk: Client) -> None:
+    page = await text(desk, "/guardian/wizard/children")
+    assert "You too? If you are not added, your own devices get the guest rules." in page
+    assert "The guest rules also block adult content and gambling." in page
 
 
 async def test_it_can_be_left_and_gone_on_with(desk: Client, site: Site) -> None:
-    assert "Step 2 of 6" in await take(desk, SetupStep.PLACE, timezone="Europe/Paris")
-    assert "Step 3 of 6" in await take(desk, SetupStep.CHILDREN)
+    assert "Step 2 of 5" in await take(desk, SetupStep.PLACE, timezone="Europe/Paris")
+    assert "Step 3 of 5" in await take(desk, SetupStep.CHILDREN)
     page = await text(desk, "/guardian/wizard")
     assert 'class="button" href="/guardian/wizard/router"' in page
     assert page.count("done") == 3  # the two steps above, and the devices that were there before
@@ -167,7 +194,7 @@ async def test_who_was_written_down_and_not_added_yet_comes_along(desk: Client, 
     page = await text(desk, "/guardian/wizard/children")
     assert page.count('action="/guardian/wizard/children"') == 1, "both buttons send what is there"
     await take(desk, SetupStep.CHILDREN, 400, name="Tom")
-    assert "Step 3 of 6" in await take(desk, SetupStep.CHILDREN, name="Tom", band="13-15")
+    assert "Step 3 of 5" in await take(desk, SetupStep.CHILDREN, name="Tom", band="13-15")
     assert (await stored(site)).profile("tom") is not None
 
 
@@ -287,7 +314,7 @@ async def test_one_tap_for_each_device_and_one_to_go_on(desk: Client, site: Site
     page = await take(
         desk, SetupStep.DEVICES, **{"whose-u1": "mia", "whose-u2": "mia", "whose-u3": ""}
     )
-    assert "Step 5 of 6" in page
+    assert "Step 5 of 5" in page
     assert {"Mias-iPad", "tablet"} <= {each.name for each in (await stored(site)).devices}
     assert "tv" not in {each.name for each in (await stored(site)).devices}
 
@@ -304,14 +331,31 @@ async def test_helplines_that_nobody_has_to_check_are_no_step(desk: Client, site
     lines = bundled_helplines()
     known = next(each for each in lines.countries if not lines.to_confirm(each))
     await take(desk, SetupStep.PLACE, timezone="UTC", country=known)
-    assert "Step 5 of 5" in await take(desk, SetupStep.DEVICES)
+    assert "Protection check" in await take(desk, SetupStep.DEVICES)
     page = await text(desk, "/guardian/wizard")
-    assert "6. <strong>" not in page
-    assert 'href="/guardian/wizard/helplines"' in page, "they can be looked at"
+    assert "5. <strong>" not in page
+    for each in ("helplines", "door"):
+        assert f'href="/guardian/wizard/{each}"' in page, "they can be looked at"
     assert "Step" not in await text(desk, "/guardian/wizard/helplines")
     history = [each.what for each in await AuditTrail(site.context.thread).changes("home", 50)]
     assert "setup: devices done" in history
-    assert "setup: helplines done" not in history, "nobody did it"
+    assert not {"setup: helplines done", "setup: door done"} & set(history), "nobody did it"
+
+
+async def test_the_page_after_the_last_step_has_the_way_to_the_childrens_page_and_who_asks(
+    desk: Client, site: Site
+) -> None:
+    page = await take(desk, SetupStep.HELPLINES)
+    assert "Your children's page</h2>" in page
+    assert "<path d=" in page
+    assert "request to answer" not in page
+    assert 'id="asking" data-fresh="20" data-from="/guardian/asking"' in page
+    to = ContestedVerdict(Action.BLOCK, Reason.RULE, rule="toys.example")
+    wanted = AppealRequest("mia", "mia-phone", AppealKind.NAME, to, name="toys.example")
+    await site.appeals.file("home", wanted, site.now)
+    page = await text(desk, "/guardian/checks?setup=done")
+    assert "1 request to answer" in page
+    assert "toys.example" in page
 
 
 async def test_a_step_can_be_skipped_and_stays_to_do(desk: Client, site: Site) -> None:
@@ -343,7 +387,7 @@ async def test_a_device_that_was_not_seen_is_written_in(desk: Client, site: Site
         page = await take(
             desk, SetupStep.DEVICES, add="1", known="00:00:5e:00:53:02", profile="mia", name="Box"
         )
-        assert "Step 4 of 6" in page, "there may be a further one"
+        assert "Step 4 of 5" in page, "there may be a further one"
         assert '<details class="card" id="add" open>' in page
     (device,) = [each for each in (await stored(site)).devices if each.macs]
     assert (device.id, device.profile, device.macs) == ("box", "mia", ("00:00:5e:00:53:02",))
@@ -369,7 +413,7 @@ async def test_after_a_device_the_form_for_the_next_one_is_open_with_its_person(
         assert "“Continue” saves this too." in page
         # A person alone, who was chosen before, is no device.
         page = await take(desk, SetupStep.DEVICES, profile="tom", known="", name="")
-        assert "Step 5 of 6" in page
+        assert "Step 5 of 5" in page
 
 
 async def test_a_device_that_was_described_and_not_added_yet_comes_along(
@@ -390,7 +434,7 @@ async def test_a_device_that_was_described_and_not_added_yet_comes_along(
         assert '<details class="card" id="add" open>' in page
     assert (await site.setups.progress("home")).items == {}
     page = await take(desk, SetupStep.DEVICES, **box)
-    assert "Step 5 of 6" in page
+    assert "Step 5 of 5" in page
     assert "\u2068Box\u2069 belongs to \u2068Mia\u2069 now." in page
     assert "box" in {each.id for each in (await stored(site)).devices}
     page = await take(desk, SetupStep.DEVICES, 400, add="1", known="", profile="", name="")
@@ -446,7 +490,9 @@ async def test_the_same_twice_is_harmless(desk: Client, site: Site) -> None:
 
 
 async def test_the_first_guardian_is_not_told_of_themselves(client: Client, site: Site) -> None:
-    code = await site.logins.setup_code("home", site.now)
+    made = await site.logins.setup_code("home", site.now)
+    assert made is not None
+    code = made.code
     fields = {"name": "Ada", "password": PASSWORD, "again": PASSWORD}
     await send(client, "/guardian/setup", code=code, **fields)
     assert "for you" not in await text(client, "/guardian/")

@@ -14,6 +14,7 @@ from copdns.accounts.account import (
     TOKEN_USUAL,
     Account,
     Code,
+    NewCode,
     Purpose,
     Token,
 )
@@ -82,7 +83,8 @@ def add(home: Home, name: str, role: str, profile: str, as_json: bool) -> None:
         accounts = Accounts(thread)
         new = Account(household, "", name, Role(role), profile)
         added = await accounts.add(new, None, home.now)
-        return added, await _make_code(accounts, household, Purpose.INVITE, added.id, home.now)
+        made = await _make_code(accounts, household, Purpose.INVITE, added.id, home.now)
+        return added, made.code
 
     added, code = _change(home, work)
     if as_json:
@@ -173,7 +175,7 @@ def remove(home: Home, name: str) -> None:
 def code(home: Home, name: str, as_json: bool) -> None:
     """Print a one-time code for setup, or for NAME to set a new password.
 
-    A code is valid for one hour, and replaces an earlier one.
+    A code is valid for one hour. An earlier one for the same no longer works.
 
     \b
     Example:  copdns account code
@@ -181,16 +183,19 @@ def code(home: Home, name: str, as_json: bool) -> None:
     found = _find_account(home, name) if name else None
     purpose = Purpose.PASSWORD if found else Purpose.SETUP
 
-    async def work(thread: StoreThread, household: str) -> str:
+    async def work(thread: StoreThread, household: str) -> NewCode:
         account = found.id if found else ""
         return await _make_code(Accounts(thread), household, purpose, account, home.now)
 
-    new_code = _change(home, work)
+    made = _change(home, work)
     if as_json:
-        expires = utc(home.now + CODE_LASTS)
-        print_json({"purpose": str(purpose), "account": name, "code": new_code, "expires": expires})
+        values = {"purpose": str(purpose), "account": name, "code": made.code}
+        ends = {"expires": utc(home.now + CODE_LASTS), "ends_earlier": made.ends_earlier}
+        print_json({**values, **ends})
         return
-    _print_code(new_code, JOIN_PAGE if found else SETUP_PAGE)
+    if made.ends_earlier:  # above, so that the new code is read last
+        click.echo("the setup code that was shown before no longer works: tell whoever has it")
+    _print_code(made.code, JOIN_PAGE if found else SETUP_PAGE)
 
 
 @account.group()
@@ -290,11 +295,11 @@ def remove_token(home: Home, token_id: str) -> None:
 
 async def _make_code(
     accounts: Accounts, household: str, purpose: Purpose, account: str, now: int
-) -> str:
+) -> NewCode:
     new_code = make_one_time_code()
     wanted = Code(household, purpose, account, now + CODE_LASTS)
-    await accounts.make_code(wanted, code_digest(new_code, ACCOUNT_CODE), None, now)
-    return new_code
+    digest = code_digest(new_code, ACCOUNT_CODE)
+    return NewCode(new_code, await accounts.make_code(wanted, digest, None, now))
 
 
 def _print_code(code: str, page: str) -> None:

@@ -12,7 +12,7 @@ from copdns.accounts.account import Account, Code, GuardianNotice, NoticeKind, P
 from copdns.accounts.codes import make_short_id
 from copdns.accounts.roles import Actor, Role, may_add, may_remove
 from copdns.model.errors import AccountError
-from copdns.model.sentences import sentence
+from copdns.model.sentences import Sentence, sentence
 from copdns.model.violations import no_such
 from copdns.store.connection import SqlConnection
 from copdns.store.household_db.account_codes import note_code
@@ -23,6 +23,12 @@ MAX_ACCOUNTS = 50  # accounts of a household
 MAX_NAME_LENGTH = 60
 COLUMNS = "household, id, name, role, profile, made, password, totp, totp_used"
 BAD_CODE = sentence("this code is wrong or has expired; get a new one with `copdns account code`")
+REPLACED_CODE = sentence(
+    "a newer setup code was made, so this one no longer works; enter the newest one"
+)
+USED_CODE = sentence(
+    "this household has been set up already; log in with the name and password that were chosen"
+)
 
 
 def account_from_row(row: tuple[str, str, str, str, str, int, str, str, int]) -> Account:
@@ -267,21 +273,48 @@ def record_code(connection: SqlConnection, code: Code, by: Actor | None, now: in
 
 
 def read_code(connection: SqlConnection, digest: str, now: int) -> Code | None:
-    """Return what the code of a digest is for; None where it is unknown or over."""
+    """Return what the code of a digest is for; None where it is unknown, over or spent."""
     row = connection.execute(
         """
         select household, purpose, account, expires from one_time_code
-         where digest = ? and expires > ?
+         where digest = ? and expires > ? and purpose <> ?
         """,
-        (digest, now),
+        (digest, now, Purpose.SPENT),
     ).fetchone()
     return None if row is None else Code(row[0], Purpose(row[1]), row[2], row[3])
 
 
 def use_up_code(connection: SqlConnection, digest: str, now: int) -> Code:
-    """Delete the code of a digest, and return what it was for; raise AccountError for none."""
+    """Let the code of a digest open nothing more, and return what it was for; raise AccountError
+    for none.  A setup code stays until its hour is over, so that it can be told from a wrong one.
+    """
     code = read_code(connection, digest, now)
     if code is None:
-        raise AccountError(BAD_CODE, name="code")
-    connection.execute("delete from one_time_code where digest = ?", (digest,))
+        wrong = why_spent(connection, digest, now) or BAD_CODE
+        raise AccountError(wrong, name="code")
+    if code.purpose is Purpose.SETUP:
+        spend_setup_codes(connection, code.household, now)
+    else:
+        connection.execute("delete from one_time_code where digest = ?", (digest,))
     return code
+
+
+def spend_setup_codes(connection: SqlConnection, household: str, now: int) -> bool:
+    """Let the setup codes of a household open nothing more; tell whether one still did."""
+    ended = connection.execute(
+        "update one_time_code set purpose = ? where household = ? and purpose = ? and expires > ?",
+        (Purpose.SPENT, household, Purpose.SETUP, now),
+    )
+    return ended.rowcount > 0
+
+
+def why_spent(connection: SqlConnection, digest: str, now: int) -> Sentence | None:
+    """Return why a setup code opens nothing although its hour is not over; None for any other."""
+    row = connection.execute(
+        "select household from one_time_code where digest = ? and expires > ? and purpose = ?",
+        (digest, now, Purpose.SPENT),
+    ).fetchone()
+    if row is None:
+        return None
+    is_set_up = any(each.role.is_guardian for each in read_accounts(connection, row[0]))
+    return USED_CODE if is_set_up else REPLACED_CODE

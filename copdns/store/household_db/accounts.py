@@ -13,6 +13,7 @@ from dataclasses import replace
 from copdns.accounts.account import Account, Code, Credentials, GuardianNotice, NoticeKind, Purpose
 from copdns.accounts.roles import Actor, Role
 from copdns.model.errors import AccountError
+from copdns.model.sentences import Sentence
 from copdns.store.connection import SqlConnection
 from copdns.store.household_db.account_codes import forget_codes, note_use
 from copdns.store.household_db.account_rows import (
@@ -34,9 +35,11 @@ from copdns.store.household_db.account_rows import (
     record_change,
     record_code,
     require_account,
+    spend_setup_codes,
     store_password,
     store_recovery,
     use_up_code,
+    why_spent,
 )
 from copdns.store.household_db.notes import audit, author_of, notify
 from copdns.store.household_db.thread import StoreThread
@@ -230,13 +233,14 @@ class Accounts:
 
     # --- one-time codes ---
 
-    async def make_code(self, code: Code, digest: str, by: Actor | None, now: int) -> None:
+    async def make_code(self, code: Code, digest: str, by: Actor | None, now: int) -> bool:
         """Store the digest of a one-time code, in place of an earlier one of the same account.
+        Tell whether that ended a setup code that somebody may hold.
 
         Only the console makes a code for the account of a guardian that has a password.
         """
 
-        await self._thread.write(
+        return await self._thread.write(
             lambda connection: _store_code(connection, code, digest, by, now), code.household
         )
 
@@ -260,8 +264,12 @@ class Accounts:
         return await self._thread.write(work, first.household)
 
     async def find_code(self, digest: str, now: int) -> Code | None:
-        """Return what a one-time code is for; None for one that is unknown or over."""
+        """Return what a one-time code is for; None for one that is unknown, over or spent."""
         return await self._thread.read(lambda connection: read_code(connection, digest, now))
+
+    async def why_spent(self, digest: str, now: int) -> Sentence | None:
+        """Return why a setup code opens nothing although its hour is not over; None for others."""
+        return await self._thread.read(lambda connection: why_spent(connection, digest, now))
 
     async def set_up(self, digest: str, name: str, password_hash: str, now: int) -> Account:
         """Use a set-up code to make the first account, an owner with this password."""
@@ -326,12 +334,17 @@ class Accounts:
 
 def _store_code(
     connection: SqlConnection, code: Code, digest: str, by: Actor | None, now: int
-) -> None:
+) -> bool:
+    """Store it as `make_code` does; tell whether that ended a setup code."""
     check_code(connection, code, by)
-    connection.execute(
-        "delete from one_time_code where household = ? and account = ?",
-        (code.household, code.account),
-    )
+    has_ended = False
+    if code.purpose is Purpose.SETUP:
+        has_ended = spend_setup_codes(connection, code.household, now)
+    else:
+        connection.execute(
+            "delete from one_time_code where household = ? and account = ?",
+            (code.household, code.account),
+        )
     connection.execute(
         """
         insert into one_time_code (digest, household, purpose, account, expires)
@@ -340,3 +353,4 @@ def _store_code(
         (digest, code.household, code.purpose, code.account, code.expires),
     )
     record_code(connection, code, by, now)
+    return has_ended

@@ -8,7 +8,12 @@ from copdns.privacy.own_numbers import COUNTS_ONLY
 from copdns.time.days import budget_day, zone_of
 from copdns.time.own_timers import LENGTHS, SUBJECTS, OwnTimer, TimerKind, TimerTopic
 from copdns.web.browser_input import fields_of, whole_number
-from copdns.web.child.page import child_page, require_known_person, require_proof
+from copdns.web.child.page import (
+    child_page,
+    require_known_person,
+    require_proof,
+    require_same_person,
+)
 from copdns.web.context import context_of
 from copdns.web.person import Person
 
@@ -26,6 +31,7 @@ async def start(request: web.Request) -> web.Response:
     """Start a timer; one that runs already gives way."""
     person, fields = await require_known_person(request), await fields_of(request)
     require_proof(person)
+    await require_same_person(request, person)
     minutes = whole_number(str(fields.get("minutes", "")), 5)
     kind = next((each for each in TimerKind if each == fields.get("kind")), None)
     topic = next((each for each in TimerTopic if each == fields.get("topic")), None)
@@ -44,6 +50,7 @@ async def end(request: web.Request) -> web.Response:
     """End one's timer; without one nothing happens."""
     person = await require_known_person(request)
     require_proof(person)
+    await require_same_person(request, person)
     context_of(request).own_timers.end(_who(person))
     raise web.HTTPSeeOther("/timer")
 

@@ -46,6 +46,14 @@ from copdns.web.context import context_of
 from copdns.web.desk.app_rules import describe_app_rules
 from copdns.web.desk.change import say_done, say_granted
 from copdns.web.desk.form_mark import SEEN, mark_of, require_same_lines
+from copdns.web.desk.late_answers import (
+    YES,
+    LateAnswer,
+    find_change_of_mind,
+    find_late_answer,
+    is_too_late,
+    was_given_before,
+)
 from copdns.web.desk.page import household_in_force, meanwhile_rule, stored_household
 from copdns.web.desk.pass_on import list_line
 from copdns.web.desk.person.people import parse_band
@@ -57,7 +65,6 @@ from copdns.web.time_view import time_view
 from copdns.web.wording import desk_wording
 
 ANSWERED_SHOWN = 20  # below those that wait
-YES = frozenset({AppealState.GRANTED, AppealState.LIMITED})
 
 
 class AgeChoice(NamedTuple):
@@ -119,11 +126,22 @@ async def appeal(request: web.Request) -> web.Response:
     found = await context.appeals.appeal(actor.household, request.match_info["appeal"])
     if found is None:
         raise web.HTTPNotFound
-    household = household_in_force(request, actor)
+    return await _show(request, actor, found)
+
+
+async def _show(
+    request: web.Request, actor: Actor, found: Appeal, late: LateAnswer | None = None
+) -> web.Response:
+    """Return the page of an appeal.  late: an answer that was sent after another one counted."""
+    context, household = context_of(request), household_in_force(request, actor)
     opens, closed = _opening(request, found, household)
     return context.pages.render(
         request,
         "desk/appeal.html",
+        status=200 if late is None else web.HTTPConflict.status_code,
+        late=late,
+        mind=find_change_of_mind(found, household, actor, context.now()),
+        mark_of=mark_of,
         actor=actor,
         household=household,
         appeal=found,
@@ -169,6 +187,8 @@ async def decide(request: web.Request) -> web.Response:
     found = await context.appeals.appeal(actor.household, request.match_info["appeal"])
     if found is None:
         raise AppealError("there is no request '%(appeal)s'", appeal=request.match_info["appeal"])
+    if is_too_late(found, actor):
+        return await _tell_late(request, actor, found)
     decision = _read_decision(fields, found.ask)
     if gives_age(found.ask, decision):
         await require(request, Permission.EDIT_PROFILES)
@@ -176,7 +196,14 @@ async def decide(request: web.Request) -> web.Response:
     _require_shown_lines(found.ask, decision, household, str(fields.get(SEEN, "")))
     rest = None if decision.yes.besides else _besides(request, actor, found, household)
     before = await stored_household(request, actor)
-    answered = await answer_appeal(context, actor, household, found, decision)
+    try:
+        answered = await answer_appeal(context, actor, household, found, decision)
+    except AppealError:
+        # Somebody else may have answered since it was read.
+        other = await context.appeals.appeal(actor.household, found.id)
+        if other is None or not is_too_late(other, actor):
+            raise
+        return await _tell_late(request, actor, other)
     after = await stored_household(request, actor)
     _say_answered(request, actor, (before, after), answered)
     asker = household.profile(found.ask.profile)
@@ -188,6 +215,15 @@ async def decide(request: web.Request) -> web.Response:
         )
         say_done(request, actor, still)
     raise web.HTTPSeeOther("/guardian/inbox")
+
+
+async def _tell_late(request: web.Request, actor: Actor, found: Appeal) -> web.Response:
+    """Show a request that needs no answer any more, with what came of it; whoever only tapped
+    twice goes on as after the first tap."""
+    fields = await fields_of(request)
+    if was_given_before(found, actor, fields):
+        raise web.HTTPSeeOther("/guardian/inbox")
+    return await _show(request, actor, found, find_late_answer(found, actor, fields))
 
 
 def _say_answered(

@@ -30,7 +30,7 @@ from copdns.web.desk.person.signs import bypass_notices
 from copdns.web.desk.person_cards import Activity, PersonCard, person_card, upcoming
 from copdns.web.desk.time.give_time import PAUSE_ALL, is_paused_with_all
 from copdns.web.desk.time.page import require_person, template_values
-from copdns.web.desk.waiting_requests import find_waiting, values_to_answer
+from copdns.web.desk.waiting_requests import asking_values, find_waiting, values_to_answer
 from copdns.web.session import may_see_notices
 from copdns.web.step_up import require_step_up
 from copdns.web.unknown_devices import device_in_hand, makers_of, unassigned_devices
@@ -76,7 +76,7 @@ async def overview(request: web.Request) -> web.Response:
         **template_values(home),
         is_unfiltered=context.door is not None and not is_filter_on(household),
         wanting=await _talk_notices(home),
-        **await _asking(home, waiting),
+        **await asking_values(home, waiting),
         silent=await _new_bypass_notices(home),
         proposals=await context.proposals.due(household.id, now) if sees_people else (),
         ages_due=await _ages_due(home),
@@ -99,7 +99,7 @@ async def asking(request: web.Request) -> web.Response:
     few seconds, and that is no look at anybody's minutes, as a look at the overview is."""
     home = await require_house(request, Permission.SEE_STATUS)
     waiting = await find_waiting(home.context, home.actor)
-    values = {**template_values(home), **await _asking(home, waiting)}
+    values = {**template_values(home), **await asking_values(home, waiting)}
     page = home.context.pages.fragment(request, "desk/overview_asking.html", **values)
     return web.Response(text=page, content_type="text/html")
 
@@ -112,21 +112,6 @@ async def person_asking(request: web.Request) -> web.Response:
     values = {**template_values(them), "profile": them.profile, **values_to_answer(waiting)}
     page = them.context.pages.fragment(request, "desk/person_asking.html", **values)
     return web.Response(text=page, content_type="text/html")
-
-
-async def _asking(home: HouseRequest, waiting: Sequence[Appeal]) -> dict[str, Any]:
-    """Return the values that tell who waits for an answer: people, and devices."""
-    sees_people = may(home.actor, Permission.SEE_PROFILES)
-    found = values_to_answer(waiting)
-    sees_devices = sees_people and may(home.actor, Permission.EDIT_DEVICES)
-    return {
-        "waiting": found["waiting"],
-        "to_answer": found["to_answer"] if sees_people else [],
-        "to_talk": len(waiting) - found["waiting"],
-        "asking": await home.context.guests.requests(home.household.id, home.now)
-        if sees_devices
-        else (),
-    }
 
 
 async def _cards(home: HouseRequest, waiting: Sequence[Appeal]) -> list[PersonCard]:

@@ -1,4 +1,5 @@
-"""Requests that wait for an answer: on the overview, in the inbox, and on the pages of a person."""
+"""Requests that wait for an answer: on the overview and after the setup, in the inbox, and on the
+pages of a person."""
 
 from __future__ import annotations
 
@@ -11,6 +12,7 @@ from copdns.appeals.life import require_answerable
 from copdns.model.errors import AppealError
 from copdns.web.answers import decider_of
 from copdns.web.context import AppContext
+from copdns.web.desk.house_request import HouseRequest
 
 REQUESTS_SHOWN = 3
 # TALK waits as well, until somebody gives the final answer.
@@ -41,3 +43,18 @@ def values_to_answer(waiting: Sequence[Appeal]) -> dict[str, Any]:
     found = [each for each in waiting if each.state is not AppealState.TALK]
     to_answer = sorted(found, key=lambda each: each.since)
     return {"waiting": len(to_answer), "to_answer": to_answer[:REQUESTS_SHOWN]}
+
+
+async def asking_values(home: HouseRequest, waiting: Sequence[Appeal]) -> dict[str, Any]:
+    """Return the values of the part that tells who waits for an answer: people, and devices."""
+    sees_people = may(home.actor, Permission.SEE_PROFILES)
+    found = values_to_answer(waiting)
+    sees_devices = sees_people and may(home.actor, Permission.EDIT_DEVICES)
+    return {
+        "waiting": found["waiting"],
+        "to_answer": found["to_answer"] if sees_people else [],
+        "to_talk": len(waiting) - found["waiting"],
+        "asking": await home.context.guests.requests(home.household.id, home.now)
+        if sees_devices
+        else (),
+    }

@@ -69,6 +69,15 @@ def test_a_set_up_code_is_for_a_house_without_a_guardian(home: Home) -> None:
     assert home.json("account", "code", "ada")["purpose"] == "password"
 
 
+def test_a_setup_code_that_ends_an_earlier_one_says_so(home: Home) -> None:
+    ends = "the setup code that was shown before no longer works: tell whoever has it"
+    assert ends not in home.ok("account", "code")
+    assert ends in home.ok("account", "code")
+    assert home.json("account", "code")["ends_earlier"] is True
+    home.ok("account", "add", "Ada")
+    assert home.json("account", "code", "Ada")["ends_earlier"] is False
+
+
 def test_a_code_says_where_it_is_typed(home: Home) -> None:
     assert "enter it in a browser at /guardian/setup" in home.ok("account", "code")
     assert "enter it in a browser at /guardian/join" in home.ok("account", "add", "Ada")

@@ -34,8 +34,35 @@ async def test_a_set_up_code_makes_the_owner_once(house: House) -> None:
     ada = await house.accounts.set_up(digest, " Ada ", KEPT, NOW)
     assert (ada.name, ada.role, ada.has_password) == ("Ada", Role.OWNER, True)
     assert await house.accounts.all("home") == (ada,)
-    with pytest.raises(AccountError, match="has expired"):
+    with pytest.raises(AccountError, match="set up already; log in with the name"):
         await house.accounts.set_up(digest, "Bo", KEPT, NOW)
+    with pytest.raises(AccountError, match="has expired"):
+        await house.accounts.set_up(digest, "Bo", KEPT, NOW + CODE_LASTS)
+
+
+async def test_whoever_holds_an_earlier_setup_code_is_told_of_the_newer_one(house: House) -> None:
+    first = await code(house, Purpose.SETUP)
+    assert await house.accounts.why_spent(first, NOW) is None
+    second = await code(house, Purpose.SETUP)
+    with pytest.raises(AccountError, match="a newer setup code was made"):
+        await house.accounts.set_up(first, "Bo", KEPT, NOW)
+    with pytest.raises(AccountError, match="a newer setup code was made"):
+        await house.accounts.use_code(first, KEPT, NOW)
+    assert await house.accounts.why_spent(first, NOW + CODE_LASTS) is None, "as any that is over"
+    await house.accounts.set_up(second, "Ada", KEPT, NOW)
+    assert "set up already" in str(await house.accounts.why_spent(first, NOW))
+    assert await house.accounts.tidy(NOW + CODE_LASTS) == 2
+
+
+async def test_it_is_told_whether_a_new_setup_code_ends_one_that_somebody_may_hold(
+    house: House,
+) -> None:
+    wanted = Code("home", Purpose.SETUP, "", NOW + CODE_LASTS)
+    digests = [code_digest(make_one_time_code(), "account") for _ in range(3)]
+    assert not await house.accounts.make_code(wanted, digests[0], None, NOW)
+    assert await house.accounts.make_code(wanted, digests[1], None, NOW)
+    later = wanted._replace(expires=NOW + 2 * CODE_LASTS)
+    assert not await house.accounts.make_code(later, digests[2], None, NOW + CODE_LASTS), "was over"
 
 
 async def test_a_code_ends_and_a_newer_one_ends_it(house: House) -> None:

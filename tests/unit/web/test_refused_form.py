@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from copdns.web.refused_form import ERROR_ID, refill_form
+from copdns.web.refused_form import ERROR_ID, FIELD_ID, refill_form
 from tests.reading import has_word
 
 WHAT = "Write a name."
@@ -164,3 +164,12 @@ def test_any_text_comes_back_as_it_is_and_is_no_markup(name: str, note: str) -> 
     reader = parsed(again("name", name=[name], note=[note]))
     assert reader.values == [name]
     assert sorted(reader.tags) == sorted([*parsed(FORM).tags, "span"])
+
+
+def test_the_top_of_the_page_says_it_too_and_leads_to_the_field() -> None:
+    page = f'<main id="main">{FORM}</main>'
+    top = '<main id="main"><p class="error top"><a href="#{}">Write a name.</a></p><h1>'
+    for about, target in (("name", "n"), ("note", FIELD_ID), ("", ERROR_ID), ("gone", ERROR_ID)):
+        found = refill_form(page, "/people", SENT, WHAT, about) or ""
+        assert top.format(target) in found
+        assert f' id="{target}"' in found

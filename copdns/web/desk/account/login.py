@@ -66,7 +66,10 @@ async def logout(request: web.Request) -> web.Response:
 async def set_up_form(request: web.Request) -> web.Response:
     """Show the form for the first account: a code from the console, a name and a password."""
     require_safe_connection(request)
-    return context_of(request).pages.render(request, "desk/set_up.html")
+    context = context_of(request)
+    # Not at a provider, where it would tell about whichever household there is.
+    is_done = not context.is_shared and await context.accounts.all(_household(request))
+    return context.pages.render(request, "desk/set_up.html", is_done=bool(is_done))
 
 
 async def set_up(request: web.Request) -> web.Response:

@@ -16,9 +16,13 @@ from copdns.network.other_resolvers import Offer, parse_offers
 from copdns.network.setup_steps import Check, SetupItem, SetupState
 from copdns.web.context import context_of
 from copdns.web.desk.change import say_done
+from copdns.web.desk.house_request import require_house
+from copdns.web.desk.household.wizard import door_values
 from copdns.web.desk.page import household_in_force
+from copdns.web.desk.waiting_requests import asking_values, find_waiting
 from copdns.web.house_checks import confirm_alone, run_checks
 from copdns.web.session import require
+from copdns.web.wording import desk_wording
 from copdns.words.warnings import trouble
 
 
@@ -39,15 +43,20 @@ class CheckRow(NamedTuple):
 
 
 async def checks(request: web.Request) -> web.Response:
-    """Show the last results."""
-    actor, context = await require(request, Permission.SEE_STATUS), context_of(request)
+    """Show the last results, and who asks: the first request comes while a family tries it."""
+    home = await require_house(request, Permission.SEE_STATUS)
+    context, actor = home.context, home.actor
     found = await context.setups.progress(actor.household)
     infos = context.snapshot().library.index.infos
     return context.pages.render(
         request,
         "desk/checks.html",
         actor=actor,
-        household=household_in_force(request, actor),
+        household=home.household,
+        now=home.now,
+        say=desk_wording(request, home.household),
+        **door_values(request),
+        **await asking_values(home, await find_waiting(context, actor)),
         progress=found,
         after_setup=bool(request.query.get("setup")),
         shown=[_check_row(check, found.items.get(check)) for check in Check],

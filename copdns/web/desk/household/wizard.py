@@ -123,6 +123,9 @@ async def take(request: web.Request) -> web.Response:
         # Nobody did it, so that the audit has no line about it.
         await context.setups.save(household, after[0], SetupState.DONE, now)
         after = after[1:]
+    if after and after[0] is SetupStep.DOOR and _shows_door_with_checks(wizard_request):
+        await context.setups.save(household, after[0], SetupState.DONE, now)
+        after = after[1:]
     raise web.HTTPSeeOther(_address_of(wizard_request, after))
 
 
@@ -134,13 +137,21 @@ async def _wizard_request(request: web.Request) -> WizardRequest:
 
 
 def _steps_of(wizard_request: WizardRequest) -> tuple[SetupStep, ...]:
-    """Return the steps that have something to do; helplines only where one has to be checked, and
-    sites only as part of the household's form."""
+    """Return the steps that have something to do; helplines only where one has to be checked, sites
+    only as part of the household's form, and the children's page only where no checks follow."""
     country = _country(wizard_request)
     none_to_check = bool(country) and not _helplines(wizard_request).to_confirm(country)
     there = steps_at(context_of(wizard_request.request))
     left_out = {SetupStep.SCHOOL, *((SetupStep.HELPLINES,) if none_to_check else ())}
+    if _shows_door_with_checks(wizard_request):
+        left_out.add(SetupStep.DOOR)
     return tuple(each for each in there if each not in left_out)
+
+
+def _shows_door_with_checks(wizard_request: WizardRequest) -> bool:
+    """Tell whether the page after the last step says how children get to theirs; at a provider it
+    is the overview, which does not."""
+    return not context_of(wizard_request.request).is_shared
 
 
 def steps_at(context: AppContext) -> tuple[SetupStep, ...]:
@@ -460,7 +471,11 @@ async def _router_values(wizard_request: WizardRequest) -> Values:
 
 
 async def _card_values(wizard_request: WizardRequest) -> Values:
-    request = wizard_request.request
+    return door_values(wizard_request.request)
+
+
+def door_values(request: web.Request) -> Values:
+    """Return what a page needs to say how children get to theirs."""
     page, context = childs_page(request), context_of(request)
     return {
         "code": qr(page),

@@ -114,6 +114,13 @@ async def bedtime(request: web.Request) -> web.Response:
     now, who, zone = them.now, them.profile.id, them.local.timezone
     minute = read_field(clock, form.one("at"), "at")
     tonight = tonights_bedtime(them.household, them.profile, now)
+    shown = form.one("night")
+    if shown and (tonight is None or shown != str(tonight.usual)):
+        # A page that was left open until the next day would move another night than it showed.
+        raise HouseholdError(
+            "this page showed the bedtime of another evening, so nothing was changed; look at "
+            "tonight's and choose again"
+        )
     at = moment_tonight(tonight, minute, zone_of(zone)) if tonight is not None else now
     what = (
         f"tonight's bedtime of {who} as usual"
