@@ -49,11 +49,17 @@ def pytest_configure(config: pytest.Config) -> None:
         config.add_cleanup(keep_compiled_templates())
     else:
         number = int(worker["workerid"].removeprefix("gw"))
-        config.args = _from_ones_share(config.args, number / worker["workercount"])
+        config.args = _from_ones_share(
+            config.args,
+            number / worker["workercount"],
+            without_once="not once" in config.option.markexpr,
+        )
 
 
-def _from_ones_share(args: list[str], share: float) -> list[str]:
+def _from_ones_share(args: list[str], share: float, *, without_once: bool) -> list[str]:
     """Return all files of tests that the arguments name, from a share of them on, then the others.
+
+    without_once: not those that run once, which would be read for nothing.
 
     Each process collects all tests.  In a fresh checkout pytest compiles each file that it imports
     and keeps that: by the time that a process comes to the share of another one, that is done.
@@ -61,7 +67,9 @@ def _from_ones_share(args: list[str], share: float) -> list[str]:
     files = []
     for each in args:
         path = Path(each)
-        files += map(str, sorted(path.rglob("test_*.py"))) if path.is_dir() else [each]
+        found = map(str, sorted(path.rglob("test_*.py"))) if path.is_dir() else [each]
+        files += [file for file in found if not (without_once and _is_once(file))]
+    files = files or args  # which then are read, and left out
     first = int(len(files) * share)
     return files[first:] + files[:first]
 
@@ -226,10 +234,15 @@ def _rank(path: str) -> tuple[int, str]:
 
 def _is_for_one_python(item: pytest.Item, path: str) -> bool:
     browser = "drive" in getattr(item, "fixturenames", ())
-    known = path.startswith((*PROGRAMS, *TEXTS, *PAGES, *RANDOM)) and path != ROAD
+    known = _is_once(path)
     by_chance = hasattr(getattr(item, "obj", None), "hypothesis") and not path.startswith(READING)
     data = item.get_closest_marker("shared_data") is not None
     return browser or known or by_chance or data
+
+
+def _is_once(path: str) -> bool:
+    """Tell whether a file's tests all are for one Python."""
+    return path.startswith((*PROGRAMS, *TEXTS, *PAGES, *RANDOM)) and path != ROAD
 
 
 def _path(item: pytest.Item) -> str:
