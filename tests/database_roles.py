@@ -49,7 +49,14 @@ def give_roles(postgres: str, owner: PostgresPool) -> dict[RoleDuty, str]:
 
 
 def reach_as(postgres: str, duty: RoleDuty) -> str:
-    """Return how a server is reached as the role of a duty, which is made where it answers now.
+    """Return how a server is reached as the role of a duty, which is made where it answers now."""
+    with contextlib.suppress(StoreAwayError):
+        ready_roles(postgres)
+    return make_conninfo(postgres, user=duty.role)
+
+
+def ready_roles(postgres: str) -> None:
+    """Do as `give_roles`, as the server's own user; StoreAwayError.
 
     To give all rights takes some hundred statements, longer than most tests: where nobody changed
     tables or rights since this process gave them, only the rows are put back that say so.
@@ -58,12 +65,11 @@ def reach_as(postgres: str, duty: RoleDuty) -> str:
         given = _given.get(postgres)
         if given is not None and _rights_now(connection) == given.rights:
             connection.execute(_PUT_BACK, (given.duties, given.channel))
-            return make_conninfo(postgres, user=duty.role)
-    with contextlib.suppress(StoreAwayError), closing(PostgresPool(postgres, most=1)) as pool:
+            return
+    with closing(PostgresPool(postgres, most=1)) as pool:
         give_roles(postgres, pool)
         with psycopg.connect(postgres) as connection:
             _given[postgres] = Given(_rights_now(connection), *connection.execute(_ROWS).fetchone())
-    return make_conninfo(postgres, user=duty.role)
 
 
 class Given(NamedTuple):

@@ -29,7 +29,7 @@ from copdns.store.provider_db.role_rights import (
     require_duty,
 )
 from copdns.store.schema_stages import expand, other_programs
-from tests.database_roles import OWNER, give_roles, make_role
+from tests.database_roles import OWNER, give_roles, make_role, ready_roles
 from tests.household import family
 from tests.unit.account_values import NOW
 from tests.unit.calling import Home
@@ -254,7 +254,7 @@ OF_SEQUENCES = {"U": "select nextval('{table}')", "s": "select last_value from {
 def owner(postgres: str) -> Iterator[PostgresPool]:
     """As the role that owns the tables, with all roles and tables, and a household."""
     with ProviderStore.connect(PostgresPool(postgres)) as store:
-        give_roles(postgres, store.pool)
+        ready_roles(postgres)
         make_role(postgres, STRANGER)
         yield store.pool
         run(postgres, f"revoke pg_read_all_data from {STAFF}")

@@ -37,7 +37,7 @@ from copdns.store.postgres.outbox import (
     OutboxReader,
 )
 from copdns.store.provider_db.role_grants import RoleDuty
-from tests.database_roles import give_roles
+from tests.database_roles import ready_roles
 from tests.household import family
 from tests.running import PATIENCE
 from tests.unit.account_values import NOW
@@ -103,7 +103,7 @@ async def test_nobody_hears_that_a_household_moved_who_may_not_read_it(
         await store.create(family(), "ada", NOW)
         leader.take()
         assert list(stranger.notifies(timeout=PATIENCE, stop_after=1)), "with one role"
-        give_roles(postgres, store.pool)
+        ready_roles(postgres)
         for _ in range(LOOK_ANYWAY):  # both listen to the new name by then
             node.take()
             leader.take()

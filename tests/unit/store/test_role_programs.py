@@ -25,7 +25,7 @@ from copdns.settings.provider import ProviderSettings
 from copdns.store.household_db.provider import ProviderStore
 from copdns.store.postgres.connection import PostgresPool
 from copdns.store.provider_db.role_grants import RoleDuty
-from tests.database_roles import give_roles, make_role
+from tests.database_roles import make_role, ready_roles
 from tests.running import free_port
 
 pytestmark = pytest.mark.once
@@ -37,7 +37,7 @@ STRANGER = "copdns_stranger"
 def owner(postgres: str) -> Iterator[PostgresPool]:
     """As the role that owns the tables, with all roles."""
     with ProviderStore.connect(PostgresPool(postgres)) as store:
-        give_roles(postgres, store.pool)
+        ready_roles(postgres)
         make_role(postgres, STRANGER)
         yield store.pool
 
