@@ -34,6 +34,7 @@ COPDNS = (sys.executable, "-m", "copdns")
 READY = f"ready\n{core_text()}\n"  # what `/readyz` says where all is well
 PATIENCE = 30.0  # seconds for a start or stop on a slow machine
 SETTINGS = re.compile("COPDNS_|PYTEST_")  # variables by which no program becomes another one
+_ONE_COMMAND = threading.Lock()
 QUIET = 0.1  # seconds without a word after which we look whether it still runs
 
 
@@ -152,11 +153,12 @@ def run_here(
 ) -> subprocess.CompletedProcess[str]:
     """Run a command of copdns, told by its words and options, in this process.
 
-    In a thread of its own: in this one Playwright may have its event loop.  Not for `run`, which
-    sets up the log and the imports of its process for good.
+    In a thread of its own: in this one Playwright may have its event loop.  One at a time: what a
+    command prints is caught by replacing what all threads print to.  Not for `run`, which sets up
+    the log and the imports of its process for good.
     """
     assert "run" not in words
-    with ThreadPoolExecutor(1) as thread:
+    with _ONE_COMMAND, ThreadPoolExecutor(1) as thread:
         done = thread.submit(CliRunner(env=environment).invoke, main, words).result()
     said = done.stderr
     if done.exception is not None and not isinstance(done.exception, SystemExit):
