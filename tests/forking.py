@@ -69,15 +69,25 @@ def run_forked(
 class Forked:
     """A process of copdns; its methods do what those of subprocess.Popen do.
 
-    words: of its command line.  out, error: descriptors for what it writes.
+    words: of its command line.  out, error: descriptors for what it writes.  folder: where it runs;
+    None: here.
     """
 
     def __init__(
-        self, words: Sequence[str | Path], environment: Mapping[str, str], out: int, error: int
+        self,
+        words: Sequence[str | Path],
+        environment: Mapping[str, str],
+        out: int,
+        error: int,
+        folder: Path | None = None,
     ) -> None:
         self.args = [*map(str, words)]
         self.returncode: int | None = None
-        wanted = {"words": self.args, "environment": {**environment}, "folder": str(Path.cwd())}
+        wanted = {
+            "words": self.args,
+            "environment": {**environment},
+            "folder": str(folder or Path.cwd()),
+        }
         told, tells = os.pipe()
         self._told = os.fdopen(told, "r", encoding="ascii", buffering=1)
         try:

@@ -142,7 +142,7 @@ def measure(
             **program.environment,
             "COPDNS_NODE__COPDNS": _json(f"127.0.0.1:{program.port}"),
         }
-        stack.enter_context(started([*words, "run"], "up to date", folder, settings))
+        stack.enter_context(started([*words, "run"], "up to date", folder, settings, forked=False))
         config = run_here([*map(str, program.options), "node", "dnsdist"], settings).stdout
         stack.enter_context(front(here, folder / "dnsdist", config, port))
         guardian = Visitor(PAGE_ADDRESS)

@@ -6,7 +6,6 @@ import asyncio
 import json
 import os
 import socket
-import subprocess
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
@@ -31,7 +30,7 @@ from tests.conftest import find_tool
 from tests.database_roles import reach_as
 from tests.e2e.house import POINTS_HOME, House, house
 from tests.e2e.plane import SAFE_SOURCE, told
-from tests.e2e.started import DNSDIST_UP, started
+from tests.e2e.started import DNSDIST_UP, Process, started
 from tests.postgres_server import PostgresServer
 from tests.running import COPDNS, PATIENCE, free_port, run_here
 
@@ -61,7 +60,7 @@ class ProviderNode:
     bindings: int
     resolver: int
     environment: Mapping[str, str]
-    programs: dict[str, subprocess.Popen[str]]
+    programs: dict[str, Process]
     start: Callable[..., None]
     database: str  # as the role that owns it
 
@@ -148,7 +147,7 @@ def provider_node(
             "COPDNS_NODE__COPDNS": f'["127.0.0.1:{home.program.port}"]',
         }
         words = [*COPDNS, *map(str, home.program.options), "node"]
-        programs: dict[str, subprocess.Popen[str]] = {}
+        programs: dict[str, Process] = {}
 
         def start(name: str, ready: str = "") -> None:
             ready = ready or {"run": "up to date", "bindings": "taken in"}[name]

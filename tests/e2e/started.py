@@ -1,12 +1,19 @@
-"""Programs of others, which say themselves when they are ready."""
+"""Programs that say themselves when they are ready: those of others, and commands of ours."""
 
 from __future__ import annotations
 
+import os
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Timer
+from typing import TextIO
+
+from tests.forking import Forked, can_fork
+from tests.running import COPDNS
+
+Process = subprocess.Popen[str] | Forked
 
 DNSDIST_UP = "as 'up'", 'health_check.status="up"'  # as dnsdist 1.9 and 2.1 say it
 PATIENCE = 120.0  # seconds for a start on a busy machine
@@ -18,28 +25,23 @@ def started(
     ready: str | tuple[str, ...],
     folder: Path | None = None,
     environment: Mapping[str, str] | None = None,
-) -> Iterator[subprocess.Popen[str]]:
+    *,
+    forked: bool = True,
+) -> Iterator[Process]:
     """Run a program that says when it is ready.
 
     ready: what it says then, or several things of which versions of it say one.  folder: where it
-    runs; None: here.  environment: its variables; None: ours.
+    runs; None: here.  environment: its variables; None: ours.  forked: as for `running`.
     """
-    with subprocess.Popen(
-        command,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        cwd=folder,
-        env=environment,
-    ) as process:
-        assert process.stdout is not None
+    process, output = _begin(command, folder, {**(environment or os.environ)}, forked)
+    with output, process:
         signs = (ready,) if isinstance(ready, str) else ready
         too_long = Timer(PATIENCE, process.kill)
         too_long.start()
         try:
             said = ""
             while not any(each in said for each in signs):
-                line = process.stdout.readline()
+                line = output.readline()
                 assert line, f"it did not start: {said}"
                 said += line
             too_long.cancel()
@@ -47,3 +49,29 @@ def started(
         finally:
             too_long.cancel()
             process.kill()
+
+
+def _begin(
+    command: Sequence[str | Path],
+    folder: Path | None,
+    environment: Mapping[str, str],
+    forked: bool,
+) -> tuple[Process, TextIO]:
+    """Begin a program; return it with what it says."""
+    reading, writing = os.pipe()
+    output = os.fdopen(reading, "r")
+    try:
+        if forked and tuple(command[: len(COPDNS)]) == COPDNS and can_fork(environment):
+            words = command[len(COPDNS) :]
+            return Forked(words, environment, writing, writing, folder), output
+        begun = subprocess.Popen(
+            command,
+            stdout=writing,
+            stderr=subprocess.STDOUT,
+            text=True,
+            cwd=folder,
+            env=environment,
+        )
+        return begun, output
+    finally:
+        os.close(writing)
