@@ -1,7 +1,8 @@
 """How much a run of the tests tries: the telling part that `make test` has time for, or the whole.
 
-`make test-whole` and `.ci/run` set COPDNS_WHOLE: then each page is looked at in every look and
-language, chance has as many examples as a test asks for, and what is marked `whole` is run too.
+`make test-whole`, and `.ci/run` with its first Python, set COPDNS_WHOLE: then each page is looked
+at in every look and language, chance has as many examples as a test asks for, and what is marked
+`whole` is run too.
 """
 
 from __future__ import annotations
