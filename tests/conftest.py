@@ -19,11 +19,12 @@ from hypothesis import HealthCheck, settings
 
 from tests.new_databases import keep_new_databases
 from tests.reading_lists import keep_what_is_read
-from tests.templates import keep_compiled_templates
+from tests.templates import keep_compiled_templates, take_compiled_languages
 from tests.whole import WHOLE, examples
 
 keep_what_is_read()
 keep_new_databases()
+take_compiled_languages()
 
 ROOT = Path(__file__).parents[1]
 SHARED_DATA = ROOT.parent / "shared" / "data"

@@ -32,7 +32,7 @@ from typing import NamedTuple, TextIO
 
 import copdns
 from copdns.app.memory_use import leave_out_extras
-from tests.templates import take_compiled_templates
+from tests.templates import take_compiled_languages, take_compiled_templates
 
 MOST = 1 << 18  # octets of a message
 
@@ -50,6 +50,7 @@ class Wanted(NamedTuple):
 
 def main() -> None:
     import_all()
+    take_compiled_languages()
     read_languages()
     read_lists()
     ask_for_help_slowly()

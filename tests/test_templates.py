@@ -1,4 +1,4 @@
-"""Templates are compiled once, and anew where their text is another one."""
+"""Templates and languages are compiled once, and anew where their text is another one."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ import pytest
 from jinja2 import DictLoader, Environment
 
 from copdns.web import pages
+from copdns.words.phrases import phrases
+from tests import templates
 from tests.templates import FOLDER, take_compiled_templates
 
 
@@ -48,3 +50,27 @@ def test_where_no_run_keeps_any_each_compiles_its_own(
     take_compiled_templates()
     assert [shown("Hello {{ who }}"), shown("Hello {{ who }}")] == ["Hello Mia", "Hello Mia"]
     assert len(compiled) == 2
+
+
+PO = 'msgid ""\nmsgstr "Content-Type: text/plain; charset=UTF-8\\n"\n\nmsgid "Yes"\nmsgstr "{}"\n'
+
+
+def test_a_language_is_compiled_once_for_all_who_speak_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    texts: list[bytes] = []
+    really = templates._compile_language
+
+    def compile_language(text: bytes, code: str) -> bytes:
+        texts.append(text)
+        return really(text, code)
+
+    monkeypatch.setattr(templates, "_compile_language", compile_language)
+    monkeypatch.setenv(FOLDER, str(tmp_path))
+    for word in ("Oui", "Oui", "Si", "Oui"):
+        assert phrases("fr", PO.format(word)).gettext("Yes") == word
+    assert texts == [PO.format(each).encode() for each in ("Oui", "Si")]
+    assert len([*tmp_path.iterdir()]) == 2
+    monkeypatch.delenv(FOLDER)
+    assert phrases("fr", PO.format("Oui")).gettext("Yes") == "Oui"
+    assert len(texts) == 3
