@@ -68,8 +68,9 @@ def _from_ones_share(args: list[str], share: float, *, without_once: bool) -> li
     files = []
     for each in args:
         path = Path(each)
-        found = map(str, sorted(path.rglob("test_*.py")))
-        files += [file for file in found if not (without_once and _is_once(file))] or [each]
+        found = map(str, sorted(path.rglob("test_*.py"))) if path.is_dir() else [each]
+        files += [file for file in found if not (without_once and _is_once(file))]
+    files = files or args  # which then are read, and left out
     first = int(len(files) * share)
     return files[first:] + files[:first]
 
