@@ -67,7 +67,7 @@ class ProviderParts:
         self._folder = folder
         self._settings = settings
         self._clock = clock
-        self.source = ProviderSource(folder, settings.provider, seed)
+        self.source = ProviderSource(folder, settings.provider, seed, wall_clock)
         self.node = StatusFile(Path(settings.node.folder), wall_clock)
         self.minutes: SubscriberMinutes | None = None
         self.subscribers: SubscriberChores | None = None
@@ -171,6 +171,13 @@ class ProviderParts:
             forget = self.warnings.forget_after(forget)
             self.minutes.follow(self.subscribers.subscribers, self.pages, self.warnings)
         self.source.on_moved = forget
+        subscribers, pages = self.subscribers, self.pages
+
+        def forget_all() -> None:
+            subscribers.forget_all()
+            pages.forget_all()
+
+        self.source.on_other_database = forget_all
 
     def begin_digests(
         self, thread: StoreThread, log: QueryLog, settings: Callable[[], Settings]

@@ -97,7 +97,8 @@ async def _follow_postgres(
 
     def status() -> NodeStatus:
         tables = "; ".join(filter(None, (agent.trouble, source.copy_trouble)))
-        return NodeStatus(away=AWAY if source.is_away else "", tables=tables)
+        away = AWAY if source.is_away else ""
+        return NodeStatus(away=away, tables=tables, restored=source.restored)
 
     try:
         revision = await asyncio.to_thread(agent.catch_up)

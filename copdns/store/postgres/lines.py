@@ -17,6 +17,7 @@ from typing import Any, Final, NamedTuple
 import psycopg
 
 from copdns.store.postgres.connection import PostgresConnection, PostgresPool, raise_for_people
+from copdns.store.postgres.outbox import WHICH_DATABASE
 from copdns.store.schema_steps import SchemaSteps
 
 LINES = SchemaSteps("lines")
@@ -113,6 +114,12 @@ class BindingStore:
         with self._pool.connection() as connection:
             rows = connection.execute(_READ_TOLD, (AT_ONCE,)).fetchall()
         return [str(told) for _, told in rows], max((int(number) for number, _ in rows), default=0)
+
+    def database(self) -> str:
+        """Return which database this is, as `OutboxReader.database`."""
+        with self._pool.connection() as connection:
+            ((found,),) = connection.run_here(WHICH_DATABASE.decode()).fetchall()
+            return str(found)
 
     def written_at(self) -> float:
         """Return when `put` was called last, in seconds since 1970; 0 for never."""
