@@ -78,8 +78,9 @@ class StoreSource:
         without_family: Sequence[Network] = (),
         *,
         has_macs_told: bool = False,
+        has_law_alone: bool = False,
     ) -> None:
-        """The last two: as `PlaneKeeper` takes them."""
+        """The last three: as `PlaneKeeper` takes them."""
         self._pool = pool
         self._journal = journal
         self._moved_blocks: set[str] = set()  # by the journal, and not by what PostgreSQL says
@@ -88,7 +89,11 @@ class StoreSource:
         self._copies = copies
         self._kept_shapes = _NO_SHAPES
         self._now = now
-        self._keeper = PlaneKeeper(lists.slugs, now(), without_family, has_macs_told=has_macs_told)
+        self._keeper = PlaneKeeper(
+            *(lists.slugs, now(), without_family),
+            has_macs_told=has_macs_told,
+            has_law_alone=has_law_alone,
+        )
         self._outbox: OutboxReader | None = None
         self._lines = LineReader(pool)
         self._must_read_all = True

@@ -32,6 +32,9 @@ from copdns.provider.plane.snapshot import (
 )
 
 STRANGERS: Final = 0  # the group of an address that no binding names
+# The same where a tenant's default, or another network's, has no security lists.  No household's
+# group has a number so large, also none in tables of a version that knew nothing of it.
+LAW_ALONE: Final = 2**31 - 1
 _Shape = tuple[Household, bool]  # and whether copdns decides about all
 _Key = tuple[str, bool]  # of the shape (`LineShare.key`)
 
@@ -65,7 +68,8 @@ class PlaneKeeper:
     """What the tables are to have, and what of it changed since it was taken last.
 
     without_family: networks in which nobody has a household's rules, whose line it may be.
-    has_macs_told: routers tell the MAC addresses of devices here.
+    has_macs_told: routers tell the MAC addresses of devices here.  has_law_alone: some network's
+    strangers have no security lists.
     """
 
     def __init__(
@@ -75,6 +79,7 @@ class PlaneKeeper:
         without_family: Sequence[Network] = (),
         *,
         has_macs_told: bool = False,
+        has_law_alone: bool = False,
     ) -> None:
         self._has_macs_told = has_macs_told
         self._without_family = tuple(without_family)
@@ -109,6 +114,8 @@ class PlaneKeeper:
         self._has_new_classes = False
         self._has_moved = False
         self._give_number(share_of(Household("", ""), now), now)  # STRANGERS
+        if has_law_alone:
+            self._groups[LAW_ALONE] = Group(self._class_of(PolicyClass(has_security=False)))
 
     def __len__(self) -> int:
         """How many households are known."""
