@@ -113,7 +113,7 @@ LOG = (
     "clock",
 )
 EVERYBODY = {"copdns.schema_step": "s", "copdns.database_role": "s"}
-REPORT = ("copdns.report_figure", "copdns.node_minutes")
+REPORT = ("copdns.report_sum", "copdns.node_minutes")
 FLEET = dict.fromkeys(("copdns.fleet_node", "copdns.fleet_taken", "copdns.fleet_figures"), "s")
 # Written here once more, so that no table is opened by a change in one place.  s(elect), i(nsert),
 # u(pdate), d(elete), of some columns in brackets; U(sage) of a sequence.  What is not here is
@@ -135,6 +135,7 @@ MAY: dict[RoleDuty, dict[str, str]] = {
         "copdns.desk_decision": "s",
         "copdns.device_heard": "disu",
         "copdns.report_figure": "disu",
+        "copdns.report_sum": "disu",
         "copdns.node_minutes": "ds",
         "copdns.rollout": "s",
         "copdns.rollout_step": "s",
@@ -228,6 +229,8 @@ MAY: dict[RoleDuty, dict[str, str]] = {
         "copdns.used_login": "dis",
         "copdns.desk_case": "isu",
         "copdns.desk_decision": "dis",
+        "copdns.desk_entry": "dis",
+        "copdns.desk_head": "isu",
         "copdns.rollout": "is",
         "copdns.rollout_step": "is",
         "copdns.rollout_file": "is",
