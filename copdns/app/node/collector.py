@@ -247,6 +247,7 @@ class BindingCollector:
         sessions: Iterable[SessionKey] = (),
         lines: Iterable[LineRow] = (),
         taken: int = 0,
+        database: str = "",
     ) -> None:
         now = self._now()
         found = {key: self._bindings.session(key) for key in sessions}
@@ -261,6 +262,7 @@ class BindingCollector:
             lines=lines,
             at=now,
             taken=taken,
+            database=database,
         )
 
     async def _follow_forever(self) -> None:
@@ -367,7 +369,7 @@ class BindingCollector:
         self._bindings.expire(now)
         changed = [each for each, line in known.items() if self._bindings.owner(each, now) != line]
         blocks_now = {block for block, _ in self._bindings.lines(now)}
-        self._put({*changed, *blocks_now}, over | sessions)
+        self._put({*changed, *blocks_now}, over | sessions, database=database)
         self._journal.clear()
         self._database, self._knows_all = database, True
 

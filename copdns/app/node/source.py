@@ -105,6 +105,7 @@ class StoreSource:
         self._write_in = 0  # looks until they may be written again
         self._wanted: dict[str, None] = {}  # households to read, in their order
         self._has_family_open = False  # as the tables have it
+        self._are_lines_old = False  # those of a backup, and nobody looked at them since
         self._lines_before: PlaneLines | None = None  # while all is read from another database
         self.restored = ""  # that the database is from a backup, for people
 
@@ -182,7 +183,9 @@ class StoreSource:
             self._lines = LineReader(self._pool)
             self._take_lines()
             if known:
-                self._keeper.doubt_others(before)
+                self._are_lines_old = not self._lines.is_written_for(self._outbox.database)
+                if self._are_lines_old:
+                    self._keeper.doubt_others(before)
                 log.warning("all was read anew", households_gone=len(gone))
             self._lines_before = None
             self._bind_moved(self._unbound)
@@ -214,6 +217,8 @@ class StoreSource:
                 for each in some:  # one that cannot be read now stays wanted
                     del self._wanted[each]
             self._write_some_shares()
+            if self._are_lines_old and self._lines.is_written_for(self._outbox.database):
+                self._lines, self._are_lines_old = LineReader(self._pool), False
             self._take_lines()
         except StoreError as error:
             if not self._is_away:

@@ -106,7 +106,7 @@ _NODES: Final[Grants] = {
     **_FOLLOWS,
     "outbox": ("select", *_only("update", "number")),
     "line_share": _PUT,
-    **_each(_READ, "line", "line_address", "register_entry", "register_head"),
+    **_each(_READ, "line", "line_address", "line_writer", "register_entry", "register_head"),
     **_each(_READ, "desk_case", "desk_decision", "staff_language"),
     **_each(_READ, "rollout", "rollout_schema", "rollout_freeze", "rollout_content"),
     "rollout_file": _READ,
