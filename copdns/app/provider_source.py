@@ -11,7 +11,6 @@ answers that starts while PostgreSQL is away.
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -76,7 +75,7 @@ class ProviderSource:
         folder: Path,
         provider: ProviderSettings,
         seed: Seed,
-        now: Callable[[], float] = time.time,
+        now: Callable[[], float],
     ) -> None:
         """folder: of what is kept for a start without PostgreSQL.  now: seconds since the epoch."""
         self.read_only_reason = ""

@@ -170,14 +170,14 @@ class ProviderParts:
             )
             forget = self.warnings.forget_after(forget)
             self.minutes.follow(self.subscribers.subscribers, self.pages, self.warnings)
-        self.source.on_moved = forget
-        subscribers, pages = self.subscribers, self.pages
+        self.source.on_moved, self.source.on_other_database = forget, self._forget_all
 
-        def forget_all() -> None:
-            subscribers.forget_all()
-            pages.forget_all()
-
-        self.source.on_other_database = forget_all
+    def _forget_all(self) -> None:
+        """Have each household read again: the database is another one."""
+        assert self.subscribers is not None
+        assert self.pages is not None
+        self.subscribers.forget_all()
+        self.pages.forget_all()
 
     def begin_digests(
         self, thread: StoreThread, log: QueryLog, settings: Callable[[], Settings]

@@ -122,7 +122,7 @@ def verify(home: Home, as_json: bool) -> None:
     if as_json:
         print_json({"lines": found.lines, "checksum": found.digest})
         return
-    click.echo(f"the desk is as it was decided: {found.lines} lines, the last {found.digest}")
+    click.echo(f"all is as it was decided: {found.lines} lines, the last {found.digest}")
 
 
 @desk.command()

@@ -85,14 +85,15 @@ def check_lines(lines: Sequence[StoredEntry], head: DeskHead) -> None:
     digest, broken = follow_chain(lines, head.first, head.before)
     if broken is not None:
         raise RegisterError(
-            "the decisions of the desk were changed after they were written, at line %(number)s; "
+            "the decisions about lists were changed after they were written, at line %(number)s; "
             "restore a backup",
             number=broken,
         )
     if (head.first + len(lines) - 1, digest) != (head.last, head.digest):
         raise RegisterError(
-            "lines of the desk are missing, or something other than copdns wrote some: there are "
-            "%(count)s up to %(number)s, and the signed head says %(last)s; restore a backup",
+            "lines of decisions about lists are missing, or something other than copdns wrote "
+            "some: there are %(count)s up to %(number)s, and the signed head says %(last)s; "
+            "restore a backup",
             count=len(lines),
             number=head.first + len(lines) - 1,
             last=head.last,
@@ -124,14 +125,14 @@ def check_desk(lines: Sequence[StoredEntry], cases: Iterable[DeskCase], now: int
         is_old = all(each.at < now - KEPT_FOR for each in case.decisions[: len(known) - len(mine)])
         if known[len(known) - len(mine) :] != mine or not is_old:
             raise RegisterError(
-                "case %(number)s of the desk is not as its lines say: its decisions, its site or "
-                "its list were changed by something other than copdns; restore a backup",
+                "case %(number)s is not as its lines say: its decisions, its site or its list were "
+                "changed by something other than copdns; restore a backup",
                 number=case.number,
             )
     for number in sorted(said.keys() - there.keys()):
         if newest[number] >= now - KEPT_FOR:
             raise RegisterError(
-                "case %(number)s of the desk is missing, though it was decided; restore a backup",
+                "case %(number)s is missing, though it was decided; restore a backup",
                 number=number,
             )
 

@@ -212,8 +212,8 @@ def _read_lines(
     head = DeskHead(*row[:4]) if row else DeskHead()
     if row and not is_signed_by(keys.public_key(), signature_octets(row[4]), head.text().encode()):
         raise RegisterError(
-            "the head of the desk's lines is not signed by the key of this machine; copy the keys "
-            "from another one, or restore a backup"
+            "the head of the decisions about lists is not signed by the key of this machine; copy "
+            "the keys from another one, or restore a backup"
         )
     check_lines(lines, head)
     return lines, head

@@ -140,7 +140,7 @@ def test_a_decision_that_something_else_wrote_is_told(desk: Desk) -> None:
     desk.run("insert into desk_decision values (%s, 0, 'rev', %s, 'list_error', '1')", number, 1)
     desk.run("insert into desk_decision values (%s, 1, 'rev2', %s, 'list_error', '1')", number, 1)
     desk.run("update desk_decision set at = %s where number = %s", desk.now, number)
-    with pytest.raises(RegisterError, match=f"case {number} of the desk is not as its lines say"):
+    with pytest.raises(RegisterError, match=f"case {number} is not as its lines say"):
         desk.store.verify(desk.now)
 
 

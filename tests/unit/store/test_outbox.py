@@ -368,7 +368,9 @@ async def test_a_server_that_is_stuck_counts_as_away_and_loses_no_change(
         """Leave it as it is."""
 
     monkeypatch.setattr(provider_source, "TRY_AGAIN", 0.0)
-    source = provider_source.ProviderSource(tmp_path, ProviderSettings(database=postgres), seed)
+    source = provider_source.ProviderSource(
+        tmp_path, ProviderSettings(database=postgres), seed, time.time
+    )
     moved: list[Moved] = []
     source.on_moved = moved.extend
     await source.open()
@@ -448,7 +450,9 @@ async def opened_source_as_it_is(postgres: str, folder: Path) -> provider_source
     async def seed(_: HouseholdStore) -> None:
         """Leave it as it is."""
 
-    source = provider_source.ProviderSource(folder, ProviderSettings(database=postgres), seed)
+    source = provider_source.ProviderSource(
+        folder, ProviderSettings(database=postgres), seed, time.time
+    )
     await source.open()
     return source
 
