@@ -140,7 +140,7 @@ async def test_readers_have_one_made_a_minute_and_what_ends_is_gone_at_its_secon
 async def test_without_the_database_the_last_one_is_shown_with_its_time(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(_store: RegisterStore) -> Any:
+    def fail(_store: RegisterStore, _now: int) -> Any:
         raise StoreError("PostgreSQL cannot be reached")
 
     load = RegisterStore.load_to_publish
