@@ -63,7 +63,13 @@ def dnsdist(folder: Path) -> str:
         f'webserver("127.0.0.1:{web}")\n'
         "setWebserverConfig({statsRequireAuthentication=false, apiRequiresAuthentication=false})\n"
     )
-    command = [find_tool("dnsdist"), "--supervised", "--disable-syslog", "-C", file]
+    command: list[str | Path] = [
+        find_tool("dnsdist"),
+        "--supervised",
+        "--disable-syslog",
+        "-C",
+        file,
+    ]
     with started(command, ("ready", "Polled", "Listening on", *DNSDIST_UP)):
         text: list[str] = []
 
