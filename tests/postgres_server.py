@@ -69,6 +69,19 @@ class PostgresServer:
             with contextlib.suppress(ProcessLookupError):  # it saw its parent die
                 os.kill(int(each), signal.SIGKILL)
 
+    def lose(self) -> None:
+        """End it with `kill -9`, if it runs, and put an empty one in its place, as on another
+        machine."""
+        if self.process is not None:
+            self.kill()
+        shutil.rmtree(self.folder / "data")
+        _init(self.user, _find_programs(), self.folder / "data")
+        self.start()
+
+    def run(self, program: str, *words: str | Path) -> None:
+        """Run a program of PostgreSQL, such as pg_dump, as who runs the server."""
+        _run(self.user, _find_programs() / program, *words)
+
     def _end(self, number: signal.Signals) -> None:
         if self.process is not None:
             self.process.send_signal(number)
@@ -108,8 +121,7 @@ def _fill(user: pwd.struct_passwd | None, programs: Path, data: Path) -> None:
     a tenth of the work."""
 
     def make() -> None:
-        # Its letters are not our letters: what a database was made with must not matter.
-        _run(user, programs / "initdb", "-D", data, "-A", "trust", "-N", "-U", "copdns")
+        _init(user, programs, data)
 
     kept = os.environ.get(FOLDER)
     if not kept:  # outside a run
@@ -123,6 +135,11 @@ def _fill(user: pwd.struct_passwd | None, programs: Path, data: Path) -> None:
         else:
             make()
             _copy(data, first)
+
+
+def _init(user: pwd.struct_passwd | None, programs: Path, data: Path) -> None:
+    # Its letters are not our letters: what a database was made with must not matter.
+    _run(user, programs / "initdb", "-D", data, "-A", "trust", "-N", "-U", "copdns")
 
 
 def _copy(folder: Path, target: Path) -> None:

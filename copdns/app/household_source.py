@@ -60,6 +60,8 @@ class HouseholdOrigin(Protocol):
     read_only_reason: str
 
     @property
+    def restored_text(self) -> str: ...
+    @property
     def damage(self) -> str: ...
     @property
     def has_household(self) -> bool: ...
@@ -85,6 +87,7 @@ class HouseholdSource:
 
     store: HouseholdStore
     does_chores = True
+    restored_text = ""  # of a provider's database
 
     def __init__(self, folder: Path, seed: Seed) -> None:
         """seed: makes the household of a first start, unless the store has one."""

@@ -84,6 +84,7 @@ class Readiness:
         not_kept = self._log.last_error and f"nothing can be recorded: {self._log.last_error}"
         found = (
             self._source.read_only_reason,
+            self._source.restored_text,
             not_kept,
             self._lists.warning,
             self._updates.missing_text,
@@ -105,6 +106,7 @@ class Readiness:
         the machine of all families."""
         found = (
             self._source.read_only_reason,
+            self._source.restored_text,
             self._updates.missing_text,
             CLOCK_WRONG if self._is_clock_wrong() else "",
         )

@@ -124,6 +124,11 @@ class PageHouseholds:
                 self._reading.add(task)
                 task.add_done_callback(self._reading.discard)
 
+    def forget_all(self) -> None:
+        """Read each household again at the next request about it: the database is another one."""
+        for each in self._here:
+            self._until[each] = 0.0
+
     def has(self, household: str) -> bool:
         """Tell whether a household is here."""
         return household in self._here

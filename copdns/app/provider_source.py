@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 
 import structlog
@@ -23,7 +24,7 @@ from copdns.settings.config import ProviderSettings
 from copdns.store.household_db.household import HouseholdStore
 from copdns.store.household_db.provider import ProviderStore, make_tables
 from copdns.store.postgres.connection import PostgresPool
-from copdns.store.postgres.outbox import Moved, OutboxReader
+from copdns.store.postgres.outbox import DatabaseChange, Moved, OutboxReader
 from copdns.store.postgres.schema import apply_own_steps
 from copdns.store.provider_db.known_households import ALL_OF_THEM, KnownHousehold, LastKnown
 from copdns.store.provider_db.register_schema import PROVIDER
@@ -39,6 +40,12 @@ AWAY = (
 TRY_AGAIN = 1.0  # seconds between two tries to reach it
 DEADLINE = 5.0  # seconds in which it tells what moved; later it counts as away
 WRITE_EVERY = 1.0  # seconds between two writes of what is known
+RESTORED = (
+    "the database of your provider was brought back from a backup or a copy: what was changed "
+    "between that and %(when)s (UTC) may be as it was before; look at rules, times, people and "
+    "devices"
+)
+RESTORED_TOLD = 14 * 86_400.0  # seconds for which pages say so
 MOST_MISSED = 100_000  # changes since this program ran last; after more, nothing of then is kept
 
 
@@ -46,10 +53,15 @@ def _ignore_moved(_moved: Sequence[Moved]) -> None:
     """The hook `on_moved` where no household is read on demand."""
 
 
+def _ignore_change() -> None:
+    """The hook `on_other_database` where no household is read on demand."""
+
+
 class ProviderSource:
     """As `HouseholdSource`, whose contract it keeps.
 
     on_moved: called with the households that moved, before anything is told of them.
+    on_other_database: called before that, where nothing counts any more that was read before.
     does_chores: this program is the one, of all that share the database, that sends what has to be
     sent once and deletes what is over.
     """
@@ -58,9 +70,17 @@ class ProviderSource:
     damage = ""  # of files
     has_household = True
 
-    def __init__(self, folder: Path, provider: ProviderSettings, seed: Seed) -> None:
-        """folder: of what is kept for a start without PostgreSQL."""
+    def __init__(
+        self,
+        folder: Path,
+        provider: ProviderSettings,
+        seed: Seed,
+        now: Callable[[], float],
+    ) -> None:
+        """folder: of what is kept for a start without PostgreSQL.  now: seconds since the epoch."""
         self.read_only_reason = ""
+        self._now = now
+        self._restored_at = 0.0  # where nothing can be kept; else the file has it
         self._folder = folder
         self._provider = provider
         self._seed = seed
@@ -68,6 +88,7 @@ class ProviderSource:
         self._try_at = 0.0  # monotonic; while it is away
         self._taking: asyncio.Future[tuple[Moved, ...]] | None = None  # in its thread, or done
         self.on_moved: Callable[[Sequence[Moved]], None] = _ignore_moved
+        self.on_other_database: Callable[[], None] = _ignore_change
         self._outbox: OutboxReader | None = None  # None: PostgreSQL was away since the start
         self._known: LastKnown | None = None  # None: nothing can be kept
         self._position: int | None = None  # in the outbox, up to which all was told
@@ -102,9 +123,20 @@ class ProviderSource:
         known = self._known
         if known is None or known.position is None:
             return
-        if outbox.go_on_after(known.position) <= MOST_MISSED:
+        missed = outbox.go_on_after(known.position, known.database)
+        change = outbox.take_change()
+        if change is not None:
+            self._note_other(outbox, change)
+        elif missed <= MOST_MISSED:
             return
         outbox.begin_now()
+        self._clear_known()
+
+    def _clear_known(self) -> None:
+        """Delete what is kept; blocks."""
+        known = self._known
+        if known is None:
+            return
         try:
             known.clear()
         except StoreError as error:
@@ -112,6 +144,29 @@ class ProviderSource:
             log.warning("nothing is kept for a start without PostgreSQL", error=str(error))
             self._known = None
             known.close()
+
+    def _note_other(self, outbox: OutboxReader, change: DatabaseChange) -> None:
+        """Say that PostgreSQL is another database, and remember it where something may be lost."""
+        if not change.has_lost:
+            log.warning("PostgreSQL is another server than before; all is read anew")
+            return
+        log.error(
+            "PostgreSQL is a database from a backup: what was changed after it is lost; all is "
+            "read anew",
+            newest=outbox.position,
+        )
+        self._restored_at = self._now()
+        if self._known is not None:
+            self._known.note_restored(self._restored_at)
+
+    @property
+    def restored_text(self) -> str:
+        """What to tell people of a database that is from a backup; "" where it is none lately."""
+        known = 0.0 if self._known is None else self._known.restored_at
+        at = max(known, self._restored_at)
+        if not at or self._now() - at > RESTORED_TOLD:
+            return ""
+        return RESTORED % {"when": f"{datetime.fromtimestamp(at, UTC):%Y-%m-%d %H:%M}"}
 
     def _connect(self) -> OutboxReader:
         pool = self._in_postgres.pool
@@ -174,11 +229,18 @@ class ProviderSource:
             return False
         assert self._outbox is not None
         self._position = self._outbox.position
+        change = self._outbox.take_change()
+        if change is not None:
+            self._note_other(self._outbox, change)
+            self.on_other_database()
+            await asyncio.to_thread(self._clear_known)
         self.on_moved(moved)
         await self._keep_known(moved, now)
         was_away = bool(self.read_only_reason)
         self._tell_away("")
-        return was_away or any(self._is_ours(each.household) for each in moved)
+        return (
+            was_away or change is not None or any(self._is_ours(each.household) for each in moved)
+        )
 
     async def _keep_known(self, moved: Sequence[Moved], now: float) -> None:
         """Follow with what is kept; where that cannot be written, it is tried again.
@@ -192,7 +254,7 @@ class ProviderSource:
             return
         self._write_at = now + WRITE_EVERY
         try:
-            await self._known.write(self._position)
+            await self._known.write(self._position, self._outbox.database if self._outbox else "")
         except StoreError as error:
             if not self._is_unkept:
                 log.warning("nothing is kept for a start without PostgreSQL", error=str(error))
@@ -220,7 +282,8 @@ class ProviderSource:
         if self._outbox is None:
             outbox = self._connect()
             # What moved since this machine read what it answers by.
-            outbox.go_on_after((self._known and self._known.position) or 0)
+            known = self._known
+            outbox.go_on_after(*(known.position or 0, known.database) if known else (0,))
             self._outbox = outbox
         return self._outbox.take()
 

@@ -34,12 +34,14 @@ Deliver = Callable[[Event], Awaitable[str]]  # returns what went wrong; "" for n
 class DeliveryTimes(NamedTuple):
     """Seconds.  post: for one attempt with a webhook.  pauses: before the second attempt and the
     third.  command, notice: after which the program, or the sending of a notice, is killed.
+    whole: for a message to all of the staff's targets, with all attempts.
     """
 
     post: float = 10.0
     pauses: tuple[float, ...] = (2.0, 10.0)
     command: float = 10.0
     notice: float = 60.0
+    whole: float = 60.0
 
 
 DEFAULT_TIMES = DeliveryTimes()

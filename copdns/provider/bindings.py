@@ -201,6 +201,10 @@ class Bindings:
         key = self._session_of.get(line)
         return frozenset() if key is None else frozenset({key})
 
+    def all_sessions(self) -> frozenset[SessionKey]:
+        """Return all sessions."""
+        return frozenset(key for key in self._sessions if key[0] != _DISPUTED)
+
     def sessions_of(self, machine: str) -> frozenset[SessionKey]:
         """Return all sessions of a machine."""
         return frozenset(key for key in self._sessions if key[0] == machine)

@@ -51,15 +51,15 @@ class RadiusSender(Section):
     secret: str = Field(min_length=16, description="The secret that it and copdns share.")
 
 
-class OtherNetwork(Section):
-    """A network in which no family's rules are in force, whoever is there."""
+class _Networks(Section):
+    """Networks, and what an address there gets of which no line is known."""
 
-    name: str = Field(
-        pattern=r"^[a-z0-9-]{1,32}$",
-        description="What it is called here, such as `business`, `roaming` or `wifi`.",
-    )
     networks: tuple[Network, ...] = Field(
         min_length=1, description="Its prefixes; of IPv6 of 56 bits or fewer."
+    )
+    security: bool = Field(
+        default=True,
+        description="Whether the security lists hold for it; without them the law alone does.",
     )
 
     @field_validator("networks")
@@ -69,6 +69,23 @@ class OtherNetwork(Section):
             if each.version == 6 and each.prefixlen > _LINE_PREFIX:
                 raise ValueError(f"{each} is a part of what one subscriber has; write a wider one")
         return networks
+
+
+class OtherNetwork(_Networks):
+    """A network in which no family's rules are in force, whoever is there."""
+
+    name: str = Field(
+        pattern=r"^[a-z0-9-]{1,32}$",
+        description="What it is called here, such as `business`, `roaming` or `wifi`.",
+    )
+
+
+class TenantNetwork(_Networks):
+    """Where subscribers of a tenant are, and the default of those of whom no line is known."""
+
+    tenant: str = Field(
+        pattern=r"^[a-z0-9-]{1,32}$", description="The tenant, such as `north`, as it is called."
+    )
 
 
 class NodeSection(Section):
@@ -95,6 +112,11 @@ class NodeSection(Section):
     )
     networks: tuple[Network, ...] = Field(
         default=(), description="The networks of subscribers, which dnsdist answers."
+    )
+    tenants: tuple[TenantNetwork, ...] = Field(
+        default=(),
+        description="Networks of tenants within `node.networks`, each with the default of an "
+        "address there of which no line is known; elsewhere law and security lists are.",
     )
     other_networks: tuple[OtherNetwork, ...] = Field(
         default=(),

@@ -77,6 +77,11 @@ _FORMS = Forms(
         "this machine's clock is certainly wrong, so time rules cannot work as they should; set "
         "it, or wait until a time service does"
     ),
+    sentence(
+        "the database of your provider was brought back from a backup or a copy: what was changed "
+        "between that and %(when)s (UTC) may be as it was before; look at rules, times, people and "
+        "devices"
+    ),
     sentence("%(place)s (web): %(why)s; see web.listen and web.port"),
     sentence("%(place)s (HTTPS): %(why)s; see web.tls_port"),
     sentence("%(place)s (DNS over TLS): %(why)s; see encrypted.tls_port"),

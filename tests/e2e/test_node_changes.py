@@ -144,7 +144,7 @@ def test_an_order_begins_and_ends_at_its_second_and_reviewers_open_and_close(
         register.write("bo", now, lambda found: confirm_name(found, anchor, OTHER, now))
         eventually(lambda: "broken.example" in node.insecure())
 
-        desk = DeskStore(pool)
+        desk = DeskStore(pool, ProviderKeys(node.home.data / KEYS_FOLDER))
         kind = CaseOrigin.STAFF, DATING, "starter-dating", DATING, CaseReason.CHANGED
         case = desk.add(DeskCase(0, "", *kind, now, now, ("rev", "ada")))
         error = DecisionReason.LIST_ERROR

@@ -67,7 +67,7 @@ class ProviderParts:
         self._folder = folder
         self._settings = settings
         self._clock = clock
-        self.source = ProviderSource(folder, settings.provider, seed)
+        self.source = ProviderSource(folder, settings.provider, seed, wall_clock)
         self.node = StatusFile(Path(settings.node.folder), wall_clock)
         self.minutes: SubscriberMinutes | None = None
         self.subscribers: SubscriberChores | None = None
@@ -170,7 +170,14 @@ class ProviderParts:
             )
             forget = self.warnings.forget_after(forget)
             self.minutes.follow(self.subscribers.subscribers, self.pages, self.warnings)
-        self.source.on_moved = forget
+        self.source.on_moved, self.source.on_other_database = forget, self._forget_all
+
+    def _forget_all(self) -> None:
+        """Have each household read again: the database is another one."""
+        assert self.subscribers is not None
+        assert self.pages is not None
+        self.subscribers.forget_all()
+        self.pages.forget_all()
 
     def begin_digests(
         self, thread: StoreThread, log: QueryLog, settings: Callable[[], Settings]

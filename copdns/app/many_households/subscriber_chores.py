@@ -26,7 +26,7 @@ from copdns.server.answer import Resolver
 from copdns.server.household_wait import AwaitedHouseholds
 from copdns.store.household_db.household import HouseholdStore
 from copdns.store.postgres.outbox import Moved
-from copdns.store.provider_db.known_households import KnownHousehold
+from copdns.store.provider_db.known_households import NO_REVISION, KnownHousehold
 from copdns.time.clock import Clock
 from copdns.time.plan import PolicyInputs
 
@@ -92,6 +92,12 @@ class SubscriberChores:
         for each in moved:
             self.subscribers.drop(*each)
             self._moved[each.household] = each.revision
+
+    def forget_all(self) -> None:
+        """Have each household read again, whatever its revision: the database is another one, where
+        the same number can be of another change."""
+        for each in self.subscribers.drop_all():
+            self._moved[each] = NO_REVISION
 
     async def follow(self) -> None:
         """Decide by the newest lists, forget what is over, give up on what waited too long."""

@@ -7,7 +7,7 @@ time zone, whose summary is due, and a household is read when its own is written
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
 import structlog
@@ -25,7 +25,11 @@ log = structlog.get_logger("copdns")
 AT_ONCE: Final = 200  # choices that are read by one statement
 ZONES_FOR: Final = 3600.0  # seconds for which it is known in which time zones somebody chose one
 MOST_AHEAD: Final = 60.0  # seconds that the clock here may be ahead of the database's
-REST: Final = 300.0  # seconds without a further try where nobody's can be sent
+REST: Final = 300.0  # seconds without a further try where nobody's can be sent; then twice as long
+MOST_REST: Final = 3600.0  # seconds
+# For those that are sent together: a server that hangs costs no more than that, and one recipient's
+# that hangs holds up no other.
+WITHIN: Final = 20.0  # seconds
 # Households in a row whose could not be sent, after which that is so: else one guardian, with an
 # address that the mail server refuses, would hold up all others for REST.
 IN_A_ROW: Final = 3
@@ -54,6 +58,7 @@ class SubscriberDigests:
         self._is_ahead = False
         self._zones: tuple[str, ...] = ()
         self._zones_at = self._rests_until = 0.0  # seconds since the epoch
+        self._rest = REST
         self._failed: frozenset[str] = frozenset()  # households, since the last one that was sent
 
     async def send_due(self) -> None:
@@ -75,32 +80,53 @@ class SubscriberDigests:
         for zone in self._zones:
             last: DigestChoice | None = None
             while some := await self._digests.due(zone, due_days(now, zone), last, AT_ONCE):
-                for choice in some:
-                    if await self._is_stuck(writer, choice, zone):
+                for together in self._parts(some):
+                    if await self._is_stuck(writer, together, zone):
                         return
                 last = some[-1]
 
-    async def _is_stuck(self, writer: SummaryWriter, choice: DigestChoice, zone: str) -> bool:
-        """Send one that may be due; tell whether that failed, and none should be tried for now.
+    def _parts(self, some: Sequence[DigestChoice]) -> Iterator[Sequence[DigestChoice]]:
+        """Yield those that are sent together: as many as may fail.  After a rest one is enough,
+        until one was sent."""
+        begin = 0
+        while begin < len(some):
+            end = begin + max(IN_A_ROW - len(self._failed), 1)
+            yield some[begin:end]
+            begin = end
 
-        After a rest one is enough, until one was sent.
-        """
+    async def _is_stuck(
+        self, writer: SummaryWriter, together: Sequence[DigestChoice], zone: str
+    ) -> bool:
+        """Send those that are due; tell whether that failed, and none should be tried for now."""
+        sending = (self._send(writer, each, zone) for each in together)
+        found = await asyncio.gather(*sending, return_exceptions=True)
+        for result in found:
+            if isinstance(result, BaseException):
+                raise result
+        if False in found:
+            self._failed, self._rest = frozenset(), REST
+        tried = zip(together, found, strict=True)
+        self._failed |= {choice.household for choice, has_failed in tried if has_failed}
+        is_stuck = len(self._failed) >= IN_A_ROW
+        if is_stuck:
+            self._rests_until = self._clock().wall + self._rest
+            self._rest = min(2 * self._rest, MOST_REST)
+        return is_stuck
+
+    async def _send(self, writer: SummaryWriter, choice: DigestChoice, zone: str) -> bool | None:
+        """Send one that may be due; tell whether that failed, None where none was to be sent."""
         now = self._clock().wall
         due = digest_due(choice, now, zone)
         # Noted first, by one of all: what fails, or is killed meanwhile, is not sent every minute.
         if due is None or not await self._digests.claim(choice, due):
-            return False
+            return None
         try:
             household = await self._store.household(choice.household)
         except OddRowError as error:
             log.error("a household cannot be read, so it gets no summary", error=str(error))
-            return False
+            return None
         if household is None:
-            return False
-        trouble = await writer.send(household, choice, now, ONE_TRY)
+            return None
+        trouble = await writer.send(household, choice, now, ONE_TRY._replace(notice=WITHIN))
         await self._digests.note(choice, due, trouble)
-        self._failed = self._failed | {choice.household} if trouble else frozenset()
-        is_stuck = len(self._failed) >= IN_A_ROW
-        if is_stuck:
-            self._rests_until = now + REST
-        return is_stuck
+        return bool(trouble)

@@ -35,15 +35,18 @@ class AwaySource:
         revision: int,
         now: Callable[[], float],
         journal: JournalReader,
+        *,
+        has_law_alone: bool = False,
     ) -> None:
-        """Read what was kept; raise PlaneError where there is nothing."""
+        """Read what was kept; raise PlaneError where there is nothing.  has_law_alone: as
+        `PlaneKeeper` takes it."""
         self._lists = lists
         self._revision = revision
         self._now = now
         self._journal = journal
         self._gone: set[bytes] = set()  # addresses that went to another line meanwhile
         self._has_family_open = False
-        self._keeper = PlaneKeeper(lists.slugs, now())
+        self._keeper = PlaneKeeper(lists.slugs, now(), has_law_alone=has_law_alone)
         for number, (shape, asks) in copies.read_shapes().items():
             self._keeper.restore_group(number, LineShare(shape, frozenset(), asks, inf, ""), now())
 

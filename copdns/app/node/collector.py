@@ -7,6 +7,10 @@ counts again when it is heard of.
 
 While PostgreSQL is away, each program keeps what it is told of sessions in a file (`journal.py`).
 Once it is back, the one that writes takes that in, in its order; another one hands it over.
+
+Where it is a database from a backup then, its addresses are older than what the network was
+answered.  The program that wrote before knows all of them, and writes down what it knows; another
+one knows nothing for certain, and each session counts again when it is heard of.
 """
 
 from __future__ import annotations
@@ -80,6 +84,8 @@ class BindingCollector:
         self._bindings = Bindings(kept_for)
         self._leading: psycopg.Connection[Any] | None = None
         self._is_away = False
+        self._database = journal.database  # that this machine wrote to last; "" for none
+        self._knows_all = False  # what is in memory is all that the network was answered
         self._listens_since = now()  # until then, or the last write, machines repeat what they told
         self._unstored: frozenset[AddressBlock] = frozenset()  # moved as PostgreSQL went away
         self._waiting: list[_Waiting] = []
@@ -166,6 +172,7 @@ class BindingCollector:
             except StoreError:
                 # What is in memory is ahead of the database now, so it is read from there again.
                 self.close()
+                self._knows_all = False
                 raise
             else:
                 return
@@ -180,7 +187,7 @@ class BindingCollector:
         self.close()
         self._is_away = True
         if self._journal.is_empty:
-            self._journal.begin(self._listens_since)
+            self._journal.begin(self._listens_since, self._database)
         elif not len(self._bindings):  # this program began meanwhile
             for entry in self._journal.read():
                 for told in entry.told:
@@ -208,6 +215,7 @@ class BindingCollector:
         except StoreError:
             # It is told again, or lost: then each session counts when it is heard of.
             self._journal.note_loss(now)
+            self._knows_all = False
             raise
         self._unstored = frozenset()
 
@@ -239,6 +247,7 @@ class BindingCollector:
         sessions: Iterable[SessionKey] = (),
         lines: Iterable[LineRow] = (),
         taken: int = 0,
+        database: str = "",
     ) -> None:
         now = self._now()
         found = {key: self._bindings.session(key) for key in sessions}
@@ -253,6 +262,7 @@ class BindingCollector:
             lines=lines,
             at=now,
             taken=taken,
+            database=database,
         )
 
     async def _follow_forever(self) -> None:
@@ -325,7 +335,8 @@ class BindingCollector:
             self._store.hand_over(some)
             log.info("what was told meanwhile is handed over", many=len(some))
         self._journal.clear()
-        self._is_away = False
+        self._is_away = self._knows_all = False
+        self._database = self._store.database()
         self._bindings = Bindings(self._kept_for)
 
     def _take_handed_over(self) -> None:
@@ -348,14 +359,39 @@ class BindingCollector:
 
     def _read_all(self) -> None:
         """Read what is stored, take in what was told since, and write down what is otherwise."""
-        now = self._now()
-        self._bindings = Bindings(self._kept_for)
+        now, database = self._now(), self._store.database()
+        is_other = "" not in (self._database, database) and database != self._database
+        sessions = (
+            self._keep_own() if is_other and self._knows_all else self._read_stored(now, is_other)
+        )
+        known = {read_block(block): line for block, line in self._store.bindings().items()}
+        over = self._bindings.over(now)
+        self._bindings.expire(now)
+        changed = [each for each, line in known.items() if self._bindings.owner(each, now) != line]
+        blocks_now = {block for block, _ in self._bindings.lines(now)}
+        self._put({*changed, *blocks_now}, over | sessions, database=database)
+        self._journal.clear()
+        self._database, self._knows_all = database, True
+
+    def _keep_own(self) -> frozenset[SessionKey]:
+        """Go on with what is in memory, which the database is to have; return all sessions of
+        both."""
+        log.error("the database is another one, or from a backup; addresses are written anew")
+        there = frozenset((each.machine, each.session) for each in self._store.sessions())
+        return there | self._bindings.all_sessions()
+
+    def _read_stored(self, now: float, is_other: bool) -> frozenset[SessionKey]:
+        """Take in what is stored and what was told since; return the sessions of the latter.
+
+        is_other: that may be older than what the network was answered.
+        """
+        self._bindings, self._knows_all = Bindings(self._kept_for), False
         listens_since = self._journal.since
         if listens_since is None:
             listens_since = now
         elif now - self._journal.heard > DEAF:
             listens_since = now  # nobody was here to take anything in
-        is_deaf = listens_since - self._store.written_at() > DEAF
+        is_deaf = is_other or listens_since - self._store.written_at() > DEAF
         for each in self._store.sessions():
             blocks = tuple(map(read_block, each.blocks))
             key = each.machine, each.session
@@ -366,10 +402,4 @@ class BindingCollector:
                 sessions |= self._take_one(told, now)[1]
         if is_deaf:
             self._bindings.doubt_all(now)
-        known = {read_block(block): line for block, line in self._store.bindings().items()}
-        over = self._bindings.over(now)
-        self._bindings.expire(now)
-        changed = [each for each, line in known.items() if self._bindings.owner(each, now) != line]
-        blocks_now = {block for block, _ in self._bindings.lines(now)}
-        self._put({*changed, *blocks_now}, over | sessions)
-        self._journal.clear()
+        return frozenset(sessions)

@@ -12,7 +12,7 @@ from copdns.list_files.load import bundled_files
 from copdns.model.addresses import Network, Transport
 from copdns.model.errors import ConfigError
 from copdns.provider.plane.dnsdist import NodeSettings, Tenant, dnsdist_config
-from copdns.provider.plane.keeper import STRANGERS
+from copdns.provider.plane.keeper import LAW_ALONE, STRANGERS
 from copdns.provider.plane.special_names import bundled_names, safe_targets
 from copdns.provider.plane.unbound import (
     ANCHORS_FILE,
@@ -22,6 +22,7 @@ from copdns.provider.plane.unbound import (
     unbound_config,
 )
 from copdns.settings.config import Settings
+from copdns.settings.node import TenantNetwork
 
 
 def dnsdist_text(settings: Settings) -> str:
@@ -44,7 +45,10 @@ def dnsdist_text(settings: Settings) -> str:
                 safe_source=node.safe_source,
                 copdns=node.copdns,
                 tenants=(
-                    *(Tenant(each.networks, STRANGERS) for each in node.other_networks),
+                    *(
+                        Tenant(each.networks, STRANGERS if each.security else LAW_ALONE)
+                        for each in (*node.other_networks, *_narrow_first(node.tenants))
+                    ),
                     Tenant(node.networks, STRANGERS),
                 ),
                 tls_listen=node.tls_listen,
@@ -61,6 +65,22 @@ def dnsdist_text(settings: Settings) -> str:
         )
     except ValueError as error:  # a path that would need escaping
         raise ConfigError(f"node: {error}") from error
+
+
+def _narrow_first(tenants: Iterable[TenantNetwork]) -> list[TenantNetwork]:
+    """Return each network of tenants by itself, a part of another one before it: dnsdist takes the
+    first that an address is in.  Raise ConfigError for one that two tenants have."""
+    owners: dict[Network, str] = {}
+    for each in tenants:
+        for network in each.networks:
+            if owners.setdefault(network, each.tenant) != each.tenant:
+                raise ConfigError(f"node.tenants: {network} is of {owners[network]} already")
+    apart = [
+        each.model_copy(update={"networks": (network,)})
+        for each in tenants
+        for network in each.networks
+    ]
+    return sorted(apart, key=lambda each: -each.networks[0].prefixlen)
 
 
 def _categories(settings: Settings) -> set[str]:

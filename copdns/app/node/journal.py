@@ -53,7 +53,8 @@ class BindingJournal:
     """The file, for the one program of this machine that writes it.  Raises StoreError; blocks.
 
     since: seconds since 1970 from which on all is in it that this machine was told; None where
-    there is no file.  heard: until when; that is the time of the file, too.
+    there is no file.  heard: until when; that is the time of the file, too.  database: which one
+    this machine wrote to before (`OutboxReader.database`); "" where that is not known.
     """
 
     def __init__(self, folder: Path, most: int = MOST_OCTETS) -> None:
@@ -61,6 +62,7 @@ class BindingJournal:
         self._most = most
         self._has_lost = False
         self.heard = 0.0
+        self.database = ""
         self.since = self._read_since()
 
     @property
@@ -68,11 +70,12 @@ class BindingJournal:
         """Whether there is no file."""
         return self.since is None
 
-    def begin(self, since: float) -> None:
-        """Make the file where there is none.  since: see above."""
+    def begin(self, since: float, database: str = "") -> None:
+        """Make the file where there is none.  since, database: see above."""
         if self.since is None:
-            self._append([{"since": since}], os.O_CREAT | os.O_EXCL)
+            self._append([{"since": since, "database": database}], os.O_CREAT | os.O_EXCL)
             self.since = self.heard = since
+            self.database = database
 
     def append(self, entry: JournalEntry) -> None:
         """Put something at the end, on the disk.  Nothing of it is there where this fails.
@@ -110,7 +113,7 @@ class BindingJournal:
 
     def clear(self) -> None:
         """Delete it: PostgreSQL has all that is in it."""
-        self.since, self._has_lost = None, False
+        self.since, self._has_lost, self.database = None, False, ""
         self.path.unlink(missing_ok=True)
 
     def _append(self, values: Iterable[Mapping[str, Any]], flags: int = 0) -> None:
@@ -149,6 +152,7 @@ class BindingJournal:
             raise self._error(error) from error
         if not end:
             return 0.0  # nothing was confirmed
+        self.database = _read_database(octets.partition(b"\n")[0])
         last = octets.rfind(b"\n" + _SINCE, 0, end) + 1  # the first line, or one after a loss
         # Where it is damaged, it is not known from when on all is there.
         found = _read_since(octets[last : octets.find(b"\n", last)])
@@ -247,3 +251,11 @@ def _read_since(line: bytes) -> float | None:
     except (KeyError, TypeError, ValueError, RecursionError):
         return None
     return found if isfinite(found) else None
+
+
+def _read_database(line: bytes) -> str:
+    """Return the database that a first line has; "" where it has none."""
+    try:
+        return str(json.loads(line)["database"])
+    except (KeyError, TypeError, ValueError, RecursionError):
+        return ""

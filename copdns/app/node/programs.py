@@ -6,6 +6,7 @@ import asyncio
 import signal
 from collections.abc import Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -92,12 +93,17 @@ async def _follow_postgres(
     apart = tuple(one for each in settings.node.other_networks for one in each.networks)
     journal = JournalReader(Path(settings.data))
     has_macs_told = bool(settings.node.mac_networks)
-    source = StoreSource(pool, lists, copies, now, journal, apart, has_macs_told=has_macs_told)
+    source = StoreSource(
+        *(pool, lists, copies, now, journal, apart),
+        has_macs_told=has_macs_told,
+        has_law_alone=_has_law_alone(settings),
+    )
     agent = NodeAgent(files, source)
 
     def status() -> NodeStatus:
         tables = "; ".join(filter(None, (agent.trouble, source.copy_trouble)))
-        return NodeStatus(away=AWAY if source.is_away else "", tables=tables)
+        away = AWAY if source.is_away else ""
+        return NodeStatus(away=away, tables=tables, restored=source.restored)
 
     try:
         revision = await asyncio.to_thread(agent.catch_up)
@@ -114,6 +120,13 @@ async def _follow_postgres(
         await asyncio.to_thread(pool.close)
 
 
+def _has_law_alone(settings: Settings) -> bool:
+    """Tell whether strangers of some network have no security lists."""
+    return not all(
+        each.security for each in (*settings.node.tenants, *settings.node.other_networks)
+    )
+
+
 async def _wait_for_postgres(settings: Settings, files: PlaneFiles, now: Now) -> PostgresPool:
     """Keep tables by what was kept beside them until PostgreSQL is there.
 
@@ -126,7 +139,10 @@ async def _wait_for_postgres(settings: Settings, files: PlaneFiles, now: Now) ->
     lists = await asyncio.to_thread(_lists_in_force, None, settings, copies, now, files)
     law, missing = lists.law_trouble
     journal = JournalReader(Path(settings.data))
-    source = await asyncio.to_thread(AwaySource, copies, lists, revision, now, journal)
+    source = await asyncio.to_thread(
+        partial(AwaySource, has_law_alone=_has_law_alone(settings)),
+        *(copies, lists, revision, now, journal),
+    )
     agent = NodeAgent(files, source)
     await asyncio.to_thread(agent.catch_up)
     log.warning(AWAY, revision=revision)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import UTC, datetime
 from ipaddress import IPv4Address, IPv6Address
 from socket import AF_INET, inet_pton
 from typing import Final
@@ -24,7 +25,7 @@ from copdns.model.addresses import Network
 from copdns.model.errors import OddRowError, PlaneError, StoreError
 from copdns.model.household import Household
 from copdns.provider.address_blocks import AddressBlock, AddressError, read_block
-from copdns.provider.plane.keeper import PlaneKeeper
+from copdns.provider.plane.keeper import PlaneKeeper, PlaneLines
 from copdns.provider.plane.line_shares import (
     LineShare,
     outlasts_time,
@@ -46,7 +47,7 @@ from copdns.store.postgres.line_shares import (
     ShareStore,
 )
 from copdns.store.postgres.lines import LineReader, LineRow
-from copdns.store.postgres.outbox import OutboxReader
+from copdns.store.postgres.outbox import DatabaseChange, OutboxReader
 
 LOOK_EVERY: Final = 0.05  # seconds, so that a change is in force well within one
 COPY_AGAIN: Final = 200  # looks until shapes are tried again that could not be kept
@@ -77,8 +78,9 @@ class StoreSource:
         without_family: Sequence[Network] = (),
         *,
         has_macs_told: bool = False,
+        has_law_alone: bool = False,
     ) -> None:
-        """The last two: as `PlaneKeeper` takes them."""
+        """The last three: as `PlaneKeeper` takes them."""
         self._pool = pool
         self._journal = journal
         self._moved_blocks: set[str] = set()  # by the journal, and not by what PostgreSQL says
@@ -87,7 +89,11 @@ class StoreSource:
         self._copies = copies
         self._kept_shapes = _NO_SHAPES
         self._now = now
-        self._keeper = PlaneKeeper(lists.slugs, now(), without_family, has_macs_told=has_macs_told)
+        self._keeper = PlaneKeeper(
+            *(lists.slugs, now(), without_family),
+            has_macs_told=has_macs_told,
+            has_law_alone=has_law_alone,
+        )
         self._outbox: OutboxReader | None = None
         self._lines = LineReader(pool)
         self._must_read_all = True
@@ -99,6 +105,9 @@ class StoreSource:
         self._write_in = 0  # looks until they may be written again
         self._wanted: dict[str, None] = {}  # households to read, in their order
         self._has_family_open = False  # as the tables have it
+        self._are_lines_old = False  # those of a backup, and nobody looked at them since
+        self._lines_before: PlaneLines | None = None  # while all is read from another database
+        self.restored = ""  # that the database is from a backup, for people
 
     @property
     def is_away(self) -> bool:
@@ -124,6 +133,8 @@ class StoreSource:
             return None
         self._follow_time()
         self._follow_store()
+        if self._must_read_all:  # another database: what is in it is compared with all of this
+            return None
         self._follow_journal()
         listed = self._follow_lists()
         if self._lists.is_family_open is not self._has_family_open:
@@ -158,24 +169,56 @@ class StoreSource:
         # It does not lead: who does has chores that are no node's.
         self._outbox = self._outbox or OutboxReader(self._pool, leads=False)
         with keep_from_gc():  # else it looks at millions of objects, for half of the time
-            self._read_households(self._now())
+            known, lines = self._keeper.households, self._keeper.begin_lines()
+            # After a try that was cut off, what there was before that one.
+            before = self._lines_before = self._lines_before or lines
+            # By numbers of the database before; and all is read now.
+            self._unwritten, self._wanted = [], {}
+            gone = known - self._read_households(self._now())
+            for each in gone:
+                self._keeper.drop_household(each)
             # First: once PostgreSQL has what is in it, it goes.  Without it, addresses that moved
             # would be given back to the lines of before for a moment.
             self._read_journal()
+            self._lines = LineReader(self._pool)
             self._take_lines()
+            if known:
+                self._are_lines_old = not self._lines.is_written_for(self._outbox.database)
+                if self._are_lines_old:
+                    self._keeper.doubt_others(before)
+                log.warning("all was read anew", households_gone=len(gone))
+            self._lines_before = None
             self._bind_moved(self._unbound)
             self._unbound = []
         self._must_read_all = False
+
+    def _note_change(self, change: DatabaseChange) -> None:
+        """Have all read anew: what is known here may be newer, and is not what holds now."""
+        self._must_read_all = True
+        if not change.has_lost:
+            log.warning("PostgreSQL is another server than before")
+            return
+        self.restored = (
+            "PostgreSQL is a database from a backup since "
+            f"{datetime.fromtimestamp(self._now(), UTC):%Y-%m-%d %H:%M} UTC: what was changed "
+            "after that is as the backup has it"
+        )
+        log.error(self.restored)
 
     def _follow_store(self) -> None:
         assert self._outbox is not None
         try:
             self._wanted.update((each.household, None) for each in self._outbox.take())
+            if (change := self._outbox.take_change()) is not None:
+                self._note_change(change)
+                return
             for some in _parts(list(self._wanted)):
                 self._read(some)
                 for each in some:  # one that cannot be read now stays wanted
                     del self._wanted[each]
             self._write_some_shares()
+            if self._are_lines_old and self._lines.is_written_for(self._outbox.database):
+                self._lines, self._are_lines_old = LineReader(self._pool), False
             self._take_lines()
         except StoreError as error:
             if not self._is_away:
@@ -186,17 +229,18 @@ class StoreSource:
                 log.info("PostgreSQL can be reached again")
             self._is_away = False
 
-    def _read_households(self, now: float) -> None:
-        """Take in all households: those that a node has read before as it wrote them down."""
+    def _read_households(self, now: float) -> set[str]:
+        """Take in all households: those that a node has read before as it wrote them down; return
+        which there are."""
         shapes: dict[str, LineShare] = {}
         for key, example in self._shares.examples(now).items():
             found = self._load(example)
             if found is not None and (share := share_of(found, now)).key == key:
                 shapes[key] = share
         others = []
-        many = 0
+        there: set[str] = set()
         for row in self._shares.rows(now):
-            many += 1
+            there.add(row if isinstance(row, str) else row.household)
             if isinstance(row, str):
                 others.append(row)
             elif (like := shapes.get(row.shape)) is None:
@@ -206,7 +250,7 @@ class StoreSource:
                     like, row.words, asks_copdns=row.asks_copdns, until=row.until
                 )
                 self._keeper.put_household(row.household, known, now)
-        if len(others) * MOST_ALONE > many:  # nobody wrote them down; together it is quicker
+        if len(others) * MOST_ALONE > len(there):  # nobody wrote them down; together it is quicker
             wanted = set(others)
             for each in read_all_numbered(self._pool):
                 if isinstance(each.found, OddRowError) or each.found.id in wanted:
@@ -215,6 +259,7 @@ class StoreSource:
             for some in _parts(others):
                 self._read(some)
         self._write_shares()
+        return there
 
     def _load(self, household: str) -> Household | None:
         try:

@@ -5,10 +5,11 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 import traceback
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Mapping
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import structlog
 
@@ -22,15 +23,36 @@ from copdns.store.provider_db.staff_languages import StaffLanguages
 log = structlog.get_logger("copdns.node")
 
 
+REST: Final = 60.0  # seconds for which a target that hung is left alone; then twice as long
+MOST_REST: Final = 3600.0  # seconds
+
+
+class _Rest(NamedTuple):
+    """until: monotonic seconds.  length: seconds."""
+
+    until: float
+    length: float
+
+
 class StaffPost:
-    """settings: whom there is to tell."""
+    """settings: whom there is to tell.  clock: monotonic seconds.
+
+    A target that hangs costs one message the time that all have (`DeliveryTimes.whole`), and the
+    next ones nothing: it is left alone for a while.
+    """
 
     def __init__(
-        self, pool: PostgresPool, settings: RolloutSettings, times: DeliveryTimes = DEFAULT_TIMES
+        self,
+        pool: PostgresPool,
+        settings: RolloutSettings,
+        times: DeliveryTimes = DEFAULT_TIMES,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._languages = StaffLanguages(pool)
         self._settings = settings
         self._times = times
+        self._clock = clock
+        self._rests: dict[str, _Rest] = {}  # of targets that hung
 
     async def send(
         self,
@@ -42,7 +64,8 @@ class StaffPost:
 
         write: returns the text in a language.  people: ids of those whom it concerns, of whom the
         settings name; None for all.  To all at once, so that targets that hang take no longer
-        together than one: else another node would send it to the others once more.
+        together than one: else another node would send it to the others once more.  One that hung
+        lately is left alone.
         """
         ways: dict[str, Coroutine[Any, Any, str]] = {}
         for target, url, language in await asyncio.to_thread(self._targets, people):
@@ -54,12 +77,39 @@ class StaffPost:
             ways["webhook"] = post_json(
                 self._settings.webhook, self._settings.webhook_token, body, self._times
             )
-        results = await asyncio.gather(*ways.values(), return_exceptions=True)
-        for target, result in zip(ways, results, strict=True):
-            if result:  # addresses may be secrets, and what Python says of an error may have one
-                trouble = result if isinstance(result, str) else type(result).__name__
+        now = self._clock()
+        resting = {each for each in ways if each in self._rests and now < self._rests[each].until}
+        for each in resting:
+            ways.pop(each).close()
+        results = await self._run(ways)
+        for target, trouble in results.items():
+            if trouble:
                 log.error("a message to the staff was not sent", target=target, error=trouble)
-        return not ways or "" in results
+        return not (ways or resting) or "" in results.values()
+
+    async def _run(self, ways: Mapping[str, Coroutine[Any, Any, str]]) -> dict[str, str]:
+        """Send to all at once; return what went wrong with each, "" for nothing."""
+        tasks = {target: asyncio.ensure_future(way) for target, way in ways.items()}
+        if not tasks:
+            return {}
+        try:
+            _, late = await asyncio.wait(tasks.values(), timeout=self._times.whole)
+        finally:
+            for each in tasks.values():
+                each.cancel()  # nothing of one that is done
+            done = await asyncio.gather(*tasks.values(), return_exceptions=True)
+        found = {}
+        for (target, task), result in zip(tasks.items(), done, strict=True):
+            # Addresses may be secrets, and what Python says of an error may have one.
+            found[target] = result if isinstance(result, str) else type(result).__name__
+            if task in late:
+                length = self._rests[target].length * 2 if target in self._rests else REST
+                rest = min(length, MOST_REST)
+                self._rests[target] = _Rest(self._clock() + rest, rest)
+                found[target] = f"it hangs, and is left alone for {rest:.0f} seconds"
+            elif not found[target]:
+                self._rests.pop(target, None)
+        return found
 
     def _targets(self, people: Collection[str] | None) -> list[tuple[str, str, str]]:
         """Return whom a message goes to: what the log calls it, its address and its language."""

@@ -26,7 +26,8 @@ log = structlog.get_logger("copdns.node")
 @dataclass(frozen=True, slots=True)
 class NodeStatus:
     """at: seconds since the epoch.  away, law, tables: what is not as it should be with PostgreSQL,
-    the law and the tables, for people; "" for nothing.
+    the law and the tables, for people; "" for nothing.  restored: that the database is from a
+    backup, since this program runs.
     law_missing: lines of the register that this machine saw before, and has not.
     """
 
@@ -35,11 +36,12 @@ class NodeStatus:
     law: str = ""
     law_missing: int = 0
     tables: str = ""
+    restored: str = ""
 
     @property
     def warning(self) -> str:
         """What is not as it should be, for people."""
-        return "; ".join(filter(None, (self.away, self.law, self.tables)))
+        return "; ".join(filter(None, (self.away, self.law, self.tables, self.restored)))
 
 
 _STATUS: Final = TypeAdapter(NodeStatus)

@@ -60,6 +60,7 @@ class FollowedSource:
     damage = ""  # of files
     does_chores = False  # the first box sends and deletes
     read_only_reason = ""
+    restored_text = ""  # of a provider's database
 
     def __init__(self, folder: Path, following: Following) -> None:
         self.following = following

@@ -12,8 +12,14 @@ from copdns.appeals.review import DecisionReason
 from copdns.as_json.plain import plain
 from copdns.cli.base import json_option
 from copdns.cli.home import Home, pass_home
-from copdns.cli.output import print_listing
-from copdns.cli.provider.open_register import as_option, number_argument, open_register
+from copdns.cli.output import print_json, print_listing
+from copdns.cli.provider.open_register import (
+    as_option,
+    keys_of,
+    number_argument,
+    open_register,
+    shell_user,
+)
 from copdns.provider.law.edits import require_staff
 from copdns.provider.law.statement import utc_text
 from copdns.provider.staff.desk import REASONS, decide_case, maintainer_text
@@ -34,7 +40,7 @@ def _open_desk(home: Home) -> Iterator[tuple[RegisterStore, DeskStore]]:
     from copdns.web.staff.lots import draw_missing
 
     with open_register(home) as register:
-        store = DeskStore(register.pool)
+        store = DeskStore(register.pool, keys_of(home))
         draw_missing(store, register.load().staff.values())
         yield register, store
 
@@ -86,10 +92,37 @@ def decide(home: Home, number: int, reason: str, staff: str) -> None:
     """
     with _open_desk(home) as (register, store):
         who = require_staff(register.load(), staff)
+        store.begin_lines(home.now)
         case = store.change(
-            number, lambda case: decide_case(case, who, DecisionReason(reason), home.now)
+            number,
+            lambda case: decide_case(case, who, DecisionReason(reason), home.now),
+            shell_user(),
         )
     click.echo(f"case {number}: {case.state(home.now)}")
+
+
+@desk.command()
+@json_option
+@pass_home
+def verify(home: Home, as_json: bool) -> None:
+    """Check that no decision was changed, removed or moved since it was made.
+
+    Each is a line with a checksum of itself and of all before it, as those of the register. Compare
+    the checksum with one that was printed before, to see that the desk was not set back as a whole.
+
+    \b
+    Example:  copdns provider desk verify
+    """
+    from copdns.store.provider_db.desk_rows import DeskStore  # no home has psycopg
+
+    with open_register(home) as register:
+        store = DeskStore(register.pool, keys_of(home))
+        store.begin_lines(home.now)
+        found = store.verify(home.now)
+    if as_json:
+        print_json({"lines": found.lines, "checksum": found.digest})
+        return
+    click.echo(f"all is as it was decided: {found.lines} lines, the last {found.digest}")
 
 
 @desk.command()

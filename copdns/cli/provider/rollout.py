@@ -271,18 +271,34 @@ def stop(home: Home, number: int, why: str) -> None:
 @rollout.command()
 @_number
 @why_option
+@click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 @pass_home
-def resume(home: Home, number: int, why: str) -> None:
+def resume(home: Home, number: int, why: str, yes: bool) -> None:
     """Let a rollout that was stopped go on; its watch begins anew.
+
+    Shows who stopped it and why, and asks.
 
     \b
     Example:  copdns provider rollout resume 12 --why "An upstream failed everywhere."
     """
     with _store(home) as store:
+        if not yes:
+            _ask_to_resume(home, store, number, why)
         store.add_step(
             number, lambda found: resume_step(found, number, shell_user(), why, home.now)
         )
     click.echo(f"{number}: going")
+
+
+def _ask_to_resume(home: Home, store: RolloutStore, number: int, why: str) -> None:
+    """Show what was stopped, by whom and why; end the command unless it is confirmed."""
+    rollouts = store.load()
+    resume_step(rollouts, number, shell_user(), why, home.now)  # raises where it cannot be
+    found = find_rollout(rollouts, number)
+    last = found.steps[-1]
+    what = " ".join(filter(None, (str(found.kind), found.label, f"({found.stage})")))
+    click.echo(printable(f"{number}: {what}, stopped by {last.by} at {utc(last.at)}: {last.why}"))
+    click.confirm("It goes on to all nodes. Go on?", abort=True)
 
 
 @rollout.command()

@@ -153,12 +153,14 @@ async def _serve(
     with open_register(home, connections=4) as register:
         kept = KeptDocuments(published, keys_of(home).public_key)
         require_staff_role(register.pool, lets_in=bool(origins[1]))
+        desk = DeskStore(register.pool, keys_of(home))
+        desk.begin_lines(int(time.time()))
         operator = register.load().operator  # a machine without its key says so now
         hotlines, pages = hotlines_of(operator.country if operator else ""), Pages()
         async with aiohttp.ClientSession() as session:
             site = StaffSite(
                 register,
-                DeskStore(register.pool),
+                desk,
                 partial(find_shown, index),
                 tuple((each.name, each.site) for each in hotlines),
                 StaffSessions(register.pool),

@@ -22,6 +22,7 @@ from copdns.lists.source import Source
 from copdns.model import yaml_text
 from copdns.model.errors import RegisterError
 from copdns.model.helpline_shapes import HotlinesShape
+from copdns.provider.law.chain import RegisterHead
 from copdns.provider.law.keys import is_signed_by
 from copdns.provider.law.measurements import Measured
 from copdns.provider.law.register import Register
@@ -53,8 +54,8 @@ def statement(home: Home, schema: bool) -> None:
 
     _print(
         home,
-        lambda publisher, register, checksum, cases, _: publisher.statement(
-            register, checksum, cases, home.now
+        lambda publisher, register, head, cases, _: publisher.statement(
+            register, head, cases, home.now
         ),
     )
 
@@ -86,13 +87,13 @@ def report(home: Home, quarter: str, figures: Path | None, tenant: str, schema: 
     def make(
         publisher: Publisher,
         register: Register,
-        checksum: str,
+        head: RegisterHead,
         cases: tuple[DeskCase, ...],
         measured: Measured,
     ) -> dict[str, Any]:
         if tenant:
             return publisher.tenant_report(register, tenant, cases, quarter, measured, home.now)
-        return publisher.report(register, checksum, cases, quarter, known, measured, home.now)
+        return publisher.report(register, head, cases, quarter, known, measured, home.now)
 
     _print(home, make, quarter)
 
@@ -128,7 +129,7 @@ def verify(file: Path, key: str) -> None:
     raise RegisterError("%(file)s is neither a statement nor a report of copdns", file=str(file))
 
 
-Make = Callable[[Publisher, Register, str, tuple[DeskCase, ...], Measured], dict[str, Any]]
+Make = Callable[[Publisher, Register, RegisterHead, tuple[DeskCase, ...], Measured], dict[str, Any]]
 
 
 def _print(home: Home, make: Make, quarter: str = "") -> None:
@@ -137,11 +138,11 @@ def _print(home: Home, make: Make, quarter: str = "") -> None:
     from copdns.store.provider_db.figure_rows import FigureRows
 
     with open_register(home) as store:
-        register, checksum = store.load_with_checksum()
+        register, head = store.load_to_publish(home.now)
         cases, measured = DeskStore(store.pool).load(), Measured()
         if quarter:
-            measured = FigureRows(store.pool).read(*quarter_bounds(quarter))
-    print_json(make(publisher_of(home, register), register, checksum, cases, measured))
+            measured = FigureRows(store.pool).read(quarter_bounds(quarter)[0])
+    print_json(make(publisher_of(home, register), register, head, cases, measured))
 
 
 def publisher_of(home: Home, register: Register) -> Publisher:

@@ -2,13 +2,13 @@
 
 So a line that somebody changed, took out or put in between later shows: `check_chain` finds the
 first one.  The checksum of the last line, printed in each public statement, fixes all of them.
-Pure.
+Decisions of the reviewers' desk are chained in the same way (`staff/desk_chain.py`).  Pure.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from hashlib import sha256
 from typing import Any, Final
@@ -66,16 +66,18 @@ class RegisterHead:
 def to_stored(entry: RegisterEntry, before: str) -> StoredEntry:
     """Return an entry as it is stored, after one with the checksum `before`."""
     kind = KIND_OF_EVENT[type(entry.event)]
-    body = json.dumps(asdict(entry.event), sort_keys=True, ensure_ascii=False)
-    return StoredEntry(
-        entry.number,
-        entry.at,
-        entry.by,
-        kind,
-        body,
-        _digest(entry.number, entry.at, entry.by, kind, body, before, entry.shell),
-        entry.shell,
+    return chain_line(
+        entry.number, entry.at, entry.by, kind, asdict(entry.event), before, entry.shell
     )
+
+
+def chain_line(
+    number: int, at: int, by: str, kind: str, body: Mapping[str, Any], before: str, shell: str
+) -> StoredEntry:
+    """Return a line after one with the checksum `before`.  body: as JSON has it."""
+    text = json.dumps(body, sort_keys=True, ensure_ascii=False)
+    digest = _digest(number, at, by, kind, text, before, shell)
+    return StoredEntry(number, at, by, kind, text, digest, shell)
 
 
 def from_stored(stored: StoredEntry) -> RegisterEntry:
@@ -96,19 +98,29 @@ def from_stored(stored: StoredEntry) -> RegisterEntry:
 
 def check_chain(lines: Iterable[StoredEntry]) -> str:
     """Return the checksum of the last line; raise RegisterError at the first that does not fit."""
-    before = FIRST
-    for number, line in enumerate(lines, 1):
+    digest, broken = follow_chain(lines)
+    if broken is not None:
+        raise RegisterError(
+            "the register was changed after it was written, at entry %(number)s; compare "
+            "it with the last public statement, and restore a backup",
+            number=broken,
+        )
+    return digest
+
+
+def follow_chain(
+    lines: Iterable[StoredEntry], first: int = 1, before: str = FIRST
+) -> tuple[str, int | None]:
+    """Return the checksum of the last line that fits, and the number of the first that does not;
+    None where all do.  first, before: the number of the first line, and the checksum before it."""
+    for number, line in enumerate(lines, first):
         fits = line.number == number and line.digest == _digest(
             number, line.at, line.by, line.kind, line.body, before, line.shell
         )
         if not fits:
-            raise RegisterError(
-                "the register was changed after it was written, at entry %(number)s; compare "
-                "it with the last public statement, and restore a backup",
-                number=number,
-            )
+            return before, number
         before = line.digest
-    return before
+    return before, None
 
 
 def head_of(lines: Sequence[StoredEntry]) -> RegisterHead:

@@ -158,6 +158,13 @@ class Preservation:
             return False
         return bool(self.confirmed_by) or now < self.entered_at + UNCONFIRMED_LASTS
 
+    def kept_at(self, moment: int) -> bool:
+        """Tell whether its records had to stay at a moment that has been."""
+        ends = self.ended_at if self.ended_by else self.entered.ends
+        if not self.confirmed_by:
+            ends = min(ends, self.entered_at + UNCONFIRMED_LASTS)
+        return self.entered_at <= moment < ends
+
 
 @dataclass(frozen=True, slots=True)
 class FamilyOpening:

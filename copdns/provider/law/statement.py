@@ -14,6 +14,7 @@ from typing import Any, Final
 from pydantic import BaseModel
 
 from copdns.model.errors import RegisterError
+from copdns.provider.law.chain import RegisterHead
 from copdns.provider.law.events import HandLayer
 from copdns.provider.law.figures import K, suppress, suppress_table
 from copdns.provider.law.measurements import (
@@ -78,21 +79,29 @@ class Dispute:
 
 def public_statement(
     register: Register,
-    checksum: str,
+    head: RegisterHead,
     lists: Sequence[FamilyListPart],
     opened: Sequence[OpenedPart],
     hotlines: Sequence[HotlinePart],
     now: int,
 ) -> PublicStatement:
-    """Return what is filtered at this moment; raise RegisterError where nobody says it."""
+    """Return what is filtered at this moment; raise RegisterError where nobody says it.
+
+    head: of the register as the day began.  What may not be named is counted as the quarter began:
+    from two statements one after the other nobody learns when a single one came or went.
+    """
+    settled = quarter_begin(now)
     in_force = [each for each in register.orders.values() if each.state(now) is OrderState.IN_FORCE]
     return PublicStatement(
         made=utc_text(now),
         operator=operator_part(register),
-        register=RegisterPart(entries=register.size, checksum=checksum),
+        register=RegisterPart(entries=head.size, checksum=head.digest),
         law=LawPart(
             orders=tuple(_order(each) for each in in_force if not each.entered.is_confidential),
-            confidential=sum(each.entered.is_confidential for each in in_force),
+            confidential=sum(
+                each.entered.is_confidential and each.was_in_force(settled, settled + 1)
+                for each in register.orders.values()
+            ),
         ),
         security=SecurityPart(
             feeds=_feeds(register, now, now),
@@ -105,7 +114,9 @@ def public_statement(
             open_for_all=_opening(open_now) if (open_now := register.open_family(now)) else None,
         ),
         hotlines=tuple(hotlines),
-        preservation_requests=sum(each.keeps(now) for each in register.preservations.values()),
+        preservation_requests=sum(
+            each.kept_at(settled) for each in register.preservations.values()
+        ),
     )
 
 
@@ -123,9 +134,15 @@ def quarter_bounds(text: str) -> tuple[int, int]:
     return int(begins.timestamp()), int(ends.timestamp())
 
 
+def quarter_begin(at: int) -> int:
+    """Return when the quarter of a moment began; both in seconds since 1970, in UTC."""
+    found = datetime.fromtimestamp(at, UTC)
+    return int(datetime(found.year, (found.month - 1) // 3 * 3 + 1, 1, tzinfo=UTC).timestamp())
+
+
 def quarterly_report(
     register: Register,
-    checksum: str,
+    head: RegisterHead,
     quarter: str,
     disputes: Iterable[Dispute],
     figures: OperatorFigures,
@@ -150,7 +167,7 @@ def quarterly_report(
         quarter=quarter,
         made=utc_text(now),
         operator=operator_part(register),
-        register=RegisterPart(entries=register.size, checksum=checksum),
+        register=RegisterPart(entries=head.size, checksum=head.digest),
         legal_orders=_count_orders(list(register.orders.values()), since, until),
         by_hand=ByHandCount(
             blocked=tuple(_by_hand(each) for each in _of_layer(by_hand, HandLayer.SECURITY)),
@@ -323,7 +340,9 @@ def _feeds(register: Register, since: int, until: int) -> tuple[FeedPart, ...]:
 def _count_orders(orders: list[LegalOrder], since: int, until: int) -> OrdersCount:
     confirmed = [each for each in orders if each.confirmed_by]
     in_force = [each for each in confirmed if each.was_in_force(since, until)]
-    holds = [each for order in in_force for each in order.holds]
+    # Of public orders: theirs stand in statements, and a difference would tell those of the others.
+    public = [each for each in in_force if not each.entered.is_confidential]
+    holds = [each for order in public for each in order.holds]
     return OrdersCount(
         entered=sum(since <= each.entered_at < until for each in orders),
         in_force=len(in_force),

@@ -33,7 +33,8 @@ class OperatorPart(_Published):
 
 
 class RegisterPart(_Published):
-    """Which register it was made from: how many lines, and the checksum of all."""
+    """Which register it was made from: how many lines as the day began, in UTC, and the checksum of
+    all of these."""
 
     entries: Annotated[int, Field(ge=0)]
     checksum: Sha256
@@ -63,7 +64,7 @@ class OrderPart(_Published):
 class LawPart(_Published):
     """The layer of the law: extended error 16.
 
-    confidential: how many orders there are whose names nobody may tell.
+    confidential: how many orders were in force as the quarter began whose names nobody may tell.
     """
 
     orders: tuple[OrderPart, ...]
@@ -151,7 +152,10 @@ class HotlinePart(_Published):
 
 
 class PublicStatement(_Published):
-    """What a provider filters at a moment, and why."""
+    """What a provider filters at a moment, and why.
+
+    preservation_requests: how many there were as the quarter began.
+    """
 
     format: Literal["copdns-statement-v1"] = "copdns-statement-v1"
     made: Utc
@@ -165,7 +169,8 @@ class PublicStatement(_Published):
 
 
 class OrdersCount(_Published):
-    """What became of legal orders in the time; overdue: holds that were decided late or not yet."""
+    """What became of legal orders in the time.  held: protected names of public orders; overdue:
+    those that were decided late or not yet."""
 
     entered: int
     in_force: int

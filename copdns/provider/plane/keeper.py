@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from heapq import heappop, heappush
 from ipaddress import ip_address
 from math import inf
-from typing import Final
+from typing import Final, NamedTuple
 
 from copdns.model.addresses import Network
 from copdns.model.household import Household
@@ -32,6 +32,9 @@ from copdns.provider.plane.snapshot import (
 )
 
 STRANGERS: Final = 0  # the group of an address that no binding names
+# The same where a tenant's default, or another network's, has no security lists.  No household's
+# group has a number so large, also none in tables of a version that knew nothing of it.
+LAW_ALONE: Final = 2**31 - 1
 _Shape = tuple[Household, bool]  # and whether copdns decides about all
 _Key = tuple[str, bool]  # of the shape (`LineShare.key`)
 
@@ -49,11 +52,24 @@ class _Home:
         self.lines: set[str] = set()
 
 
+class PlaneLines(NamedTuple):
+    """Which line has which address, block around one or part of one, and ports of one."""
+
+    owners: Mapping[bytes, str]
+    others: Mapping[bytes, Mapping[str, str]]
+    ports: Mapping[bytes, Mapping[tuple[int, int], str]]
+
+    @property
+    def addresses(self) -> set[bytes]:
+        return {*self.owners, *self.others, *self.ports}
+
+
 class PlaneKeeper:
     """What the tables are to have, and what of it changed since it was taken last.
 
     without_family: networks in which nobody has a household's rules, whose line it may be.
-    has_macs_told: routers tell the MAC addresses of devices here.
+    has_macs_told: routers tell the MAC addresses of devices here.  has_law_alone: some network's
+    strangers have no security lists.
     """
 
     def __init__(
@@ -63,6 +79,7 @@ class PlaneKeeper:
         without_family: Sequence[Network] = (),
         *,
         has_macs_told: bool = False,
+        has_law_alone: bool = False,
     ) -> None:
         self._has_macs_told = has_macs_told
         self._without_family = tuple(without_family)
@@ -97,6 +114,8 @@ class PlaneKeeper:
         self._has_new_classes = False
         self._has_moved = False
         self._give_number(share_of(Household("", ""), now), now)  # STRANGERS
+        if has_law_alone:
+            self._groups[LAW_ALONE] = Group(self._class_of(PolicyClass(has_security=False)))
 
     def __len__(self) -> int:
         """How many households are known."""
@@ -209,6 +228,41 @@ class PlaneKeeper:
             *self._others.get(address, {}).values(),
             *self._ports.get(address, {}).values(),
         }
+
+    # --- what another database has, as one from a backup ---
+
+    @property
+    def households(self) -> frozenset[str]:
+        """The households that are known."""
+        return frozenset(each for each, home in self._homes.items() if home.group >= 0)
+
+    def begin_lines(self) -> PlaneLines:
+        """Forget whose lines are and who has which address; return it, for `doubt_others`."""
+        before = PlaneLines(self._owners, self._others, self._ports)
+        self._moved |= before.addresses
+        self._owners, self._others, self._ports = {}, {}, {}
+        self._addresses, self._line_homes = {}, {}
+        for household, home in list(self._homes.items()):
+            home.lines.clear()
+            if home.group < 0:
+                del self._homes[household]
+        self._has_moved = True
+        return before
+
+    def doubt_others(self, before: PlaneLines) -> None:
+        """Let each address be nobody's that had another line before: which of both is newer is not
+        known, and no family may get the rules of another one."""
+        for address, line in list(self._owners.items()):
+            if before.owners.get(address) != line:
+                self.bind(address, "")
+        for address, there in list(self._others.items()):
+            for block, line in list(there.items()):
+                if before.others.get(address, {}).get(block) != line:
+                    self.bind_other(address, block, "")
+        for address, parts in list(self._ports.items()):
+            for (first, last), line in list(parts.items()):
+                if before.ports.get(address, {}).get((first, last)) != line:
+                    self.bind_ports(address, first, last, "")
 
     def use_lists(self, slugs: ListSlugs, now: float) -> None:
         """Decide by other lists from now on."""

@@ -9,6 +9,7 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from copdns.provider.law.chain import RegisterHead
 from copdns.provider.law.figures import suppress_with_rests
 from copdns.provider.law.measurements import Measured
 from copdns.provider.law.register import Register
@@ -44,7 +45,7 @@ class Publisher:
     sign: Callable[[bytes], bytes]
 
     def statement(
-        self, register: Register, checksum: str, cases: Iterable[DeskCase], now: int
+        self, register: Register, head: RegisterHead, cases: Iterable[DeskCase], now: int
     ) -> dict[str, Any]:
         """Return what is filtered now, signed (`SignedStatement`); raise RegisterError."""
         opened = [
@@ -52,13 +53,13 @@ class Publisher:
             for each in cases
             if each.state(now) is CaseState.OPENED
         ]
-        document = public_statement(register, checksum, self.lists, opened, self.hotlines, now)
+        document = public_statement(register, head, self.lists, opened, self.hotlines, now)
         return sign_document(document, self.public_key(), self.sign)
 
     def report(
         self,
         register: Register,
-        checksum: str,
+        head: RegisterHead,
         cases: Collection[DeskCase],
         quarter: str,
         figures: OperatorFigures,
@@ -70,7 +71,7 @@ class Publisher:
         figures: what copdns cannot know.  measured: of this quarter.
         """
         document = quarterly_report(
-            register, checksum, quarter, map(_dispute, cases), figures, measured, now
+            register, head, quarter, map(_dispute, cases), figures, measured, now
         )
         others = {
             tenant: [each for each in cases if each.tenant != tenant]

@@ -17,6 +17,7 @@ from typing import Any, Final, NamedTuple
 import psycopg
 
 from copdns.store.postgres.connection import PostgresConnection, PostgresPool, raise_for_people
+from copdns.store.postgres.outbox import WHICH_DATABASE
 from copdns.store.schema_steps import SchemaSteps
 
 LINES = SchemaSteps("lines")
@@ -83,11 +84,13 @@ class BindingStore:
         lines: Iterable[LineRow] = (),
         at: float = 0.0,
         taken: int = 0,
+        database: str = "",
     ) -> None:
         """Store what changed.
 
         ended: machine and session of those that are over.  at: when, in seconds since 1970.
         taken: the number of the last of what was handed over (`read_handed_over`) that is in it.
+        database: where all is as it should be by now, which that is; "" where only this changed.
         """
         with self._pool.connection() as connection, _transaction(connection):
             # Only one program gives numbers, also while two take each other for the writer.
@@ -98,7 +101,7 @@ class BindingStore:
                 _PUT_SESSION, [(*each[:5], json.dumps(each.blocks)) for each in sessions]
             )
             connection.executemany(_END_SESSION, list(ended))
-            connection.execute(_NOTE_WRITER, (at,))
+            connection.execute(_NOTE_WRITER, (at, database))
             if taken:
                 connection.execute("delete from line_told where number <= ?", (taken,))
 
@@ -113,6 +116,12 @@ class BindingStore:
         with self._pool.connection() as connection:
             rows = connection.execute(_READ_TOLD, (AT_ONCE,)).fetchall()
         return [str(told) for _, told in rows], max((int(number) for number, _ in rows), default=0)
+
+    def database(self) -> str:
+        """Return which database this is, as `OutboxReader.database`."""
+        with self._pool.connection() as connection:
+            ((found,),) = connection.run_here(WHICH_DATABASE.decode()).fetchall()
+            return str(found)
 
     def written_at(self) -> float:
         """Return when `put` was called last, in seconds since 1970; 0 for never."""
@@ -138,8 +147,10 @@ _PUT_SESSION = """
        set line = excluded.line, began = excluded.began, heard = excluded.heard,
            blocks = excluded.blocks"""
 _NOTE_WRITER = """
-    insert into line_writer (one, at) values (1, ?)
-        on conflict (one) do update set at = excluded.at"""
+    insert into line_writer (one, at, place) values (1, ?, ?)
+        on conflict (one) do update
+       set at = excluded.at,
+           place = case when excluded.place = '' then line_writer.place else excluded.place end"""
 _READ_TOLD = "select number, told from line_told order by number limit ?"
 _END_SESSION = "delete from line_session where machine = ? and session = ?"
 
@@ -182,6 +193,13 @@ class LineReader:
                 bindings += map(BindingRow._make, connection.stream(_READ_BINDINGS, span, AT_ONCE))
         self.position = newest  # only now: what is lost on the way must be read again
         return lines, bindings
+
+    def is_written_for(self, database: str) -> bool:
+        """Tell whether the program that writes has looked at what there is since this database is
+        this one: what a backup brought may be older than what the network was answered."""
+        with self._pool.connection() as connection:
+            row = connection.execute("select place from line_writer").fetchone()
+            return row is not None and row[0] == database
 
     def owners(self, blocks: Iterable[str]) -> list[BindingRow]:
         """Return the line that each of these blocks of addresses belongs to now; "" for none."""
@@ -284,3 +302,9 @@ def line_told(db: PostgresConnection) -> None:
             told text not null
         )"""
     )
+
+
+@LINES(name="0004_line_writer_place", expands=True)
+def line_writer_place(db: PostgresConnection) -> None:
+    """For which database the program that writes has looked at all that there is."""
+    db.run_here("alter table line_writer add column place text collate \"C\" not null default ''")

@@ -40,6 +40,13 @@ class Moved(NamedTuple):
     revision: int
 
 
+class DatabaseChange(NamedTuple):
+    """That a follower met another database.  has_lost: changes that were confirmed before may be
+    missing in it; False where it has as many, as where a standby took over."""
+
+    has_lost: bool
+
+
 class OutboxReader:
     """Follows the changes of all households; for one thread at a time.  Raises StoreError.
 
@@ -48,6 +55,8 @@ class OutboxReader:
 
     position: the number of the last change that was taken.  Another reader may go on there, as that
     of a node that starts again; 0 is before the first household.
+    database: which one it follows, the same text for as long as that is so; "" where the server
+    does not say, as a standby.
     is_leader: this program is the one that numbers, until its connection ends.
     """
 
@@ -64,16 +73,32 @@ class OutboxReader:
         self._channel = ""  # that it listens to
         self._connection: psycopg.Connection[Any] | None = None
         self._calls = 0
+        self._change: DatabaseChange | None = None  # that nobody took yet
         self.is_leader = False
+        self.database = ""
+        self.position = 0
         with raise_for_people():
             self._connect()
             self.position = self._newest() if position is None else position
 
-    def go_on_after(self, position: int) -> int:
+    def go_on_after(self, position: int, database: str = "") -> int:
         """Have the next call give what changed since another reader was at a number, or all where
-        the database is an older one; return how many changes that are at most."""
-        newest, self.position = self.position, position if position <= self.position else 0
+        that followed another database; return how many changes that are at most.
+
+        database: of that reader; "" where it is not known.
+        """
+        newest, self.position = self.position, position
+        self._compare(database, newest)
         return newest - self.position
+
+    def take_change(self) -> DatabaseChange | None:
+        """Return that the database is another one since the last call; None where it is not.
+
+        What was known of the one before may be newer than what this one has, or of a household that
+        is not in it; the next `take`, or the last one, gives all that is.
+        """
+        change, self._change = self._change, None
+        return change
 
     def begin_now(self) -> None:
         """Have the next call give what changes from now on; blocks."""
@@ -93,8 +118,6 @@ class OutboxReader:
         is_new = self._connection is None
         if is_new:
             self._connect()
-            if self._newest() < self.position:  # the database is an older one, from a backup
-                self.position = 0
         self._calls += 1
         if not self.is_leader and (is_new or self._calls % TRY_TO_LEAD == 1):
             if self._leads:
@@ -138,6 +161,23 @@ class OutboxReader:
     def _connect(self) -> None:
         self._connection, self._channel = self._pool.open_apart(), ""
         self._listen()
+        before = self.database
+        ((now,),) = self._run(WHICH_DATABASE)
+        self.database = str(now) or before
+        self._compare(before, self._newest())
+
+    def _compare(self, before: str, newest: int) -> None:
+        """Begin anew where this is another database than one before, or an older one of the same
+        name, as after a snapshot of its disk."""
+        is_other = before not in ("", self.database)
+        if not (is_other or newest < self.position):
+            return
+        # Where a standby took over with all that there was, only the last word is another.
+        is_copy = is_other and before.split()[:-1] != self.database.split()[:-1]
+        has_lost = newest < self.position or (is_copy and newest != self.position)
+        if self._change is None or has_lost:
+            self._change = DatabaseChange(has_lost)
+        self.position = 0
 
     def _listen(self) -> None:
         ((name,),) = self._run(_READ_CHANNEL)
@@ -177,6 +217,13 @@ _READ_CHANNEL = f"select {_CHANNEL_NOW}".encode()
 _LEAD = b"select pg_try_advisory_lock(hashtextextended('leads ' || current_schema(), 0))"
 _LEAD_FOR_NOW = _LEAD.replace(b"pg_try_advisory_lock", b"pg_try_advisory_xact_lock")
 _NEWEST = b"select coalesce(max(number), 0) from outbox"
+# A copy has another server, or tables that were made there anew; a server that went back in time,
+# or took over from another one, has another timeline.  A standby has none of its own yet.
+WHICH_DATABASE = b"""
+    select case when pg_is_in_recovery() then '' else concat_ws(' ',
+               (select system_identifier from pg_control_system()),
+               cast(cast('outbox' as regclass) as oid),
+               left(pg_walfile_name(pg_current_wal_lsn()), 8)) end"""
 _NUMBER = f"""
     with moved as (
         select household from outbox where number is null

@@ -1,14 +1,17 @@
-"""Cases of the reviewers' desk in PostgreSQL."""
+"""Cases of the reviewers' desk in PostgreSQL, and the lines of what was decided about them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from base64 import b64encode
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import replace
 from random import SystemRandom
-from typing import Final
+from typing import Final, NamedTuple, Protocol
 
 from copdns.appeals.review import DecisionReason
 from copdns.model.errors import RegisterError
+from copdns.provider.law.chain import StoredEntry
+from copdns.provider.law.keys import is_signed_by
 from copdns.provider.staff.desk import (
     REVIEWERS,
     CaseOrigin,
@@ -18,10 +21,21 @@ from copdns.provider.staff.desk import (
     DeskDecision,
     no_case,
 )
-from copdns.store.db import transaction
+from copdns.provider.staff.desk_chain import (
+    KEPT_FOR,
+    DeskHead,
+    DeskLine,
+    add_line,
+    check_desk,
+    check_lines,
+    lines_for,
+    without_old,
+)
+from copdns.store.db import read_transaction, transaction
 from copdns.store.postgres.connection import PostgresConnection, PostgresPool
+from copdns.store.provider_db.chain_rows import add_to_chain, read_chain, signature_octets
+from copdns.store.provider_db.rollout_messages import CLOCK_OF_ALL
 
-KEPT_FOR: Final = 2 * 366 * 86_400  # seconds after a case was asked
 MOST_OPEN: Final = 10_000  # cases of one origin that wait
 # By lot, since the next number would tell a tenant's staff how many others asked meanwhile.
 _NUMBERS: Final = range(10_000_000, 100_000_000)
@@ -29,11 +43,29 @@ _LOCK: Final = "=desk"  # no household has this id
 _OPEN: Final = (CaseState.WAITING, CaseState.SECOND)
 
 
-class DeskStore:
-    """Methods block, and raise StoreError and RegisterError."""
+class DeskKeys(Protocol):
+    """What signs the head of the lines.  Methods raise RegisterError."""
 
-    def __init__(self, pool: PostgresPool) -> None:
+    def sign(self, octets: bytes) -> bytes: ...
+    def public_key(self) -> bytes: ...
+
+
+class DeskCheck(NamedTuple):
+    """lines: how many there are.  digest: of the last one."""
+
+    lines: int
+    digest: str
+
+
+class DeskStore:
+    """Methods block, and raise StoreError and RegisterError.
+
+    keys: of a program whose people decide; without them `change` refuses decisions.
+    """
+
+    def __init__(self, pool: PostgresPool, keys: DeskKeys | None = None) -> None:
         self._pool = pool
+        self._keys = keys
 
     def load(self) -> tuple[DeskCase, ...]:
         """Return all cases, the oldest first."""
@@ -85,11 +117,19 @@ class DeskStore:
         with self._pool.connection() as connection, transaction(connection, _LOCK):
             return _add(connection, case)
 
-    def change(self, number: int, edit: Callable[[DeskCase], DeskCase]) -> DeskCase:
-        """Store what an edit makes of a case; one changes it at a time."""
+    def change(
+        self, number: int, edit: Callable[[DeskCase], DeskCase], shell: str = ""
+    ) -> DeskCase:
+        """Store what an edit makes of a case; one changes it at a time.
+
+        What it decides is a line, too; it raises RegisterError where those that are there do not
+        fit.  shell: as in `RegisterEntry`.
+        """
         with self._pool.connection() as connection, transaction(connection, _LOCK):
             before = _find(connection, number)
             after = edit(before)
+            if after.decisions != before.decisions:
+                self._add_lines(connection, before, after, shell)
             connection.execute(
                 "update desk_case set due = ?, drawn = ?, asked_again = ? where number = ?",
                 (after.due, " ".join(after.drawn), int(after.asked_again), number),
@@ -101,6 +141,43 @@ class DeskStore:
                     (number, place, each.by, each.at, str(each.reason), each.policy),
                 )
             return after
+
+    def verify(self, now: int) -> DeskCheck:
+        """Compare the decisions with their lines, and those with their signed head; raise
+        RegisterError for the first that does not fit, also where nothing was changed but the order.
+
+        A copy of the whole, as it was some day, fits: compare the checksum with one of before.
+        """
+        keys = self._require_keys()
+        with self._pool.connection() as connection, read_transaction(connection):
+            lines, head = _read_lines(connection, keys)
+            check_desk(lines, _load(connection, "true", ()), now)
+        return DeskCheck(len(lines), head.digest)
+
+    def begin_lines(self, now: int) -> None:
+        """Write lines of what was decided before there were any."""
+        keys = self._require_keys()
+        with self._pool.connection() as connection, transaction(connection, _LOCK):
+            if connection.execute("select 1 from desk_head").fetchone():
+                return
+            found = [
+                (case, DeskLine.FOUND, each)
+                for case in _load(connection, "true", ())
+                for each in case.decisions
+            ]
+            _write_lines(connection, keys, found, now, "")
+
+    def _require_keys(self) -> DeskKeys:
+        if self._keys is None:
+            raise RegisterError("this program decides nothing about lists")
+        return self._keys
+
+    def _add_lines(
+        self, connection: PostgresConnection, before: DeskCase, after: DeskCase, shell: str
+    ) -> None:
+        now = int(connection.execute(f"select {CLOCK_OF_ALL}").fetchone()[0])
+        new = [(after, kind, each) for kind, each in lines_for(before, after)]
+        _write_lines(connection, self._require_keys(), new, now, shell)
 
     def forget(self, now: int) -> int:
         """Delete cases that were kept for long enough; return how many.
@@ -119,6 +196,49 @@ class DeskStore:
                 """,
                 {"since": now - KEPT_FOR, "kept": KEPT_FOR},
             ).rowcount
+
+
+_NewLine = tuple[DeskCase, DeskLine, DeskDecision | None]
+
+
+def _read_lines(
+    connection: PostgresConnection, keys: DeskKeys
+) -> tuple[list[StoredEntry], DeskHead]:
+    """Return the lines and their head; raise RegisterError where they do not fit."""
+    lines = read_chain(connection, "desk_entry")
+    row = connection.execute(
+        "select first, before, last, digest, signature from desk_head"
+    ).fetchone()
+    head = DeskHead(*row[:4]) if row else DeskHead()
+    if row and not is_signed_by(keys.public_key(), signature_octets(row[4]), head.text().encode()):
+        raise RegisterError(
+            "the head of the decisions about lists is not signed by the key of this machine; copy "
+            "the keys from another one, or restore a backup"
+        )
+    check_lines(lines, head)
+    return lines, head
+
+
+def _write_lines(
+    connection: PostgresConnection, keys: DeskKeys, new: Iterable[_NewLine], now: int, shell: str
+) -> None:
+    """Write lines after those that are there, without those that are old, and the head."""
+    lines, head = _read_lines(connection, keys)
+    head = without_old(lines, head, now)
+    connection.execute("delete from desk_entry where number < ?", (head.first,))
+    for case, kind, decision in new:
+        line, head = add_line(head, case, kind, decision, now, shell)
+        add_to_chain(connection, "desk_entry", line)
+    signature = b64encode(keys.sign(head.text().encode())).decode()
+    connection.execute(
+        """
+        insert into desk_head (one, first, before, last, digest, signature)
+        values (1, ?, ?, ?, ?, ?)
+            on conflict (one) do update set first = excluded.first, before = excluded.before,
+                last = excluded.last, digest = excluded.digest, signature = excluded.signature
+        """,
+        (head.first, head.before, head.last, head.digest, signature),
+    )
 
 
 def some_cases(connection: PostgresConnection, numbers: Collection[int]) -> tuple[DeskCase, ...]:

@@ -2,6 +2,9 @@
 
 Blocks are added up as nodes hand them over.  Households are counted once, after a quarter's end,
 and only what may be published of that is stored (`step_down`): nobody can ask again and compare.
+
+By day there are small numbers, so the staff's programs cannot read them: what may be told of a
+quarter that is over stands apart (`report_sum`), and the report is made from that.
 """
 
 from __future__ import annotations
@@ -17,11 +20,13 @@ from copdns.provider.law.measurements import ALL, DAY, MINUTES, Measured, NodeDa
 from copdns.provider.plane.block_counts import BlockCount
 from copdns.store.db import transaction
 from copdns.store.postgres.connection import PostgresConnection, PostgresPool
+from copdns.store.provider_db.register_schema import SAFE_SUMS
 
 KEPT_DAYS: Final = 366
 GUEST_RULES: Final = "guest"  # the profile of guests, as `policy/guest.py` calls it
 COUNTED_WITHIN: Final = 7  # days after a quarter: a later count would be of another time
 _LOCK: Final = "=figures"  # no household has this id
+_BY_DAY: Final = {"report_figure": "day", "node_minutes": "day", "report_sum": "quarter"}
 
 
 class FigureKind(StrEnum):
@@ -73,15 +78,15 @@ class FigureRows:
                     for each in minutes
                 ],
             )
-            for table in ("report_figure", "node_minutes"):
+            today = _today(connection, now)
+            for table, day in _BY_DAY.items():
                 connection.execute(
-                    f"""
-                    delete from {table} where day < least(
-                        cast(? as bigint), extract(epoch from clock_timestamp()) / {DAY}
-                    ) - {KEPT_DAYS}
-                    """,  # noqa: S608 - names of this module
-                    (now // DAY,),
+                    f"delete from {table} where {day} < ?",  # noqa: S608 - names of this module
+                    (today - KEPT_DAYS,),
                 )
+            end = _quarter_begin(today)
+            if any(day < end for day, _ in blocks) or not _is_summed(connection, end):
+                _sum_up(connection, end)
 
     def count_households(self, now: int, draw: Callable[[int], int]) -> bool:
         """Count who has a filter at the end of the quarter before, if nobody did; tell whether it
@@ -90,10 +95,7 @@ class FigureRows:
         draw: as `SystemRandom.randrange`.  By the earlier one of both clocks.
         """
         with self._pool.connection() as connection, transaction(connection, _LOCK):
-            row = connection.execute(
-                "select cast(extract(epoch from clock_timestamp()) as bigint)"
-            ).fetchone()
-            today = min(now, int(row[0])) // DAY
+            today = _today(connection, now)
             last = _quarter_begin(today) - 1
             if today - last > COUNTED_WITHIN or _is_counted(connection, last):
                 return False
@@ -109,18 +111,18 @@ class FigureRows:
                     for kind, label, number in found
                 ],
             )
+            _sum_up(connection, last + 1)
             return True
 
-    def read(self, since: int, until: int) -> Measured:
-        """Return what was measured in a quarter.  since, until: seconds since 1970, in UTC."""
-        begin, end = since // DAY, until // DAY
+    def read(self, since: int) -> Measured:
+        """Return what may be told of a quarter that is over.
+
+        since: when it begins, in seconds since 1970, in UTC.
+        """
         with self._pool.connection() as connection:
             rows = connection.execute(
-                """
-                select kind, label, sum(number) from report_figure
-                 where day >= ? and day < ? group by kind, label order by kind, label
-                """,
-                (begin, end),
+                "select kind, label, number from report_sum where quarter = ? order by 1, 2",
+                (since // DAY,),
             ).fetchall()
             nodes = connection.execute(
                 """
@@ -158,6 +160,29 @@ def _quarter_begin(day: int) -> int:
     found = datetime.fromtimestamp(day * DAY, UTC)
     begin = datetime(found.year, (found.month - 1) // 3 * 3 + 1, 1, tzinfo=UTC)
     return int(begin.timestamp()) // DAY
+
+
+def _today(connection: PostgresConnection, now: int) -> int:
+    """Return the day, by both clocks: one that is ahead would do too early what goes by it."""
+    row = connection.execute(
+        "select cast(extract(epoch from clock_timestamp()) as bigint)"
+    ).fetchone()
+    return min(now, int(row[0])) // DAY
+
+
+def _is_summed(connection: PostgresConnection, end: int) -> bool:
+    return bool(
+        connection.execute(
+            "select 1 from report_sum where quarter = ?", (_quarter_begin(end - 1),)
+        ).fetchone()
+    )
+
+
+def _sum_up(connection: PostgresConnection, end: int) -> None:
+    """Store what may be told of a quarter.  end: the day after it."""
+    begin = _quarter_begin(end - 1)
+    connection.execute("delete from report_sum where quarter = ?", (begin,))
+    connection.execute(f"insert into report_sum {SAFE_SUMS} where quarter = ?", (begin,))
 
 
 def _is_counted(connection: PostgresConnection, day: int) -> bool:

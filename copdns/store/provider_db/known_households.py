@@ -31,6 +31,7 @@ FILE: Final = "last-known.db"
 ALL_OF_THEM: Final = 1_000_000  # households, where all are kept
 NO_REVISION: Final = -1  # of none that there is
 
+_Followed = tuple[int, str, float]  # as the columns of `followed`
 _HOUSEHOLD: Final = TypeAdapter(Household)
 log = structlog.get_logger("copdns")
 
@@ -48,6 +49,9 @@ class LastKnown:
 
     most: households that are kept; of more, those that were read longest ago go.
     position: the number in the outbox up to which it follows; None where nothing was kept.
+    database: whose outbox that is (`OutboxReader.database`); "" where that is not known.
+    restored_at: when this machine met a database from a backup, in seconds since the epoch; 0 for
+    never.
     """
 
     def __init__(self, folder: Path, most: int = ALL_OF_THEM) -> None:
@@ -57,11 +61,12 @@ class LastKnown:
         self._waiting: dict[str, KnownHousehold | Moved] = {}
         self._noted: dict[str, tuple[int, float]] = {}  # revision and `until` of those of this run
         self._connection = self._open()
+        self.position: int | None = None
+        self.database, self.restored_at = "", 0.0
         try:
-            self.position = self._read_position()
+            self._read_followed()
         except StoreError as error:
             self._begin_anew(error)
-            self.position = None
 
     def note(self, household: Household, until: float) -> None:
         """Have a household kept at the next `write`, as it was read."""
@@ -84,20 +89,26 @@ class LastKnown:
                 self._noted.pop(each.household, None)
 
     def clear(self) -> None:
-        """Delete all; blocks."""
+        """Delete all households; blocks."""
         with self._hold() as connection:
             connection.execute("delete from known")
             empty_wal(connection)
         self._waiting.clear()
         self._noted.clear()
 
-    async def write(self, position: int) -> None:
-        """Write what was noted.  position: all that moved before it was noted."""
+    def note_restored(self, at: float) -> None:
+        """Have it kept at the next `write` that the database is from a backup.  at: seconds since
+        the epoch."""
+        self.restored_at, self.position = at, None
+
+    async def write(self, position: int, database: str = "") -> None:
+        """Write what was noted.  position, database: all that moved there before it was noted."""
         waiting, self._waiting = self._waiting, {}
-        if not waiting and position == self.position:
+        followed = position, database, self.restored_at
+        if not waiting and followed[:2] == (self.position, self.database):
             return
         try:
-            await asyncio.to_thread(self._write, waiting, position)
+            await asyncio.to_thread(self._write, waiting, followed)
         except StoreError:
             # What could not be written must not stay as it was; it is read again one day.
             for household in waiting:
@@ -108,16 +119,18 @@ class LastKnown:
             # It may have been written or not; to write it twice is harmless.
             self._waiting = waiting | self._waiting
             raise
-        self.position = position
+        self.position, self.database = position, database
 
-    def _write(self, waiting: Mapping[str, KnownHousehold | Moved], position: int) -> None:
+    def _write(self, waiting: Mapping[str, KnownHousehold | Moved], followed: _Followed) -> None:
         try:
-            self._write_once(waiting, position)
+            self._write_once(waiting, followed)
         except StoreError as error:
             self._begin_anew(error)  # else what was deleted would stay in a damaged file
-            self._write_once(waiting, position)
+            self._write_once(waiting, followed)
 
-    def _write_once(self, waiting: Mapping[str, KnownHousehold | Moved], position: int) -> None:
+    def _write_once(
+        self, waiting: Mapping[str, KnownHousehold | Moved], followed: _Followed
+    ) -> None:
         has_forgotten = False
         with self._hold() as connection:
             with transaction(connection):
@@ -129,7 +142,7 @@ class LastKnown:
                         connection.execute(_PUT, _row(each))
                 if any(isinstance(each, KnownHousehold) for each in waiting.values()):
                     connection.execute(_DROP_OLDEST, (self._most,))
-                connection.execute(_PUT_POSITION, (position,))
+                connection.execute(_PUT_FOLLOWED, followed)
             if has_forgotten:
                 empty_wal(connection)
 
@@ -180,10 +193,12 @@ class LastKnown:
             self._connection = self._open_anew(error)
         self._noted.clear()
 
-    def _read_position(self) -> int | None:
+    def _read_followed(self) -> None:
         with self._hold() as connection:
-            row = connection.execute("select position from followed").fetchone()
-        return None if row is None else int(row[0])
+            row = connection.execute("select position, place, restored_at from followed").fetchone()
+        if row is not None:
+            position, self.database, self.restored_at = row
+            self.position = int(position)
 
     @contextmanager
     def _hold(self) -> Iterator[sqlite3.Connection]:
@@ -216,7 +231,8 @@ _FORGET: Final = "delete from known where household = ? and revision <> ?"
 _DROP_OLDEST: Final = """
     delete from known where number in (
         select number from known order by number desc limit -1 offset ?)"""
-_PUT_POSITION: Final = "insert or replace into followed (one, position) values (1, ?)"
+_PUT_FOLLOWED: Final = """
+    insert or replace into followed (one, position, place, restored_at) values (1, ?, ?, ?)"""
 _READ_ONE: Final = "select body, until from known where household = ?"
 _READ_ALL: Final = "select body, until from known order by household"
 
@@ -235,3 +251,10 @@ def known_tables(db: SqlConnection) -> None:
         )"""
     )
     db.execute("create table followed (one integer primary key, position integer not null)")
+
+
+@LAST_KNOWN(name="0002_place")
+def place_column(db: SqlConnection) -> None:
+    """Which database is followed, and when one was met that is from a backup."""
+    db.execute("alter table followed add column place text not null default ''")
+    db.execute("alter table followed add column restored_at real not null default 0")

@@ -6,7 +6,7 @@ whether there are new ones.
 
 from __future__ import annotations
 
-from base64 import b64decode, b64encode
+from base64 import b64encode
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Protocol
@@ -27,7 +27,7 @@ from copdns.provider.law.chain import (
     head_of,
     to_stored,
 )
-from copdns.provider.law.edits import CONSOLE
+from copdns.provider.law.edits import CONSOLE, DAY
 from copdns.provider.law.events import (
     HoldDecided,
     OrderConfirmed,
@@ -42,6 +42,7 @@ from copdns.provider.law.register import Register, read_register
 from copdns.store.db import read_transaction, transaction
 from copdns.store.postgres.connection import PostgresConnection, PostgresPool
 from copdns.store.postgres.schema import apply_own_steps
+from copdns.store.provider_db.chain_rows import add_to_chain, read_chain, signature_octets
 from copdns.store.provider_db.register_schema import PROVIDER
 from copdns.store.provider_db.rollout_messages import CLOCK_OF_ALL
 
@@ -93,12 +94,17 @@ class RegisterStore:
 
         A machine without the key of confidential orders cannot read it, rather than leave them out.
         """
-        return self.load_with_checksum()[0]
+        return self._read(self.lines())
 
-    def load_with_checksum(self) -> tuple[Register, str]:
-        """Return the register with the checksum of its newest line, of one moment."""
+    def load_to_publish(self, now: int) -> tuple[Register, RegisterHead]:
+        """Return the register with its head as the day of `now` began, in UTC, of one moment.
+
+        What is published names that head: each later line would show in it at once, and with it
+        that something happened which may not be told.
+        """
         lines = self.lines()
-        return self._read(lines), head_of(lines).digest
+        settled = [each for each in lines if each.at < now // DAY * DAY]
+        return self._read(lines), head_of(settled)
 
     def lines(self) -> list[StoredEntry]:
         """Return the lines, checked as `load` does; names of confidential orders are sealed."""
@@ -188,16 +194,7 @@ class RegisterStore:
         last = lines[-1] if lines else None
         entry = replace(new, number=len(lines) + 1, at=max(new.at, last.at if last else 0))
         stored = to_stored(entry, last.digest if last else FIRST)
-        connection.execute(
-            """
-            insert into register_entry (number, at, by, kind, body, digest, shell)
-            values (?, ?, ?, ?, ?, ?, ?)
-            """,
-            (
-                *(stored.number, stored.at, stored.by, stored.kind, stored.body),
-                *(stored.digest, stored.shell),
-            ),
-        )
+        add_to_chain(connection, "register_entry", stored)
         head = RegisterHead(stored.number, stored.digest)
         signature = b64encode(self._keys.sign(head.text().encode())).decode()
         connection.execute(
@@ -298,22 +295,12 @@ _LOCK = "=register"
 
 
 def _lines(connection: PostgresConnection) -> list[StoredEntry]:
-    rows = connection.execute(
-        "select number, at, by, kind, body, digest, shell from register_entry order by number"
-    )
-    return [StoredEntry(*row) for row in rows]
+    return read_chain(connection, "register_entry")
 
 
 def _kept_head(connection: PostgresConnection) -> tuple[RegisterHead, bytes] | None:
     row = connection.execute("select size, digest, signature from register_head").fetchone()
-    return (RegisterHead(row[0], row[1]), _octets(row[2])) if row else None
-
-
-def _octets(text: str) -> bytes:
-    try:
-        return b64decode(text, validate=True)
-    except ValueError:
-        return b""
+    return (RegisterHead(row[0], row[1]), signature_octets(row[2])) if row else None
 
 
 def require_entry(entry: RegisterEntry | None) -> RegisterEntry:

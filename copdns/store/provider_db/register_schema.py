@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from copdns.store.postgres.connection import PostgresConnection
 from copdns.store.schema_steps import SchemaSteps
 
@@ -337,6 +339,72 @@ def report_figures(db: PostgresConnection) -> None:
             primary key (day, node, site)
         )"""
     )
+
+
+@PROVIDER(name="0024_desk_chain_and_sums", expands=True)
+def desk_chain_and_sums(db: PostgresConnection) -> None:
+    """Decisions of the reviewers' desk as lines (`provider/staff/desk_chain.py`), and the head of
+    them, signed; and of each quarter that is over, what the report may tell (`FigureRows`)."""
+    db.run_here(
+        """
+        create table desk_entry (
+            number bigint primary key,
+            at bigint not null,
+            by text collate "C" not null,
+            kind text collate "C" not null,
+            body text not null,
+            digest text collate "C" not null unique,
+            shell text collate "C" not null
+        )"""
+    )
+    db.run_here(
+        """
+        create table desk_head (
+            one bigint primary key check (one = 1),
+            first bigint not null,
+            before text collate "C" not null,
+            last bigint not null,
+            digest text collate "C" not null,
+            signature text collate "C" not null
+        )"""
+    )
+    db.run_here(
+        """
+        create table report_sum (
+            quarter bigint not null,
+            kind text collate "C" not null,
+            label text collate "C" not null,
+            number bigint not null,
+            primary key (quarter, kind, label)
+        )"""
+    )
+    over = f"{QUARTER.format(day='(extract(epoch from now()) / 86400)')} > quarter"
+    db.run_here(f"insert into report_sum {SAFE_SUMS} where {over}")
+
+
+# The first day of the quarter of a day; days since 1970, in UTC.
+QUARTER: Final = """cast(extract(epoch from date_trunc('quarter',
+    timestamp 'epoch' + {day} * interval '1 day')) / 86400 as bigint)"""
+_OF_DAY = QUARTER.format(day="day")
+# Of each quarter what may be told: numbers of households are made safe where they are counted; of
+# look-ups the two leading figures, 0 below 20, of a category that enough families chose, and of the
+# layer of families where enough of them have a filter.
+SAFE_SUMS: Final = f"""
+    select quarter, kind, label,
+           case when kind in ('filter', 'chosen') then many
+                when many < 20 then 0
+                else many - mod(many, cast(power(10, greatest(
+                         length(cast(many as text)) - 2, 0)) as bigint)) end
+      from (select {_OF_DAY} as quarter, kind, label, cast(sum(number) as bigint) as many,
+                   case when kind = 'category' then 'chosen' else 'filter' end as needs,
+                   case when kind = 'category' then label else '' end as of_label,
+                   kind = 'category' or (kind = 'layer' and label = 'family') as few
+              from report_figure group by 1, 2, 3) as found
+      join lateral (select case when few then exists (
+               select 1 from report_figure c
+                where {QUARTER.format(day="c.day")} = quarter and c.kind = needs
+                  and c.label = of_label and c.number > 0) else true end as safe) as told on safe
+    """  # noqa: S608 - names of this module
 
 
 _ROLLOUTS = (

@@ -94,7 +94,7 @@ _FAMILIES: Final[Grants] = {
     "desk_case": _DROP,  # what was kept for long enough is deleted by whoever leads
     "desk_decision": _READ,
     "device_heard": _ALL,
-    "report_figure": _ALL,
+    **_each(_ALL, "report_figure", "report_sum"),
     "node_minutes": ("select", "delete"),
     # What `copdns doctor` tells of them; nothing of a household, and no file that nodes get.
     **_each(_READ, "rollout", "rollout_step", "rollout_schema", "rollout_freeze"),
@@ -106,7 +106,7 @@ _NODES: Final[Grants] = {
     **_FOLLOWS,
     "outbox": ("select", *_only("update", "number")),
     "line_share": _PUT,
-    **_each(_READ, "line", "line_address", "register_entry", "register_head"),
+    **_each(_READ, "line", "line_address", "line_writer", "register_entry", "register_head"),
     **_each(_READ, "desk_case", "desk_decision", "staff_language"),
     **_each(_READ, "rollout", "rollout_schema", "rollout_freeze", "rollout_content"),
     "rollout_file": _READ,
@@ -119,7 +119,7 @@ _NODES: Final[Grants] = {
     "usage_moved": _ADD,
     "device_heard": _ALL,
     # For the quarterly report: by day, of all households together.
-    **_each(_ALL, "report_figure", "node_minutes"),
+    **_each(_ALL, "report_figure", "report_sum", "node_minutes"),
     "household_tenant": _READ,
     f"{LOG}schema_step": _READ,
     # What was looked up is written here, and read nowhere but on pages.
@@ -175,13 +175,16 @@ _STAFF: Final[Grants] = {
     # What guardians passed on has the site, the list and the tenant; whose it is stands elsewhere.
     "desk_case": _PUT,
     "desk_decision": _DROP,
+    "desk_entry": _DROP,  # old ones go; what else goes shows in the signed head
+    "desk_head": _PUT,
     **_each(_ADD, "rollout", "rollout_step", "rollout_file"),
     "rollout_content": ("insert",),  # of a configuration it has passwords
     "rollout_freeze": _PUT,
     "rollout_message": _DROP,
     "rollout_schema": _READ,
     **_each(_READ, "fleet_node", "fleet_taken", "fleet_figures"),
-    **_each(_READ, "report_figure", "node_minutes"),
+    # By day there are small numbers: only what may be told of a quarter.
+    **_each(_READ, "report_sum", "node_minutes"),
 }
 GRANTS: Final[Mapping[RoleDuty, Grants]] = {
     RoleDuty.FAMILIES: _FAMILIES,

@@ -281,18 +281,19 @@ def _lines_for(call: StaffCall) -> list[StoredEntry]:
 
 
 def _statement(call: StaffCall) -> object:
-    register, checksum = call.store.load_with_checksum()
+    register, head = call.store.load_to_publish(call.now)
     publisher = call.publisher(register)
-    return publisher.statement(register, checksum, call.desk.load(), call.now)
+    return publisher.statement(register, head, call.desk.load(), call.now)
 
 
 def _report(call: StaffCall) -> object:
-    register, checksum = call.store.load_with_checksum()
+    register, head = call.store.load_to_publish(call.now)
     figures, publisher = OperatorFigures(), call.publisher(register)
-    cases, measured = call.desk.load(), FigureRows(call.store.pool).read(*quarter_bounds(call.text))
+    begins, _ = quarter_bounds(call.text)
+    cases, measured = call.desk.load(), FigureRows(call.store.pool).read(begins)
     if tenant := call.who.tenant:
         return publisher.tenant_report(register, tenant, cases, call.text, measured, call.now)
-    return publisher.report(register, checksum, cases, call.text, figures, measured, call.now)
+    return publisher.report(register, head, cases, call.text, figures, measured, call.now)
 
 
 def _checklist(call: StaffCall) -> object:

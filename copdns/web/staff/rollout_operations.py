@@ -160,8 +160,8 @@ _FAMILY: Final = "/staff/rollouts"
 
 ROLLOUT_OPERATIONS: Final = (
     StaffOperation("GET", "/staff/rollouts", Duty.SEE_REGISTER, _rollouts),
-    # For all nodes, so a session that was left open does not do, nor to end a freeze, which lets
-    # all that waits go on; holding back and going back is quick.
+    # For all nodes, so a session that was left open does not do, nor to end a freeze or to resume
+    # what was stopped, which lets all that waits go on; holding back and going back is quick.
     StaffOperation("POST", "/staff/rollouts", Duty.KEEP_REGISTER, _begin, is_grave=True),
     StaffOperation("POST", f"{_FAMILY}/freeze", Duty.KEEP_REGISTER, _freeze),
     StaffOperation(
@@ -169,7 +169,9 @@ ROLLOUT_OPERATIONS: Final = (
     ),
     StaffOperation("POST", f"{_ROLLOUT}/undo", Duty.KEEP_REGISTER, _take(undo_step)),
     StaffOperation("POST", f"{_ROLLOUT}/stop", Duty.KEEP_REGISTER, _take(stop_step)),
-    StaffOperation("POST", f"{_ROLLOUT}/resume", Duty.KEEP_REGISTER, _take(resume_step)),
+    StaffOperation(
+        "POST", f"{_ROLLOUT}/resume", Duty.KEEP_REGISTER, _take(resume_step), is_grave=True
+    ),
     # For all subscribers at once, so a session that was left open does not do.
     StaffOperation(
         *("POST", f"{_FAMILY}/open-family", Duty.KEEP_REGISTER, _open_family), is_grave=True

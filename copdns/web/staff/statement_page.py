@@ -108,9 +108,9 @@ def add_statement(app: web.Application, site: StaffSite, kept: KeptDocuments) ->
     """Add the page, and the files that it leads to, to the application of the staff."""
 
     def make() -> Mapping[str, Any]:
-        register, checksum = site.register.load_with_checksum()
-        cases, now = site.desk.load(), int(site.now())
-        return site.publisher(register).statement(register, checksum, cases, now)
+        now = int(site.now())
+        (register, head), cases = site.register.load_to_publish(now), site.desk.load()
+        return site.publisher(register).statement(register, head, cases, now)
 
     app[_STATEMENTS] = PublicStatements(make, kept, site.now)
     app[_PAGES], app[_DOWNLOADS] = site.pages, PublicPace()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 from ipaddress import ip_address, ip_network
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 
 from copdns.app.node.configs import dnsdist_text, private_networks, unbound_text
 from copdns.model.errors import ConfigError
+from copdns.provider.plane.keeper import LAW_ALONE
 from copdns.settings.config import Settings
 from tests.conftest import find_tool
 
@@ -70,3 +72,13 @@ def test_zones_that_are_told_a_network_are_told_one(chosen: dict[str, Any], says
     for text in (dnsdist_text, unbound_text):
         with pytest.raises(ConfigError, match=says):
             text(settings(**chosen))
+
+
+def test_the_narrower_network_of_a_tenant_comes_first_and_is_of_one_tenant() -> None:
+    north = {"tenant": "north", "networks": ["198.51.100.128/25"]}
+    south = {"tenant": "south", "networks": ["198.51.100.0/24"], "security": False}
+    text = dnsdist_text(settings(tenants=[south, north]))
+    networks = re.findall(r'\{\{198, 51, 100, (\d+)\}, (\d+), "(\d+)-"\}', text)
+    assert networks[:3] == [("128", "25", "000"), ("0", "24", str(LAW_ALONE)), ("0", "24", "000")]
+    with pytest.raises(ConfigError, match="is of south already"):
+        dnsdist_text(settings(tenants=[south, {**north, "networks": south["networks"]}]))

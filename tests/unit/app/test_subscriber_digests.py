@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import ExitStack
 from datetime import datetime
@@ -14,8 +15,9 @@ from copdns.accounts.roles import Role
 from copdns.app import digest_chores
 from copdns.app.digest_chores import SummaryWriter
 from copdns.app.many_households import subscriber_digests
-from copdns.app.many_households.subscriber_digests import IN_A_ROW, REST, SubscriberDigests
+from copdns.app.many_households.subscriber_digests import IN_A_ROW, REST, WITHIN, SubscriberDigests
 from copdns.events.mail import Mail
+from copdns.events.ways import DeliveryTimes
 from copdns.model.errors import StoreError
 from copdns.model.household import Band, Household, Profile
 from copdns.privacy.digest import CUT_OFF, WEEK, DigestChoice
@@ -30,6 +32,7 @@ from copdns.store.postgres.schema import apply_own_steps
 from copdns.store.provider_db.register_schema import PROVIDER
 from tests.fakes import FakeClock
 from tests.reading import has_word
+from tests.running import PATIENCE
 from tests.unit.store.conftest import postgres, postgres_server  # noqa: F401 - fixtures
 
 DESK = "https://family.provider.example/guardian/"
@@ -80,7 +83,8 @@ class Programs:
         await Digests(self.thread).choose(DigestChoice(*choice, int(self.clock.wall)), "Ada", 1)
 
     def take(self) -> list[str]:
-        told, self.sent = [recipient for recipient, _ in self.sent], []
+        """Return who was sent one, in the order of their names: some are sent together."""
+        told, self.sent = sorted(recipient for recipient, _ in self.sent), []
         return told
 
 
@@ -146,9 +150,38 @@ async def test_a_mail_server_that_refuses_is_left_alone_for_a_while(programs: Pr
     programs.clock.wall = SUNDAY + REST
     await program.send_due()
     assert programs.take() == ["h3@mail.example"]
-    programs.clock.wall, programs.trouble = SUNDAY + 2 * REST, ""
+    # Each rest is twice as long as the one before, up to an hour, until one is sent.
+    programs.clock.wall = SUNDAY + 3 * REST - 1
+    await program.send_due()
+    assert programs.take() == []
+    programs.clock.wall, programs.trouble = SUNDAY + 3 * REST, ""
     await program.send_due()
     assert programs.take() == ["h4@mail.example", "h5@mail.example"]
+
+
+async def test_a_mail_server_that_hangs_costs_one_wait_and_holds_up_nobody_else(
+    programs: Programs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(7):
+        await programs.choose(f"h{number}")
+    waiting: list[float] = []
+    others = asyncio.Event()
+
+    async def post(_: object, recipient: str, mail: Mail, times: DeliveryTimes) -> str:
+        if recipient == "h0@mail.example":  # it hangs until those beside it were sent
+            waiting.append(times.notice)
+            async with asyncio.timeout(PATIENCE):
+                await others.wait()
+            return "it could not be sent"
+        programs.sent.append((recipient, mail))
+        others.set()
+        return ""
+
+    monkeypatch.setattr(digest_chores, "send_mail", post)
+    programs.clock.wall = SUNDAY
+    await programs.program().send_due()
+    assert programs.take() == [f"h{number}@mail.example" for number in range(1, 7)]
+    assert waiting == [WITHIN]
 
 
 async def test_addresses_that_the_mail_server_refuses_hold_up_no_others(programs: Programs) -> None:
@@ -182,15 +215,16 @@ async def test_a_clock_that_is_ahead_takes_no_familys_mail(programs: Programs) -
 
 
 async def test_one_that_was_cut_off_is_said_to_be(programs: Programs) -> None:
-    for name in ("h0", "h1"):
+    names = ["h0", "h1", "h2"]  # one more than are sent together
+    for name in names:
         await programs.choose(name)
     programs.clock.wall, programs.ends = SUNDAY, True
     with pytest.raises(StoreError):
         await programs.program().send_due()
     programs.ends = False
     await programs.program().send_due()
-    assert programs.take() == ["h1@mail.example"]
-    ((cut_off,), (sent,)) = [await Digests(programs.thread).all(each) for each in ("h0", "h1")]
+    assert programs.take() == [f"{names[-1]}@mail.example"]
+    ((cut_off,), *_, (sent,)) = [await Digests(programs.thread).all(each) for each in names]
     assert (cut_off.trouble, sent.trouble) == (CUT_OFF, "")
 
 

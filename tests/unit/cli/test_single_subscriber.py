@@ -91,6 +91,7 @@ NODE_SETTINGS = {
     *("key", "resolvers", "unbound_control", "safe_source", "copdns", "root_key", "zone_limit"),
     "hashed_lists",  # of the law: what nobody is answered
     "networks",  # of all subscribers: who is answered
+    "tenants",  # of all whose line is not known: whether security lists hold for them
     "other_networks",  # answered too, without the layer of families: it takes filters away alone
     "dnstap",  # what security lists blocked, of all
     "subnet_zones",

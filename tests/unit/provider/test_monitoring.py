@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from tests.monitoring_files import asked, parse, result_labels, selected
+
 ROOT = Path(__file__).parents[3]
 FOLDER = ROOT / "config/provider"
 # What dnsdist 1.9 has (its `/metrics`), of which these ask.
@@ -21,6 +23,23 @@ def expressions() -> list[str]:
     found = [rule["expr"] for group in groups for rule in group["rules"]]
     panels = json.loads((FOLDER / "dashboard.json").read_text())["panels"]
     return found + [each["expr"] for panel in panels for each in panel["targets"]]
+
+
+def test_prometheus_reads_each_expression_and_words_name_labels_that_it_gives() -> None:
+    for text, shown in asked():
+        tree = parse(text)
+        found = list(selected(tree))
+        assert found, text
+        assert "without" not in text, "which labels are left, nobody could check"
+        given = result_labels(tree)
+        if given is not None:
+            assert shown <= given, text
+
+
+@pytest.mark.parametrize("wrong", ["sum(", "rate(up)", "sum by (x (up)", "up == ", "histo(1, up)"])
+def test_an_expression_that_prometheus_refuses_is_told(wrong: str) -> None:
+    with pytest.raises(ValueError, match=r"\w"):
+        parse(wrong)
 
 
 def test_each_metric_is_there() -> None:

@@ -614,6 +614,16 @@ def test_a_network_of_no_family_is_as_wide_as_a_line() -> None:
     assert loaded(text.replace("/64", "/56")).node.other_networks[0].name == "wifi"
 
 
+def test_the_default_of_a_tenant_is_law_and_security_unless_it_says_otherwise() -> None:
+    text = "node: {tenants: [{tenant: north, networks: [192.0.2.0/25]}]}"
+    (found,) = loaded(text).node.tenants
+    assert (found.tenant, found.security) == ("north", True)
+    (found,) = loaded(text.replace("25]", "25], security: false")).node.tenants
+    assert not found.security
+    with pytest.raises(ConfigError, match="tenant"):
+        loaded(text.replace("north", "North of it"))
+
+
 def test_devices_of_a_provider_are_told_the_ports_of_its_dnsdist() -> None:
     found = loaded(
         "node: {tls_listen: ['192.0.2.53:853'], https_listen: ['[2001:db8::53]:443'], "

@@ -153,7 +153,7 @@ async def running_site(
             store.write("console", NOW, lambda _, who=who: staff_added(who))  # type: ignore[misc]
         sessions = StaffSessions(pool)
         async with running_sign_on(NOW) as sign_on, aiohttp.ClientSession() as client:
-            site = Site(store, DeskStore(pool), sessions, sign_on, keys, folder)
+            site = Site(store, DeskStore(pool, keys), sessions, sign_on, keys, folder)
             site.households = households
             site.welcome = give_role(postgres, households.pool, RoleDuty.WELCOME)
             port = unused_port()

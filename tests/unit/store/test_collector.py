@@ -15,6 +15,7 @@ from copdns.model.errors import StoreAwayError, StoreError
 from copdns.provider.address_blocks import read_block
 from copdns.provider.bindings import SessionChange, SessionEvent
 from copdns.store.household_db.provider import ProviderStore
+from copdns.store.postgres import lines as lines_module
 from copdns.store.postgres.connection import PostgresPool
 from copdns.store.postgres.lines import BindingStore, LineRow
 from tests.unit.account_values import NOW
@@ -151,3 +152,53 @@ async def test_what_has_no_room_is_not_confirmed(pool: PostgresPool, tmp_path: P
         collector._journal._most = 10
         with pytest.raises(StoreError, match="is full"):
             await collector.take([event("l1", NOW)])
+
+
+def bring_back(pool: PostgresPool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make another database of it, with what was in it an hour before."""
+    monkeypatch.setattr(lines_module, "WHICH_DATABASE", b"select '7 7 00000001'")
+    blocks = f'["{ADDRESS}"]'
+    with pool.connection() as connection:
+        for each in (
+            "update line_address set line = 'l1'",
+            "delete from line_session",
+            f"insert into line_session values ('bng', 's l1', 'l1', {NOW}, {NOW}, '{blocks}')",
+        ):
+            connection.run_here(each)
+
+
+@pytest.mark.parametrize(("restarts", "expected"), [(False, "l2"), (True, "")])
+async def test_a_backup_gives_no_address_back_to_the_line_of_before(
+    pool: PostgresPool,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    restarts: bool,
+    expected: str,
+) -> None:
+    """The program that wrote before knows whose it is; another one lets it be nobody's."""
+
+    def fail(**_: object) -> None:
+        raise StoreAwayError("away")
+
+    times = Times()
+    async with collecting(pool, tmp_path, times) as collector:
+        await collector.take([event("l1", NOW)], [LineRow("l1", "ada"), LineRow("l2", "bo")])
+        await collector.take([event("l1", NOW + 1, SessionChange.STOP), event("l2", NOW + 9)])
+        assert owner(pool) == "l2"
+        with monkeypatch.context() as away:
+            away.setattr(collector._store, "put", fail)
+            times.is_away = True
+            await collector.take([event("l2", NOW + 10, SessionChange.UPDATE)])
+        bring_back(pool, monkeypatch)
+        assert owner(pool) == "l1"
+        times.is_away = False
+        if not restarts:
+            await asyncio.to_thread(collector._follow)
+            assert owner(pool) == expected
+            assert [each.line for each in BindingStore(pool).sessions()] == ["l2"]
+            return
+    times.now += 60
+    async with collecting(pool, tmp_path, times) as collector:
+        assert owner(pool) == expected
+        await collector.take([event("l2", times.now, SessionChange.UPDATE)])
+        assert owner(pool) == "l2"

@@ -113,7 +113,7 @@ LOG = (
     "clock",
 )
 EVERYBODY = {"copdns.schema_step": "s", "copdns.database_role": "s"}
-REPORT = ("copdns.report_figure", "copdns.node_minutes")
+REPORT = ("copdns.report_sum", "copdns.node_minutes")
 FLEET = dict.fromkeys(("copdns.fleet_node", "copdns.fleet_taken", "copdns.fleet_figures"), "s")
 # Written here once more, so that no table is opened by a change in one place.  s(elect), i(nsert),
 # u(pdate), d(elete), of some columns in brackets; U(sage) of a sequence.  What is not here is
@@ -135,6 +135,7 @@ MAY: dict[RoleDuty, dict[str, str]] = {
         "copdns.desk_decision": "s",
         "copdns.device_heard": "disu",
         "copdns.report_figure": "disu",
+        "copdns.report_sum": "disu",
         "copdns.node_minutes": "ds",
         "copdns.rollout": "s",
         "copdns.rollout_step": "s",
@@ -151,6 +152,7 @@ MAY: dict[RoleDuty, dict[str, str]] = {
         "copdns.outbox_number": "U",
         "copdns.line": "s",
         "copdns.line_address": "s",
+        "copdns.line_writer": "s",
         "copdns.line_share": "isu",
         "copdns.register_entry": "s",
         "copdns.register_head": "s",
@@ -170,7 +172,7 @@ MAY: dict[RoleDuty, dict[str, str]] = {
         "copdns.fleet_figures": "dis",
         "copdns.usage_moved": "is",
         "copdns.device_heard": "disu",
-        **dict.fromkeys(REPORT, "disu"),
+        **dict.fromkeys((*REPORT, "copdns.report_figure"), "disu"),
         "copdns.household_tenant": "s",
         "copdns_log.schema_step": "s",
         "copdns_log.lookup": "i",
@@ -228,6 +230,8 @@ MAY: dict[RoleDuty, dict[str, str]] = {
         "copdns.used_login": "dis",
         "copdns.desk_case": "isu",
         "copdns.desk_decision": "dis",
+        "copdns.desk_entry": "dis",
+        "copdns.desk_head": "isu",
         "copdns.rollout": "is",
         "copdns.rollout_step": "is",
         "copdns.rollout_file": "is",

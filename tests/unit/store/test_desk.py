@@ -30,8 +30,8 @@ from copdns.provider.staff.desk import (
     open_case,
     open_lists,
 )
+from copdns.provider.staff.desk_chain import KEPT_FOR
 from copdns.provider.staff.site_answer import blocks_of
-from copdns.store.provider_db.desk_rows import KEPT_FOR
 from copdns.web.staff.public_pace import line_of
 from tests.provider_staff import ADA, BO, NOW, REVIEWER, SPECIAL, STAFF, Written, order
 from tests.unit.store.staff_site import OTHER, Site, find, running_site

@@ -24,6 +24,7 @@ from copdns.provider.plane.snapshot import PlaneSnapshot
 from copdns.settings.config import Settings
 from copdns.store.household_db import tables
 from copdns.store.household_db.provider import ProviderStore
+from copdns.store.postgres import outbox as outbox_of_store
 from copdns.store.postgres.connection import PostgresPool
 from copdns.store.postgres.lines import BindingRow, BindingStore, LineRow
 from copdns.store.postgres.outbox import OutboxReader
@@ -217,3 +218,55 @@ async def test_shapes_that_cannot_be_kept_hold_up_no_change_and_it_is_said(
             list(found.changes_after(revision) or ())
         assert found.copy_trouble == ""
         assert (tmp_path / SHAPES_FILE).exists()
+
+
+async def test_addresses_of_a_backup_are_nobodys_until_the_program_that_writes_them_looked(
+    store: ProviderStore,
+    homes: tuple[Household, ...],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    other = "7 7 00000001"
+    with node(store, tmp_path) as source:
+        before = told(source.snapshot())
+        monkeypatch.setattr(outbox_of_store, "WHICH_DATABASE", f"select '{other}'".encode())
+        with store.pool.connection() as connection:
+            for each in (
+                "update line_address set line = 'l6' where block = '192.0.2.0'",
+                "delete from household where household = 'h3'",
+                "delete from outbox where household = 'h3'",
+                "update outbox set number = number + 1000",
+            ):
+                connection.run_here(each)
+        assert source._outbox is not None
+        source._outbox.close()
+        assert source.changes_after(source._keeper.revision) is None
+        found = told(source.snapshot())
+        gone = {each: before[each] for each in ("192.0.2.0", "192.0.2.3")}
+        assert found == {key: value for key, value in before.items() if key not in gone}
+        assert "from a backup" in source.restored
+        assert list(source.changes_after(source._keeper.revision) or ()) == []
+        BindingStore(store.pool).put([BindingRow("192.0.2.0", "l0")], database=other)
+        assert list(source.changes_after(source._keeper.revision) or ())
+        assert told(source.snapshot()) == found | {"192.0.2.0": gone["192.0.2.0"]}
+    with node(store, tmp_path) as source:
+        assert told(source.snapshot()) == found | {"192.0.2.0": gone["192.0.2.0"]}
+    assert homes
+
+
+async def test_where_those_that_write_addresses_looked_first_a_node_takes_them_all(
+    store: ProviderStore,
+    homes: tuple[Household, ...],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    other = "7 7 00000002"  # a standby that took over
+    with node(store, tmp_path) as source:
+        monkeypatch.setattr(outbox_of_store, "WHICH_DATABASE", f"select '{other}'".encode())
+        BindingStore(store.pool).put([BindingRow("192.0.2.0", "l6")], database=other)
+        assert source._outbox is not None
+        source._outbox.close()
+        assert source.changes_after(source._keeper.revision) is None
+        found = told(source.snapshot())
+        assert found["192.0.2.0"] == found["192.0.2.6"]
+    assert homes

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import os
 import signal
+import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import replace
@@ -26,6 +27,7 @@ from copdns.store.db import transaction
 from copdns.store.household_db.household import HouseholdStore
 from copdns.store.household_db.provider import ProviderStore
 from copdns.store.household_db.thread import StoreThread
+from copdns.store.postgres import outbox as outbox_module
 from copdns.store.postgres.connection import PostgresPool
 from copdns.store.postgres.outbox import (
     _READ,
@@ -33,6 +35,7 @@ from copdns.store.postgres.outbox import (
     LOOK_ANYWAY,
     MAX_BATCH,
     TRY_TO_LEAD,
+    DatabaseChange,
     Moved,
     OutboxReader,
 )
@@ -270,6 +273,94 @@ async def test_after_any_error_it_is_looked_at_anew_which_database_it_is(
         assert outbox.take() == (Moved("home", 1),)
 
 
+def bring_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have the database say that it is another one, as where a dump was restored (tests/e2e)."""
+    monkeypatch.setattr(outbox_module, "WHICH_DATABASE", b"select '7 7 00000001'")
+
+
+async def test_where_a_backup_caught_up_a_follower_still_sees_that_it_is_another_database(
+    store: ProviderStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By numbers and revisions alone nobody could: the same ones were given again."""
+    await store.create(family(), "ada", NOW)
+    await store.create(Household("bos", "Bo's"), "bo", NOW)
+    with following(store) as outbox:
+        await edit(store, "home", "Lost")
+        assert outbox.take() == (Moved("home", 2),)
+        assert outbox.take_change() is None
+        position = outbox.position
+        with store.pool.connection() as connection:  # as before the last change
+            connection.run_here("update household set revision = 1 where household = 'home'")
+            connection.run_here("update outbox set number = 0 where household = 'home'")
+            connection.run_here(f"select setval('outbox_number', {position - 1})")
+        bring_back(monkeypatch)
+        outbox.close()
+        await edit(store, "home", "Another")
+        assert set(outbox.take()) == {Moved("home", 2), Moved("bos", 1)}
+        assert outbox.take_change() == DatabaseChange(has_lost=True)
+        assert (outbox.position, outbox.take_change()) == (position, None)
+
+
+@pytest.mark.parametrize("more", [-1, 0, 1])
+async def test_a_copy_with_more_or_fewer_changes_may_have_lost_some(
+    store: ProviderStore, monkeypatch: pytest.MonkeyPatch, more: int
+) -> None:
+    await store.create(family(), "ada", NOW)
+    with following(store) as outbox:
+        await edit(store, "home", "One")
+        outbox.take()
+        bring_back(monkeypatch)
+        with store.pool.connection() as connection:
+            connection.run_here(f"update outbox set number = number + {more}")
+        outbox.close()
+        assert outbox.take() == (Moved("home", 2),)
+        assert outbox.take_change() == DatabaseChange(has_lost=bool(more))
+
+
+async def test_pages_say_for_two_weeks_that_the_database_is_from_a_backup(
+    store: ProviderStore, postgres: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    source = await opened_source(postgres, tmp_path, monkeypatch)
+    assert source.restored_text == ""
+    forgotten: list[str] = []
+    source.on_other_database = lambda: forgotten.append("all")
+    await store.change("home", renamed("Lost"), author="ada", what="", now=NOW)
+    assert await eventually_changed(source)
+    bring_back(monkeypatch)
+    with store.pool.connection() as connection:
+        connection.run_here("update outbox set number = number - 1")
+    assert source._outbox is not None
+    source._outbox.close()
+    assert await eventually_changed(source)
+    assert forgotten == ["all"]
+    assert not await source.find_known(["home"]), "what is kept may be what is lost"
+    said = source.restored_text
+    assert "brought back from a backup" in said
+    source._write_at = 0.0
+    await source.is_changed()
+    await source.close()
+    again = await opened_source_as_it_is(postgres, tmp_path)
+    assert again.restored_text == said
+    monkeypatch.setattr(again, "_now", lambda: time.time() + provider_source.RESTORED_TOLD + 1)
+    assert again.restored_text == ""
+    await again.close()
+
+
+async def test_a_program_that_was_not_running_when_it_was_restored_notices_at_its_start(
+    store: ProviderStore, postgres: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    source = await opened_source(postgres, tmp_path, monkeypatch)
+    await source.close()
+    bring_back(monkeypatch)
+    await edit(store, "home", "Another")
+    with following(store):
+        pass  # which numbers it
+    again = await opened_source_as_it_is(postgres, tmp_path)
+    assert "brought back from a backup" in again.restored_text
+    assert not await again.find_known(["home"])
+    await again.close()
+
+
 async def test_a_server_that_is_stuck_counts_as_away_and_loses_no_change(
     postgres: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -277,7 +368,9 @@ async def test_a_server_that_is_stuck_counts_as_away_and_loses_no_change(
         """Leave it as it is."""
 
     monkeypatch.setattr(provider_source, "TRY_AGAIN", 0.0)
-    source = provider_source.ProviderSource(tmp_path, ProviderSettings(database=postgres), seed)
+    source = provider_source.ProviderSource(
+        tmp_path, ProviderSettings(database=postgres), seed, time.time
+    )
     moved: list[Moved] = []
     source.on_moved = moved.extend
     await source.open()
@@ -357,7 +450,9 @@ async def opened_source_as_it_is(postgres: str, folder: Path) -> provider_source
     async def seed(_: HouseholdStore) -> None:
         """Leave it as it is."""
 
-    source = provider_source.ProviderSource(folder, ProviderSettings(database=postgres), seed)
+    source = provider_source.ProviderSource(
+        folder, ProviderSettings(database=postgres), seed, time.time
+    )
     await source.open()
     return source
 

@@ -68,7 +68,7 @@ async def test_who_has_to_decide_is_told_once_before_and_once_after_the_target(
     keys.make()
     with ProviderStore.connect(PostgresPool(postgres, most=2)) as households:
         pool = households.pool
-        register, desk = RegisterStore(pool, keys), DeskStore(pool)
+        register, desk = RegisterStore(pool, keys), DeskStore(pool, keys)
         for each in STAFF:
             register.write("console", NOW, lambda _, who=each: staff_added(who))  # type: ignore[misc]
         number = desk.add(CASE).number

@@ -62,7 +62,13 @@ def test_a_rollout_from_its_beginning_to_its_undo(home: Home, postgres: str) -> 
     assert shown["waits_for"] == "n1 to take it"
     home.ok("provider", "rollout", "stop", number, "--why", "A question.")
     assert "a person: resume or undo it" in home.ok("provider", "rollout", "show", number)
-    home.ok("provider", "rollout", "resume", number, "--why", "It was another list.")
+    resume = ("provider", "rollout", "resume", number, "--why", "It was another list.")
+    said = home.call(*resume)  # nobody there who would say yes
+    assert (said.exit_code, "A question." in said.stdout) == (1, True)
+    assert home.json("provider", "rollout", "show", number)["state"] == "stopped"
+    home.ok(*resume, "--yes")
+    said = home.call(*resume, "--yes")
+    assert (said.exit_code, "is not stopped" in said.stderr) == (1, True)
     assert "undone" in home.ok("provider", "rollout", "undo", number, "--why", "A school.")
     listed = home.json("provider", "rollout", "list")["rollouts"]
     assert [each["state"] for each in listed] == ["undone", "going"]

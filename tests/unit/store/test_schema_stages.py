@@ -195,6 +195,7 @@ def test_a_schema_that_has_no_stages_needs_a_word_and_has_no_way_back(
         newer = (
             *("rollout_message", "rollout_schema", "staff_language", "usage_moved", "queue_told"),
             *("device_heard", "database_role", "report_figure", "node_minutes"),
+            *("desk_entry", "desk_head", "report_sum"),
         )
         for table in newer:
             connection.execute(f"drop table copdns.{table}")

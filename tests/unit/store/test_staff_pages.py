@@ -216,6 +216,14 @@ async def test_a_rollout_is_begun_frozen_and_thawed_by_forms(site: Site) -> None
     assert (await ada.send(f"{begin}/freezes/{freeze.number}/thaw"))[0] == 403
     assert store.freezes(NOW) == (freeze,)
     assert (await ada.send(begin, {"kind": "package", "label": "1.6"}))[0] == 403
+    # Nor does it let go on what was stopped; to stop it was quick.
+    (package,) = (each for each in store.load() if each.kind is RolloutKind.PACKAGE)
+    why = {"why": "It was another."}
+    assert (await ada.send(f"{begin}/{package.number}/stop", why))[0] == 200
+    resume = f"{begin}/{package.number}/resume"
+    assert (await ada.send(resume, why))[0] == 403
+    assert store.load()[-1].state is RolloutState.STOPPED
+    assert "Prove that it is you, then: Let it go on" in (await ada.open(begin))[1]
     assert "Prove that it is you" in (await ada.open(begin))[1]
 
 

@@ -16,7 +16,7 @@ from copdns.provider.staff.desk import CaseOrigin, CaseReason, DeskCase, DeskDec
 from copdns.provider.staff.duties import StaffRole
 from copdns.provider.staff.publisher import Publisher
 from tests.provider_staff import NOW, Written
-from tests.unit.provider.law.test_statement import CHECKSUM, UNTIL, written
+from tests.unit.provider.law.test_statement import HEAD, UNTIL, written
 
 UPHELD = (
     DeskDecision("ada", NOW + 3600, DecisionReason.LIST_ERROR),
@@ -39,7 +39,7 @@ def report(folder: Path, found: list[DeskCase], register: Written | None = None)
     keys.make()
     publisher = Publisher((), (), keys.public_key, keys.sign)
     signed = publisher.report(
-        *((register or written()).register, CHECKSUM, found, "2026-Q4"),
+        *((register or written()).register, HEAD, found, "2026-Q4"),
         *(OperatorFigures(), Measured(), UNTIL),
     )
     return dict(signed["document"])

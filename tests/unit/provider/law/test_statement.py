@@ -16,8 +16,16 @@ from pydantic import BaseModel, ValidationError
 
 from copdns.model.errors import RegisterError
 from copdns.provider.law import edits
+from copdns.provider.law.chain import RegisterHead
 from copdns.provider.law.edits import DAY
-from copdns.provider.law.events import FeedTaken, HandLayer, NameAdded
+from copdns.provider.law.events import (
+    FeedTaken,
+    HandLayer,
+    HoldDecided,
+    KeptRecord,
+    NameAdded,
+    PreservationEntered,
+)
 from copdns.provider.law.figures import (
     K,
     round_down,
@@ -27,6 +35,7 @@ from copdns.provider.law.figures import (
 )
 from copdns.provider.law.keys import ProviderKeys, is_signed_by
 from copdns.provider.law.measurements import Measured, NodeDay
+from copdns.provider.law.register import UNCONFIRMED_LASTS
 from copdns.provider.law.statement import (
     Dispute,
     canonical_json,
@@ -47,10 +56,10 @@ from copdns.provider.law.statement_shapes import (
     SignedTenantReport,
 )
 from copdns.provider.plane.block_counts import BlockCount
-from tests.provider_staff import ADA, BO, DOCUMENT, NOW, SPECIAL, Written, order
+from tests.provider_staff import ADA, BO, DOCUMENT, NOW, REVIEWER, SPECIAL, Written, order
 
 SCHEMAS = Path(__file__).parents[4] / "docs/schemas"
-CHECKSUM = "c0" * 32
+HEAD = RegisterHead(9, "c0" * 32)
 SINCE, UNTIL = quarter_bounds("2026-Q4")
 
 
@@ -77,7 +86,7 @@ def statement_of(found: Written, now: int = NOW) -> Any:
     lists = [FamilyListPart(list="l", category="games", maintainer="m", source="s", licence="CC0")]
     opened = OpenedPart(list="l", entry="club.example", until="2027-01-01T00:00:00Z")
     hotline = HotlinePart(name="A hotline", site="https://hotline.example/")
-    return public_statement(found.register, CHECKSUM, lists, [opened], [hotline], now)
+    return public_statement(found.register, HEAD, lists, [opened], [hotline], now)
 
 
 def validate(document: BaseModel, schema: str, tmp_path: Path) -> dict[str, Any]:
@@ -125,11 +134,70 @@ def test_a_statement_is_as_its_schema_says_and_its_signature_is_right(tmp_path: 
     law = signed["document"]["law"]
     assert ([each["names"] for each in law["orders"]], law["confidential"]) == (
         [["bad.example", "help.example"]],
-        1,
+        0,  # as the quarter began
     )
     assert law["orders"][0]["held"] == 1
     assert "secret.example" not in json.dumps(signed)
     assert '"ada"' not in json.dumps(signed), "who of the staff did it is no matter of the public"
+
+
+def test_two_statements_of_a_quarter_tell_nothing_of_a_confidential_order_or_a_request() -> None:
+    """Whoever reads one each minute sees a count that moves by one, and knows when."""
+    found, other = written(), written()
+    secret = order("hidden.example", "help.example", is_confidential=True, ends=UNTIL + DAY)
+    number = found.add("ada", secret)
+    found.add("bo", edits.confirm_order(found.register, number, SPECIAL, BO, NOW))
+    new = PreservationEntered(
+        *("A court", "4 Gs 1/26", "FR", (KeptRecord.DECISIONS,), NOW - DAY, NOW, UNTIL + DAY),
+        keeper="bo",
+        document=DOCUMENT,
+    )
+    kept = found.add("ada", edits.enter_preservation(found.register, new, ADA, NOW))
+    found.add("bo", edits.confirm_preservation(found.register, kept, BO, NOW))
+    for at in (NOW, NOW + 60, UNTIL - 1):
+        assert statement_of(found, at) == statement_of(other, at)
+    after = statement_of(found, UNTIL)
+    assert (after.law.confidential, after.preservation_requests) == (1, 1)
+    at = UNTIL + 60
+    given = edits.end_preservation(found.register, kept, "Given.", ADA, at)
+    found.add("ada", given, at)
+    found.add("ada", edits.withdraw_order(found.register, number, "Lifted.", ADA, at), at)
+    again = statement_of(found, at + 60)
+    assert (again.law.confidential, again.preservation_requests) == (1, 1)
+    _, next_one = quarter_bounds("2027-Q1")
+    assert statement_of(found, next_one).law.confidential == 0
+
+
+def test_a_request_that_nobody_confirmed_is_counted_for_its_days_alone() -> None:
+    found = written()
+    new = PreservationEntered(
+        *("A court", "4 Gs 1/26", "FR", (KeptRecord.DECISIONS,), UNTIL - 2 * DAY, UNTIL - DAY),
+        *(UNTIL + 80 * DAY, "bo", DOCUMENT),
+    )
+    at = UNTIL - UNCONFIRMED_LASTS
+    number = found.add("ada", edits.enter_preservation(found.register, new, ADA, UNTIL), at)
+    request = found.register.preservations[number]
+    counted = [request.kept_at(each) for each in (at - 1, at, UNTIL - 1, UNTIL)]
+    assert counted == [False, True, True, False]
+
+
+def test_a_report_tells_no_protected_name_of_a_confidential_order() -> None:
+    """Those of public orders stand in statements, so a difference would be the others'."""
+    found, other = written(), written()
+    secret = order("help.example", is_confidential=True)
+    number = found.add("ada", secret)
+    found.add("bo", edits.confirm_order(found.register, number, SPECIAL, BO, NOW))
+    new = HoldDecided(number, "help.example", is_blocked=True, why="A court.")
+    found.add("rev", edits.decide_hold(found.register, new, SPECIAL, REVIEWER, NOW))
+    ours, theirs = (
+        quarterly_report(
+            *(each.register, HEAD, "2026-Q4", (), OperatorFigures(), Measured(), UNTIL)
+        ).legal_orders
+        for each in (found, other)
+    )
+    held = ("held_names", "held_open", "held_blocked", "held_overdue")
+    assert [getattr(ours, each) for each in held] == [getattr(theirs, each) for each in held]
+    assert ours.confidential_in_force == theirs.confidential_in_force + 1
 
 
 def test_a_statement_says_what_holds_at_its_second() -> None:
@@ -149,7 +217,7 @@ def test_it_says_when_nothing_of_families_was_blocked() -> None:
     assert (open_now.why, open_now.until) == ("A list.", utc_text(NOW + 3600))
     assert statement_of(found, NOW + 3600).family.open_for_all is None
     report = quarterly_report(
-        found.register, CHECKSUM, "2026-Q4", [], OperatorFigures(), Measured(), UNTIL
+        found.register, HEAD, "2026-Q4", [], OperatorFigures(), Measured(), UNTIL
     )
     assert report.family_open_for_all == (open_now,)
 
@@ -169,7 +237,7 @@ def report_of(
     measured: Measured | None = None,
 ) -> QuarterlyReport:
     return quarterly_report(
-        *(written().register, CHECKSUM, "2026-Q4", asked),
+        *(written().register, HEAD, "2026-Q4", asked),
         *(figures or OperatorFigures(), measured or Measured(), UNTIL),
     )
 
@@ -285,7 +353,7 @@ def test_few_questions_are_no_figure() -> None:
 def test_a_quarter_that_is_not_over_has_no_report() -> None:
     with pytest.raises(RegisterError, match="not over"):
         quarterly_report(
-            written().register, CHECKSUM, "2026-Q4", (), OperatorFigures(), Measured(), UNTIL - 1
+            written().register, HEAD, "2026-Q4", (), OperatorFigures(), Measured(), UNTIL - 1
         )
     with pytest.raises(RegisterError, match="no quarter"):
         quarter_bounds("2026-Q5")

@@ -11,13 +11,14 @@ from copdns.model.device_tokens import token_digest
 from copdns.model.household import Band, Device, Household, Profile
 from copdns.model.times import FailureChoices, OnFailure, Schedule, Slot, Topic, TopicKind
 from copdns.model.verdict import Reason
-from copdns.provider.plane.keeper import STRANGERS, PlaneKeeper
+from copdns.provider.plane.keeper import LAW_ALONE, STRANGERS, PlaneKeeper
 from copdns.provider.plane.line_shares import SOON, share_of
 from copdns.provider.plane.list_slugs import ListSlugs
 from copdns.provider.plane.rows import PlaneTable, change_rows, snapshot_rows
 from copdns.provider.plane.snapshot import (
     ListedNames,
     PlaneChange,
+    PolicyClass,
     Subscriber,
     TokenOwner,
     address_key,
@@ -228,3 +229,40 @@ def test_in_a_network_of_no_family_a_line_has_no_rules() -> None:
     subscribers = keeper.snapshot(1, ListedNames()).subscribers
     assert subscribers is not None
     assert {each.address for each in subscribers} == {TWO, outside}
+
+
+def test_an_address_that_another_database_gives_to_another_line_is_nobodys(
+    keeper: PlaneKeeper,
+) -> None:
+    """Which of both is older is not known, and no family may get the rules of another one."""
+    keeper.put_line("l3", "bo")
+    moved, gone, prefix = (address_key(each) for each in ("192.0.2.3", "192.0.2.4", "2001:db8::1"))
+    for address in (moved, gone, prefix):
+        keeper.bind(address, "l3")
+    keeper.bind_ports(address_key("192.0.2.9"), 1024, 2047, "l1")
+    keeper.snapshot(2, ListedNames())
+    before = keeper.begin_lines()
+    for line, household in (("l1", "ada"), ("l2", "bo"), ("l3", "bo")):
+        keeper.put_line(line, household)
+    for address, line in ((ONE, "l1"), (TWO, "l2"), (moved, "l1"), (prefix, "l3")):
+        keeper.bind(address, line)
+    keeper.bind_ports(address_key("192.0.2.9"), 1024, 2047, "l3")
+    keeper.doubt_others(before)
+    whole = keeper.snapshot(3, ListedNames())
+    assert whole.subscribers is not None
+    assert {each.address for each in whole.subscribers} == {ONE, TWO, prefix}
+    keeper.bind(moved, "l3")  # what is told later counts
+    assert [each.address for each in changed(keeper).subscribers] == [moved]
+
+
+def test_strangers_of_a_network_without_security_lists_have_a_group_of_their_own() -> None:
+    usual = PlaneKeeper(SLUGS, NOW).snapshot(1, ListedNames())
+    assert LAW_ALONE not in usual.groups
+    keeper = PlaneKeeper(SLUGS, NOW, has_law_alone=True)
+    put(keeper, HOME)
+    whole = keeper.snapshot(1, ListedNames())
+    policy = whole.classes[whole.groups[LAW_ALONE].policy_class]
+    assert policy == PolicyClass(has_security=False)
+    assert whole.classes[whole.groups[STRANGERS].policy_class].has_security
+    rows, _ = snapshot_rows(whole)
+    assert f"{LAW_ALONE}-".encode() in {key for key, _ in rows.new[PlaneTable.GROUPS]}
