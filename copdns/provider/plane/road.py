@@ -348,7 +348,7 @@ $COUNTS
   end
 
   -- What the lists say of names as they were spelt, until the table changes: the same few names are
-  -- most of those that are blocked, and such a look costs a tenth of one into a million names.
+  -- most of those that are blocked, and a look into a million names waits for memory ten times.
   local sets, sets_at, sets_there = {}, -1, 0
   local function known_set(asked)
     db.mdb_env_info(of_names, info)
@@ -429,7 +429,10 @@ $FORCED
         count, first = read_name(octets)
         set = first and look_up_name(names, octets, count, first) or false
         if set then set = set_here(set, octets) end
-        keep_set(asked, set)
+        -- Of who asked for help nothing stays, not even that somebody did.
+        if not (set and (set == "$HELP" or set:find("$UNTRACED", 1, true))) then
+          keep_set(asked, set)
+        end
         asked = nil
       end
     end
