@@ -390,11 +390,14 @@ class Resolver:
 
     # --- queries beyond a bound ---
 
-    def limits_of(self, requestor: Requestor, moment: Moment) -> ClientLimits | None:
-        """Return the bounds of who sent a query; None for none."""
+    def limits_of(
+        self, requestor: Requestor, moment: Moment, known: Client | None = None
+    ) -> ClientLimits | None:
+        """Return the bounds of who sent a query; None for none.  known: as in `answer`."""
         if self.limits is None:
             return None
-        return self.limits.of(requestor, self._snapshot.identify(requestor), moment.mono)
+        client = self._snapshot.identify(requestor) if known is None else known
+        return self.limits.of(requestor, client, moment.mono)
 
     def answer_excess(
         self,

@@ -197,6 +197,23 @@ def read_proxy(octets: bytes | bytearray) -> ProxyHeader | None:
     return ProxyHeader(source, size, *_read_fields(bytes(octets[fields_at:size])))
 
 
+def cut_header(message: bytes) -> tuple[int, bytes]:
+    """Return the size of a whole PROXY header with addresses, and it without its ports.
+
+    Those say nothing about who asks; all else that is equal says the same.  (0, b"") for any other
+    message.
+    """
+    if len(message) < _FIXED or not message.startswith(SIGNATURE) or message[12] != _PROXY:
+        return 0, b""
+    size, length = _FIXED + int.from_bytes(message[14:16], "big"), _ADDRESSES.get(message[13])
+    if length is None or size > min(len(message), MAX_PROXY):
+        return 0, b""
+    ports = _FIXED + 2 * length
+    if size < ports + 4:
+        return 0, b""
+    return size, message[:ports] + message[ports + 4 : size]
+
+
 def _read_fields(fields: bytes) -> tuple[str, str]:
     """Return household and token that the fields after the addresses name (TLVs, section 2.2.7).
 

@@ -29,12 +29,13 @@ from copdns.model.verdict import Requestor
 from copdns.policy.snapshot import Client, Snapshot
 from copdns.server.answer import Resolver
 from copdns.server.cached_reply import NO_REPLIES, CachedReply, PolicyReplies, Replies, Tally
-from copdns.server.forwarders import NO_FORWARDERS, Forwarders, unwrap
+from copdns.server.forwarders import NO_FORWARDERS, Forwarders, cut_header, unwrap
 from copdns.server.limits import Bound, ClientLimits
 from copdns.server.pending_query import SendReply
 from copdns.time.clock import Moment
 
 MAX_CLIENTS: Final = 4096  # addresses whose client is remembered; a home has few
+MAX_FORWARDED: Final = 8192  # clients of forwarders that are remembered
 FEW_CLIENTS: Final = 256  # so many are in the processor's cache anyway
 MAX_BATCHES: Final = 4  # that are answered before the loop does anything else
 # SO_SNDBUF: the kernel queues replies while it resolves an address by ARP or NDP, up to 3 s each.
@@ -122,6 +123,8 @@ class UdpServer:
         self._closed = False
         self._send_reply: SendReply = self._send_later  # bound once, not for each query
         self._client_by_address: dict[bytes, CachedClient] = {}  # packed; never a forwarder
+        # Who asked, by a forwarder's address and its PROXY header without ports; never by a token.
+        self._forwarded: dict[bytes, Requestor] = {}
         loop.add_reader(self._socket, self._drain)
 
     def _drain(self) -> None:
@@ -221,7 +224,9 @@ class UdpServer:
         resolver = self._resolver
         client: Client | None = None
         if known is None or known.snapshot is not snapshot:
-            message, requestor, limits = self._read_requestor(raw, message, snapshot, moment)
+            message, requestor, limits, client = self._read_requestor(
+                raw, message, snapshot, moment
+            )
             bound = None if limits is None else limits.take(moment.mono, over_udp=True)
             if limits is not None and bound is not None:
                 self._answer_excess(raw, message, requestor, limits, bound, moment)
@@ -253,24 +258,40 @@ class UdpServer:
 
     def _read_requestor(
         self, raw: bytes, message: bytes, snapshot: Snapshot, moment: Moment
-    ) -> tuple[bytes, Requestor, ClientLimits | None]:
-        """Return the message of a datagram, who sent it, and how much they may ask.
+    ) -> tuple[bytes, Requestor, ClientLimits | None, Client | None]:
+        """Return the message of a datagram, who sent it, and how much they may ask; and the client
+        that a forwarder's is by the snapshot in force.
 
         A forwarder says in the message who that is.  Where it does not, the query may be that of
         anybody behind it, so that there is no bound.
         """
+        size, header = cut_header(message)
+        source = peer_address(raw, self._socket.family) + header
+        if size and (told := self._forwarded.get(source)) is not None:
+            return self._bound(message[size:], told, moment)
         peer = Requestor(self.address, peer_host(raw, self._socket.family), "udp")
         forwarder = self._forwarders.find(peer.address)
         if forwarder is not None:
             message, requestor = unwrap(message, peer, forwarder)
             if requestor == peer:
-                return message, peer, None
-            return message, requestor, self._resolver.limits_of(requestor, moment)
+                return message, peer, None, None
+            if size and not (requestor.token or forwarder.mac or forwarder.subnet):
+                if len(self._forwarded) >= MAX_FORWARDED:
+                    self._forwarded.clear()
+                self._forwarded[source] = requestor
+            return self._bound(message, requestor, moment)
         if len(self._client_by_address) >= MAX_CLIENTS:
             self._client_by_address.clear()
         client = self._new_client(peer, snapshot, moment)
         self._client_by_address[peer_address(raw, self._socket.family)] = client
-        return message, peer, client.limits
+        return message, peer, client.limits, None
+
+    def _bound(
+        self, message: bytes, requestor: Requestor, moment: Moment
+    ) -> tuple[bytes, Requestor, ClientLimits | None, Client]:
+        client = self._resolver.snapshot.identify(requestor)
+        limits = self._resolver.limits_of(requestor, moment, client)
+        return message, requestor, limits, client
 
     def _new_client(self, peer: Requestor, snapshot: Snapshot, moment: Moment) -> CachedClient:
         client, packet_cache = snapshot.identify(peer), self._resolver.packet_cache
@@ -285,6 +306,7 @@ class UdpServer:
         """Believe these forwarders from now on, and no others."""
         self._forwarders = forwarders
         self._client_by_address.clear()
+        self._forwarded.clear()
 
     def _send_later(self, reply: bytes, address: Any) -> None:
         """Send a reply that had to wait, together with the others of this turn of the loop."""

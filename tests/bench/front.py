@@ -37,8 +37,9 @@ def front(here: Machine, folder: Path, config: str, port: int) -> Iterator[int]:
 
 @contextmanager
 def beside_load(here: Machine, command: Sequence[str | Path], folder: Path) -> Iterator[None]:
-    """Run a program on the core of the load."""
-    process = machine.start(command, here.load, folder=folder)
+    """Run a program on the core of the load, which may leave it no time of its own accord."""
+    urgency = machine.MORE_URGENT if here.real_time else 0
+    process = machine.start(command, here.load, urgency, folder)
     try:
         yield
     finally:

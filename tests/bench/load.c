@@ -2,7 +2,7 @@
  *
  *   load -p PORT (-f FILE | -u FIRST) [-y TYPES] [-e EXTRAS] [-w OUTSTANDING | -q RATE]
  *        [-l SECONDS | -n COUNT] [-o START] [-6] [-T] [-c SOCKETS] [-s SOURCES] [-b TURN]
- *        [-t TIMEOUT_MS] [-L LATE_MS] [-a]
+ *        [-t TIMEOUT_MS] [-L LATE_MS] [-a] [-r]
  *
  * -f  lines of "name kind": what is asked, and whether the answer must be `blocked`, an `address`
  *     or an `error`; over again when the file ends.  -o: the line to begin with.
@@ -20,6 +20,8 @@
  * -b  their third number begins here (default 0).
  * -t  an answer that takes longer is lost (default 2000).  -L: one that takes longer is late (50).
  * -a  any answer to the question will do: for a server that only echoes.
+ * -r  never sleep.  Else a server that is the slower one has to wake this program, which takes it a
+ *     tenth of its time where the cores are those of a virtual machine, and a faster one does not.
  *
  * Ends after SECONDS (default 3), COUNT questions or SIGTERM, waits for what is still on its way,
  * and prints one line of JSON.  Times are microseconds from the sending of a question to its
@@ -33,6 +35,7 @@
 #include <inttypes.h>
 #include <netinet/tcp.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -341,7 +344,7 @@ static uint64_t stopped; /* when asking ended; 0: it goes on */
 static uint64_t sent, received, in_time, lost, late, wrong, strays, unsent, closed, last_answer;
 static uint64_t confused[KINDS][KINDS];
 static char first_wrong[400];
-static bool any_answer;
+static bool any_answer, restless;
 static volatile sig_atomic_t told_to_stop;
 
 static void stop(int signal_number) {
@@ -591,6 +594,10 @@ static void forget_the_old(struct talk *talk, uint64_t moment) {
 }
 
 static void rest(struct pollfd *polled, uint64_t until) {
+    if (restless) {
+        sched_yield(); /* on one core, the server goes on */
+        return;
+    }
     uint64_t moment = now(), most = 1000000;
     if (until && until <= moment) return;
     if (until && until - moment < most) most = until - moment;
@@ -692,7 +699,7 @@ static void run(void) {
 static bool read_options(int argc, char **argv) {
     const char *file = NULL;
     int option, port = 0;
-    while ((option = getopt(argc, argv, "p:f:u:y:e:w:q:l:n:o:6Tc:s:b:t:L:a")) > 0) switch (option) {
+    while ((option = getopt(argc, argv, "p:f:u:y:e:w:q:l:n:o:6Tc:s:b:t:L:ar")) > 0) switch (option) {
         case 'p': port = atoi(optarg); break;
         case 'f': file = optarg; break;
         case 'u': unseen = true; first = strtoull(optarg, NULL, 10); break;
@@ -711,6 +718,7 @@ static bool read_options(int argc, char **argv) {
         case 't': timeout = strtoull(optarg, NULL, 10) * 1000000u; break;
         case 'L': late_after = strtoull(optarg, NULL, 10) * 1000000u; break;
         case 'a': any_answer = true; break;
+        case 'r': restless = true; break;
         default: return false;
         }
     if (!port || (!file && !unseen) || !type_count) return false;

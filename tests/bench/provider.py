@@ -263,6 +263,8 @@ def _ratio(
     options = ["-f", asked, "-a", "-s", str(SOURCES)]
     for port, _ in both:
         load.run(port, *options, "-n", str(ASKED))  # fills the cache
+    if load.machine.server != load.machine.load:
+        options.append("-r")  # or the slower one would be charged for waking who asks
     for _ in range(rounds):
         rates, costs = [], []
         for port, process in both:

@@ -186,6 +186,12 @@ def test_where_any_answer_will_do_it_must_still_be_to_the_question(
     assert asked_once(generator, questions, ["mixed-up.example address"], "-a").wrong == 1
 
 
+def test_who_never_sleeps_hears_the_same(generator: Generator, questions: Path) -> None:
+    lines = ["address.example address", "late.example address"]
+    load = asked_once(generator, questions, lines, "-r")
+    assert (load.answered, load.late, load.wrong) == (2, 1, 0)
+
+
 def test_questions_come_from_all_over_loopback(generator: Generator, questions: Path) -> None:
     questions.write_text("address.example address\n")
     with scripted() as server:

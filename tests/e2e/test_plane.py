@@ -23,6 +23,7 @@ from copdns.model.matchers import Matcher, MatchKind
 from copdns.model.verdict import Reason
 from copdns.provider.law.hashed_list import read_hashed
 from copdns.provider.plane.dnsdist import Tenant
+from copdns.provider.plane.road import MOST_SETS
 from copdns.provider.plane.short_cut_layout import (
     ENTRY,
     PREFIXES_FILE,
@@ -280,6 +281,36 @@ def test_a_block_is_in_force_within_a_second_and_the_neighbour_is_answered(node:
     assert told(node.ask("chat.help.example", CHILD)) == OPEN
     node.change(PlaneChange(node.next, [Subscriber(key(CHILD), CHILDREN)]))
     eventually(lambda: told(node.ask("chat.example", CHILD)) == OPEN)
+
+
+def test_what_is_remembered_of_a_name_ends_with_its_list_and_is_nobodys_rule(node: Node) -> None:
+    fewer = ListedNames(LISTED.lists[1:], SPECIAL, LISTED.hashed)
+    for _ in range(2):
+        node.change(PlaneChange(node.next, listed=LISTED, classes=CLASSES))
+        eventually(lambda: told(node.ask("casino.example", CHILD)) != OPEN)
+        for _ in range(3):
+            assert told(node.ask("casino.example", CHILD)) == "NOERROR 17 category: gambling"
+            assert told(node.ask("casino.example", ADULT)) == OPEN
+            assert told(node.ask("blog.example", CHILD)) == OPEN
+            assert told(node.ask("blog.example", MIA)) != OPEN
+        node.change(PlaneChange(node.next, listed=fewer, classes=CLASSES))
+        eventually(lambda: told(node.ask("casino.example", CHILD)) == OPEN)
+    node.change(PlaneChange(node.next, listed=LISTED, classes=CLASSES))
+
+
+def test_more_names_of_a_listed_site_than_are_remembered_are_blocked_all_the_same(
+    node: Node,
+) -> None:
+    eventually(lambda: told(node.ask("casino.example", CHILD)) != OPEN)
+    wire = dns.message.make_query("nnnnnn.casino.example", "A", use_edns=True).to_wire()
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        sock.settimeout(PATIENCE)
+        sock.bind((CHILD, 0))
+        sock.connect(("127.0.0.1", node.port))
+        for number in (*range(MOST_SETS + 100), 0, 1):
+            sock.send(wire.replace(b"nnnnnn", b"%06d" % number))
+            reply = dns.message.from_wire(sock.recv(4096))
+            assert told(reply) == "NOERROR 17 category: gambling"
 
 
 def test_a_name_on_a_list_of_hashes_is_gone_while_the_list_holds(node: Node) -> None:

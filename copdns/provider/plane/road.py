@@ -42,6 +42,7 @@ from copdns.provider.plane.verdicts import SAFE_SEARCH
 
 HOUSEHOLD_TLV: Final = 0xE0  # of the PROXY header to copdns: the id of the household
 SOON_TTL: Final = 60  # at most, of every answer to a group whose class changes soon
+MOST_SETS: Final = 4096  # names of listed sites that each thread of dnsdist remembers
 FEWEST_LABELS: Final = 2  # of a name that a list can have: not a whole top-level domain
 
 Stranger = tuple[Iterable[Network], int]  # networks, and the group of who is not known there
@@ -103,6 +104,7 @@ def _function(strangers: Iterable[Stranger], below: str | None = None) -> str:
         NOBODY=NOBODY,
         SHARED_CODE=SHARED_CODE,
         FIRST_CODE=FIRST_CODE,
+        MOST_SETS=MOST_SETS,
         FORCED=parts.forced,
         IS_FORCED=parts.is_forced,
         SAID=parts.said,
@@ -168,6 +170,7 @@ _ROAD: Final = """
   local exceptions, personal = begin(@exceptions@), begin(@personal@)
   local ports, personal_ports = begin(@ports@), begin(@personal_ports@)
   local of_groups, of_verdicts = cast("MDB_env*", @groups@), cast("MDB_env*", @verdicts@)
+  local of_names = cast("MDB_env*", @names@)
 
 $SHORT_CUTS
   -- A name of a site that may be listed: in lower case, its labels, and the longest that may be.
@@ -344,6 +347,20 @@ $COUNTS
     return tonumber(length) == octets and exact or below
   end
 
+  -- What the lists say of names as they were spelt, until the table changes: the same few names are
+  -- most of those that are blocked, and a look into a million names waits for memory ten times.
+  local sets, sets_at, sets_there = {}, -1, 0
+  local function known_set(asked)
+    db.mdb_env_info(of_names, info)
+    local at = tonumber(info.last_txn)
+    if at ~= sets_at or sets_there == $MOST_SETS then sets, sets_at, sets_there = {}, at, 0 end
+    return sets[asked]
+  end
+  local function keep_set(asked, set)
+    sets[asked] = set
+    sets_there = sets_there + 1
+  end
+
 $FORCED
   -- Whose household it is, where it has rules, and somebody has one about this name, or the class
   -- cannot say all that it wants.  It is looked up as the group was: where tables change, the
@@ -404,19 +421,26 @@ $FORCED
 
   -- A site that may be listed, a class with something to say, an address that the map has not.
   local function look_closer(octets, is_listed)
-    local count, first, set = 0, nil, nil
+    local count, first, set, asked = 0, nil, false, nil
     if is_listed then
-      count, first = read_name(octets)
-      set = first and look_up_name(names, octets, count, first)
-    end
-    if set then
-      set = set_here(set, octets)
-      -- Help names pass, before everything that counts, limits or writes down.
-      if set == "$HELP" then
-        tag(question[0], "help", "1")
-        take(question[0], "help", 4)
-        return Pool
+      asked = text(name, octets)
+      set = known_set(asked)
+      if set == nil then
+        count, first = read_name(octets)
+        set = first and look_up_name(names, octets, count, first) or false
+        if set then set = set_here(set, octets) end
+        -- Of who asked for help nothing stays, not even that somebody did.
+        if not (set and (set == "$HELP" or set:find("$UNTRACED", 1, true))) then
+          keep_set(asked, set)
+        end
+        asked = nil
       end
+    end
+    -- Help names pass, before everything that counts, limits or writes down.
+    if set == "$HELP" then
+      tag(question[0], "help", "1")
+      take(question[0], "help", 4)
+      return Pool
     end
     read_address()
     local code = code_of_address()
@@ -424,6 +448,7 @@ $FORCED
     local group = code
     if code < $FIRST_CODE then group = group_of(question[0], code) end
     local class = class_of(group)
+    if asked and class.is_personal then count, first = read_name(octets) end
     if not set and (class.is_plain or class.is_only_personal and not first) then return Allow end
     return decide(question[0], octets, count, first, set or "", class)
   end

@@ -77,6 +77,8 @@ def note_moves(
 def _limit_moves(connection: SqlConnection, before: Household, after: Household, now: int) -> None:
     """Give an end to the moves that wait for a yes of somebody who is removed."""
     gone = {each.id for each in before.profiles} - {each.id for each in after.profiles}
+    if not gone:
+        return
     for each in read_moves(connection, after.id):
         if each.profile in gone and each.until is None:
             _store(connection, each._replace(until=now + REMEMBERED_FOR))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import chain, islice
 from typing import Any
 
 import psycopg
@@ -89,10 +90,19 @@ class PostgresConnection:
                 yield from rows
 
     def executemany(self, sql: str, rows: Iterable[Sequence[Any]], /) -> Rows:
-        """Run one statement for each row of parameters."""
+        """Run one statement for each row of parameters.
+
+        For none PostgreSQL is not asked: psycopg would wait for it all the same, and most tables of
+        a household that changes have no row to write.
+        """
+        others = iter(rows)
+        first = list(islice(others, 2))
+        if len(first) == 1:
+            return self.execute(sql, first[0])
         with raise_for_people():
             cursor = self._connection.cursor()
-            cursor.executemany(translate(sql).encode(), rows)
+            if first:
+                cursor.executemany(translate(sql).encode(), chain(first, others))
             return cursor
 
     def begin_writing(self, household: str) -> None:

@@ -16,7 +16,13 @@ from copdns.dns.mmsg import BATCH_SIZE
 from copdns.dns.records import QR, RD
 from copdns.model.errors import ListenError
 from copdns.model.household import Device
-from copdns.server.forwarders import NO_FORWARDERS, Forwarder, Forwarders
+from copdns.server.forwarders import (
+    FIELD_HOUSEHOLD,
+    FIELD_TOKEN,
+    NO_FORWARDERS,
+    Forwarder,
+    Forwarders,
+)
 from copdns.server.limits import Limits
 from copdns.server.udp import UdpServer
 from tests.forwarding import own, proxied
@@ -237,6 +243,45 @@ async def test_who_is_believed_changes_at_once(front: UdpServer, home: Home) -> 
     for listed, rcode in [(LISTED, 5), (NO_FORWARDERS, 4), (LISTED, 5)]:
         front.set_forwarders(listed)
         assert parsed(await brought(front, wire)).rcode() == rcode
+
+
+def named(household: str, token: bytes = b"") -> bytes:
+    """Return the fields of a PROXY header that name a household, and a token's digest."""
+    fields = [(FIELD_HOUSEHOLD, household.encode()), (FIELD_TOKEN, token)]
+    return b"".join(bytes([kind]) + len(what).to_bytes(2) + what for kind, what in fields if what)
+
+
+async def test_whoever_a_forwarder_named_before_is_told_from_all_others(
+    front: UdpServer, home: Home
+) -> None:
+    told = [(BO, ""), ("127.0.0.1", "mia"), ("::1", "mia")]
+    for household in ("", "oak", "elm", "oak", ""):
+        for source, profile in told:
+            await brought(front, proxied(source, tlvs=named(household)) + query(GAMES))
+            assert asked_by(home) == profile
+    remembered = {(each.address, each.household) for each in front._forwarded.values()}
+    assert len(remembered) == len(front._forwarded) == len(told) * 3
+    assert {each for each, _ in remembered} == {each for each, _ in told}
+    assert {each for _, each in remembered} == {"", "oak", "elm"}
+
+
+async def test_the_port_of_who_asks_a_forwarder_makes_nobody_another(front: UdpServer) -> None:
+    ports_at = 16 + 2 * 4
+    for port in (b"\1\2", b"\3\4"):
+        head = proxied("192.0.2.8", tlvs=named("oak"))
+        await brought(front, head[:ports_at] + port + head[ports_at + 2 :] + query(GAMES))
+    assert len(front._forwarded) == 1
+
+
+async def test_nothing_is_remembered_of_who_showed_a_token(front: UdpServer) -> None:
+    await brought(front, proxied("192.0.2.8", tlvs=named("oak", bytes(32))) + query(GAMES))
+    assert not front._forwarded
+
+
+async def test_nothing_is_remembered_where_each_message_tells_its_device(front: UdpServer) -> None:
+    front.set_forwarders(Forwarders([Forwarder(ip_network(DNSDIST), proxy=True, mac=True)]))
+    await brought(front, proxied("192.0.2.8") + query(GAMES))
+    assert not front._forwarded
 
 
 # --- what is in the way ------------------------------------------------------------------------

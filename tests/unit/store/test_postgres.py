@@ -77,6 +77,25 @@ def catalogue(conninfo: str, schema: str) -> Catalogue:
     return [tuple(str(cell).replace(f"{schema}.", "") for cell in row) for row in found]
 
 
+def test_a_statement_for_many_rows_runs_once_for_each_and_for_none_asks_nothing(
+    postgres_server: str,
+) -> None:
+    with psycopg.connect(postgres_server, autocommit=True) as own:
+        connection = PostgresConnection(own)
+        own.execute("create temporary table row_number (number integer)")
+        put = "insert into row_number values (?)"
+        for many in (0, 1, 2, 3):
+            connection.execute("delete from row_number")
+            rows = connection.executemany(put, ((each,) for each in range(many)))
+            assert max(rows.rowcount, 0) == many
+            found = connection.execute("select number from row_number order by number").fetchall()
+            assert found == [(each,) for each in range(many)]
+        connection.executemany("this is no SQL", [])
+        for wrong in ([(1,)], [(1,), (2,)]):
+            with pytest.raises(StoreError):
+                connection.executemany("this is no SQL ?", wrong)
+
+
 def test_the_steps_that_are_missing_lead_to_the_newest_schema(postgres: str, schema: str) -> None:
     with psycopg.connect(postgres, autocommit=True) as connection:
         # Other tests of this server may have left tables of a provider's own there.
