@@ -129,6 +129,15 @@ FAMILY = {
 }
 PROXIED = {"network": "127.0.0.1", "proxy": True}
 SAFE = "127.0.0.99"
+LEADS = {  # by a CNAME record
+    "market.example": "www.Casino.example",
+    "cdn.example": "evil.games.example",
+    "later.example": "late.example",
+    "www.encyclopedia.example": "casino.example",
+    "lyrics.songs.example": "games.example",
+    "hits.songs.example": "casino.example",
+    "line.help.example": "casino.example",
+}
 
 
 @pytest.fixture(scope="module")
@@ -141,6 +150,8 @@ def copdns(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
         "detour.example": has("CNAME chat.help.example.", f"A {OPEN}"),
         "veil.example": has("CNAME www.Hidden.example.", f"A {OPEN}"),
         "over.help.example": has("CNAME hidden.example.", f"A {OPEN}"),
+        **{name: has(f"CNAME {target}.", f"A {OPEN}") for name, target in LEADS.items()},
+        "modern.example": has("HTTPS 1 www.Casino.example. alpn=h2"),
     }
     with house(tmp_path_factory.mktemp("copdns"), settings, FAMILY, says) as home:
         yield home
@@ -304,6 +315,55 @@ def test_a_name_on_a_list_of_hashes_is_not_reached_by_a_detour_and_help_is(node:
             assert told(node.ask("veil.example", source)) == "NXDOMAIN 16 legal"
     assert told(node.ask("over.help.example", ADULT)) == f"hidden.example. {OPEN}"
     assert told(node.ask("detour.example", ADULT)) == f"chat.help.example. {OPEN}"
+
+
+GAMBLING, MALWARE = "NOERROR 17 category: gambling", "NOERROR 15 security: malware"
+
+
+@pytest.mark.parametrize(
+    ("name", "answers"),
+    [
+        ("market.example", {CHILD: GAMBLING, ADULT: f"www.Casino.example. {OPEN}", MIA: GAMBLING}),
+        ("cdn.example", {ADULT: MALWARE, CHILD: MALWARE, STRANGER: MALWARE}),
+        # At bedtime what is open may lead to what time closes, and not to what a list does.
+        ("lyrics.songs.example", {ASLEEP: f"games.example. {OPEN}"}),
+        ("line.help.example", dict.fromkeys((CHILD, ADULT), f"casino.example. {OPEN}")),
+    ],
+)
+def test_what_leads_to_a_listed_name_is_for_each_class_as_that_name_is(
+    node: Node, name: str, answers: dict[str, str]
+) -> None:
+    for _ in range(3):
+        assert {each: told(node.ask(name, each)) for each in answers} == answers
+
+
+def test_an_https_record_that_leads_to_a_listed_name_is_withheld(node: Node) -> None:
+    assert told(node.ask("modern.example", CHILD, "HTTPS")) == GAMBLING
+    assert "www.Casino.example" in told(node.ask("modern.example", ADULT, "HTTPS"))
+
+
+def test_a_block_inside_a_response_is_the_same_answer_as_one_of_the_name(node: Node) -> None:
+    for options in ({"use_edns": 0}, {"use_edns": False}, {"want_dnssec": True}):
+
+        def ask(name: str, options: dict[str, Any] = options) -> bytes:
+            query = dns.message.make_query(name, "A", id=7, **options)
+            reply = dns.query.udp(query, "127.0.0.1", PATIENCE, node.port, source=CHILD)
+            return reply.to_wire().replace(query.question[0].name.to_wire(), b"")
+
+        assert ask("market.example") == ask("casino.example"), options
+
+
+def test_what_was_kept_before_a_list_had_it_is_looked_at_again(node: Node) -> None:
+    leads = f"late.example. {OPEN}"
+    assert [told(node.ask("later.example", each)) for each in (CHILD, ADULT, CHILD)] == [leads] * 3
+    lists = (*LISTED.lists, NameList("late", Layer.FAMILY, (Matcher("late.example"),)))
+    young = PolicyClass(CLASSES[YOUNG].blocks | {"late"})
+    listed = replace(LISTED, lists=lists)
+    node.change(PlaneChange(node.next, classes=CLASSES | {YOUNG: young}, listed=listed))
+    eventually(lambda: told(node.ask("later.example", CHILD)) == "NOERROR 17 category: late")
+    assert told(node.ask("later.example", ADULT)) == leads
+    node.change(PlaneChange(node.next, classes=CLASSES, listed=LISTED))
+    assert told(node.ask("later.example", CHILD)) == leads
 
 
 def test_bedtime_closes_a_group_and_limits_what_is_kept_before(node: Node) -> None:

@@ -125,6 +125,7 @@ def test_a_subscriber_leads_to_a_group_that_to_a_class_and_that_to_a_verdict(
             b"0|games": b"family:17:category: games",
             b"1|": b"family:17:schedule",
             b"1|games": b"family:17:schedule",
+            b">1|games": b"open",
         },
         "exceptions": {to_wire("blog.example"): b"1"},
         "state": {b"revision": b"1"},
