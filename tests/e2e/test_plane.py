@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
 from ipaddress import ip_network
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import dns.edns
+import dns.flags
 import dns.message
 import dns.name
 import dns.query
@@ -40,11 +42,13 @@ from copdns.provider.plane.snapshot import (
     SpecialNames,
     Subscriber,
 )
+from tests.conftest import find_tool
 from tests.e2e.house import House, eventually, house
 from tests.e2e.plane import (
     DEFAULT_GROUP,
     SITE,
     Node,
+    check_config,
     front,
     key,
     resolver,
@@ -129,6 +133,7 @@ FAMILY = {
 }
 PROXIED = {"network": "127.0.0.1", "proxy": True}
 SAFE = "127.0.0.99"
+LARGE = [f"TXT {'x' * 200}{each}" for each in range(4)]  # more than a datagram without EDNS takes
 LEADS = {  # by a CNAME record
     "market.example": "www.Casino.example",
     "cdn.example": "evil.games.example",
@@ -151,6 +156,7 @@ def copdns(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
         "veil.example": has("CNAME www.Hidden.example.", f"A {OPEN}"),
         "over.help.example": has("CNAME hidden.example.", f"A {OPEN}"),
         **{name: has(f"CNAME {target}.", f"A {OPEN}") for name, target in LEADS.items()},
+        "large.example": has("CNAME casino.example.", *LARGE),
         "modern.example": has("HTTPS 1 www.Casino.example. alpn=h2"),
     }
     with house(tmp_path_factory.mktemp("copdns"), settings, FAMILY, says) as home:
@@ -337,6 +343,17 @@ def test_what_leads_to_a_listed_name_is_for_each_class_as_that_name_is(
         assert {each: told(node.ask(name, each)) for each in answers} == answers
 
 
+def test_a_truncated_answer_opens_nothing_and_the_whole_one_is_looked_at(node: Node) -> None:
+    def ask(source: str, over: Callable[..., dns.message.Message]) -> dns.message.Message:
+        query = dns.message.make_query("large.example", "TXT", use_edns=over is dns.query.tcp)
+        return over(query, "127.0.0.1", PATIENCE, node.port, source=source)
+
+    assert ask(ADULT, dns.query.udp).flags & dns.flags.TC
+    assert len(ask(ADULT, dns.query.tcp).answer[1]) == len(LARGE)
+    assert not ask(CHILD, dns.query.udp).answer
+    assert told(ask(CHILD, dns.query.tcp)) == GAMBLING
+
+
 def test_an_https_record_that_leads_to_a_listed_name_is_withheld(node: Node) -> None:
     assert told(node.ask("modern.example", CHILD, "HTTPS")) == GAMBLING
     assert "www.Casino.example" in told(node.ask("modern.example", ADULT, "HTTPS"))
@@ -461,6 +478,18 @@ def test_over_tls_and_https_it_is_the_same(node: Node) -> None:
     over_tls = dns.query.tls(query, port=node.tls_port, **at)
     over_https = dns.query.https(query, port=node.https_port, **at)
     assert [told(over_tls), told(over_https)] == ["NOERROR 17 category: gambling"] * 2
+
+
+def test_a_dnsdist_without_rates_of_connections_reads_its_configuration(node: Node) -> None:
+    """As 1.9 is, which has none of these functions."""
+    folder = node.folder / "older"
+    folder.mkdir()
+    path = check_config(folder, replace(node.settings, is_public=True))
+    newer = set(re.findall(r"^  (set\w+)\(\d+\)$", path.read_text(), re.MULTILINE))
+    assert len(newer) == 5
+    path.write_text("".join(f"{each} = nil\n" for each in newer) + path.read_text())
+    command = [find_tool("dnsdist"), "--check-config", "-C", str(path)]
+    assert subprocess.run(command, capture_output=True, check=False).returncode == 0
 
 
 def test_nsid_names_the_site_and_the_revision(node: Node) -> None:

@@ -32,9 +32,8 @@ _THIS_MACHINE: Final = ("127.0.0.1/32", "::1/128")
 _EVERYWHERE: Final = ("0.0.0.0/0", "::/0")
 # Where strangers may open connections: of each address, or IPv6 prefix, at most so many a second.
 MAX_CONNECTIONS: Final = 1000  # at a time
-CONNECTION_RATE: Final = 100  # that begin
-HANDSHAKE_RATE: Final = 50  # by TLS, with a signature
-RESUMPTION_RATE: Final = 100  # by TLS, without one
+CONNECTION_RATE: Final = 200  # that begin
+HANDSHAKE_RATE: Final = 100  # by TLS
 RATE_MINUTES: Final = 1  # over which rates are averages
 BAN_SECONDS: Final = 10  # for which an address that had more opens none
 
@@ -106,21 +105,29 @@ _HEAD: Final = (
 )
 
 
+_NO_RESUMPTION: Final = "sessionTickets=false, numberOfStoredSessions=0"
+
+
 def _listeners(node: NodeSettings) -> Iterator[str]:
     yield "\n-- Where subscribers ask; a socket for each thread."
     for at in node.listen:
         for _ in range(node.threads):
             yield f"addLocal({_text(at)}, {{reusePort={_bool(node.threads > 1)}}})"
+    if node.is_encrypted:
+        yield "-- A session that is resumed by TLS 1.2 has the server's name of its first connection,"
+        yield "-- and with it the token of that: none is resumed."
     if node.tls_listen:
         yield "-- DNS over TLS."
     for at in node.tls_listen:
-        yield f"addTLSLocal({_text(at)}, {_text(node.certificate)}, {_text(node.key)})"
+        files = f"{_text(node.certificate)}, {_text(node.key)}"
+        yield f"addTLSLocal({_text(at)}, {files}, {{{_NO_RESUMPTION}}})"
     if node.https_listen:
         yield "-- DNS over HTTPS."
     for at in node.https_listen:
         files = f"{_text(node.certificate)}, {_text(node.key)}"
-        options = '{library="nghttp2", exactPathMatching=false}'  # a token stands behind the path
-        yield f'addDOHLocal({_text(at)}, {files}, {{"{USUAL_PATH}"}}, {options})'
+        # A token stands behind the path.
+        options = f'library="nghttp2", exactPathMatching=false, {_NO_RESUMPTION}'
+        yield f'addDOHLocal({_text(at)}, {files}, {{"{USUAL_PATH}"}}, {{{options}}})'
     if node.is_public:
         yield "-- Devices with a token may be anywhere; whom else they stand beside, rules tell."
         yield f"setACL({_list(list(_EVERYWHERE))})"
@@ -141,7 +148,6 @@ def _bounds() -> Iterator[str]:
     yield f"  setTCPConnectionsMaskV6({IPV6_PREFIX})"
     yield f"  setMaxTCPConnectionRatePerClient({CONNECTION_RATE})"
     yield f"  setMaxTLSNewSessionRatePerClient({HANDSHAKE_RATE})"
-    yield f"  setMaxTLSResumedSessionRatePerClient({RESUMPTION_RATE})"
     yield f"  setTCPConnectionRateInterval({RATE_MINUTES})"
     yield f"  setBanDurationForExceedingTCPTLSRate({BAN_SECONDS})"
     yield "end"

@@ -49,7 +49,7 @@ Stranger = tuple[Iterable[Network], int]  # networks, and the group of who is no
 
 
 def road(folder: str, strangers: Sequence[Stranger], below: str | None = None) -> Iterator[str]:
-    """Yield the lines that open the tables, and the functions that queries and responses run through.
+    """Yield the lines that open the tables, and the functions of queries and of responses.
 
     below: also yield the one for queries that may show a token; what follows one in a server name,
     such as ".dns.example.net", "" for no name; None where nothing is encrypted.

@@ -19,7 +19,7 @@ from copdns.model.matchers import Matcher
 from copdns.model.names import to_wire
 from copdns.model.verdict import Reason
 from copdns.provider.plane.agent import NodeAgent
-from copdns.provider.plane.files import PlaneFiles
+from copdns.provider.plane.files import PlaneFiles, hold_writer_lock
 from copdns.provider.plane.rows import PlaneTable, group_rows, snapshot_rows, table_file
 from copdns.provider.plane.snapshot import (
     Group,
@@ -320,3 +320,14 @@ def test_no_other_prefix_is_a_subscriber(text: str) -> None:
 def test_there_is_a_class_for_groups_that_are_not_known() -> None:
     with pytest.raises(ValueError, match="class 0"):
         PlaneSnapshot(1, classes={1: OPEN})
+
+
+def test_one_process_at_a_time_writes_the_tables(tmp_path: Path) -> None:
+    with (
+        hold_writer_lock(tmp_path / "tables"),
+        pytest.raises(PlaneError, match="another `copdns node run` writes these tables"),
+        hold_writer_lock(tmp_path / "tables"),
+    ):
+        pass
+    with hold_writer_lock(tmp_path / "tables"):
+        pass  # released
