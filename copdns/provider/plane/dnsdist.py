@@ -114,8 +114,8 @@ def _listeners(node: NodeSettings) -> Iterator[str]:
         for _ in range(node.threads):
             yield f"addLocal({_text(at)}, {{reusePort={_bool(node.threads > 1)}}})"
     if node.is_encrypted:
-        yield "-- A session that is resumed by TLS 1.2 has the server's name of its first connection,"
-        yield "-- and with it the token of that: none is resumed."
+        yield "-- A session that is resumed by TLS 1.2 has the server's name of its first"
+        yield "-- connection, and with it the token of that: none is resumed."
     if node.tls_listen:
         yield "-- DNS over TLS."
     for at in node.tls_listen:
