@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from ipaddress import ip_network
@@ -21,9 +22,11 @@ import dns.query
 import dns.rcode
 import pytest
 
+from copdns.model.errors import PlaneError
 from copdns.model.matchers import Matcher, MatchKind
 from copdns.model.verdict import Reason
 from copdns.provider.law.hashed_list import read_hashed
+from copdns.provider.plane.block_counts import UPTIME
 from copdns.provider.plane.dnsdist import Tenant
 from copdns.provider.plane.short_cut_layout import (
     ENTRY,
@@ -42,6 +45,7 @@ from copdns.provider.plane.snapshot import (
     SpecialNames,
     Subscriber,
 )
+from copdns.provider.rollout.figures import STATISTICS_FILE, read_counters
 from tests.conftest import find_tool
 from tests.e2e.house import House, eventually, house
 from tests.e2e.plane import (
@@ -352,6 +356,25 @@ def test_a_truncated_answer_opens_nothing_and_the_whole_one_is_looked_at(node: N
     assert len(ask(ADULT, dns.query.tcp).answer[1]) == len(LARGE)
     assert not ask(CHILD, dns.query.udp).answer
     assert told(ask(CHILD, dns.query.tcp)) == GAMBLING
+
+
+def test_a_block_inside_a_response_is_counted_as_one_of_the_name(node: Node) -> None:
+    seen: dict[str, int] = {}
+
+    def reads(holds: Callable[[], bool]) -> bool:
+        with suppress(PlaneError):  # it is just being written
+            seen.update(read_counters((node.folder / "tables" / STATISTICS_FILE).read_text()))
+            return holds()
+        return False
+
+    counted = "copdns-blocks-security"
+    eventually(lambda: reads(lambda: True))
+    begun = seen[UPTIME]
+    eventually(lambda: reads(lambda: seen[UPTIME] >= begun + 2))  # what was asked before is in it
+    before = seen[counted]
+    for _ in range(3):
+        assert told(node.ask("cdn.example", ADULT)) == MALWARE
+    eventually(lambda: reads(lambda: seen[counted] == before + 3))
 
 
 def test_an_https_record_that_leads_to_a_listed_name_is_withheld(node: Node) -> None:
