@@ -160,7 +160,8 @@ def copdns(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
         "veil.example": has("CNAME www.Hidden.example.", f"A {OPEN}"),
         "over.help.example": has("CNAME hidden.example.", f"A {OPEN}"),
         **{name: has(f"CNAME {target}.", f"A {OPEN}") for name, target in LEADS.items()},
-        "large.example": has("CNAME casino.example.", *LARGE),
+        "large.example": has("CNAME large.casino.example."),
+        "large.casino.example": has(*LARGE),
         "modern.example": has("HTTPS 1 www.Casino.example. alpn=h2"),
     }
     with house(tmp_path_factory.mktemp("copdns"), settings, FAMILY, says) as home:
