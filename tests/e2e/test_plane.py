@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from ipaddress import ip_network
@@ -13,15 +15,18 @@ from pathlib import Path
 from typing import Any
 
 import dns.edns
+import dns.flags
 import dns.message
 import dns.name
 import dns.query
 import dns.rcode
 import pytest
 
+from copdns.model.errors import PlaneError
 from copdns.model.matchers import Matcher, MatchKind
 from copdns.model.verdict import Reason
 from copdns.provider.law.hashed_list import read_hashed
+from copdns.provider.plane.block_counts import UPTIME
 from copdns.provider.plane.dnsdist import Tenant
 from copdns.provider.plane.road import MOST_SETS
 from copdns.provider.plane.short_cut_layout import (
@@ -41,11 +46,14 @@ from copdns.provider.plane.snapshot import (
     SpecialNames,
     Subscriber,
 )
+from copdns.provider.rollout.figures import STATISTICS_FILE, read_counters
+from tests.conftest import find_tool
 from tests.e2e.house import House, eventually, house
 from tests.e2e.plane import (
     DEFAULT_GROUP,
     SITE,
     Node,
+    check_config,
     front,
     key,
     resolver,
@@ -130,6 +138,16 @@ FAMILY = {
 }
 PROXIED = {"network": "127.0.0.1", "proxy": True}
 SAFE = "127.0.0.99"
+LARGE = [f"TXT {'x' * 200}{each}" for each in range(4)]  # more than a datagram without EDNS takes
+LEADS = {  # by a CNAME record
+    "market.example": "www.Casino.example",
+    "cdn.example": "evil.games.example",
+    "later.example": "late.example",
+    "www.encyclopedia.example": "casino.example",
+    "lyrics.songs.example": "games.example",
+    "hits.songs.example": "casino.example",
+    "line.help.example": "casino.example",
+}
 
 
 @pytest.fixture(scope="module")
@@ -142,6 +160,10 @@ def copdns(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
         "detour.example": has("CNAME chat.help.example.", f"A {OPEN}"),
         "veil.example": has("CNAME www.Hidden.example.", f"A {OPEN}"),
         "over.help.example": has("CNAME hidden.example.", f"A {OPEN}"),
+        **{name: has(f"CNAME {target}.", f"A {OPEN}") for name, target in LEADS.items()},
+        "large.example": has("CNAME large.casino.example."),
+        "large.casino.example": has(*LARGE),
+        "modern.example": has("HTTPS 1 www.Casino.example. alpn=h2"),
     }
     with house(tmp_path_factory.mktemp("copdns"), settings, FAMILY, says) as home:
         yield home
@@ -337,6 +359,85 @@ def test_a_name_on_a_list_of_hashes_is_not_reached_by_a_detour_and_help_is(node:
     assert told(node.ask("detour.example", ADULT)) == f"chat.help.example. {OPEN}"
 
 
+GAMBLING, MALWARE = "NOERROR 17 category: gambling", "NOERROR 15 security: malware"
+
+
+@pytest.mark.parametrize(
+    ("name", "answers"),
+    [
+        ("market.example", {CHILD: GAMBLING, ADULT: f"www.Casino.example. {OPEN}", MIA: GAMBLING}),
+        ("cdn.example", {ADULT: MALWARE, CHILD: MALWARE, STRANGER: MALWARE}),
+        # At bedtime what is open may lead to what time closes, and not to what a list does.
+        ("lyrics.songs.example", {ASLEEP: f"games.example. {OPEN}"}),
+        ("line.help.example", dict.fromkeys((CHILD, ADULT), f"casino.example. {OPEN}")),
+    ],
+)
+def test_what_leads_to_a_listed_name_is_for_each_class_as_that_name_is(
+    node: Node, name: str, answers: dict[str, str]
+) -> None:
+    for _ in range(3):
+        assert {each: told(node.ask(name, each)) for each in answers} == answers
+
+
+def test_a_truncated_answer_opens_nothing_and_the_whole_one_is_looked_at(node: Node) -> None:
+    def ask(source: str, over: Callable[..., dns.message.Message]) -> dns.message.Message:
+        query = dns.message.make_query("large.example", "TXT", use_edns=over is dns.query.tcp)
+        return over(query, "127.0.0.1", PATIENCE, node.port, source=source)
+
+    assert ask(ADULT, dns.query.udp).flags & dns.flags.TC
+    assert len(ask(ADULT, dns.query.tcp).answer[1]) == len(LARGE)
+    assert not ask(CHILD, dns.query.udp).answer
+    assert told(ask(CHILD, dns.query.tcp)) == GAMBLING
+
+
+def test_a_block_inside_a_response_is_counted_as_one_of_the_name(node: Node) -> None:
+    seen: dict[str, int] = {}
+
+    def reads(holds: Callable[[], bool]) -> bool:
+        with suppress(PlaneError):  # it is just being written
+            seen.update(read_counters((node.folder / "tables" / STATISTICS_FILE).read_text()))
+            return holds()
+        return False
+
+    counted = "copdns-blocks-security"
+    eventually(lambda: reads(lambda: True))
+    begun = seen[UPTIME]
+    eventually(lambda: reads(lambda: seen[UPTIME] >= begun + 2))  # what was asked before is in it
+    before = seen[counted]
+    for _ in range(3):
+        assert told(node.ask("cdn.example", ADULT)) == MALWARE
+    eventually(lambda: reads(lambda: seen[counted] == before + 3))
+
+
+def test_an_https_record_that_leads_to_a_listed_name_is_withheld(node: Node) -> None:
+    assert told(node.ask("modern.example", CHILD, "HTTPS")) == GAMBLING
+    assert "www.Casino.example" in told(node.ask("modern.example", ADULT, "HTTPS"))
+
+
+def test_a_block_inside_a_response_is_the_same_answer_as_one_of_the_name(node: Node) -> None:
+    for options in ({"use_edns": 0}, {"use_edns": False}, {"want_dnssec": True}):
+
+        def ask(name: str, options: dict[str, Any] = options) -> bytes:
+            query = dns.message.make_query(name, "A", id=7, **options)
+            reply = dns.query.udp(query, "127.0.0.1", PATIENCE, node.port, source=CHILD)
+            return reply.to_wire().replace(query.question[0].name.to_wire(), b"")
+
+        assert ask("market.example") == ask("casino.example"), options
+
+
+def test_what_was_kept_before_a_list_had_it_is_looked_at_again(node: Node) -> None:
+    leads = f"late.example. {OPEN}"
+    assert [told(node.ask("later.example", each)) for each in (CHILD, ADULT, CHILD)] == [leads] * 3
+    lists = (*LISTED.lists, NameList("late", Layer.FAMILY, (Matcher("late.example"),)))
+    young = PolicyClass(CLASSES[YOUNG].blocks | {"late"})
+    listed = replace(LISTED, lists=lists)
+    node.change(PlaneChange(node.next, classes=CLASSES | {YOUNG: young}, listed=listed))
+    eventually(lambda: told(node.ask("later.example", CHILD)) == "NOERROR 17 category: late")
+    assert told(node.ask("later.example", ADULT)) == leads
+    node.change(PlaneChange(node.next, classes=CLASSES, listed=LISTED))
+    assert told(node.ask("later.example", CHILD)) == leads
+
+
 def test_bedtime_closes_a_group_and_limits_what_is_kept_before(node: Node) -> None:
     assert node.ask("homework.example", CHILD).answer[0].ttl == 300
     node.change(PlaneChange(node.next, groups={CHILDREN: Group(YOUNG, is_closing_soon=True)}))
@@ -432,6 +533,18 @@ def test_over_tls_and_https_it_is_the_same(node: Node) -> None:
     over_tls = dns.query.tls(query, port=node.tls_port, **at)
     over_https = dns.query.https(query, port=node.https_port, **at)
     assert [told(over_tls), told(over_https)] == ["NOERROR 17 category: gambling"] * 2
+
+
+def test_a_dnsdist_without_rates_of_connections_reads_its_configuration(node: Node) -> None:
+    """As 1.9 is, which has none of these functions."""
+    folder = node.folder / "older"
+    folder.mkdir()
+    path = check_config(folder, replace(node.settings, is_public=True))
+    newer = set(re.findall(r"^  (set\w+)\(\d+\)$", path.read_text(), re.MULTILINE))
+    assert len(newer) == 5
+    path.write_text("".join(f"{each} = nil\n" for each in newer) + path.read_text())
+    command = [find_tool("dnsdist"), "--check-config", "-C", str(path)]
+    assert subprocess.run(command, capture_output=True, check=False).returncode == 0
 
 
 def test_nsid_names_the_site_and_the_revision(node: Node) -> None:

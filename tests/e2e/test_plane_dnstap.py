@@ -18,11 +18,17 @@ from copdns.provider.plane.files import PlaneFiles
 from tests.conftest import find_tool
 from tests.e2e.house import eventually
 from tests.e2e.plane import KeptSource, check_config, node_settings, told
-from tests.e2e.started import started
-from tests.e2e.test_plane import CHILD, FIRST
+from tests.e2e.started import DNSDIST_UP, started
+from tests.e2e.test_plane import CHILD, FIRST, OPEN
+from tests.e2e.upstream import has, upstream
 from tests.running import PATIENCE, free_port
 
 pytestmark = pytest.mark.tools
+
+LEADS = {
+    "market.example": has("CNAME casino.example.", f"A {OPEN}"),
+    "cdn.example": has("CNAME evil.games.example.", f"A {OPEN}"),
+}
 
 
 def test_only_what_security_blocks_is_told(tmp_path: Path) -> None:
@@ -32,30 +38,34 @@ def test_only_what_security_blocks_is_told(tmp_path: Path) -> None:
     capture = [find_tool("fstrm_capture"), "-t", "protobuf:dnstap.Dnstap", "-u", socket]
     with (
         subprocess.Popen([*map(str, capture), "-w", str(frames)]) as taking,
+        upstream(LEADS) as resolver,
         ExitStack() as stack,
     ):
         eventually(socket.exists)
-        settings = node_settings(tmp_path / "tables", port, free_port(), free_port())
+        settings = node_settings(tmp_path / "tables", port, resolver.address.port, free_port())
         stack.callback(taking.terminate)
         path = check_config(tmp_path, replace(settings, dnstap=str(socket)))
         dnsdist: list[str | Path] = [find_tool("dnsdist"), "--supervised", "-C", path]
-        with started(dnsdist, "Listening on", tmp_path):  # nothing is behind it
+        with started(dnsdist, DNSDIST_UP, tmp_path):
             for name, code in (
                 ("casino.example", 17),
                 ("forbidden.example", 16),
+                ("market.example", 17),
+                ("cdn.example", 15),  # a response leads to what is listed
                 ("evil.games.example", 15),
             ):
                 query = dns.message.make_query(name, "A", use_edns=0)
                 reply = dns.query.udp(query, "127.0.0.1", PATIENCE, port, source=CHILD)
                 assert f" {code} " in told(reply)
-            written = to_wire("evil.games.example")
+            written = to_wire("evil.games.example"), to_wire("cdn.example")
 
             def is_written() -> bool:
                 taking.send_signal(signal.SIGHUP)  # it writes what it has
-                return written in b"".join(each.read_bytes() for each in tmp_path.glob("frames*"))
+                octets = b"".join(each.read_bytes() for each in tmp_path.glob("frames*"))
+                return all(each in octets for each in written)
 
             eventually(is_written)
     octets = b"".join(each.read_bytes() for each in tmp_path.glob("frames*"))
-    for other in (b"casino", b"forbidden"):
+    for other in (b"casino", b"forbidden", b"market"):
         assert other not in octets
     files.close()

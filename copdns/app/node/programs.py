@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 from collections.abc import Callable, Coroutine, Sequence
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, closing
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
@@ -32,7 +32,7 @@ from copdns.app.node.status import NodeStatus, StatusFile
 from copdns.model.errors import ConfigError, ListenError, StoreAwayError, StoreError
 from copdns.provider.law.keys import KEYS_FOLDER, ProviderKeys
 from copdns.provider.plane.agent import NodeAgent
-from copdns.provider.plane.files import PlaneFiles
+from copdns.provider.plane.files import PlaneFiles, hold_writer_lock
 from copdns.provider.plane.rows import PlaneTable, Row
 from copdns.provider.radius_accounting import Attribute
 from copdns.provider.radius_listener import RadiusListener
@@ -74,15 +74,12 @@ async def keep_tables(settings: Settings, now: Now) -> None:
     time and lists change.  now: seconds since 1970.
     """
     folder = Path(settings.node.folder)
-    files = PlaneFiles(folder)
-    try:
+    with hold_writer_lock(folder), closing(PlaneFiles(folder)) as files:
         pool = await asyncio.to_thread(_open_pool_or_none, settings)
         if pool is None:
             pool = await until_stopped(_wait_for_postgres(settings, files, now))
         if pool is not None:
             await _follow_postgres(pool, settings, files, now)
-    finally:
-        files.close()
 
 
 async def _follow_postgres(

@@ -17,9 +17,10 @@ from copdns.provider.plane.block_answers import BLOCK_ANSWERS, block_action
 from copdns.provider.plane.block_counts import UPTIME, block_metrics
 from copdns.provider.plane.client_subnet import STRIP, SUBNET
 from copdns.provider.plane.hashed_names import hashed_rules
+from copdns.provider.plane.response_road import BLOCKED_INSIDE, response_rules
 from copdns.provider.plane.road import EXPLAIN, road
 from copdns.provider.plane.rows import PlaneTable, table_file
-from copdns.provider.plane.snapshot import Layer
+from copdns.provider.plane.snapshot import IPV6_PREFIX, Layer
 from copdns.provider.plane.token_road import AWAY, WRONG
 from copdns.provider.plane.verdicts import SAFE_SEARCH, SAFE_SEARCH_TEXT
 from copdns.provider.rollout.figures import COUNTERS, END, STATISTICS_FILE, TURNED_AWAY
@@ -29,6 +30,12 @@ NSID: Final = 3  # the EDNS option
 MAC_OPTIONS: Final = (65001, 65073)  # those in which routers tell MAC addresses (dnsmasq add-mac)
 _THIS_MACHINE: Final = ("127.0.0.1/32", "::1/128")
 _EVERYWHERE: Final = ("0.0.0.0/0", "::/0")
+# Where strangers may open connections: of each address, or IPv6 prefix, at most so many a second.
+MAX_CONNECTIONS: Final = 1000  # at a time
+CONNECTION_RATE: Final = 200  # that begin
+HANDSHAKE_RATE: Final = 100  # by TLS
+RATE_MINUTES: Final = 1  # over which rates are averages
+BAN_SECONDS: Final = 10  # for which an address that had more opens none
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,30 +105,52 @@ _HEAD: Final = (
 )
 
 
+_NO_RESUMPTION: Final = "sessionTickets=false, numberOfStoredSessions=0"
+
+
 def _listeners(node: NodeSettings) -> Iterator[str]:
     yield "\n-- Where subscribers ask; a socket for each thread."
     for at in node.listen:
         for _ in range(node.threads):
             yield f"addLocal({_text(at)}, {{reusePort={_bool(node.threads > 1)}}})"
+    if node.is_encrypted:
+        yield "-- A session that is resumed by TLS 1.2 has the server's name of its first"
+        yield "-- connection, and with it the token of that: none is resumed."
     if node.tls_listen:
         yield "-- DNS over TLS."
     for at in node.tls_listen:
-        yield f"addTLSLocal({_text(at)}, {_text(node.certificate)}, {_text(node.key)})"
+        files = f"{_text(node.certificate)}, {_text(node.key)}"
+        yield f"addTLSLocal({_text(at)}, {files}, {{{_NO_RESUMPTION}}})"
     if node.https_listen:
         yield "-- DNS over HTTPS."
     for at in node.https_listen:
         files = f"{_text(node.certificate)}, {_text(node.key)}"
-        options = '{library="nghttp2", exactPathMatching=false}'  # a token stands behind the path
-        yield f'addDOHLocal({_text(at)}, {files}, {{"{USUAL_PATH}"}}, {options})'
+        # A token stands behind the path.
+        options = f'library="nghttp2", exactPathMatching=false, {_NO_RESUMPTION}'
+        yield f'addDOHLocal({_text(at)}, {files}, {{"{USUAL_PATH}"}}, {{{options}}})'
     if node.is_public:
         yield "-- Devices with a token may be anywhere; whom else they stand beside, rules tell."
         yield f"setACL({_list(list(_EVERYWHERE))})"
         yield "-- A query without a question is answered before any rule, by UDP to a sender whose"
         yield "-- address may be forged, and as long as it came."
         yield "setDropEmptyQueries(true)"
+        yield from _bounds()
         return
     yield "-- Nobody but subscribers is answered, and this machine, which looks whether it is."
     yield f"setACL({_list(node.subscribers)})"
+
+
+def _bounds() -> Iterator[str]:
+    yield "-- Handshakes cost much, so an address opens so many connections and no more."
+    yield f"setMaxTCPConnectionsPerClient({MAX_CONNECTIONS})"
+    yield "-- From dnsdist 2.0 on also so many a second, and an IPv6 prefix counts as one address."
+    yield "if setMaxTLSNewSessionRatePerClient then"
+    yield f"  setTCPConnectionsMaskV6({IPV6_PREFIX})"
+    yield f"  setMaxTCPConnectionRatePerClient({CONNECTION_RATE})"
+    yield f"  setMaxTLSNewSessionRatePerClient({HANDSHAKE_RATE})"
+    yield f"  setTCPConnectionRateInterval({RATE_MINUTES})"
+    yield f"  setBanDurationForExceedingTCPTLSRate({BAN_SECONDS})"
+    yield "end"
 
 
 def _silence() -> Iterator[str]:
@@ -210,8 +239,9 @@ def _road(node: NodeSettings) -> Iterator[str]:
     yield "-- 6. Hosts below help names that nothing blocked: as these, in no cache."
     yield 'addAction(TagRule("help", "1"), PoolAction("help"))'
     yield "-- 7. All else is answered from the cache, or by a resolver."
-    yield from _told_blocks(node)
     yield from hashed_rules()
+    yield from response_rules()
+    yield from _told_blocks(node)
     yield "\n-- A copdns that cannot answer, as for a household that it cannot read just then,"
     yield "-- leaves a query to the class.  What that blocks stays without an answer."
     for instead, pool in (("open", ""), (SAFE_SEARCH, "safe")):
@@ -252,6 +282,8 @@ def _told_blocks(node: NodeSettings) -> Iterator[str]:
         ours += f', NotRule(TagRule("{AWAY}", "1"))'
     blocked = f'AndRule{{TagRule("done", "{Layer.SECURITY}"), {ours}}}'
     yield f"addSelfAnsweredResponseAction({blocked}, {log})"
+    inside = f'AndRule{{TagRule("{BLOCKED_INSIDE}", "{Layer.SECURITY}"), {ours}}}'
+    yield f"addResponseAction({inside}, {log})"
 
 
 def _macs(node: NodeSettings) -> Iterator[str]:
@@ -296,7 +328,9 @@ def _each_second(node: NodeSettings) -> Iterator[str]:
     yield "end"
     yield "function maintenance()"
     yield "  tell_nsid()"
+    yield "  local lists = lists_now()  -- before they are read"
     yield "  read_hashed_ways()"
+    yield "  forget_kept(lists)"
     yield "  pcall(write_figures)"
     yield "end"
     yield "maintenance()"

@@ -8,6 +8,7 @@ folder belongs on one in memory (`/run`), and after a crash of the machine it is
 
 from __future__ import annotations
 
+import fcntl
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from itertools import chain
@@ -25,6 +26,7 @@ MAP_SIZE: Final = 8 << 30  # octets: what a file may grow to; address space, not
 MAX_READERS: Final = 1024  # threads of dnsdist, at most
 AT_ONCE: Final = 500  # rows of a large table in one transaction
 MODE: Final = 0o660  # dnsdist writes to the lock file beside it
+WRITER_FILE: Final = "writer.lock"
 
 
 NAMED: Final = (PlaneTable.NAMES, PlaneTable.EXCEPTIONS)  # tables of names
@@ -186,6 +188,27 @@ def _differences(old: Iterator[Row], new: Iterable[Row]) -> tuple[list[Row], lis
                 other.append(row)
             have = next(old, None)
     return other, gone
+
+
+@contextmanager
+def hold_writer_lock(folder: Path) -> Iterator[None]:
+    """Hold the lock of whoever writes the tables; raise PlaneError where another process has it.
+
+    Of two, one would take bits out of the filter that the other had just put in for a new name, and
+    write old rows over new ones.  The kernel releases it when this process ends, however it does.
+    """
+    with _raise_for_people(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        file = (folder / WRITER_FILE).open("a", encoding="ascii")
+    with file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise PlaneError(
+                f"{folder}: another `copdns node run` writes these tables; stop it, or choose "
+                "another folder (node.folder)"
+            ) from None
+        yield
 
 
 @contextmanager

@@ -49,6 +49,7 @@ def hashed_rows(listed: ListedNames) -> Iterator[tuple[bytes, bytes]]:
 
 def hashed_rules() -> Iterator[str]:
     """Yield the lines of dnsdist's configuration."""
+    yield _FORGET
     yield "\n-- Lists of hashes, of the law: a resolver's answer about a name on one says that"
     yield "-- there is no such name, and is not kept.  Nobody here reads these names."
     yield Template(_LOOK).substitute(LISTS=LISTS_KEY.decode(), OPEN=OPEN.decode(), TAG=_TAG)
@@ -62,13 +63,30 @@ def hashed_rules() -> Iterator[str]:
     yield f'addResponseAction(TagRule("{_TAG}", "1"), SetSkipCacheResponseAction())'
 
 
+_FORGET: Final = """
+-- Responses are looked at before they are kept.  So when lists change, what was kept goes; and once
+-- more a second later: one that was on its way then had been looked at, and was kept after it.
+local change_info, known_lists, is_emptied_again = ffi.new("MDB_envinfo"), "", false
+local function last_change(table)
+  lmdb.mdb_env_info(ffi.cast("MDB_env*", loadstring("return " .. table)()), change_info)
+  return tonumber(change_info.last_txn)
+end
+local function lists_now()
+  return last_change(opened.names) .. "/" .. last_change(opened.hashed)
+end
+local function forget_kept(lists)
+  local is_new = known_lists ~= "" and lists ~= known_lists
+  if is_new or is_emptied_again then pcall(function() getPool(""):getCache():expunge(0) end) end
+  is_emptied_again, known_lists = is_new, lists
+end"""
+
 _LOOK: Final = """\
 ffi.cdef[[unsigned char *SHA256(const unsigned char *, size_t, unsigned char *);]]
 local hashed_env = ffi.cast("MDB_env*", loadstring("return " .. opened.hashed)())
-local hashed_txn, hashed_info = ffi.new("MDB_txn*[1]"), ffi.new("MDB_envinfo")
+local hashed_txn = ffi.new("MDB_txn*[1]")
 local hashed_key, hashed_value = ffi.new("MDB_val"), ffi.new("MDB_val")
 local hashed_digest = ffi.new("uint8_t[32]")
-local hashed_ways, hashed_at, is_emptied_again = {}, -1, false
+local hashed_ways, hashed_at = {}, -1
 if lmdb.mdb_txn_begin(hashed_env, nil, 0x20000, hashed_txn) ~= 0 then
   error("the table of hashes cannot be read")
 end
@@ -78,23 +96,10 @@ local function look_up_hash(at, size)
   if lmdb.mdb_get(hashed_txn[0], 1, hashed_key, hashed_value) ~= 0 then return "" end
   return ffi.string(hashed_value.data, hashed_value.size)
 end
-local function empty_cache()
-  pcall(function() getPool(""):getCache():expunge(0) end)
-end
--- How names are hashed; when that is another way, answers that were kept go.  They go once more a
--- second later: one that was on its way then had been looked at, and was kept after it.
+-- How names are hashed.
 local function read_hashed_ways()
-  lmdb.mdb_env_info(hashed_env, hashed_info)
-  local at = tonumber(hashed_info.last_txn)
-  if at == hashed_at then
-    if is_emptied_again then empty_cache() end
-    is_emptied_again = false
-    return
-  end
-  if hashed_at >= 0 then
-    empty_cache()
-    is_emptied_again = true
-  end
+  local at = last_change(opened.hashed)
+  if at == hashed_at then return end
   hashed_ways, hashed_at = {}, at
   lmdb.mdb_txn_renew(hashed_txn[0])
   for depth, salt in look_up_hash("$LISTS", 5):gmatch("(%d+):(%x+)") do

@@ -20,6 +20,7 @@ from copdns.provider.plane.block_answers import block_answers
 from copdns.provider.plane.block_counts import count_blocks
 from copdns.provider.plane.lmdb_in_lua import LIBRARY, LMDB, OPEN_TABLES
 from copdns.provider.plane.name_sets import HELP, UNTRACED
+from copdns.provider.plane.response_road import response_parts
 from copdns.provider.plane.rows import ASKS, BY_PORT, PERSONAL, SOON, PlaneTable, table_file
 from copdns.provider.plane.short_cut_layout import (
     ADDRESSES,
@@ -37,7 +38,7 @@ from copdns.provider.plane.short_cut_layout import (
 )
 from copdns.provider.plane.short_cut_lookups import short_cut_lookups
 from copdns.provider.plane.snapshot import NO_CLASS, Layer
-from copdns.provider.plane.token_road import NO_TOKENS, token_parts
+from copdns.provider.plane.token_road import NO_TOKENS, RoadParts, token_parts
 from copdns.provider.plane.verdicts import SAFE_SEARCH
 
 HOUSEHOLD_TLV: Final = 0xE0  # of the PROXY header to copdns: the id of the household
@@ -49,7 +50,7 @@ Stranger = tuple[Iterable[Network], int]  # networks, and the group of who is no
 
 
 def road(folder: str, strangers: Sequence[Stranger], below: str | None = None) -> Iterator[str]:
-    """Yield the lines that open the tables, and the function that each query runs through.
+    """Yield the lines that open the tables, and the functions of queries and of responses.
 
     below: also yield the one for queries that may show a token; what follows one in a server name,
     such as ".dns.example.net", "" for no name; None where nothing is encrypted.
@@ -71,18 +72,23 @@ def road(folder: str, strangers: Sequence[Stranger], below: str | None = None) -
         yield f'  {name} = map("{folder}/{file}", {octets}),'
     yield "}"
     yield "-- Each thread has a Lua of its own, in which the tables that are open are numbers."
-    yield f'local road = ([===[{_function(strangers)}]===]):gsub("@([a-z_]+)@", opened)'
+    text = _function(strangers, NO_TOKENS, own_lua=True)
+    yield f'local road = ([===[{text}]===]):gsub("@([a-z_]+)@", opened)'
+    yield "-- Responses go through the one Lua of this file."
+    text = _function(strangers, response_parts(), own_lua=False)
+    yield f'local response_road = ([===[{text}]===]):gsub("@([a-z_]+)@", opened)'
+    yield "local look_inside = loadstring(response_road)()"
     if below is not None:
-        text = _function(strangers, below)
+        text = _function(strangers, token_parts(below), own_lua=True)
         yield "-- The same for what comes encrypted, with what a device shows as its token."
         yield f'local token_road = ([===[{text}]===]):gsub("@([a-z_]+)@", opened)'
 
 
-def _function(strangers: Iterable[Stranger], below: str | None = None) -> str:
-    parts = NO_TOKENS if below is None else token_parts(below)
+def _function(strangers: Iterable[Stranger], parts: RoadParts, *, own_lua: bool) -> str:
+    """Return a function.  own_lua: whether it is the first in its Lua that needs these types."""
     networks = "".join(f"\n  {line}," for each in strangers for line in _networks(*each))
     return Template(_ROAD).substitute(
-        LMDB=LMDB,
+        TYPES=f"\n  ffi.cdef[[{LMDB}]]" if own_lua else "",
         LIBRARY=LIBRARY,
         STRANGERS=networks,
         FEWEST=FEWEST_LABELS,
@@ -121,8 +127,7 @@ def _networks(networks: Iterable[Network], group: int) -> Iterator[str]:
 
 # Numbers between @ are filled in when dnsdist starts.
 _ROAD: Final = """
-  local ffi = require("ffi")
-  ffi.cdef[[$LMDB]]
+  local ffi = require("ffi")$TYPES
   local db, dq_ = ffi.load("$LIBRARY"), ffi.C
   local cast, text = ffi.cast, ffi.string
   local find_name = dq_.dnsdist_ffi_dnsquestion_get_qname_raw

@@ -20,11 +20,12 @@ from copdns.provider.rollout.figures import TURNED_AWAY
 TOKEN_TLV: Final = 0xE1  # of the PROXY header to copdns: the digest of a token
 WRONG: Final = "wrong"  # a tag: what was shown is nobody's token
 AWAY: Final = "away"  # a tag: from outside the networks of subscribers, where a token is needed
+GROUP: Final = "group"  # a tag: of the line of the household whose token was shown
 _DIGEST: Final = 32  # octets
 
 
-class TokenParts(NamedTuple):
-    """What stands in `road.py` where it matters whether a token is shown, in Lua.
+class RoadParts(NamedTuple):
+    """What stands in `road.py` where its functions differ, in Lua.
 
     forced: names the household of a token.  is_forced: returns it.  said: how many values copdns is
     told.  begin: what dnsdist calls.
@@ -36,10 +37,10 @@ class TokenParts(NamedTuple):
     begin: str
 
 
-NO_TOKENS: Final = TokenParts("", "", "1", "  return go")
+NO_TOKENS: Final = RoadParts("", "", "1", "  return go")
 
 
-def token_parts(below: str) -> TokenParts:
+def token_parts(below: str) -> RoadParts:
     """Return the parts; below: what follows a token in a server name, "" for no name."""
     begin = Template(_BEGIN).substitute(
         BELOW=below,
@@ -51,8 +52,9 @@ def token_parts(below: str) -> TokenParts:
         WRONG=WRONG,
         AWAY=AWAY,
         TURNED_AWAY=TURNED_AWAY,
+        GROUP=GROUP,
     )
-    return TokenParts(
+    return RoadParts(
         '\n  local forced = ""  -- the household of the token that is shown',
         '\n    if forced ~= "" then return forced end',
         'forced ~= "" and 2 or 1',
@@ -134,5 +136,6 @@ _BEGIN: Final = """
     values[1].value, values[1].size = cast("const char*", digest), $DIGEST
     values[1].type = $TOKEN_TLV
     forced = household
+    tag(dq, "$GROUP", group)
     return decide(dq, octets, count, first, set or "", class_of(group))
   end"""

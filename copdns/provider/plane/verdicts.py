@@ -8,6 +8,7 @@ wants is not here; copdns decides that.  Pure.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from typing import Final, NamedTuple
 
 from copdns.model.reasons import BLOCKED, CENSORED, FILTERED, FORGED, truncate_text
@@ -17,6 +18,8 @@ from copdns.provider.plane.snapshot import Layer, PolicyClass
 
 SAFE_SEARCH: Final = "safe"  # what is done, beside a block by one of the layers
 SAFE_SEARCH_TEXT: Final = f"{Reason.SAFE_SEARCH}: the engine's safe mode"
+INSIDE: Final = ">"  # before a class, in keys about names inside a response
+OPEN_INSIDE: Final = "open"
 NOTHING_TOLD: Final[Mapping[str, str]] = {}
 
 
@@ -70,13 +73,22 @@ def verdict_rows(
 ) -> Iterator[tuple[bytes, bytes]]:
     """Yield a row for each class and set that something happens to: `CLASS|SET`, and the verdict.
 
-    The empty set stands for names that are on no list.
+    The empty set stands for names that are on no list.  Times close the name that is asked for, and
+    no response that leads to what they close; where that makes a difference, a row with INSIDE
+    before the class has what happens to names inside a response.
     """
     every = {EMPTY, *sets}
     for number, policy in classes.items():
+        timeless = replace(policy, closed=None, timed=frozenset())
         for names in every:
-            if (verdict := judge_set(policy, names, layers, told)) is not None:
+            verdict = judge_set(policy, names, layers, told)
+            if verdict is not None:
                 yield f"{number}|{set_text(names)}".encode(), str(verdict).encode()
+            if names and timeless != policy:
+                inside = judge_set(timeless, names, layers, told)
+                if inside != verdict:
+                    text = str(inside) if inside is not None else OPEN_INSIDE
+                    yield f"{INSIDE}{number}|{set_text(names)}".encode(), text.encode()
 
 
 def _block(layer: Layer, code: int, text: str) -> ClassVerdict:

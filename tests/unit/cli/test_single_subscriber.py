@@ -75,6 +75,12 @@ DNSDIST = {
     *("ClearRecordTypesResponseAction", "SetSkipCacheResponseAction"),
     # Whose records an answer has is looked up there, too, and kept nowhere; and it is not signed.
     *("newDNSPacketOverlay", "setAD"),
+    # A response that leads to a listed name is one block in its place, and nothing else.
+    *("RecordsTypeCountRule", "QTypeRule", "setContent"),
+    # How many connections any address may open.
+    *("setMaxTCPConnectionsPerClient", "setTCPConnectionsMaskV6", "setTCPConnectionRateInterval"),
+    *("setMaxTCPConnectionRatePerClient", "setMaxTLSNewSessionRatePerClient"),
+    "setBanDurationForExceedingTCPTLSRate",
 }
 UNBOUND = {  # sections and options, but for those that only harden, limit or keep quiet
     *("server", "view", "rpz", "interface", "access-control", "access-control-view", "name"),
@@ -118,13 +124,14 @@ def test_dnsdist_has_no_line_that_copies_or_records_queries() -> None:
     called = r"\b((?:add|set|new)[A-Z]\w*|[A-Z]\w*(?:Action|Rule))\s*[({]"
     found = set(re.findall(called, "\n".join(lines)))
     assert found <= DNSDIST, found - DNSDIST
-    (told,) = [line for line in lines if "DnstapLogResponseAction" in line]
+    told = [line for line in lines if "DnstapLogResponseAction" in line]
     ours = 'NotRule(NetmaskGroupRule({"127.0.0.1/32", "::1/128"}))'
     away = 'NotRule(TagRule("away", "1"))'
-    assert f'AndRule{{TagRule("done", "security"), {ours}, {away}}}' in told
+    for tag, line in zip(("done", "inside"), told, strict=True):
+        assert f'AndRule{{TagRule("{tag}", "security"), {ours}, {away}}}' in line
     everyone = '{"198.51.100.0/24", "2001:db8::/32", "127.0.0.1/32", "::1/128"}'
     assert f"local elsewhere = NotRule(NetmaskGroupRule({everyone}))" in lines
-    assert text.count("NetmaskGroupRule") == 2
+    assert text.count("NetmaskGroupRule") == 3
 
 
 def test_no_line_is_about_some_subscribers_but_who_is_answered_and_the_strangers_group() -> None:
@@ -132,6 +139,7 @@ def test_no_line_is_about_some_subscribers_but_who_is_answered_and_the_strangers
     about = [line for line in text.splitlines() if re.search(r"198\.51\.100|198, 51, 100", line)]
     assert [line.split("(")[0].strip() for line in about] == [
         '{{198, 51, 100, 0}, 24, "007-"},',
+        '{{198, 51, 100, 0}, 24, "007-"},',  # again, for responses
         '{{198, 51, 100, 0}, 24, "007-"},',  # again, for what comes with a token
         "local elsewhere = NotRule",  # where it is needed, as `is_public` says; else:
     ]

@@ -74,8 +74,12 @@ def test_where_tokens_count_everywhere_nothing_else_is_answered_outside() -> Non
     assert rule < drops < marks < text.index("addAction(EDNSOptionRule")
     # Where a device is that shows a token, whoever takes dnstap is not told.
     assert 'NotRule(TagRule("away", "1"))}, told_to' not in text
-    (told,) = [line for line in text.splitlines() if "told_to)" in line and "Action(And" in line]
-    assert 'NotRule(TagRule("away", "1"))' in told
+    told = [line for line in text.splitlines() if "told_to)" in line and "Action(And" in line]
+    assert ['NotRule(TagRule("away", "1"))' in line for line in told] == [True, True]
+    # A burst of strangers is bounded, where dnsdist can.
+    assert "setMaxTCPConnectionsPerClient(1000)" in text
+    assert "if setMaxTLSNewSessionRatePerClient then\n" in text
+    assert "setMaxTCPConnectionsPerClient" not in dnsdist_config(replace(node, is_public=False))
 
 
 @pytest.mark.parametrize("site", ['a"b', "a\\b", "a\nb", "ä"])

@@ -19,7 +19,7 @@ from copdns.model.matchers import Matcher
 from copdns.model.names import to_wire
 from copdns.model.verdict import Reason
 from copdns.provider.plane.agent import NodeAgent
-from copdns.provider.plane.files import PlaneFiles
+from copdns.provider.plane.files import PlaneFiles, hold_writer_lock
 from copdns.provider.plane.rows import PlaneTable, group_rows, snapshot_rows, table_file
 from copdns.provider.plane.snapshot import (
     Group,
@@ -125,6 +125,7 @@ def test_a_subscriber_leads_to_a_group_that_to_a_class_and_that_to_a_verdict(
             b"0|games": b"family:17:category: games",
             b"1|": b"family:17:schedule",
             b"1|games": b"family:17:schedule",
+            b">1|games": b"open",
         },
         "exceptions": {to_wire("blog.example"): b"1"},
         "state": {b"revision": b"1"},
@@ -319,3 +320,14 @@ def test_no_other_prefix_is_a_subscriber(text: str) -> None:
 def test_there_is_a_class_for_groups_that_are_not_known() -> None:
     with pytest.raises(ValueError, match="class 0"):
         PlaneSnapshot(1, classes={1: OPEN})
+
+
+def test_one_process_at_a_time_writes_the_tables(tmp_path: Path) -> None:
+    with (
+        hold_writer_lock(tmp_path / "tables"),
+        pytest.raises(PlaneError, match="another `copdns node run` writes these tables"),
+        hold_writer_lock(tmp_path / "tables"),
+    ):
+        pass
+    with hold_writer_lock(tmp_path / "tables"):
+        pass  # released

@@ -57,6 +57,18 @@ def test_a_table_has_what_happens_and_nothing_else() -> None:
         b"1|gambling": b"family:17:category: gambling",
         b"2|": b"family:17:schedule",
         b"2|gambling": b"family:17:schedule",
+        b">2|gambling": b"family:17:category: gambling",
+    }
+
+
+def test_times_close_a_name_and_no_response_that_leads_to_what_they_close() -> None:
+    sets = [frozenset({"games"}), frozenset({"games", "malware"}), frozenset({"court"})]
+    timed = PolicyClass(timed=frozenset({("games", Reason.SCHEDULE)}))
+    assert dict(verdict_rows({3: timed}, sets, LAYERS)) == {
+        b"3|games": b"family:17:schedule",
+        b">3|games": b"open",
+        b"3|games,malware": b"security:15:security: malware",
+        b"3|court": b"law:16:legal",
     }
 
 
