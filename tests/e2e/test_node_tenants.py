@@ -34,7 +34,7 @@ TENANTS = [
     {"tenant": "south", "networks": ["127.0.1.0/24"], "security": False},
     {"tenant": "north", "networks": ["127.0.1.128/25"]},
 ]
-SECURITY, LAW = "NXDOMAIN 15", "NXDOMAIN 16 legal"
+SECURITY, LAW = "NOERROR 15 security: by-hand", "NXDOMAIN 16 legal"
 
 
 def test_who_is_not_known_gets_the_default_of_the_tenant(
@@ -66,9 +66,9 @@ def test_who_is_not_known_gets_the_default_of_the_tenant(
             assert entry is not None
             name = entry.number
             register.write("bo", now, lambda found: confirm_name(found, name, OTHER, now))
-        eventually(lambda: node.ask("phish.example", ELSEWHERE).startswith(SECURITY))
+        eventually(lambda: node.ask("phish.example", ELSEWHERE) == SECURITY)
         for source in (PART, FAMILY):  # a family's line has what the family chose
-            assert node.ask("phish.example", source).startswith(SECURITY), source
+            assert node.ask("phish.example", source) == SECURITY, source
         for source in (SOUTH, CAFE):
             assert node.ask("phish.example", source) == OPEN, source
         for source in (SOUTH, PART, ELSEWHERE, FAMILY, CAFE):
