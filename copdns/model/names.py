@@ -46,7 +46,7 @@ def read_name_text(message: bytes, at: int) -> tuple[str, int]:
     at += 1
     if at - start > MAX_WIRE:
         raise WireError("the name of the question is longer than 255 octets")
-    if longest < _LONG:
+    if 0 < longest < _LONG:  # not the root, whose slice would end before it begins
         text = message[start + 1 : at - 1].translate(_TEXT)
         if text.count(_DOT) == dots:  # else there is something to escape, as in hardly any name
             return text.decode("ascii"), at
