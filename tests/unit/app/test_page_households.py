@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import closing
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -152,7 +153,8 @@ async def test_a_page_has_the_minutes_of_its_household_and_of_no_other(
     postgres: str,  # noqa: F811
     tmp_path: Path,
 ) -> None:
-    apply_own_steps(PostgresPool(postgres), PROVIDER)
+    with closing(PostgresPool(postgres)) as pool:
+        apply_own_steps(pool, PROVIDER)
     limit = Budget("tube", "mia", (("daily", 30),), (Matcher("tube.example"),))
     for each in ("ada", "bo"):
         edit = partial(replace, budgets=(limit,))
