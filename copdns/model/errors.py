@@ -73,7 +73,14 @@ class UnknownCodeError(HouseholdError):
 
 
 class TooManyTriesError(HouseholdError):
-    """Too many codes were not known; the text says for how long to wait."""
+    """Too many codes were not known; the text says for how long to wait.
+
+    until: when the next one is tried, in seconds since the epoch.
+    """
+
+    def __init__(self, said: str, *, until: int, **values: Value) -> None:
+        super().__init__(Sentence(said, values))
+        self.until = until
 
 
 class PrivacyError(HouseholdError):

@@ -39,11 +39,16 @@ Counts = Iterable[tuple[CountKey, int]]
 
 
 class Day(NamedTuple):
-    """How many look-ups a day had, on the household's calendar."""
+    """How many look-ups a day had, on the household's calendar.  asked: the blocked ones too."""
 
     date: date
     asked: int
     blocked: int
+
+    @property
+    def opened_count(self) -> int:
+        """How many were not blocked: a child who reads "opened" would count no others."""
+        return self.asked - self.blocked
 
 
 def counts_by_day(counts: Counts, zone: str) -> tuple[Day, ...]:

@@ -63,7 +63,8 @@ class PersonCounts:
     """The counts of one person in a month.
 
     profile: id.  mode: what is logged of them now.
-    asked, blocked: queries; None for fewer than SMALL, and where nothing is logged.
+    asked, blocked: queries, in `asked` the blocked ones too; None for fewer than SMALL, and where
+    nothing is logged.
     closed: blocks by category, or by reason where there is none, the most first.
     minutes: the likely minutes of use, by budget.
     """
@@ -74,6 +75,13 @@ class PersonCounts:
     blocked: int | None
     closed: tuple[tuple[str, int | None], ...]
     minutes: tuple[tuple[str, int], ...]
+
+    @property
+    def opened_count(self) -> int | None:
+        """How many queries were not blocked; None where one of both numbers is not told."""
+        if self.asked is None or self.blocked is None:
+            return None
+        return self.asked - self.blocked
 
     @property
     def leaves_out(self) -> bool:
@@ -123,10 +131,18 @@ class ListUse(NamedTuple):
 
 
 class Together(NamedTuple):
-    """Look-ups of all children together, rounded to the nearest ten."""
+    """Look-ups of all children together, rounded to the nearest ten.
+
+    asked: the blocked ones too.
+    """
 
     asked: int
     blocked: int
+
+    @property
+    def opened_count(self) -> int:
+        """How many were not blocked; of what was rounded, so it tells no more than both do."""
+        return self.asked - self.blocked
 
 
 @dataclass(frozen=True, slots=True)

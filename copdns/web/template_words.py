@@ -7,7 +7,8 @@ colon between two things, since languages differ in the spaces around it; `{% ca
 %}...{% endcall %}` does the same with a block.  `{{ words | begun_small }}` is for words of ours
 after a colon, which some languages begin small.  `{{ name | bdi }}` isolates a name's direction and
 keeps a short one on its line.  `{{ title | unbroken }}` keeps hyphens within a line.  `{{ address |
-breakable }}` lets a line end between the parts of an address, so that no word of it breaks in two.
+breakable }}` lets a line end between the parts of an address, so that no word of it breaks in two;
+`breakable("/")` only after a slash.
 """
 
 from __future__ import annotations
@@ -110,13 +111,15 @@ def _keep_hyphens(text: str) -> Markup:
     return Markup(re.sub(r"\w+(?:-\w+)+", kept, str(escape(text))))  # noqa: S704 - escaped
 
 
-def _break_address(address: str) -> Markup:
+def _break_address(address: str, marks: str = "/.?=") -> Markup:
     """Return an address, escaped, in which a line can end after each mark between two words, but
     not between the scheme and the host, nor before a port.
 
+    marks: "/" alone for an address that people copy: a name that goes on in the next line reads as
+    two.
     A short word with hyphens stays whole: a line that ends there reads as if the word were parted.
     """
-    parts = re.split(r"(?<=[/.?=])(?<!//)(?=\w)", address)
+    parts = re.split(rf"(?<=[{re.escape(marks)}])(?<!//)(?=\w)", address)
     kept = [_keep_hyphens(each) if len(each) <= _SHORT else escape(each) for each in parts]
     return Markup("<wbr>").join(kept)
 

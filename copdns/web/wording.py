@@ -303,6 +303,17 @@ class Wording:
         """Return a moment with its day.  at: seconds since the epoch."""
         return self.phrases.when(at, self.household.timezone)
 
+    def moments(self, times: Iterable[float]) -> list[str]:
+        """Return different moments in words, the oldest first; a day that the one before has, too,
+        is left out.  times: seconds since the epoch."""
+        found: dict[str, str] = {}
+        before: float | None = None
+        for at in sorted(times):
+            short = self.phrases.when(at, self.household.timezone, before)
+            found.setdefault(self.moment(at), short)
+            before = at
+        return list(found.values())
+
     def soon(self, at: float) -> str:
         """Return a moment, with its day unless that is today."""
         return self.phrases.when(at, self.household.timezone, self.now)

@@ -247,6 +247,12 @@ async def test_a_device_is_told_by_which_way_it_came(
     assert says in page
     assert ("It has the rules of someone in this home." in page) is (count > 0)
     assert not has_word(page, "Mia"), "this browser is not linked"
+    # What does not work at all is not mended by encrypting it, and what is encrypted needs none.
+    leads_on = "Stop other people on the Wi-Fi from seeing which sites you open" in page
+    assert leads_on is (transport == "udp")
+    state = "allowed" if count == NAMES_PER_CODE and transport != "udp" else "limited"
+    assert f's-{state if count else "blocked"}"' in page
+    assert 'class="button" href="/device/test">Check again' in page
 
 
 async def test_a_linked_browser_is_told_whose_rules_it_has(client: Client, site: Site) -> None:

@@ -63,6 +63,33 @@ async def test_what_was_opened_meanwhile_is_not_called_closed(client: Client, ho
     assert "/ask?code=" not in page
 
 
+async def test_a_day_without_hours_is_told_and_not_drawn_as_off(client: Client, home: Home) -> None:
+    """An empty box under "The internet is on" reads as a day on which all is off."""
+    page = await text(client, "/")
+    assert "On all day today." in page
+    assert 'class="ribbon"' not in page
+    limit = Budget("all-day", "mia", (("school", 60), ("weekend", 60), ("holiday", 60)))
+    home.change(family(MIA, TOM, budgets=(limit,)))
+    assert "On all day" not in await text(client, "/"), "minutes can end before the day does"
+    bed = Schedule("bed", "mia", (Slot(frozenset({"daily"}), 1200, 1320),))
+    home.change(family(MIA, TOM, schedules=(bed,)))
+    page = await text(client, "/")
+    assert "On all day" not in page
+    assert 'class="ribbon"' in page
+
+
+@pytest.mark.parametrize("band", [Band.TO_6, Band.TO_15])
+async def test_what_a_child_can_do_stands_before_the_notices(
+    client: Client, home: Home, site: Site, band: Band
+) -> None:
+    """On a phone the tiles were two screens down, below what changed on devices."""
+    home.change(family(replace(MIA, band=band), TOM))
+    await set_up(site)
+    await site.pairings.let_another_in("home", "mia-phone", "Ada", site.now)
+    page = await text(client, "/")
+    assert page.index('class="tiles"') < page.index('id="known-by"')
+
+
 async def test_one_block_has_a_page_of_its_own(client: Client, home: Home) -> None:
     home.ask("mia", "toys.example")
     page = await text(client, "/")

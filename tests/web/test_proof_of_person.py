@@ -324,7 +324,7 @@ async def test_what_is_older_folds_away(ada: Browser, tom: Browser, site: Site) 
         found = (
             "said that this device is yours",
             "set a PIN",
-            "allowed another browser",
+            "allowed one more browser",
             "added an address",
         )
         return [[each for each in found if f"Ada {each}" in part] for part in (shown, folded)]
@@ -333,7 +333,7 @@ async def test_what_is_older_folds_away(ada: Browser, tom: Browser, site: Site) 
     assert [len(each) for each in told(start)] == [1, 2]
     assert [len(each) for each in told(other)] == [0, 3]
     assert start.index('id="now"') < start.index('id="known-by"'), "what applies now comes first"
-    assert start.count("Ada allowed another browser") == 1, "twice the same is one sentence"
+    assert start.count("Ada allowed one more browser") == 1, "twice the same is one sentence"
     site.home.leap(7 * DAY)
     assert TOLD not in await tom.opens("/")
 
@@ -360,12 +360,29 @@ async def test_another_browser_is_told_of_once_and_not_as_seeing_who_looks_for_h
     start = await tom.opens("/")
     assert TOLD in start
     assert "There was a change to your devices" not in start
-    nobody = "Our pages do not show that you opened this one."
-    assert nobody not in start
     for path in ("/bad", "/help"):
         page = await tom.opens(path)
         assert TOLD in page
-        assert nobody in page
+        card = page.partition(TOLD)[2].partition("</details>")[0]
+        assert "This page stays in your browser's history." in page.partition(TOLD)[0]
+        assert "history" not in card, "it stands above all"
+
+
+async def test_two_notices_of_one_browser_agree_on_what_it_shows_and_when(
+    ada: Browser, tom: Browser, site: Site, client: Client
+) -> None:
+    await ada.sends("/guardian/devices/tom-phone/let-in")
+    before = await tom.opens("/")
+    assert "When it is linked, we tell you here and you can say no." in before
+    assert "It then shows your requests from that device." in before
+    assert "If you don't say no, a day later it also shows" in before
+    assert "I do not know this" not in before, "there is nothing yet to say no to"
+    new = Browser(site, client, "tom")
+    await new.sends("/device")
+    after = await tom.opens("/")
+    assert "Anyone who uses it can see your requests from that device." in after
+    assert "they can also see everything else that is only for you" in after
+    assert "Don't know this? Tell us" in after
 
 
 async def test_what_tom_does_not_know_never_counts_as_him(

@@ -11,6 +11,7 @@ import pytest
 
 from copdns.household.presets import apply
 from copdns.list_files.load import bundled_presets, load_catalogue
+from copdns.list_files.resources import find_folder
 from copdns.model.household import Band, Contact, Household, OwnService, Rule, RuleAction
 from copdns.model.matchers import parse_matcher
 from copdns.model.times import Budget, Schedule, Slot, Topic, TopicKind
@@ -19,7 +20,7 @@ from copdns.web.notes import group_rules
 from copdns.words.phrases import LANGUAGES
 from tests.home import Home
 from tests.household import MIA, NOW, TOM, block, family
-from tests.web.site import Client, Site, send
+from tests.web.site import Client, Site, send, text
 
 GAMES = (Topic(TopicKind.CATEGORY, "games"), Topic(TopicKind.CATEGORY, "chat"))
 
@@ -48,6 +49,20 @@ async def read(client: Client, path: str, language: str) -> str:
     page = await (await client.get(path, headers=headers)).text()
     text = re.sub(r"<[^>]*>", "", page.partition("<main")[2].partition("</main>")[0])
     return " ".join(re.sub("[\u2066-\u2069]", "", html.unescape(text)).split())
+
+
+async def test_each_kind_of_site_has_its_own_sign_for_who_cannot_read_yet() -> None:
+    """A padlock beside all of them says nothing of what is behind it."""
+    site = Site(Home(of_preset(Band.TO_6)))
+    site.who = "mia"
+    async with site.visited() as client:
+        page = await text(client, "/rules")
+    closed = page.partition('id="closed"')[2].partition("</section>")[0]
+    signs = re.findall(r'<span class="tile sign-of" aria-hidden="true">(.*?)</span>', closed)
+    assert len(signs) > 3
+    assert len(set(signs)) > len(signs) // 2
+    lock = (find_folder("web-ui") / "pictures" / "lock.svg").read_text(encoding="utf-8").strip()
+    assert lock not in closed
 
 
 @pytest.mark.parametrize("band", Band)

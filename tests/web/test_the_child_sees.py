@@ -298,7 +298,7 @@ async def test_why_a_site_was_closed_is_told_as_to_guardians(
 
 
 FOR_GUARDIANS = re.compile(r'<th scope="row">Mia</th><td>([^<]*[a-z][^<]*)</td><td>(.*?)</td>')
-FOR_HER = re.compile("<dt>Blocked(?:: | because )(.*?)</dt><dd>(.*?)</dd>")
+FOR_HER = re.compile('<dt class="part">Of these(?:: |, because )(.*?)</dt><dd>(.*?)</dd>')
 
 
 async def test_the_month_has_the_same_lines_as_for_guardians(client: Client, site: Site) -> None:

@@ -11,8 +11,10 @@ from functools import partial
 import pytest
 
 from copdns.accounts.codes import ticket_digest
+from copdns.accounts.lockout import ATTEMPT_WINDOW
 from copdns.household.time_edits import add_ticket
 from copdns.model.times import PauseSpan
+from copdns.web.languages import phrases_in
 from tests.home import Home
 from tests.household import MIA, NOW, TOM, family
 from tests.web.site import Client, Site, send, text
@@ -109,7 +111,11 @@ async def test_who_guesses_has_to_wait(client: Client, site: Site) -> None:
         assert "That code is not right." in page
         assert f'value="0000-000{number}"' in page, "what was typed stays"
         assert 'aria-invalid="true"' in page
-    assert "Wait 15 minutes" in await send(client, "/ticket", 429, code=CODE)
+    page = await send(client, "/ticket", 429, code=CODE)
+    again = re.search(r"You can try again from (\d\d:\d\d)\.", page)
+    assert again, "a time of day, no span that begins nobody knows when"
+    assert again[1] == phrases_in("en").time(int(NOW) + ATTEMPT_WINDOW, site.home.house.timezone)
+    assert "<button>" not in page.partition("<main")[2].partition("</main>")[0]
     assert await grants(site) == []
 
 

@@ -95,6 +95,12 @@ def test_an_address_breaks_between_its_words(address: str, html: str) -> None:
     assert rendered("{{ address | breakable }}", address=address) == html.replace("|", "<wbr>")
 
 
+def test_no_line_of_an_address_to_copy_ends_within_its_name() -> None:
+    address = "https://dns.example.net:8443/dns-query"
+    html = 'https://dns.example.net:8443/<wbr><span class="unbroken">dns-query</span>'
+    assert rendered('{{ address | breakable("/") }}', address=address) == html
+
+
 def test_what_is_put_into_a_text_is_escaped() -> None:
     template = "{{ _('Why do you need %(name)s?', name=name) }}"
     assert rendered(template, name="<b>&") == "Why do you need &lt;b&gt;&amp;?"

@@ -21,6 +21,7 @@ def refuse_too_many(
         minutes = -((now - until) // MINUTE)
         raise TooManyTriesError(
             "too many wrong codes; please try again in %(minutes)s min",
+            until=until,
             minutes=minutes,
         )
 

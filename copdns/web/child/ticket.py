@@ -38,8 +38,8 @@ async def redeem(request: web.Request) -> web.Response:
             author=person.profile.name,
             now=int(context.now()),
         )
-    except TooManyTriesError:
-        return await _page(request, person, 429, "wait", typed)
+    except TooManyTriesError as error:
+        return await _page(request, person, 429, "wait", typed, error.until)
     except UnknownCodeError:
         return await _page(request, person, 400, "unknown", typed)
     except HouseholdError:
@@ -49,8 +49,14 @@ async def redeem(request: web.Request) -> web.Response:
 
 
 async def _page(
-    request: web.Request, person: Person, status: int = 200, error: str = "", typed: str = ""
+    request: web.Request,
+    person: Person,
+    status: int = 200,
+    error: str = "",
+    typed: str = "",
+    until: int | None = None,
 ) -> web.Response:
+    """Return the page.  until: when codes are taken again, after too many wrong ones."""
     now = context_of(request).now()
     grants = [] if error else await _redeemed_grants(request, person, now)
     opens_all = any(each.about is None for each in grants)
@@ -61,6 +67,7 @@ async def _page(
         status=status,
         error=error,
         typed=typed,
+        until=until,
         taken=grants,
         closed=full_closure(person.client.policy, now) if opens_all else None,
     )

@@ -37,6 +37,22 @@ def test_kinds_of_sites_within_a_sentence_have_small_letters_and_names_their_own
     assert with_small_letter("VPNs") == "VPNs"
 
 
+@pytest.mark.parametrize(
+    ("before", "told"),
+    [
+        ((0, 60), ["Sun 29 Mar, 15:59", "16:00"]),
+        ((0, 0), ["Sun 29 Mar, 16:00"]),
+        ((0, 86_400), ["Sat 28 Mar, 16:00", "Sun 29 Mar, 16:00"]),
+        ((0, 20, 60), ["Sun 29 Mar, 15:59", "16:00"]),
+    ],
+)
+def test_moments_are_told_in_their_order_and_each_day_once(
+    before: tuple[int, ...], told: list[str]
+) -> None:
+    say = Wording(phrases_in("en"), Level.FULL, family(MIA), LIBRARY, NOW)
+    assert say.moments(NOW + 20 - each for each in before) == told
+
+
 @pytest.mark.parametrize("language", ["fr", "es"])
 def test_each_list_that_comes_along_is_called_in_the_readers_language(language: str) -> None:
     shipped = load_catalogue(())
