@@ -14,7 +14,7 @@ from copdns.model.events import EventKind
 from copdns.privacy.retention import LogRow
 from tests.home import Home
 from tests.household import ADA, MIA, TOM, family, library
-from tests.web.guardians import set_up
+from tests.web.guardians import log_in, set_up
 from tests.web.programs import caller, page
 from tests.web.site import Client, Site, send, text
 from tests.web.test_step_up import ASKS, FRESH, KIND, PASSWORD
@@ -62,7 +62,12 @@ async def test_who_answers_for_a_name_is_told_to_the_other_guardian(
     (notice, *_) = await site.context.notices.all("home")
     assert event_of(notice).kind is EventKind.LOOKUPS_CHANGED
     assert name not in str(event_of(notice)), "no domain leaves with an event"
-    assert "Look at it or undo it" in await text(client, "/guardian/notices")
+    page = await text(client, "/guardian/notices")
+    assert "Look at it or undo it" in page
+    assert "You changed where these domains lead" in page
+    assert "Someone changed where" not in page
+    await log_in(client, "Rita")
+    assert "Someone changed where these domains lead" in await text(client, "/guardian/notices")
 
 
 async def test_so_it_is_where_a_program_does_it(client: Client, site: Site) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from html import unescape
+
 import pytest
 
 from copdns.accounts.roles import Role
@@ -38,6 +41,31 @@ async def test_every_page_says_so_until_all_pass(client: Client, site: Site) -> 
     assert await open_checks(site) == ()
     for path in ("/guardian/", "/guardian/inbox", "/guardian/wizard"):
         assert "Not fully protected yet" not in await text(client, path)
+
+
+async def test_the_overview_names_what_is_left(client: Client, site: Site) -> None:
+    asked = "Are all your blocklists active?", "Is a child's device recognised?"
+
+    async def protection() -> str:
+        page = unescape(await text(client, "/guardian/"))
+        return page.partition('id="house"')[2].partition("</section>")[0]
+
+    before = await protection()
+    assert all(each in before for each in asked)
+    asks(site, "mia")
+    await look(client)
+    after = await protection()
+    assert not any(each in after for each in asked)
+    assert "All checks passed." in after
+
+
+async def test_the_address_to_open_is_a_link_and_a_code(client: Client) -> None:
+    page = await text(client, "/guardian/checks")
+    first, before, after = page.partition("Is copdns working on your other devices?")
+    assert before
+    assert "Check now" in first
+    assert re.search(r'<a class="code address" href="http://[^"]+/protection"', after)
+    assert after.count('aria-label="QR code of this address"') == 1
 
 
 async def test_a_grown_ups_device_shows_that_copdns_is_reached_and_no_more(

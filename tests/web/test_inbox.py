@@ -85,7 +85,7 @@ async def test_what_ends_a_yes_first_is_told_before_and_after(client: Client, si
     await log_in(client)
     appeal = await the_only(site)
     page = f"/guardian/appeals/{appeal}"
-    assert re.search(r"How long would it last\?</dt><dd>\s*Until ", await text(client, page))
+    assert re.search(r"If you choose “1 hour”</dt><dd>\s*Until ", await text(client, page))
     assert "your set times" not in await text(client, f"/ask/{appeal}")
     limit = Budget("screen", "mia", (("daily", 30),))
     await site.store.change("home", partial(replace, budgets=(limit,)), author="", what="", now=0)

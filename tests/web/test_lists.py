@@ -43,10 +43,24 @@ async def test_each_list_tells_what_it_is_and_what_it_caught(client: Client, sit
     page = await text(client, HERE)
     assert "games-list" in page
     assert "<dt>How often it blocked something</dt><dd>2</dd>" in page
-    assert "<dt>Sites</dt><dd>2</dd>" in page
+    assert "Sites: 2" in re.sub("[\u2068\u2069]", "", page)
     assert "copdns lists audit --keep" in page
     # Of a list that came with the program, an age would tell nothing.
     assert "<dt>Age</dt>" not in page
+
+
+async def test_a_list_of_ones_own_is_no_list_made_by_others(
+    client: Client, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    others = "<h2>Lists made by others</h2>"
+    assert others in await text(client, HERE)
+    monkeypatch.setattr(type(site.updates), "own_slugs", frozenset({"games-list"}))
+    page = await text(client, HERE)
+    own = page.partition('<h2 id="own">')[2].partition("</section>")[0]
+    assert 'href="/guardian/lists/own/games-list"' in own
+    assert "<dt>How often it blocked something</dt>" in own, "all that is told of a list"
+    assert "games-list" not in page.replace(own, "")
+    assert others not in page
 
 
 async def test_entries_that_would_block_something_else_are_told() -> None:
@@ -59,7 +73,7 @@ async def test_entries_that_would_block_something_else_are_told() -> None:
     lists = library(categories={"games": listed}, services={"tube": []}, refused=refused)
     async with guardian_client(Site(Home(family(MIA), lists))) as client:
         page = await text(client, HERE)
-    assert "<dt>Sites</dt><dd>1 (2 more are left out)</dd>" in page
+    assert "<dt>Left out</dt><dd>2</dd>" in page
     assert "2 sites were left out because blocking them would be a mistake" in page
     words = re.sub("<[^>]+>|[\u2068\u2069]", "", page)
     assert "edge.example: many other sites and apps need it" in words

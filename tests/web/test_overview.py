@@ -102,7 +102,8 @@ async def test_hours_and_devices_are_told_as_far_as_the_mode_lets(
     page = await text(client, HERE)
     said = "12 visits to sites today (allowed and blocked), most of them around 13:00."
     assert said in card(page, "mia")
-    assert "For Mia, we do not record which devices were used." in card(page, "mia")
+    said = "These are Mia's devices. We do not record which of them were used."
+    assert said in card(page, "mia")
     assert "last used" not in card(page, "mia")
     html = await (await client.get(HERE)).text()
     low = html.partition('class="bars low"')[2].partition("</svg>")[0]

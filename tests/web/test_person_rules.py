@@ -173,7 +173,7 @@ async def test_why_a_name_is_closed_is_told_step_by_step(client: Client, site: S
     assert "www.games.example" in page
     said, silent = page.split("Steps that did not apply")
     assert "Blocked categories: This category is blocked: " in marks_off(said)
-    assert "this decided it" in said
+    assert re.search(r"This decided it\.</strong>\s*<span class=\"reason\">Step 13 of 15<", said)
     assert "Temporary access" not in said
     assert "Temporary access" in silent
     assert "closed" in page

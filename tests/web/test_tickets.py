@@ -46,6 +46,19 @@ async def test_codes_are_shown_once_and_only_digests_are_kept(client: Client, si
     assert not any(each in page for each in codes)
 
 
+async def test_two_changes_that_read_alike_are_told_apart_by_their_times(
+    client: Client, site: Site
+) -> None:
+    for _ in range(2):
+        found = re.search('name="seen" value="([^"]+)"', await text(client, TICKETS))
+        assert found
+        await make(client, count="3", person="mia", seen=found[1])
+        site.home.clock.wait(60)
+    page = (await text(client, TICKETS)).partition("Undo: 2 recent changes")[2]
+    times = re.findall(r'<p class="soft small">([0-9]{2}:[0-9]{2})</p>', page)
+    assert len(set(times)) == 2, times
+
+
 async def test_codes_that_were_made_at_once_are_told_in_one_sentence(
     client: Client, site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:

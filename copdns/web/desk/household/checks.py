@@ -14,12 +14,13 @@ from copdns.accounts.roles import Permission
 from copdns.model.sentences import Sentence, sentence
 from copdns.network.other_resolvers import Offer, parse_offers
 from copdns.network.setup_steps import Check, SetupItem, SetupState
-from copdns.web.context import context_of
+from copdns.web.context import childs_page, context_of
 from copdns.web.desk.change import say_done
 from copdns.web.desk.house_request import require_house
 from copdns.web.desk.household.wizard import door_values
 from copdns.web.desk.page import household_in_force
 from copdns.web.desk.waiting_requests import asking_values, find_waiting
+from copdns.web.device_setup.qr import qr
 from copdns.web.house_checks import confirm_alone, run_checks
 from copdns.web.session import require
 from copdns.web.wording import desk_wording
@@ -56,6 +57,7 @@ async def checks(request: web.Request) -> web.Response:
         now=home.now,
         say=desk_wording(request, home.household),
         **door_values(request),
+        here_code=qr(f"{childs_page(request)}protection"),
         **await asking_values(home, await find_waiting(context, actor)),
         progress=found,
         after_setup=bool(request.query.get("setup")),

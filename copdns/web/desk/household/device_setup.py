@@ -43,6 +43,7 @@ async def device(request: web.Request) -> web.Response:
     """Show how a device is set up, and what a test of it found."""
     home = await require_house(request, Permission.SEE_PROFILES)
     found, offer = device_of(home), offer_of(home.context)
+    report, trouble = await _look(home)
     wishes, refusal = _read_wishes(request)
     sent = request.query.get("code", "")
     code = sent if is_code(sent) else make_appeal_id()
@@ -59,6 +60,8 @@ async def device(request: web.Request) -> web.Response:
         owner=home.household.profile(found.profile),
         people={each.id: each.name for each in home.household.profiles},
         offer=offer,
+        report=report,
+        trouble=trouble,
         wishes=wishes,
         usual=USUAL_WISHES,
         chosen="" if refusal else request.query_string,

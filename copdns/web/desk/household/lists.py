@@ -112,6 +112,7 @@ async def lists(request: web.Request) -> web.Response:
         actor=actor,
         lists=tuple(each if is_ours else each.as_anothers() for each in rows),
         own=own,
+        own_slugs=context.updates.own_slugs,
         own_damaged=trouble(OWN_LISTS_DAMAGED),
         others=[each.info for each in statuses if each.info.kind not in _KINDS_SHOWN],
         errors=await _list_errors(context, actor),
