@@ -48,5 +48,8 @@ def test_every_icon_of_a_page_is_drawn() -> None:
     asked = set(re.findall(r'icon(?:_tile)?\("([a-z]+)"[,)]', pages))
     either = re.findall(r'icon\("([a-z]+)" if [^)]*? else "([a-z]+)"\)', pages)
     asked |= {name for names in either for name in names}
+    of_categories = re.search(r"category_icons = \{(.*?)\}", pages)
+    assert of_categories is not None
+    asked |= set(re.findall(r': "([a-z]+)"', of_categories[1]))
     assert len(asked) > 20
     assert asked <= read_icons(UI / "icons.svg").keys()
