@@ -30,7 +30,7 @@ from copdns.settings.config import (
     load,
     schema,
 )
-from copdns.settings.node import OtherNetwork, RadiusSender
+from copdns.settings.node import OtherNetwork, RadiusSender, TenantNetwork
 from copdns.settings.provider import StaffNotice
 
 ROOT = Path(__file__).parents[3]
@@ -502,6 +502,7 @@ TABLES: dict[str, type[BaseModel]] = {
     "setting": Settings,
     "key of a forwarder": TrustedForwarder,
     "key of another network": OtherNetwork,
+    "key of a tenant's networks": TenantNetwork,
     "key of a client subnet": ClientSubnet,
     "key of a list": ListFile,
     "key of an own source": OwnSource,

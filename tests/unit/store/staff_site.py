@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
-from aiohttp.test_utils import TestServer, unused_port
+from aiohttp.test_utils import TestServer
 from yarl import URL
 
 from copdns.lists.index import Entry, FoundEntry, ListInfo, ListKind
@@ -43,6 +43,7 @@ from copdns.web.staff.site_form import add_site_form
 from copdns.web.staff.statement_page import add_statement
 from tests.database_roles import give_role
 from tests.provider_staff import NOW, SPECIAL, STAFF, staff_added
+from tests.running import free_port
 from tests.sign_on_server import CLIENT, SECRET, SignOnServer, running_sign_on
 
 FAMILIES = "https://family.provider.example"
@@ -156,7 +157,7 @@ async def running_site(
             site = Site(store, DeskStore(pool, keys), sessions, sign_on, keys, folder)
             site.households = households
             site.welcome = give_role(postgres, households.pool, RoleDuty.WELCOME)
-            port = unused_port()
+            port = free_port()
             site.origin = f"http://127.0.0.1:{port}"
             server = TestServer(
                 _app(site, client, factor, public_origin), host="127.0.0.1", port=port
@@ -203,7 +204,7 @@ async def running_door(site: Site) -> AsyncIterator[StaffBrowser]:
     assert site.welcome
     pool = PostgresPool(site.welcome)
     households, register = ProviderStore(pool), RegisterStore(pool, site.keys)
-    port = unused_port()
+    port = free_port()
     origin = f"http://127.0.0.1:{port}"
     door = PortalDoor(register, households, origin, FAMILIES, lambda: site.now)
     async with (
