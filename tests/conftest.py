@@ -20,7 +20,7 @@ from hypothesis import HealthCheck, settings
 from tests.new_databases import keep_new_databases
 from tests.reading_lists import keep_what_is_read
 from tests.templates import keep_compiled_templates, take_compiled_languages
-from tests.whole import WHOLE, examples
+from tests.whole import WITH_MARKED, examples
 
 keep_what_is_read()
 keep_new_databases()
@@ -96,7 +96,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         for each in left:
             del paths[each]
         items[:] = paths
-    if not WHOLE and (left := [item for item in items if item.get_closest_marker("whole")]):
+    if not WITH_MARKED and (left := [item for item in items if item.get_closest_marker("whole")]):
         config.hook.pytest_deselected(items=left)
         items[:] = [item for item in items if not item.get_closest_marker("whole")]
     places = {each: place for place, each in enumerate(order_files(paths.values()))}

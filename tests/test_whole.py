@@ -1,4 +1,4 @@
-"""What `make test` leaves out, because a part of it tells enough, `.ci/run` tries as a whole."""
+"""What `make test` leaves out, because a part of it tells enough, `make test-whole` tries."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import sys
 import pytest
 
 from tests.conftest import ROOT
-from tests.whole import VARIABLE
+from tests.whole import MARKED, VARIABLE
 
-SAID = "from tests.whole import *; print(choose(3, 1), examples(100), examples(20))"
+SAID = "from tests.whole import *; print(choose(3, 1), examples(100), examples(20), WITH_MARKED)"
 
 
 def said(value: str) -> str:
@@ -27,16 +27,17 @@ def said(value: str) -> str:
 
 
 def test_a_part_has_fewer_examples_and_some_of_each() -> None:
-    assert said("") == "1 25 10"
-    assert said("yes") == "3 100 20"
+    assert said("") == "1 25 10 False"
+    assert said("marked") == "1 25 10 True"
+    assert said("yes") == "3 100 20 True"
 
 
 @pytest.mark.parametrize(
     ("file", "line"),
     [
-        (".ci/run", f"export CI=true {VARIABLE}=yes LC_ALL=C.UTF-8"),
+        (".ci/run", f"export CI=true {VARIABLE}={MARKED} LC_ALL=C.UTF-8"),
         ("Makefile", f"\t@$(MAKE) --no-print-directory test {VARIABLE}=yes"),
     ],
 )
-def test_ci_and_make_test_whole_ask_for_the_whole(file: str, line: str) -> None:
+def test_ci_asks_for_what_is_marked_and_make_test_whole_for_all(file: str, line: str) -> None:
     assert line in (ROOT / file).read_text().splitlines()
