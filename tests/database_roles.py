@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import threading
 from contextlib import closing
 from typing import Any, NamedTuple
 
@@ -48,9 +49,13 @@ def give_roles(postgres: str, owner: PostgresPool) -> dict[RoleDuty, str]:
     return {duty: give_role(postgres, owner, duty) for duty in RoleDuty}
 
 
+_one_at_a_time = threading.Lock()
+
+
 def reach_as(postgres: str, duty: RoleDuty) -> str:
     """Return how a server is reached as the role of a duty, which is made where it answers now."""
-    with contextlib.suppress(StoreAwayError):
+    # Nodes of a test start side by side: two that make the same role would get in each other's way.
+    with _one_at_a_time, contextlib.suppress(StoreAwayError):
         ready_roles(postgres)
     return make_conninfo(postgres, user=duty.role)
 
