@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
+from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from threading import Timer
+from threading import Thread, Timer
 from typing import TextIO
 
 from tests.forking import Forked, can_fork
@@ -17,6 +19,7 @@ Process = subprocess.Popen[str] | Forked
 
 DNSDIST_UP = "as 'up'", 'health_check.status="up"'  # as dnsdist 1.9 and 2.1 say it
 PATIENCE = 120.0  # seconds for a start on a busy machine
+LINES = 200  # of what a program says, for who reads of a failure
 
 
 @contextmanager
@@ -32,6 +35,9 @@ def started(
 
     ready: what it says then, or several things of which versions of it say one.  folder: where it
     runs; None: here.  environment: its variables; None: ours.  forked: as for `running`.
+
+    What it says is read for as long as it runs: it would stop at a full pipe, without a word.  The
+    last of it is printed where the test fails.
     """
     process, output = _begin(command, folder, {**(environment or os.environ)}, forked)
     with output, process:
@@ -45,7 +51,18 @@ def started(
                 assert line, f"it did not start: {said}"
                 said += line
             too_long.cancel()
-            yield process
+            last = deque([said], LINES)
+            reading = Thread(target=last.extend, args=(output,), daemon=True)
+            reading.start()
+            try:
+                yield process
+            except BaseException:
+                sys.stdout.write(f"{' '.join(map(str, command[-2:]))} said:\n{''.join(last)}\n")
+                raise
+            finally:
+                process.kill()
+                reading.join(PATIENCE)
+                process.wait()
         finally:
             too_long.cancel()
             process.kill()

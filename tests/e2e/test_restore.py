@@ -101,7 +101,7 @@ def bring_back(server: PostgresServer, file: Path) -> None:  # noqa: F811
     server.lose()
     for duty in RoleDuty:
         make_role(server.conninfo, duty.role)
-    server.run("pg_restore", "--exit-on-error", "-d", server.conninfo, file)
+    server.run("pg_restore", "--single-transaction", "-d", server.conninfo, file)
 
 
 def test_a_provider_is_brought_back_from_a_dump_and_what_is_lost_is_told(
@@ -181,7 +181,7 @@ def test_a_provider_is_brought_back_from_a_dump_and_what_is_lost_is_told(
         # The portal tells again whose lines are: what was told after the dump is lost.
         assert node.ask(DATING, FRESH) == OPEN
         assert node.tell("/v1/lines", [*lines, new[1]]) == 204
-        eventually(lambda: node.ask(DATING, FRESH) == BLOCKED, 90)  # programs begin anew beside it
+        eventually(lambda: node.ask(DATING, FRESH) == BLOCKED)
 
         # 3. The law: what was in force stays until somebody accepts that lines are lost.
         assert node.ask("lost.example", BO) == LAW

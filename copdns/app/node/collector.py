@@ -43,6 +43,7 @@ from copdns.store.postgres.lines import (
     LineRow,
     SessionRow,
     lead_bindings,
+    still_leads,
 )
 
 DEAF: Final = 300.0  # seconds for which machines of the network repeat what is not answered
@@ -166,6 +167,7 @@ class BindingCollector:
         """Put what was told into the database, or into the journal while that is away."""
         if self.is_leading:
             try:
+                self._lead_still()
                 self._take_in(waiting)
             except StoreAwayError as error:
                 self._note_away(error)
@@ -179,6 +181,18 @@ class BindingCollector:
         if not self._is_away or any(each.lines for each in waiting):
             raise StoreError("PostgreSQL was away; this program does not write any more")
         self._keep([told for each in waiting for told in each.told])
+
+    def _lead_still(self) -> None:
+        """Raise StoreError where another program writes.
+
+        The pool connects anew by itself, so that nothing else tells of a moment without PostgreSQL.
+        After one, another program may write, or the database be one from a backup.
+        """
+        if self._leading is None or still_leads(self._leading):
+            return
+        self._follow()
+        if not self.is_leading:
+            raise StoreError("another program of this provider writes addresses now")
 
     def _note_away(self, error: StoreError) -> None:
         """Keep what is told from now on.  What is in memory goes on, also what was just told."""
@@ -306,6 +320,8 @@ class BindingCollector:
             self._journal.append(JournalEntry((), moved))
 
     def _follow(self) -> None:
+        if self._leading is not None and not still_leads(self._leading):
+            self.close()
         if self._leading is None:
             self._prepare()
             leading = lead_bindings(self._pool)

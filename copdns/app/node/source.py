@@ -168,6 +168,10 @@ class StoreSource:
         # First: what moves while the rest is read is told by it.
         # It does not lead: who does has chores that are no node's.
         self._outbox = self._outbox or OutboxReader(self._pool, leads=False)
+        self._outbox.take()  # notices another database, also after a try that met one
+        if (change := self._outbox.take_change()) is not None:
+            self._note_change(change)
+        database = self._outbox.database
         with keep_from_gc():  # else it looks at millions of objects, for half of the time
             known, lines = self._keeper.households, self._keeper.begin_lines()
             # After a try that was cut off, what there was before that one.
@@ -180,10 +184,11 @@ class StoreSource:
             # First: once PostgreSQL has what is in it, it goes.  Without it, addresses that moved
             # would be given back to the lines of before for a moment.
             self._read_journal()
-            self._lines = LineReader(self._pool)
+            self._lines = LineReader(self._pool, database)
+            # Asked before they are read: what is written in between is taken at the next look.
+            self._are_lines_old = bool(known) and not self._lines.is_written_for(database)
             self._take_lines()
             if known:
-                self._are_lines_old = not self._lines.is_written_for(self._outbox.database)
                 if self._are_lines_old:
                     self._keeper.doubt_others(before)
                 log.warning("all was read anew", households_gone=len(gone))
@@ -217,9 +222,11 @@ class StoreSource:
                 for each in some:  # one that cannot be read now stays wanted
                     del self._wanted[each]
             self._write_some_shares()
-            if self._are_lines_old and self._lines.is_written_for(self._outbox.database):
-                self._lines, self._are_lines_old = LineReader(self._pool), False
-            self._take_lines()
+            database = self._outbox.database
+            if self._are_lines_old and self._lines.is_written_for(database):
+                self._lines, self._are_lines_old = LineReader(self._pool, database), False
+            if not self._are_lines_old:  # else what comes may be of a backup that is being restored
+                self._take_lines()
         except StoreError as error:
             if not self._is_away:
                 log.warning("the tables stay as they are", error=str(error))
@@ -300,9 +307,10 @@ class StoreSource:
 
     def _write_shares(self) -> None:
         """Write down what was taken, for nodes that start; what is lost is read there."""
+        assert self._outbox is not None
         rows, self._unwritten = self._unwritten, []
         if rows:
-            self._shares.put(rows)
+            self._shares.put(rows, self._outbox.database)
 
     def _take_lines(self) -> None:
         lines, bindings = self._lines.take()
@@ -314,7 +322,7 @@ class StoreSource:
         """Take in which addresses went to another line while PostgreSQL is away; once it has what
         was told, what it says counts."""
         self._bind_moved(self._journal.take())
-        if not self._moved_blocks or self._journal.is_there or self._is_away:
+        if not self._moved_blocks or self._journal.is_there or self._is_away or self._are_lines_old:
             return
         try:
             owners = self._lines.owners(self._moved_blocks)

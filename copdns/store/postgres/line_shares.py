@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator
 from typing import Final, NamedTuple
 
 from copdns.store.postgres.connection import PostgresPool
+from copdns.store.postgres.outbox import check_database
 
 AT_ONCE: Final = 10_000  # rows that are taken from the server together
 READ_AT_ONCE: Final = 1_000  # households
@@ -63,9 +64,13 @@ class ShareStore:
                 else:
                     yield ShareRow(household, shape, bool(asks), until, names)
 
-    def put(self, rows: Iterable[tuple[int, ShareRow]]) -> None:
-        """Write down what was taken, each with the number that the household had then."""
+    def put(self, rows: Iterable[tuple[int, ShareRow]], database: str = "") -> None:
+        """Write down what was taken, each with the number that the household had then.
+
+        database: of which these numbers are, as `OutboxReader.database`; "": of any.
+        """
         with self._pool.connection() as connection:
+            check_database(connection, database)
             connection.executemany(_PUT, [(*each, number, self._made_by) for number, each in rows])
 
 

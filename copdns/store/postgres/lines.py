@@ -17,7 +17,7 @@ from typing import Any, Final, NamedTuple
 import psycopg
 
 from copdns.store.postgres.connection import PostgresConnection, PostgresPool, raise_for_people
-from copdns.store.postgres.outbox import WHICH_DATABASE
+from copdns.store.postgres.outbox import WHICH_DATABASE, check_database
 from copdns.store.schema_steps import SchemaSteps
 
 LINES = SchemaSteps("lines")
@@ -174,8 +174,11 @@ class LineReader:
     position: the number of the last row that was taken; 0 is before the first.
     """
 
-    def __init__(self, pool: PostgresPool) -> None:
+    def __init__(self, pool: PostgresPool, database: str = "") -> None:
+        """database: which it reads, as `OutboxReader.database`: from another one, as one that was
+        restored a moment ago, nothing is taken.  "": any."""
         self._pool = pool
+        self._database = database
         self.position = 0
 
     def take(self) -> tuple[list[LineRow], list[BindingRow]]:
@@ -186,6 +189,8 @@ class LineReader:
             newest, position = self._newest(connection), self.position
             if newest < position:  # the database is an older one, from a backup
                 position = 0
+            if position != newest:
+                check_database(connection, self._database)
             if position < newest:
                 # What moves meanwhile has a number above the newest, and comes with the next call.
                 span = (position, newest)
@@ -204,6 +209,7 @@ class LineReader:
     def owners(self, blocks: Iterable[str]) -> list[BindingRow]:
         """Return the line that each of these blocks of addresses belongs to now; "" for none."""
         with self._pool.connection() as connection:
+            check_database(connection, self._database)
             found = {each: connection.execute(_READ_OWNER, (each,)).fetchone() for each in blocks}
         return [BindingRow(each, str(row[0]) if row else "") for each, row in found.items()]
 
@@ -231,6 +237,15 @@ def lead_bindings(pool: PostgresPool) -> psycopg.Connection[Any] | None:
             return connection
         connection.close()
         return None
+
+
+def still_leads(connection: psycopg.Connection[Any]) -> bool:
+    """Ask PostgreSQL whether a connection of `lead_bindings` is there, and its lock with it."""
+    try:
+        connection.execute(b"select 1")
+    except psycopg.Error:
+        return False
+    return True
 
 
 _LEAD = b"select pg_try_advisory_lock(hashtextextended('binds ' || current_schema(), 0))"

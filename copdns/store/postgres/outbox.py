@@ -24,6 +24,7 @@ from typing import Any, Final, NamedTuple
 
 import psycopg
 
+from copdns.model.errors import StoreError
 from copdns.store.postgres.connection import PostgresConnection, PostgresPool, raise_for_people
 from copdns.store.schema_steps import SchemaSteps
 
@@ -161,10 +162,10 @@ class OutboxReader:
     def _connect(self) -> None:
         self._connection, self._channel = self._pool.open_apart(), ""
         self._listen()
-        before = self.database
         ((now,),) = self._run(WHICH_DATABASE)
+        newest, before = self._newest(), self.database
         self.database = str(now) or before
-        self._compare(before, self._newest())
+        self._compare(before, newest)
 
     def _compare(self, before: str, newest: int) -> None:
         """Begin anew where this is another database than one before, or an older one of the same
@@ -208,6 +209,17 @@ class OutboxReader:
         assert self._connection is not None
         rows = self._connection.execute(sql, parameters or None)
         return rows.fetchall() if rows.description else []
+
+
+def check_database(connection: PostgresConnection, database: str) -> None:
+    """Raise StoreError where a connection is to another database; "": to any.
+
+    One of a pool may be new, and be to a server that came in the place of the one that a reader
+    of the outbox follows; the reader notices at its next look.
+    """
+    ((now,),) = connection.run_here(WHICH_DATABASE.decode()).fetchall()
+    if database and now and now != database:
+        raise StoreError("PostgreSQL is another database than a moment ago")
 
 
 CHANNEL: Final = "copdns_moved"  # where no other name is stored

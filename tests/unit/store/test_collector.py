@@ -202,3 +202,44 @@ async def test_a_backup_gives_no_address_back_to_the_line_of_before(
         assert owner(pool) == expected
         await collector.take([event("l2", times.now, SessionChange.UPDATE)])
         assert owner(pool) == "l2"
+
+
+def end_lead(pool: PostgresPool, collector: BindingCollector) -> None:
+    """Let PostgreSQL be away for a moment: the connection with the lock is lost."""
+    assert collector._leading is not None
+    pid = collector._leading.info.backend_pid
+    with pool.connection() as connection:
+        connection.run_here(f"select pg_terminate_backend({pid}, 5000)")
+
+
+@pytest.mark.parametrize("looks", [False, True])
+async def test_a_backup_that_came_between_two_looks_is_noticed(
+    pool: PostgresPool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, looks: bool
+) -> None:
+    """By the next that is told, or by the next look."""
+    async with collecting(pool, tmp_path, Times()) as collector:
+        await collector.take([event("l1", NOW)], [LineRow("l1", "ada"), LineRow("l2", "bo")])
+        await collector.take([event("l1", NOW + 1, SessionChange.STOP), event("l2", NOW + 9)])
+        bring_back(pool, monkeypatch)
+        end_lead(pool, collector)
+        assert owner(pool) == "l1"
+        if looks:
+            await asyncio.to_thread(collector._follow)
+        else:
+            await collector.take(lines=[LineRow("l3", "bo")])
+        assert owner(pool) == "l2"
+        assert collector.is_leading
+
+
+async def test_who_lost_the_lock_for_a_moment_writes_nothing_beside_another_program(
+    pool: PostgresPool, tmp_path: Path
+) -> None:
+    async with collecting(pool, tmp_path / "one", Times()) as collector:
+        await collector.take([event("l1", NOW)])
+        end_lead(pool, collector)
+        async with collecting(pool, tmp_path / "two", Times()) as other:
+            assert other.is_leading
+            with pytest.raises(StoreError, match="another program"):
+                await collector.take([event("l2", NOW + 9)])
+            assert owner(pool) == "l1"
+            assert not collector.is_leading

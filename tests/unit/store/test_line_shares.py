@@ -246,11 +246,39 @@ async def test_addresses_of_a_backup_are_nobodys_until_the_program_that_writes_t
         assert found == {key: value for key, value in before.items() if key not in gone}
         assert "from a backup" in source.restored
         assert list(source.changes_after(source._keeper.revision) or ()) == []
-        BindingStore(store.pool).put([BindingRow("192.0.2.0", "l0")], database=other)
+        # What comes of it later, where a running program sees a part of a restore.
+        BindingStore(store.pool).put([BindingRow("192.0.2.1", "l6")])
+        assert list(source.changes_after(source._keeper.revision) or ()) == []
+        right = [BindingRow(f"192.0.2.{each}", f"l{each}") for each in range(2)]
+        BindingStore(store.pool).put(right, database=other)
         assert list(source.changes_after(source._keeper.revision) or ())
         assert told(source.snapshot()) == found | {"192.0.2.0": gone["192.0.2.0"]}
     with node(store, tmp_path) as source:
         assert told(source.snapshot()) == found | {"192.0.2.0": gone["192.0.2.0"]}
+    assert homes
+
+
+async def test_of_a_database_that_came_within_a_look_nothing_is_taken(
+    store: ProviderStore,
+    homes: tuple[Household, ...],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The connections of a pool are new before the one that listens has noticed."""
+    with node(store, tmp_path) as source:
+        before = told(source.snapshot())
+        monkeypatch.setattr(outbox_of_store, "WHICH_DATABASE", b"select '7 7 00000003'")
+        BindingStore(store.pool).put([BindingRow("192.0.2.0", "l6")])
+        assert list(source.changes_after(source._keeper.revision) or ()) == []
+        assert source.is_away
+        assert source._outbox is not None
+        source._outbox.close()
+        assert source.changes_after(source._keeper.revision) is None
+        assert told(source.snapshot()) == {
+            each: before[each] for each in before if each != "192.0.2.0"
+        }
+        assert not list(source.changes_after(source._keeper.revision) or ())
+        assert not source.is_away
     assert homes
 
 
