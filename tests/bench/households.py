@@ -13,6 +13,7 @@ import socket
 from collections import Counter
 from contextlib import closing
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from time import monotonic
 
@@ -176,7 +177,18 @@ def _copy(connection: psycopg.Connection, table: str, most: int, model: str) -> 
     )
 
 
+def zone_at_noon() -> str:
+    """Return a time zone in which it is about noon: at night another answer is measured."""
+    ahead = 12 - datetime.now(UTC).hour
+    return f"Etc/GMT{-ahead:+d}"  # names of these zones have the sign the other way round
+
+
 def _model(number: int, band: str) -> Household:
     times = {"schedules": {"bedtime": "21:00-07:00"}} if band != "adult" else {}
-    text = {"id": f"m{number}", "guest": "child", "profiles": {"child": {"band": band, **times}}}
+    text = {
+        "id": f"m{number}",
+        "guest": "child",
+        "timezone": zone_at_noon(),
+        "profiles": {"child": {"band": band, **times}},
+    }
     return parse(json.dumps(text), "bench", shipped_known())
