@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
@@ -58,8 +59,9 @@ async def test_some_at_once_are_as_each_alone(open_store: OpenStore) -> None:
 
 
 @pytest.fixture
-def pool(postgres: str) -> PostgresPool:
-    return ProviderStore.connect(PostgresPool(postgres)).pool
+def pool(postgres: str) -> Iterator[PostgresPool]:
+    with ProviderStore.connect(PostgresPool(postgres)) as store:
+        yield store.pool
 
 
 def test_a_reader_of_lines_misses_nothing_and_reads_nothing_twice(pool: PostgresPool) -> None:
