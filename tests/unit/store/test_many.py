@@ -88,7 +88,10 @@ def test_sessions_are_kept_for_the_next_start_and_one_program_writes(pool: Postg
     leading = lead_bindings(pool)
     assert leading is not None
     assert lead_bindings(pool) is None
+    pid = leading.info.backend_pid
     leading.close()
+    with pool.connection() as connection:  # PostgreSQL ends its lock a moment after the connection
+        connection.run_here(f"select pg_terminate_backend({pid}, 5000)")
     again = lead_bindings(pool)
     assert again is not None
     again.close()
