@@ -465,6 +465,18 @@ async def eventually_changed(source: provider_source.ProviderSource) -> bool:
     return True
 
 
+async def test_it_looks_sooner_again_while_households_move(postgres: str, tmp_path: Path) -> None:
+    source = await opened_source_as_it_is(postgres, tmp_path)
+    try:
+        await source.store.create(family(), "test", NOW)
+        await eventually_changed(source)
+        assert source.pause == provider_source.PAUSE_WHILE_MOVING
+        await source.is_changed()
+        assert source.pause == provider_source.PAUSE
+    finally:
+        await source.close()
+
+
 # --- who writes ---------------------------------------------------------------------------------
 
 
