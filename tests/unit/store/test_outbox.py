@@ -90,7 +90,8 @@ async def test_a_node_numbers_where_nobody_leads_and_keeps_nobody_from_leading(
             assert leader.is_leader
             await edit(store, "home", "One")
             leader.take()
-            assert node.take() == (Moved("home", 2),)
+            looks = [node.take() for _ in range(LOOK_ANYWAY)]  # what it is told may be under way
+            assert [each for each in looks if each] == [(Moved("home", 2),)]
         assert not node.is_leader
 
 
