@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from hashlib import blake2b
 from ipaddress import ip_address
 from typing import NamedTuple
 
@@ -16,12 +17,14 @@ from copdns.appeals.appeal import Appeal
 from copdns.model.household import Band, Household, Profile
 from copdns.model.verdict import Requestor
 from copdns.policy.snapshot import Client
+from copdns.web.browser_input import fields_of
 from copdns.web.context import context_of
 
 PAIRING = "copdns_device"  # the cookie of a device's paired browser
 # The cookie of a guest's browser.  A cookie of its own: a device at an unknown address today
 # needs its pairing again tomorrow.
 GUEST_PAIRING = "copdns_guest"
+PAGE_OF = "page_of"  # the field of a form that says for whom its page was made
 # The device, at a provider, that a browser is of which the family's code is known alone: no id of a
 # device has a colon, so nobody is linked to it.
 LINE = "line:"
@@ -93,7 +96,8 @@ class Person(NamedTuple):
 
 
 async def person_of(request: web.Request, *, quietly: bool = False) -> Person:
-    """Return whose device a request comes from; raise HTTPForbidden for another household's.
+    """Return whose device a request comes from; raise HTTPForbidden for another household's, and
+    HTTPConflict for a form of a page that was made for somebody else.
 
     quietly: nothing of the visit is recorded, not even that its pairing is in use.
     """
@@ -103,6 +107,7 @@ async def person_of(request: web.Request, *, quietly: bool = False) -> Person:
     if household is None:
         raise web.HTTPForbidden(reason="This device is in another household")
     profile, now = context.snapshot().profile(household.id, client.policy.profile), context.now()
+    await _require_same_person(request, household, profile)
     if not client.device:  # unknown: less is kept of it than of the person whose rules it has
         policy = client.policy
         profile = replace(profile, privacy=policy.privacy, full_log=policy.full_log)
@@ -117,6 +122,26 @@ async def person_of(request: web.Request, *, quietly: bool = False) -> Person:
     band = profile.band_at(now)
     local = household.local_to(profile)
     return Person(client, local, profile, band, paired, proven, proof, made, claims, moves)
+
+
+def person_mark(household: Household, profile: Profile) -> str:
+    """Return a text that the forms of a person's pages carry: it tells people apart and names
+    nobody."""
+    return blake2b(f"{household.id}/{profile.id}".encode(), digest_size=4).hexdigest()
+
+
+async def _require_same_person(
+    request: web.Request, household: Household, profile: Profile
+) -> None:
+    """Raise HTTPConflict where a form was made for somebody else: on a device that several people
+    use, a page of the one before may still be open, and would speak for the next."""
+    if request.method != "POST":
+        return
+    mark = (await fields_of(request)).get(PAGE_OF)
+    if mark is not None and mark != person_mark(household, profile):
+        raise web.HTTPConflict(
+            reason="This page is old: someone else uses this device now. Open the page again"
+        )
 
 
 async def _check_pairing(

@@ -375,6 +375,12 @@ async def test_pages_say_for_which_devices_a_persons_rules_hold(families: Famili
     families.site.settings = families.site.settings.model_copy(update={"node": node})
     assert "Give one of Tom's devices a token" in await read("/guardian/people/tom")
     assert "on its other networks" in await read("/guardian/devices/tom-phone/away")
+    broken = node.model_copy(update={"certificate": "/none.pem", "key": "/none.key"})
+    families.site.settings = families.site.settings.model_copy(update={"node": broken})
+    away = await read("/guardian/devices/tom-phone/away")
+    assert "They would then open no sites at all" in away
+    assert "set up copdns" not in away, "which no family did"
+    assert "certificate" not in away.replace('id="certificate"', "").replace('by="certificate"', "")
     node = node.model_copy(update={"public": True})
     families.site.settings = families.site.settings.model_copy(update={"node": node})
     assert "knows this device wherever it is" in await read("/guardian/devices/tom-phone/away")

@@ -11,9 +11,18 @@ from typing import Any
 import pytest
 
 from copdns.accounts.roles import Role
-from copdns.appeals.appeal import Appeal, AppealKind, AppealRequest, AppealState, ContestedVerdict
+from copdns.appeals.age import age_request
+from copdns.appeals.appeal import (
+    Appeal,
+    AppealKind,
+    AppealRequest,
+    AppealState,
+    ContestedVerdict,
+    reasons_for,
+)
 from copdns.list_files.load import load_catalogue
 from copdns.list_files.resources import find_folder
+from copdns.model.household import Band
 from copdns.model.times import Budget, Schedule
 from copdns.model.verdict import Action, Reason
 from copdns.store.household_db.sessions import make_actor
@@ -268,6 +277,50 @@ async def test_a_further_answer_of_ones_own_is_told_as_that_and_a_double_tap_as_
     assert len(found.answers) == 1
 
 
+async def test_another_length_or_a_later_day_is_no_double_tap(client: Client, site: Site) -> None:
+    """Who goes back and chooses another length would take it for saved."""
+    await log_in(client)
+    appeal = await the_only(site)
+    where = f"/guardian/appeals/{appeal}/decide"
+    await send(client, where, **YES)
+    for lasts in ("today", "always", "everyone"):
+        page = await send(client, where, 409, **(YES | {"lasts": lasts}))
+        assert "You have already said yes to this request." in page
+    assert f'name="back" value="/guardian/appeals/{appeal}"' in page, "which is a page"
+    site.home.wait(2 * 3600)
+    page = await send(client, where, 409, **YES)
+    assert "The time of that yes is over now." in page
+
+
+async def test_a_double_tap_on_always_is_one_answer_until_it_was_taken_back(
+    client: Client, site: Site
+) -> None:
+    await log_in(client)
+    where = f"/guardian/appeals/{await the_only(site)}/decide"
+    always = YES | {"lasts": "always"}
+    for _ in range(2):
+        await send(client, where, **always)
+    await site.store.change("home", partial(replace, rules=()), author="", what="", now=0)
+    site.home.wait(5)
+    await send(client, where, 409, **always)
+
+
+@pytest.mark.parametrize("kind", ["law", "age"])
+async def test_nobody_is_told_to_allow_what_no_rule_or_time_can(
+    client: Client, site: Site, kind: str
+) -> None:
+    to = ContestedVerdict(Action.BLOCK, Reason.LEGAL)
+    ask = AppealRequest("mia", "phone", AppealKind.NAME, to, name="games.example")
+    if kind == "age":
+        ask = age_request(MIA, "phone", Band.TO_12, "", site.now)
+    filed = (await site.appeals.file("home", ask, site.now)).appeal
+    await log_in(client)
+    where = f"/guardian/appeals/{filed.id}"
+    reason = next(iter(reasons_for(ask, AppealState.REFUSED)))
+    await send(client, f"{where}/decide", state="refused", reason=reason)
+    assert "Changed your mind?" not in await text(client, where)
+
+
 async def test_an_answer_to_what_was_cancelled_or_is_somebody_elses_turn_is_told_so(
     client: Client, site: Site
 ) -> None:
@@ -315,6 +368,18 @@ async def test_the_name_on_the_overview_leads_to_the_request_and_tells_the_child
     assert found.seen is not None
 
 
+async def test_who_taps_twice_to_talk_first_says_so_once(client: Client, site: Site) -> None:
+    await log_in(client)
+    where = f"/guardian/appeals/{await the_only(site)}/decide"
+    for _ in range(2):
+        await send(client, where, state="talk", reason="needs_talk")
+    (found,) = await site.appeals.appeals("home")
+    assert len(found.answers) == 1
+    await send(client, where, **NO)
+    (found,) = await site.appeals.appeals("home")
+    assert found.state is AppealState.REFUSED, "after they talked"
+
+
 async def test_what_is_to_be_talked_about_waits_until_it_was(client: Client, site: Site) -> None:
     await log_in(client)
     appeal = await the_only(site)
@@ -359,6 +424,7 @@ async def test_what_a_child_disagrees_with_is_somebody_elses_turn(
     await set_up(site, "Bo", Role.GUARDIAN)
     where = await refused_and_contested(client, site)
     page = await text(client, where)
+    assert "If you choose" not in page, "where there is nothing to choose"
     assert "Mia asked for a second opinion" in page
     assert "Waiting for: Bo" in page
     assert 'action="/guardian/appeals' not in page

@@ -144,6 +144,15 @@ async def test_each_is_changed_in_its_place(client: Client, site: Site) -> None:
     assert [str(each) for each in chat.names] == ["chat.example"]
 
 
+async def test_what_is_for_one_person_is_changed_by_its_name_without_an_id(client: Client) -> None:
+    await send(client, f"{NAMES}/local", **PRINTER, scope="mia")
+    page = await send(client, f"{NAMES}/splits", **(OFFICE | {"name": "."}), scope="mia")
+    heads = [marks_off(each) for each in re.findall("<summary>.*?</summary>", page)]
+    assert "Change printer.home.arpa" in heads
+    assert "Change All domains" in heads
+    assert not any("@" in each for each in heads)
+
+
 async def test_each_is_removed_and_twice_is_harmless(client: Client, site: Site) -> None:
     await add_all(client)
     for kind, name in REMOVED.items():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 
@@ -21,6 +22,7 @@ from tests.web.test_help import stored
 
 STRANGER = "192.0.2.200"
 PIN = "4718"
+TEMPLATES = Path(__file__).parents[2] / "web-ui" / "templates"
 BLOCKED = "chess.toys.example"  # by a rule that has another name
 
 
@@ -422,9 +424,36 @@ async def test_a_page_of_the_one_before_speaks_for_nobody_else(client: Client, s
     assert "Nothing was sent" in page
     assert "someone else uses this device now" in page
     assert "It is mine." not in page, "which nobody else is to read"
-    for path in ("/age", "/ticket"):
-        await send(client, path, 409, **sent)
+    for path in MARKED:
+        await send(client, path, 409, sure="on", **sent)
     assert await site.appeals.appeals("home") == ()
+
+
+# What a child's page sends in the name of whoever it was made for: its mark comes first.
+MARKED = (
+    *("/ask", "/age", "/age/right", "/ticket", "/timer", "/timer/end", "/device/object"),
+    *("/consent/yes", "/consent/no", "/consent/end"),
+    *("/me/erase", "/me/homes/end", "/me/homes/allow"),
+)
+# These name what they are about, are in nobody's name, or are better sent than not.
+UNMARKED = (
+    *("/ask/{{ appeal.id }}/disagree", "/ask/{{ appeal.id }}/withdraw", "/device/move"),
+    *("/device", "/app/notices", "/app/notices/remove", "/whose/ask", "/whose/pin", "/whose/end"),
+    *("/language", "/family", "/help/country", "/blocked", "/blocked/review", "/bad/tell"),
+)
+
+
+def test_forms_of_a_childs_pages_say_for_whom_they_were_made() -> None:
+    mark = '<input type="hidden" name="page_of" value="{{ page_of }}">'
+    forms = [
+        (action, rest.startswith(mark))
+        for each in TEMPLATES.glob("*.html")
+        for action, rest in re.findall(
+            r'<form[^>]* method="post" action="([^"]+)"[^>]*>(.*)', each.read_text("utf-8")
+        )
+    ]
+    assert {action for action, is_marked in forms if is_marked} == set(MARKED)
+    assert {action for action, is_marked in forms if not is_marked} == set(UNMARKED)
 
 
 # --- how it ends ----------------------------------------------------------------------------------

@@ -364,6 +364,8 @@ async def test_a_step_can_be_skipped_and_stays_to_do(desk: Client, site: Site) -
     assert '<a href="/guardian/wizard/devices">Skip this step</a>' in page
     last = await text(desk, "/guardian/wizard/door")
     assert '<a href="/guardian/checks?setup=done">Skip this step</a>' in last
+    end = await text(desk, "/guardian/checks?setup=done")
+    assert '<h2 id="way">Your children\'s page</h2>' in end.replace("&#39;", "'"), "all the same"
 
 
 async def test_at_its_end_it_leads_on_to_each_child_and_to_being_told(desk: Client) -> None:

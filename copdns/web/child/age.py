@@ -18,7 +18,6 @@ from copdns.web.child.page import (
     note_pin,
     require_known_person,
     require_proof,
-    require_same_person,
     status_of,
 )
 from copdns.web.context import context_of
@@ -35,7 +34,6 @@ async def form(request: web.Request) -> web.Response:
 async def send(request: web.Request) -> web.Response:
     """File an appeal against the age group."""
     person, context = await require_known_person(request), context_of(request)
-    await require_same_person(request, person)
     fields, now = await fields_of(request), context.now()
     wanted = next((each for each in Band if each == fields.get("band")), None)
     words = str(fields.get("words", ""))

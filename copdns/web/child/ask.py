@@ -44,7 +44,6 @@ from copdns.web.child.page import (
     note_pin,
     require_known_person,
     require_proof,
-    require_same_person,
     status_of,
 )
 from copdns.web.child.start_page import blocks_of, closed_now
@@ -63,7 +62,6 @@ async def form(request: web.Request) -> web.Response:
 async def send(request: web.Request) -> web.Response:
     """File the appeal."""
     person, context = await require_known_person(request), context_of(request)
-    await require_same_person(request, person)
     fields = await fields_of(request)
     try:
         ask = _read_request(request, person, fields)

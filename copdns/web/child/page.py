@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from functools import partial
-from hashlib import blake2b
 from typing import Any
 
 from aiohttp import web
@@ -12,19 +11,17 @@ from aiohttp import web
 from copdns.accounts.claims import fold_claims
 from copdns.appeals.appeal import AppealRequest
 from copdns.model.errors import AppealError, AppealLimitError
-from copdns.web.browser_input import fields_of
 from copdns.web.context import AppContext, context_of, https_origin
 from copdns.web.desk_access import BrowserConnection, may_show_desk
 from copdns.web.languages import phrases_in
 from copdns.web.notes import note_of
 from copdns.web.pages import language_of
-from copdns.web.person import Person, may_see_appeal, person_of, requestor_of
+from copdns.web.person import Person, may_see_appeal, person_mark, person_of, requestor_of
 from copdns.web.second_box.follow_status import FollowStatus
 from copdns.web.wording import wording_for
 from copdns.words.levels import level_of
 from copdns.words.phrases import DESK_LANGUAGES
 
-PAGE_OF = "page_of"  # the field of a form that says for whom its page was made
 MAX_WAIT = 1.0  # seconds; then the page shows what is in force
 POLL_INTERVAL = 0.02  # seconds between checks
 
@@ -42,7 +39,7 @@ def child_page(
         template,
         status=status,
         person=person,
-        page_of=person_mark(person),
+        page_of=person_mark(person.household, person.profile),
         level=level,
         mode=person.profile.privacy_at(now),
         notices=fold_claims(person.claims, now, on_start=request.path == "/"),
@@ -96,23 +93,6 @@ def require_proof(person: Person) -> None:
         raise not_linked()
     if not person.is_proven:
         raise web.HTTPForbidden(reason="This browser does not count as you yet")
-
-
-def person_mark(person: Person) -> str:
-    """Return a text that the forms of a person's pages carry: it tells people apart and names
-    nobody."""
-    whose = f"{person.household.id}/{person.profile.id}"
-    return blake2b(whose.encode(), digest_size=4).hexdigest()
-
-
-async def require_same_person(request: web.Request, person: Person) -> None:
-    """Raise HTTPConflict where a form was made for somebody else: on a device that several people
-    use, a page of the one before may still be open, and would speak for the next."""
-    mark = (await fields_of(request)).get(PAGE_OF)
-    if mark is not None and mark != person_mark(person):
-        raise web.HTTPConflict(
-            reason="This page is old: someone else uses this device now. Open the page again"
-        )
 
 
 async def note_pin(request: web.Request, person: Person) -> None:

@@ -139,8 +139,9 @@ async def _show(
         request,
         "desk/appeal.html",
         status=200 if late is None else web.HTTPConflict.status_code,
+        path=f"/guardian/appeals/{found.id}",  # that of a form shows no page
         late=late,
-        mind=find_change_of_mind(found, household, actor, context.now()),
+        mind=find_change_of_mind(found, household, actor, context.now(), opens),
         mark_of=mark_of,
         actor=actor,
         household=household,
@@ -187,7 +188,7 @@ async def decide(request: web.Request) -> web.Response:
     found = await context.appeals.appeal(actor.household, request.match_info["appeal"])
     if found is None:
         raise AppealError("there is no request '%(appeal)s'", appeal=request.match_info["appeal"])
-    if is_too_late(found, actor):
+    if is_too_late(found, actor) or await _is_second_tap(request, actor, found):
         return await _tell_late(request, actor, found)
     decision = _read_decision(fields, found.ask)
     if gives_age(found.ask, decision):
@@ -220,10 +221,19 @@ async def decide(request: web.Request) -> web.Response:
 async def _tell_late(request: web.Request, actor: Actor, found: Appeal) -> web.Response:
     """Show a request that needs no answer any more, with what came of it; whoever only tapped
     twice goes on as after the first tap."""
-    fields = await fields_of(request)
-    if was_given_before(found, actor, fields):
+    if await _is_second_tap(request, actor, found):
         raise web.HTTPSeeOther("/guardian/inbox")
-    return await _show(request, actor, found, find_late_answer(found, actor, fields))
+    late = find_late_answer(found, actor, await fields_of(request))
+    return await _show(request, actor, found, late)
+
+
+async def _is_second_tap(request: web.Request, actor: Actor, found: Appeal) -> bool:
+    fields, household = await fields_of(request), await stored_household(request, actor)
+    try:
+        decision = _read_decision(fields, found.ask)
+        return was_given_before(found, actor, household, decision, context_of(request).now())
+    except AppealError:  # it is no answer at all
+        return False
 
 
 def _say_answered(

@@ -9,11 +9,22 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from copdns.accounts.roles import Actor, Permission, may
-from copdns.appeals.appeal import Appeal, AppealState
+from copdns.appeals.appeal import (
+    Appeal,
+    AppealAnswer,
+    AppealKind,
+    AppealRequest,
+    AppealState,
+    WantedLength,
+    clean_text,
+)
+from copdns.appeals.opening import ApprovalTerms, Decision, Opening, ends_at, local_household
+from copdns.appeals.other_closures import is_taken_back
 from copdns.model.household import Household
 from copdns.model.times import Grant
 from copdns.web.desk.waiting_requests import TO_ANSWER, is_for_others
 
+TAPS_WITHIN = 60  # seconds after an answer, in which the same one is a second tap
 YES = frozenset({AppealState.GRANTED, AppealState.LIMITED})
 
 
@@ -56,15 +67,43 @@ def is_too_late(appeal: Appeal, actor: Actor) -> bool:
     return appeal.state not in TO_ANSWER or is_for_others(appeal, actor)
 
 
-def was_given_before(appeal: Appeal, actor: Actor, fields: Mapping[str, Any]) -> bool:
-    """Tell whether somebody sent their own last answer once more, as a double tap does."""
+def was_given_before(
+    appeal: Appeal, actor: Actor, household: Household, decision: Decision, now: float
+) -> bool:
+    """Tell whether somebody sent their own last answer once more, as a double tap does; False
+    where what was sent may say anything else, or comes of a page that was left open.
+
+    household: as stored.  Raises AppealError for a text that is too long.
+    """
     last = appeal.answer
-    if last is None or last.by.id != actor.id:
+    if last is None or last.by.id != actor.id or now - last.at >= TAPS_WITHIN:
         return False
-    is_yes = fields.get("state") == AppealState.GRANTED
-    sent = (fields.get("reason"), str(fields.get("text", "")).strip())
-    is_same = last.state in YES if is_yes else last.state == fields.get("state")
-    return is_same and sent == (last.reason, last.text)
+    if appeal.state is not last.state or is_taken_back(appeal, household, now):
+        return False
+    if (decision.reason, clean_text(decision.text)) != (last.reason, last.text):
+        return False
+    if decision.state is not AppealState.GRANTED:
+        return decision.state is last.state
+    return last.state in YES and _opens_the_same(appeal.ask, last, household, decision.yes)
+
+
+def _opens_the_same(
+    ask: AppealRequest, last: AppealAnswer, household: Household, yes: ApprovalTerms
+) -> bool:
+    """Tell whether a yes would open what the last one did, for as long; False where the answer
+    does not tell."""
+    if ask.kind is AppealKind.AGE:
+        return not yes.only_age and last.made == (f"band {yes.band or ask.wanted_band}",)
+    if ask.kind is AppealKind.MINUTES:
+        given = {each.minutes for each in household.bonuses if f"bonus {each.id}" in last.made}
+        return given == {ask.minutes if yes.minutes is None else yes.minutes}
+    if yes.narrow or yes.besides:
+        return False
+    lasts = ask.wanted if yes.lasts is None else yes.lasts
+    if lasts is WantedLength.ALWAYS:
+        scopes = {each.scope for each in household.rules if f"rule {each.id}" in last.made}
+        return last.until is None and scopes <= {"" if yes.everyone else ask.profile}
+    return last.until == ends_at(lasts, local_household(household, ask.profile), last.at)
 
 
 def find_late_answer(appeal: Appeal, actor: Actor, fields: Mapping[str, Any]) -> LateAnswer:
@@ -75,11 +114,12 @@ def find_late_answer(appeal: Appeal, actor: Actor, fields: Mapping[str, Any]) ->
 
 
 def find_change_of_mind(
-    appeal: Appeal, household: Household, actor: Actor, now: float
+    appeal: Appeal, household: Household, actor: Actor, now: float, opens: Opening | None
 ) -> ChangeOfMind | None:
     """Return what an actor can still do about an answer; None where nothing is.
 
-    household: as stored.  A request about minutes or an age group is settled elsewhere.
+    household: as it is in force.  opens: what a yes would open; None where none can, as of what the
+    law blocks.  A request about minutes or an age group is settled elsewhere.
     """
     answer, profile = appeal.answer, household.profile(appeal.ask.profile)
     if answer is None or profile is None or appeal.state not in YES | {AppealState.REFUSED}:
@@ -99,5 +139,7 @@ def find_change_of_mind(
         edits=may(actor, Permission.EDIT_PROFILES, profile),
     )
     if appeal.state is AppealState.REFUSED:
-        return found if found.gives_time or found.edits else None
+        is_elsewhere = appeal.ask.kind in (AppealKind.MINUTES, AppealKind.AGE)
+        can_allow = opens is not None and not is_elsewhere
+        return found if can_allow and (found.gives_time or found.edits) else None
     return found if found.can_end else None
