@@ -131,9 +131,10 @@ async def test_chinese_has_no_space_after_its_colon_and_before_its_bracket(
 ) -> None:
     headers = {**HTML, "Accept-Language": "zh"}
     await site.set_band(Band.TO_15)
+    cookies = {help_pages.COUNTRY: "GB"}
     pages = []
     for path in (await put_setup(site), "/bad"):
-        async with client.get(path, headers=headers) as reply:
+        async with client.get(path, headers=headers, cookies=cookies) as reply:
             pages.append(await reply.text())
     setup, bad = pages
     assert "\N{FULLWIDTH COLON}</strong>" in setup, "how to remove it"
