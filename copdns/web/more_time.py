@@ -40,11 +40,13 @@ class Kind(StrEnum):
 @dataclass(frozen=True, slots=True)
 class MoreTime:
     """What more time means now.  start: when the extra minutes begin, seconds since the epoch.
-    budgets: ids of those that get minutes."""
+    budgets: ids of those that get minutes.  is_off: OPEN turns everything on; where extra time runs
+    already, it keeps everything on."""
 
     kind: Kind
     start: float = 0.0
     budgets: tuple[str, ...] = ()
+    is_off: bool = False
 
 
 def more_time(
@@ -59,7 +61,7 @@ def more_time(
     open_until = opened_until(household, profile.id, now)
     closed_by_clock = today.closed is not None and today.closed.reason is not Reason.BUDGET
     if closed_by_clock or open_until > now:
-        return MoreTime(Kind.OPEN, open_until)
+        return MoreTime(Kind.OPEN, open_until, is_off=open_until <= now)
     own = tuple(each.id for each in today.own)
     if spent := tuple(each.budget.id for each in today.minutes if not each.left):
         return MoreTime(Kind.MINUTES, budgets=(*spent, *own))

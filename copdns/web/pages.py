@@ -29,8 +29,10 @@ from copdns.web.signs import person_signs, service_colour
 from copdns.web.template_words import install_translations
 from copdns.words.phrases import DESK_LANGUAGES, LANGUAGES, SOURCE, negotiate
 
-# Templates put a space between two sentences; Chinese has none there.
-_BETWEEN_SENTENCES = re.compile(r"(?<=[。？！])[ \n]+(?=[^\s<])")
+# Templates put a space between two sentences, after a colon and before a bracket; Chinese has none.
+_NO_SPACE = re.compile(
+    r"(?<=[。？！])[ \n]+(?=[^\s<])|(?<=：) +(?=\S)|(?<=：</strong>) +(?=\S)| +(?=(?:<strong>)?（)"
+)
 _KINDS = {
     ".css": "text/css",
     ".js": "text/javascript",
@@ -143,7 +145,7 @@ class Pages:
             **values,
         }
         text = self._templates.get_template(template).render(values)
-        return _BETWEEN_SENTENCES.sub("", text) if phrases.tag.startswith("zh") else text
+        return _NO_SPACE.sub("", text) if phrases.tag.startswith("zh") else text
 
     def _door_at(self, request: web.Request) -> str:
         other = None if FOREIGN_HOST in request else request.app.get(DOOR)

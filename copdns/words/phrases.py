@@ -54,6 +54,11 @@ WORD_JOINER = "\u2060"  # unseen; no line ends beside it (Unicode UAX 14, LB11)
 # A name inside a sentence of the other direction keeps its own (Unicode UAX 9).
 ISOLATE, END_ISOLATE = "\u2068", "\u2069"
 
+# "And" between two Latin letters or numbers, be they in tags or isolated: a list of a.example and
+# b.example has spaces there, as our own texts in Chinese have, and the locale's pattern has none.
+_UNSEEN = r"((?:<[^>]*>|[\u2066-\u2069])*)"
+_BETWEEN_LATIN = re.compile(rf"([!-;=?-~]){_UNSEEN}和{_UNSEEN}(?=[!-;=?-~])")
+
 UNNAMED_HOUSE = Phrase("household", "Home")  # as a household is called until somebody names it
 
 
@@ -207,7 +212,8 @@ class Phrases:
 
     def join_list(self, items: Sequence[str]) -> str:
         """Return things one after the other, as the language puts them: "games and chat"."""
-        return format_list(list(items), locale=self.locale) if items else ""
+        text = format_list(list(items), locale=self.locale) if items else ""
+        return _BETWEEN_LATIN.sub(r"\1\2 和 \3", text) if self.language == "zh" else text
 
     def label(self, what: str, more: str) -> str:
         """Return something and what is said of it, with the language's colon between them."""

@@ -124,3 +124,21 @@ async def test_chinese_has_no_space_between_sentences(client: Client) -> None:
         page = await reply.text()
     assert "\N{IDEOGRAPHIC FULL STOP}" in page
     assert not re.search("[\N{IDEOGRAPHIC FULL STOP}\N{FULLWIDTH QUESTION MARK}] +[^ <\\n]", page)
+
+
+async def test_chinese_has_no_space_after_its_colon_and_before_its_bracket(
+    client: Client, site: Site
+) -> None:
+    headers = {**HTML, "Accept-Language": "zh"}
+    await site.set_band(Band.TO_15)
+    cookies = {help_pages.COUNTRY: "GB"}
+    pages = []
+    for path in (await put_setup(site), "/bad"):
+        async with client.get(path, headers=headers, cookies=cookies) as reply:
+            pages.append(await reply.text())
+    setup, bad = pages
+    assert "\N{FULLWIDTH COLON}</strong>" in setup, "how to remove it"
+    assert "\N{FULLWIDTH LEFT PARENTHESIS}" in bad, "what an organisation is"
+    for page in pages:
+        assert not re.search("\N{FULLWIDTH COLON}(</strong>)? +[^ \\n]", page)
+        assert not re.search(" (<strong>)?\N{FULLWIDTH LEFT PARENTHESIS}", page)

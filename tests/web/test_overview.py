@@ -182,6 +182,7 @@ async def test_everyone_is_paused_and_goes_on_with_a_tap_each(client: Client, si
     assert not site.home.ask("ada", "open.example").verdict.blocks
     page = await text(client, HERE)
     assert "/guardian/pause-everyone" not in page, "all are paused"
+    assert "“15 more minutes” turns everything on until" in card(page, "mia"), "it is off"
     await send(client, "/guardian/unpause-everyone")
     assert (await stored(site)).pauses == ()
     page = await send(client, "/guardian/unpause-everyone")

@@ -124,7 +124,7 @@ async def test_lists_are_put_as_the_language_does(language: str) -> None:
         "es": "a.example, b.example y c.example",
         "ar": "a.example وb.example وc.example",
         "ru": "a.example, b.example и c.example",
-        "zh": "a.example、b.example和c.example",
+        "zh": "a.example、b.example 和 c.example",
     }
     assert wanted[language] in page
 

@@ -63,7 +63,7 @@ def test_nothing_that_closes_takes_no_more_time() -> None:
 )
 def test_what_is_closed_opens_for_these_minutes(fields: dict[str, Any]) -> None:
     house = home(**fields)
-    assert more(house) == MoreTime(Kind.OPEN, NOW)
+    assert more(house) == MoreTime(Kind.OPEN, NOW, is_off=True)
     (grant,) = given(house, more(house)).grants
     assert (grant.start, grant.end, grant.time, grant.content) == (NOW, NOW + 900, True, False)
 

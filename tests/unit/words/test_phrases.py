@@ -183,6 +183,16 @@ def test_numbers_lengths_and_countries_are_told_in_the_readers_way() -> None:
     assert phrases_in("es").country("QQ") == "QQ"
 
 
+def test_a_list_in_chinese_has_spaces_between_latin_letters_alone() -> None:
+    chinese = phrases_in("zh")
+    assert chinese.join_list(["11月29日 19:51", "19:52"]) == "11月29日 19:51 和 19:52"
+    tagged = ["<strong>a.example</strong>", "<strong>b.example</strong>"]
+    assert chinese.join_list(tagged) == " 和 ".join(tagged)
+    names = ["<bdi>小明</bdi>", "<bdi>小红</bdi>"]
+    assert chinese.join_list(names) == "和".join(names)
+    assert chinese.join_list(["游戏", "聊天"]) == "游戏和聊天"
+
+
 def test_the_pseudo_language_shows_what_was_left_and_what_is_too_tight() -> None:
     text = "You have %(minutes)s minutes, 100%% sure."
     made = pseudo(text)
