@@ -66,6 +66,31 @@ def test_on_a_desktop_they_are_one_row_whichever_is_read(
         assert box["height"] < 80, page
 
 
+# By how many pixels the entries of a child's menu stand beyond their bar.
+BEYOND = """() => {
+    const bar = document.querySelector('.bar nav');
+    const ends = [...bar.querySelectorAll('a')].map((each) => each.getBoundingClientRect().right);
+    return Math.ceil(Math.max(...ends) - bar.getBoundingClientRect().right);
+}"""
+
+
+def test_a_childs_menu_keeps_within_its_bar_whichever_is_read(
+    browsers: Browsers, program: Program
+) -> None:
+    """The current entry is bold, so it depends on the page which one would be pushed out."""
+    child = browsers.child(program, MIA, DESK)
+    beyond = {}
+    # Not Arabic, whose menu ends on the left.
+    for language in sorted({*LANGUAGES} - {"ar"}):
+        chosen = {"name": LANGUAGE, "value": language, "url": DOOR}
+        child.page.context.add_cookies([chosen])  # type: ignore[list-item]
+        for path in ("", "rules", "check", "me"):
+            child.open(f"{DOOR}{path}")
+            if (by := child.page.evaluate(BEYOND)) > 0:
+                beyond[language, path] = by
+    assert beyond == {}
+
+
 # Words without a hyphen that stand on two lines, in what is shown when all is unfolded.
 BROKEN = """() => {
     document.querySelectorAll('main details').forEach((each) => { each.open = true; });
