@@ -49,7 +49,6 @@ log = structlog.get_logger("copdns")
 
 # Seconds between two runs of a chore.
 FOLLOW_HOUSEHOLD = 0.1  # so that a change is in force well within a second
-FOLLOW_MANY = 0.05  # the same of a provider's households: nodes wait until they are told as well
 FOLLOW_MACHINE = 5.0  # its addresses and resolvers
 FOLLOW_NAT64 = 1.0  # whether it is time to ask for the prefix
 FOLLOW_LISTS = 2.0  # which lists are here, and which are due
@@ -170,7 +169,8 @@ class App(Parts):
         """Yield the chores that run for as long as the program does."""
         subscribers = None if self._provider is None else self._provider.subscribers
         many = subscribers is not None
-        yield repeat(self._household.poll, FOLLOW_MANY if many else FOLLOW_HOUSEHOLD)
+        source = self._provider.source if self._provider and many else None
+        yield repeat(self._household.poll, (lambda: source.pause) if source else FOLLOW_HOUSEHOLD)
         yield repeat(self._household.reopen, REOPEN_EVERY)
         yield repeat(self._household.compare, COMPARE_EVERY)
         yield repeat(self._mend, COMPARE_EVERY)

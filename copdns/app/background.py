@@ -22,10 +22,13 @@ T = TypeVar("T")
 Work = Callable[[], Awaitable[None]]
 
 
-async def repeat(work: Work, seconds: float) -> None:
-    """Run work for ever, with a pause of so many seconds before each run."""
+async def repeat(work: Work, seconds: float | Callable[[], float]) -> None:
+    """Run work for ever, with a pause before each run.
+
+    seconds: how long the pause is, or what tells it each time.
+    """
     while True:
-        await asyncio.sleep(seconds)
+        await asyncio.sleep(seconds() if callable(seconds) else seconds)
         await run_logged(work)
 
 

@@ -39,6 +39,8 @@ AWAY = (
 )
 TRY_AGAIN = 1.0  # seconds between two tries to reach it
 DEADLINE = 5.0  # seconds in which it tells what moved; later it counts as away
+PAUSE = 0.05  # seconds between two looks for what moved: nodes wait until they are told
+PAUSE_WHILE_MOVING = 0.015  # the same after a look that found something
 WRITE_EVERY = 1.0  # seconds between two writes of what is known
 RESTORED = (
     "the database of your provider was brought back from a backup or a copy: what was changed "
@@ -92,6 +94,7 @@ class ProviderSource:
         self._outbox: OutboxReader | None = None  # None: PostgreSQL was away since the start
         self._known: LastKnown | None = None  # None: nothing can be kept
         self._position: int | None = None  # in the outbox, up to which all was told
+        self._has_moved = False  # something, at the last look
         self._write_at = 0.0  # monotonic
         self._is_unkept = False  # writing did not work last
 
@@ -215,6 +218,11 @@ class ProviderSource:
         if self._provider.household or not self._provider.kept:
             await self._seed(self.store)
 
+    @property
+    def pause(self) -> float:
+        """How many seconds to wait before the next call of `is_changed`."""
+        return PAUSE_WHILE_MOVING if self._has_moved else PAUSE
+
     async def is_changed(self) -> bool:
         """Tell whether a household moved since the last call, or may have while it was away."""
         now = asyncio.get_running_loop().time()
@@ -228,6 +236,7 @@ class ProviderSource:
             await self._keep_known((), now)  # what moved just before must not stay until it is back
             return False
         assert self._outbox is not None
+        self._has_moved = bool(moved)
         self._position = self._outbox.position
         change = self._outbox.take_change()
         if change is not None:

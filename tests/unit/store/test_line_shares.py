@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import replace
@@ -29,6 +30,7 @@ from copdns.store.postgres import outbox as outbox_of_store
 from copdns.store.postgres.connection import PostgresPool
 from copdns.store.postgres.lines import BindingRow, BindingStore, LineReader, LineRow
 from copdns.store.postgres.outbox import OutboxReader
+from tests.running import PATIENCE
 from tests.unit.account_values import NOW
 
 BLOCK = Rule("r1", RuleAction.BLOCK, Matcher("film.example"))
@@ -415,4 +417,23 @@ async def test_where_those_that_write_addresses_looked_first_a_node_takes_them_a
         assert source.changes_after(source._keeper.revision) is None
         found = told(source.snapshot())
         assert found["192.0.2.1"] != found["192.0.2.0"] == found["192.0.2.7"]
+    assert homes
+
+
+async def test_a_node_looks_as_soon_as_it_is_told_of_a_change(
+    store: ProviderStore,
+    homes: tuple[Household, ...],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(source_of_node, "LOOK_EVERY", 10 * PATIENCE)
+    with node(store, tmp_path) as source, closing(OutboxReader(store.pool)) as outbox:
+        waiting = asyncio.create_task(source.wait())
+        await store.change(
+            "h0", lambda home: replace(home, rules=(BLOCK,)), author="ada", what="rule", now=NOW
+        )
+        outbox.take()  # numbers it, and tells
+        await asyncio.wait_for(waiting, PATIENCE)
+        (change,) = source.changes_after(source._keeper.revision) or ()
+        assert [each.address for each in change.subscribers] == [bytes([192, 0, 2, 0])]
     assert homes

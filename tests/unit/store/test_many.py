@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
@@ -58,8 +59,9 @@ async def test_some_at_once_are_as_each_alone(open_store: OpenStore) -> None:
 
 
 @pytest.fixture
-def pool(postgres: str) -> PostgresPool:
-    return ProviderStore.connect(PostgresPool(postgres)).pool
+def pool(postgres: str) -> Iterator[PostgresPool]:
+    with ProviderStore.connect(PostgresPool(postgres)) as store:
+        yield store.pool
 
 
 def test_a_reader_of_lines_misses_nothing_and_reads_nothing_twice(pool: PostgresPool) -> None:
@@ -86,7 +88,10 @@ def test_sessions_are_kept_for_the_next_start_and_one_program_writes(pool: Postg
     leading = lead_bindings(pool)
     assert leading is not None
     assert lead_bindings(pool) is None
+    pid = leading.info.backend_pid
     leading.close()
+    with pool.connection() as connection:  # PostgreSQL ends its lock a moment after the connection
+        connection.run_here(f"select pg_terminate_backend({pid}, 5000)")
     again = lead_bindings(pool)
     assert again is not None
     again.close()
