@@ -9,8 +9,9 @@ While PostgreSQL is away, each program keeps what it is told of sessions in a fi
 Once it is back, the one that writes takes that in, in its order; another one hands it over.
 
 Where it is a database from a backup then, its addresses are older than what the network was
-answered.  The program that wrote before knows all of them, and writes down what it knows; another
-one knows nothing for certain, and each session counts again when it is heard of.
+answered.  The program that wrote before knows all of them, and writes down what it knows, unless
+another one has written there since; any other knows nothing for certain, and each session counts
+again when it is heard of.
 """
 
 from __future__ import annotations
@@ -87,6 +88,8 @@ class BindingCollector:
         self._is_away = False
         self._database = journal.database  # that this machine wrote to last; "" for none
         self._knows_all = False  # what is in memory is all that the network was answered
+        # When this program put something there last, and when it tried; 0 where another did since.
+        self._wrote_at = self._tried_at = 0.0
         self._listens_since = now()  # until then, or the last write, machines repeat what they told
         self._unstored: frozenset[AddressBlock] = frozenset()  # moved as PostgreSQL went away
         self._waiting: list[_Waiting] = []
@@ -263,7 +266,7 @@ class BindingCollector:
         taken: int = 0,
         database: str = "",
     ) -> None:
-        now = self._now()
+        now = self._tried_at = self._now()
         found = {key: self._bindings.session(key) for key in sessions}
         self._store.put(
             bindings=[BindingRow(str(each), self._bindings.owner(each, now)) for each in changed],
@@ -277,7 +280,9 @@ class BindingCollector:
             at=now,
             taken=taken,
             database=database,
+            expected=database or self._database,
         )
+        self._wrote_at = now
 
     async def _follow_forever(self) -> None:
         while True:
@@ -352,6 +357,7 @@ class BindingCollector:
             log.info("what was told meanwhile is handed over", many=len(some))
         self._journal.clear()
         self._is_away = self._knows_all = False
+        self._wrote_at = self._tried_at = 0.0
         self._database = self._store.database()
         self._bindings = Bindings(self._kept_for)
 
@@ -375,11 +381,17 @@ class BindingCollector:
 
     def _read_all(self) -> None:
         """Read what is stored, take in what was told since, and write down what is otherwise."""
-        now, database = self._now(), self._store.database()
-        is_other = "" not in (self._database, database) and database != self._database
-        sessions = (
-            self._keep_own() if is_other and self._knows_all else self._read_stored(now, is_other)
-        )
+        now, database, writer = self._now(), self._store.database(), self._store.writer()
+        # For which one somebody looked last; where that was not noted, where this machine wrote.
+        before = writer.database or self._database
+        is_other = "" not in (before, database) and database != before
+        # What another program wrote after this one, nobody told here.
+        if is_other and self._knows_all and writer.at <= self._tried_at:
+            sessions = self._keep_own()
+        else:
+            # It can also be the same one, at an earlier moment.
+            is_old = is_other or writer.at < self._wrote_at
+            sessions = self._read_stored(now, writer.at, is_old=is_old)
         known = {read_block(block): line for block, line in self._store.bindings().items()}
         over = self._bindings.over(now)
         self._bindings.expire(now)
@@ -396,10 +408,10 @@ class BindingCollector:
         there = frozenset((each.machine, each.session) for each in self._store.sessions())
         return there | self._bindings.all_sessions()
 
-    def _read_stored(self, now: float, is_other: bool) -> frozenset[SessionKey]:
+    def _read_stored(self, now: float, written_at: float, *, is_old: bool) -> frozenset[SessionKey]:
         """Take in what is stored and what was told since; return the sessions of the latter.
 
-        is_other: that may be older than what the network was answered.
+        is_old: that may be older than what the network was answered.
         """
         self._bindings, self._knows_all = Bindings(self._kept_for), False
         listens_since = self._journal.since
@@ -407,7 +419,7 @@ class BindingCollector:
             listens_since = now
         elif now - self._journal.heard > DEAF:
             listens_since = now  # nobody was here to take anything in
-        is_deaf = is_other or listens_since - self._store.written_at() > DEAF
+        is_deaf = is_old or listens_since - written_at > DEAF
         for each in self._store.sessions():
             blocks = tuple(map(read_block, each.blocks))
             key = each.machine, each.session

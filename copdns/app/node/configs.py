@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from ipaddress import collapse_addresses, ip_address, ip_network
-from typing import Any
+from typing import Any, TypeVar
 
 from copdns.dns.response_facts import HOME_NETWORKS
 from copdns.list_files.choose import available_lists
@@ -22,7 +22,7 @@ from copdns.provider.plane.unbound import (
     unbound_config,
 )
 from copdns.settings.config import Settings
-from copdns.settings.node import TenantNetwork
+from copdns.settings.node import OtherNetwork, TenantNetwork
 
 
 def dnsdist_text(settings: Settings) -> str:
@@ -35,6 +35,7 @@ def dnsdist_text(settings: Settings) -> str:
     if node.public and not (node.tls_listen or node.https_listen):
         raise ConfigError("node.public: devices need node.tls_listen or node.https_listen")
     _check_subnet(settings)
+    _check_tenants(node.tenants)
     try:
         return dnsdist_config(
             NodeSettings(
@@ -47,7 +48,10 @@ def dnsdist_text(settings: Settings) -> str:
                 tenants=(
                     *(
                         Tenant(each.networks, STRANGERS if each.security else LAW_ALONE)
-                        for each in (*node.other_networks, *_narrow_first(node.tenants))
+                        for each in (
+                            *_narrow_first(node.other_networks),
+                            *_narrow_first(node.tenants),
+                        )
                     ),
                     Tenant(node.networks, STRANGERS),
                 ),
@@ -67,20 +71,27 @@ def dnsdist_text(settings: Settings) -> str:
         raise ConfigError(f"node: {error}") from error
 
 
-def _narrow_first(tenants: Iterable[TenantNetwork]) -> list[TenantNetwork]:
-    """Return each network of tenants by itself, a part of another one before it: dnsdist takes the
-    first that an address is in.  Raise ConfigError for one that two tenants have."""
+_Some = TypeVar("_Some", OtherNetwork, TenantNetwork)
+
+
+def _check_tenants(tenants: Iterable[TenantNetwork]) -> None:
+    """Raise ConfigError for a network that two tenants have."""
     owners: dict[Network, str] = {}
     for each in tenants:
         for network in each.networks:
             if owners.setdefault(network, each.tenant) != each.tenant:
                 raise ConfigError(f"node.tenants: {network} is of {owners[network]} already")
+
+
+def _narrow_first(some: Iterable[_Some]) -> list[_Some]:
+    """Return each network by itself, a part of another one before it, and of two that are the same
+    the one with security lists: dnsdist takes the first that an address is in."""
     apart = [
         each.model_copy(update={"networks": (network,)})
-        for each in tenants
+        for each in some
         for network in each.networks
     ]
-    return sorted(apart, key=lambda each: -each.networks[0].prefixlen)
+    return sorted(apart, key=lambda each: (-each.networks[0].prefixlen, not each.security))
 
 
 def _categories(settings: Settings) -> set[str]:

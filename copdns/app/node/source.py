@@ -23,7 +23,7 @@ from copdns.app.node.copies import NodeCopies
 from copdns.app.node.journal import JournalEntry, JournalReader
 from copdns.app.node.lists_now import ListsNow
 from copdns.model.addresses import Network
-from copdns.model.errors import OddRowError, PlaneError, StoreError
+from copdns.model.errors import OddRowError, PlaneError, StoreAwayError, StoreError
 from copdns.model.household import Household
 from copdns.provider.address_blocks import AddressBlock, AddressError, read_block
 from copdns.provider.plane.keeper import PlaneKeeper, PlaneLines
@@ -85,7 +85,8 @@ class StoreSource:
         """The last three: as `PlaneKeeper` takes them."""
         self._pool = pool
         self._journal = journal
-        self._moved_blocks: set[str] = set()  # by the journal, and not by what PostgreSQL says
+        # Lines of addresses, by block, as the journal says, and not as PostgreSQL does.
+        self._moved_blocks: dict[str, str] = {}
         self._unbound: list[JournalEntry] = []  # of it, until lines are read
         self._lists = lists
         self._copies = copies
@@ -108,7 +109,9 @@ class StoreSource:
         self._wanted: dict[str, None] = {}  # households to read, in their order
         self._has_family_open = False  # as the tables have it
         self._are_lines_old = False  # those of a backup, and nobody looked at them since
+        self._old_at: float | None = None  # when they were written, if that is how this is seen
         self._lines_before: PlaneLines | None = None  # while all is read from another database
+        self._change = DatabaseChange(has_lost=False)  # because of which that is so
         self.restored = ""  # that the database is from a backup, for people
 
     @property
@@ -121,7 +124,11 @@ class StoreSource:
     def snapshot(self) -> PlaneSnapshot:
         """Return everything; read it first where this has not been done.  Raises StoreError."""
         if self._must_read_all:
-            self._read_all()
+            try:
+                self._read_all()
+            except StoreAwayError:
+                self.close()  # the one that listens may be to the database of before
+                raise
         self._copies.forget_shapes()  # until the tables have the new numbers: at the next look
         self._kept_shapes = _NO_SHAPES
         self._lists.tell_resolver()
@@ -161,7 +168,7 @@ class StoreSource:
             await _wait_for(descriptor, LOOK_EVERY)
 
     def close(self) -> None:
-        """Close the connection that listens."""
+        """Close the connection that listens; the next look opens another one."""
         if self._outbox is not None:
             self._outbox.close()
 
@@ -191,22 +198,45 @@ class StoreSource:
             # First: once PostgreSQL has what is in it, it goes.  Without it, addresses that moved
             # would be given back to the lines of before for a moment.
             self._read_journal()
+            if not self._journal.is_there:  # PostgreSQL has it, or nobody knows it any more
+                self._moved_blocks.clear()
             self._lines = LineReader(self._pool, database)
             # Asked before they are read: what is written in between is taken at the next look.
-            self._are_lines_old = bool(known) and not self._lines.is_written_for(database)
+            self._are_lines_old = self._are_lines_of_before(database, has_read=bool(known))
             self._take_lines()
+            if self._are_lines_old:
+                self._keeper.doubt_others(before)
+                log.warning("addresses are nobody's until who writes them has looked at them")
             if known:
-                if self._are_lines_old:
-                    self._keeper.doubt_others(before)
+                if self._change.has_lost:
+                    self._keeper.doubt_homes(before)
                 log.warning("all was read anew", households_gone=len(gone))
-            self._lines_before = None
+            if not self._are_lines_old:  # else what it said before counts where both agree
+                self._bind_journal()
             self._bind_moved(self._unbound)
             self._unbound = []
+        self._lines_before, self._change = None, DatabaseChange(has_lost=False)
         self._must_read_all = False
+
+    def _are_lines_of_before(self, database: str, *, has_read: bool) -> bool:
+        """Tell whether addresses may be older than what the network was answered, since nobody who
+        writes them has looked at this database yet.  has_read: this program did before."""
+        at, looked_at = self._lines.writer()
+        self._old_at = at if self._change.is_set_back else None  # only a later moment tells then
+        if not has_read and not looked_at:
+            return False  # nobody wrote down yet which one it is
+        return self._change.is_set_back or looked_at != database
+
+    def _have_lines_come(self, database: str) -> bool:
+        """Tell whether who writes addresses has looked at them since they are old."""
+        at, looked_at = self._lines.writer()
+        return looked_at == database and at != self._old_at
 
     def _note_change(self, change: DatabaseChange) -> None:
         """Have all read anew: what is known here may be newer, and is not what holds now."""
         self._must_read_all = True
+        if change.has_lost or not self._change.has_lost:  # else a try was cut off, and that holds
+            self._change = change
         if not change.has_lost:
             log.warning("PostgreSQL is another server than before")
             return
@@ -230,14 +260,20 @@ class StoreSource:
                     del self._wanted[each]
             self._write_some_shares()
             database = self._outbox.database
-            if self._are_lines_old and self._lines.is_written_for(database):
-                self._lines, self._are_lines_old = LineReader(self._pool, database), False
-            if not self._are_lines_old:  # else what comes may be of a backup that is being restored
+            has_come = self._are_lines_old and self._have_lines_come(database)
+            if has_come:
+                self._lines = LineReader(self._pool, database)
+            if has_come or not self._are_lines_old:  # else it may be of a restore that goes on
                 self._take_lines()
+            if has_come:
+                self._bind_journal()  # which may not be there yet, if another machine writes
+                self._are_lines_old = False
         except StoreError as error:
             if not self._is_away:
                 log.warning("the tables stay as they are", error=str(error))
             self._is_away = True
+            if isinstance(error, StoreAwayError):
+                self.close()  # the one that listens may be to the database of before
         else:
             if self._is_away:
                 log.info("PostgreSQL can be reached again")
@@ -335,6 +371,8 @@ class StoreSource:
             owners = self._lines.owners(self._moved_blocks)
         except StoreError as error:
             log.warning("addresses that moved are looked for again", error=str(error))
+            if isinstance(error, StoreAwayError):
+                self.close()  # as above
             return
         self._moved_blocks.clear()
         for block, line in owners:
@@ -349,7 +387,12 @@ class StoreSource:
         for entry in entries:
             for block, line, _ in entry.moved:
                 self._bind(block, line)
-                self._moved_blocks.add(block)
+                self._moved_blocks[block] = line
+
+    def _bind_journal(self) -> None:
+        """Let what the journal said count again where PostgreSQL was read as a whole."""
+        for block, line in self._moved_blocks.items():
+            self._bind(block, line)
 
     def _bind(self, text: str, line: str) -> None:
         try:

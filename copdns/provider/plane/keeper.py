@@ -53,8 +53,10 @@ class _Home:
 
 
 class PlaneLines(NamedTuple):
-    """Which line has which address, block around one or part of one, and ports of one."""
+    """Whose each line is, and which has which address, block around one or part of one, and ports
+    of one."""
 
+    homes: Mapping[str, str]
     owners: Mapping[bytes, str]
     others: Mapping[bytes, Mapping[str, str]]
     ports: Mapping[bytes, Mapping[tuple[int, int], str]]
@@ -87,6 +89,8 @@ class PlaneKeeper:
         self._slugs = slugs
         self._homes: dict[str, _Home] = {}
         self._line_homes: dict[str, str] = {}
+        # By line: the household to which a backup gives it, which is not believed.
+        self._doubted: dict[str, str] = {}
         self._owners: dict[bytes, str] = {}  # lines, by address
         self._addresses: dict[str, set[bytes]] = {}  # by line
         # What has more than such an address, or a part of one: lines, by address and block.
@@ -171,6 +175,10 @@ class PlaneKeeper:
 
     def put_line(self, line: str, household: str) -> None:
         """Take in whose a line is; "": nobody's."""
+        if self._doubted.get(line, "") != household:
+            self._doubted.pop(line, None)
+        elif household:
+            household = ""
         before = self._line_homes.pop(line, "")
         if before and before in self._homes:
             self._homes[before].lines.discard(line)
@@ -237,8 +245,9 @@ class PlaneKeeper:
         return frozenset(each for each, home in self._homes.items() if home.group >= 0)
 
     def begin_lines(self) -> PlaneLines:
-        """Forget whose lines are and who has which address; return it, for `doubt_others`."""
-        before = PlaneLines(self._owners, self._others, self._ports)
+        """Forget whose lines are and who has which address; return it, for `doubt_others` and
+        `doubt_homes`."""
+        before = PlaneLines(self._line_homes, self._owners, self._others, self._ports)
         self._moved |= before.addresses
         self._owners, self._others, self._ports = {}, {}, {}
         self._addresses, self._line_homes = {}, {}
@@ -248,6 +257,14 @@ class PlaneKeeper:
                 del self._homes[household]
         self._has_moved = True
         return before
+
+    def doubt_homes(self, before: PlaneLines) -> None:
+        """Let each line be nobody's that another household had before, or nobody, until it is told
+        of anew: what was told after a backup is not in it, and a line may be a new family's."""
+        for line, household in list(self._line_homes.items()):
+            if before.homes.get(line) != household:
+                self.put_line(line, "")
+                self._doubted[line] = household
 
     def doubt_others(self, before: PlaneLines) -> None:
         """Let each address be nobody's that had another line before: which of both is newer is not

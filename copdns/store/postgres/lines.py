@@ -17,7 +17,7 @@ from typing import Any, Final, NamedTuple
 import psycopg
 
 from copdns.store.postgres.connection import PostgresConnection, PostgresPool, raise_for_people
-from copdns.store.postgres.outbox import WHICH_DATABASE, check_database
+from copdns.store.postgres.outbox import check_database, read_database
 from copdns.store.schema_steps import SchemaSteps
 
 LINES = SchemaSteps("lines")
@@ -47,6 +47,17 @@ class SessionRow(NamedTuple):
     began: float
     heard: float
     blocks: tuple[str, ...]
+
+
+class Writer(NamedTuple):
+    """When `BindingStore.put` was called last, in seconds since 1970, 0 for never; and for which
+    database the program that writes has looked at all that there is, "" where that is not known.
+
+    What a backup brought may be older than what the network was answered, until it has.
+    """
+
+    at: float
+    database: str
 
 
 class BindingStore:
@@ -85,14 +96,17 @@ class BindingStore:
         at: float = 0.0,
         taken: int = 0,
         database: str = "",
+        expected: str = "",
     ) -> None:
         """Store what changed.
 
         ended: machine and session of those that are over.  at: when, in seconds since 1970.
         taken: the number of the last of what was handed over (`read_handed_over`) that is in it.
         database: where all is as it should be by now, which that is; "" where only this changed.
+        expected: which one it is a change of, as `check_database` takes it.
         """
         with self._pool.connection() as connection, _transaction(connection):
+            check_database(connection, expected)
             # Only one program gives numbers, also while two take each other for the writer.
             connection.run_here("lock table line_address in exclusive mode")
             connection.executemany(_PUT_LINE, list(lines))
@@ -120,14 +134,12 @@ class BindingStore:
     def database(self) -> str:
         """Return which database this is, as `OutboxReader.database`."""
         with self._pool.connection() as connection:
-            ((found,),) = connection.run_here(WHICH_DATABASE.decode()).fetchall()
-            return str(found)
+            return read_database(connection)
 
-    def written_at(self) -> float:
-        """Return when `put` was called last, in seconds since 1970; 0 for never."""
+    def writer(self) -> Writer:
+        """Return what is known of the program that writes."""
         with self._pool.connection() as connection:
-            row = connection.execute("select at from line_writer").fetchone()
-            return 0.0 if row is None else float(row[0])
+            return _read_writer(connection)
 
 
 _NUMBER: Final = "nextval('line_number')"
@@ -199,12 +211,10 @@ class LineReader:
         self.position = newest  # only now: what is lost on the way must be read again
         return lines, bindings
 
-    def is_written_for(self, database: str) -> bool:
-        """Tell whether the program that writes has looked at what there is since this database is
-        this one: what a backup brought may be older than what the network was answered."""
+    def writer(self) -> Writer:
+        """Return what is known of the program that writes."""
         with self._pool.connection() as connection:
-            row = connection.execute("select place from line_writer").fetchone()
-            return row is not None and row[0] == database
+            return _read_writer(connection)
 
     def owners(self, blocks: Iterable[str]) -> list[BindingRow]:
         """Return the line that each of these blocks of addresses belongs to now; "" for none."""
@@ -216,6 +226,11 @@ class LineReader:
     def _newest(self, connection: PostgresConnection) -> int:
         (row,) = connection.execute(_NEWEST).fetchall()
         return int(row[0])
+
+
+def _read_writer(connection: PostgresConnection) -> Writer:
+    row = connection.execute("select at, place from line_writer").fetchone()
+    return Writer(0.0, "") if row is None else Writer(float(row[0]), str(row[1]))
 
 
 _NEWEST = """

@@ -24,7 +24,7 @@ from typing import Any, Final, NamedTuple
 
 import psycopg
 
-from copdns.model.errors import StoreError
+from copdns.model.errors import StoreAwayError
 from copdns.store.postgres.connection import PostgresConnection, PostgresPool, raise_for_people
 from copdns.store.schema_steps import SchemaSteps
 
@@ -43,9 +43,11 @@ class Moved(NamedTuple):
 
 class DatabaseChange(NamedTuple):
     """That a follower met another database.  has_lost: changes that were confirmed before may be
-    missing in it; False where it has as many, as where a standby took over."""
+    missing in it; False where it has as many, as where a standby took over.  is_set_back: it is the
+    same one, at an earlier moment, as after a snapshot of its disk."""
 
     has_lost: bool
+    is_set_back: bool = False
 
 
 class OutboxReader:
@@ -78,6 +80,7 @@ class OutboxReader:
         self.is_leader = False
         self.database = ""
         self.position = 0
+        self._reach = 0  # as of the connection: the last number, also of what gets another one
         with raise_for_people():
             self._connect()
             self.position = self._newest() if position is None else position
@@ -171,7 +174,8 @@ class OutboxReader:
         self._connection, self._channel = self._pool.open_apart(), ""
         self._listen()
         ((now,),) = self._run(WHICH_DATABASE)
-        newest, before = self._newest(), self.database
+        ((newest, reach),) = self._run(_NEWEST_AND_REACH)
+        before, self._reach = self.database, max(newest, reach)
         self.database = str(now) or before
         self._compare(before, newest)
 
@@ -179,13 +183,14 @@ class OutboxReader:
         """Begin anew where this is another database than one before, or an older one of the same
         name, as after a snapshot of its disk."""
         is_other = before not in ("", self.database)
-        if not (is_other or newest < self.position):
+        is_behind = self._reach < self.position
+        if not (is_other or is_behind):
             return
         # Where a standby took over with all that there was, only the last word is another.
         is_copy = is_other and before.split()[:-1] != self.database.split()[:-1]
-        has_lost = newest < self.position or (is_copy and newest != self.position)
+        has_lost = is_behind or (is_copy and newest != self.position)
         if self._change is None or has_lost:
-            self._change = DatabaseChange(has_lost)
+            self._change = DatabaseChange(has_lost, not is_other)
         self.position = 0
 
     def _listen(self) -> None:
@@ -219,15 +224,21 @@ class OutboxReader:
         return rows.fetchall() if rows.description else []
 
 
+def read_database(connection: PostgresConnection) -> str:
+    """Return which database a connection is to, as `OutboxReader.database`; "" for a standby."""
+    ((found,),) = connection.run_here(WHICH_DATABASE.decode()).fetchall()
+    return str(found)
+
+
 def check_database(connection: PostgresConnection, database: str) -> None:
-    """Raise StoreError where a connection is to another database; "": to any.
+    """Raise StoreAwayError where a connection is to another database, or to a server that does not
+    say which it is, as one that is still being restored; "": to any is right.
 
     One of a pool may be new, and be to a server that came in the place of the one that a reader
-    of the outbox follows; the reader notices at its next look.
+    of the outbox follows; the reader notices once it connects anew.
     """
-    ((now,),) = connection.run_here(WHICH_DATABASE.decode()).fetchall()
-    if database and now and now != database:
-        raise StoreError("PostgreSQL is another database than a moment ago")
+    if database and read_database(connection) != database:
+        raise StoreAwayError("PostgreSQL is another database than a moment ago")
 
 
 CHANNEL: Final = "copdns_moved"  # where no other name is stored
@@ -237,6 +248,12 @@ _READ_CHANNEL = f"select {_CHANNEL_NOW}".encode()
 _LEAD = b"select pg_try_advisory_lock(hashtextextended('leads ' || current_schema(), 0))"
 _LEAD_FOR_NOW = _LEAD.replace(b"pg_try_advisory_lock", b"pg_try_advisory_xact_lock")
 _NEWEST = b"select coalesce(max(number), 0) from outbox"
+# A household that changed just now, or while nobody numbered, has no number: if it had the newest
+# one, that of others is smaller than what was taken, and no sign of a backup.
+_NEWEST_AND_REACH = b"""
+    select (select coalesce(max(number), 0) from outbox),
+           coalesce(case when exists (select 1 from outbox where number is null)
+                         then pg_sequence_last_value(cast('outbox_number' as regclass)) end, 0)"""
 # A copy has another server, or tables that were made there anew; a server that went back in time,
 # or took over from another one, has another timeline.  A standby has none of its own yet.
 WHICH_DATABASE = b"""

@@ -182,7 +182,8 @@ class DeskStore:
     def forget(self, now: int) -> int:
         """Delete cases that were kept for long enough; return how many.
 
-        By both clocks: one that is ahead would delete too early.  One that was decided since stays.
+        By both clocks: one that is ahead would delete too early.  One that was decided since stays,
+        and one that was asked again.
         """
         with self._pool.connection() as connection, transaction(connection, _LOCK):
             return connection.execute(
@@ -190,6 +191,7 @@ class DeskStore:
                 delete from desk_case
                  where asked < least(cast(:since as bigint),
                                      extract(epoch from clock_timestamp()) - :kept)
+                   and due < :since
                    and not exists (
                        select 1 from desk_decision d
                         where d.number = desk_case.number and d.at >= :since)

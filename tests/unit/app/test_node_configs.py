@@ -82,3 +82,12 @@ def test_the_narrower_network_of_a_tenant_comes_first_and_is_of_one_tenant() -> 
     assert networks[:3] == [("128", "25", "000"), ("0", "24", str(LAW_ALONE)), ("0", "24", "000")]
     with pytest.raises(ConfigError, match="is of south already"):
         dnsdist_text(settings(tenants=[south, {**north, "networks": south["networks"]}]))
+
+
+def test_of_two_other_networks_the_narrower_one_counts() -> None:
+    """The law alone is for one of them, and the other has the security lists."""
+    roaming = {"name": "roaming", "networks": ["203.0.113.0/24"], "security": False}
+    wifi = {"name": "wifi", "networks": ["203.0.113.0/25"]}
+    text = dnsdist_text(settings(other_networks=[roaming, wifi]))
+    networks = re.findall(r'\{\{203, 0, 113, (\d+)\}, (\d+), "(\d+)-"\}', text)
+    assert networks[:2] == [("0", "25", "000"), ("0", "24", str(LAW_ALONE))]

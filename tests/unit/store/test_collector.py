@@ -15,7 +15,7 @@ from copdns.model.errors import StoreAwayError, StoreError
 from copdns.provider.address_blocks import read_block
 from copdns.provider.bindings import SessionChange, SessionEvent
 from copdns.store.household_db.provider import ProviderStore
-from copdns.store.postgres import lines as lines_module
+from copdns.store.postgres import outbox as outbox_module
 from copdns.store.postgres.connection import PostgresPool
 from copdns.store.postgres.lines import BindingStore, LineRow
 from tests.unit.account_values import NOW
@@ -157,7 +157,7 @@ async def test_what_has_no_room_is_not_confirmed(pool: PostgresPool, tmp_path: P
 
 def bring_back(pool: PostgresPool, monkeypatch: pytest.MonkeyPatch) -> None:
     """Make another database of it, with what was in it an hour before."""
-    monkeypatch.setattr(lines_module, "WHICH_DATABASE", b"select '7 7 00000001'")
+    monkeypatch.setattr(outbox_module, "WHICH_DATABASE", b"select '7 7 00000001'")
     blocks = f'["{ADDRESS}"]'
     with pool.connection() as connection:
         for each in (
@@ -244,3 +244,78 @@ async def test_who_lost_the_lock_for_a_moment_writes_nothing_beside_another_prog
                 await collector.take([event("l2", NOW + 9)])
             assert owner(pool) == "l1"
             assert not collector.is_leading
+
+
+@pytest.mark.parametrize(("is_after", "expected"), [(True, "l2"), (False, "")])
+async def test_what_another_program_wrote_is_not_written_over_after_a_backup(
+    pool: PostgresPool,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    is_after: bool,
+    expected: str,
+) -> None:
+    """A program that could not reach PostgreSQL meanwhile knows less than that one did."""
+    here, there = Times(), Times()
+    async with collecting(pool, tmp_path / "one", here) as collector:
+        await collector.take([event("l1", NOW)])
+        here.is_away = True
+        end_lead(pool, collector)
+        collector._note_away(StoreAwayError("away"))
+        if is_after:
+            bring_back(pool, monkeypatch)
+        there.now += 60
+        async with collecting(pool, tmp_path / "two", there) as other:
+            await other.take([event("l2", there.now)])
+        if not is_after:
+            monkeypatch.setattr(outbox_module, "WHICH_DATABASE", b"select '7 7 00000001'")
+        here.is_away = False
+        here.now += 61
+        await asyncio.to_thread(collector._follow)
+        assert collector.is_leading
+        assert owner(pool) == expected
+
+
+async def test_a_disk_that_was_set_back_gives_no_address_to_the_line_of_before(
+    pool: PostgresPool, tmp_path: Path
+) -> None:
+    """Within minutes, in which nobody would have missed anything: it is the same database."""
+    times = Times()
+    async with collecting(pool, tmp_path, times) as collector:
+        await collector.take([event("l1", NOW)])
+        with pool.connection() as connection:
+            rows = connection.execute("select * from line_session").fetchall()
+        times.now += 60
+        await collector.take([event("l2", times.now)])
+        assert owner(pool) == "l2"
+        end_lead(pool, collector)
+        with pool.connection() as connection:
+            connection.run_here("delete from line_session")
+            connection.run_here("update line_address set line = 'l1'")
+            connection.run_here(f"update line_writer set at = {NOW}")
+            connection.executemany("insert into line_session values (?, ?, ?, ?, ?, ?)", rows)
+        await asyncio.to_thread(collector._follow)
+        assert owner(pool) == ""
+        await collector.take([event("l2", times.now, SessionChange.UPDATE)])
+        assert owner(pool) == "l2"
+
+
+async def test_into_a_database_that_came_within_a_write_nothing_is_written(
+    pool: PostgresPool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The one with the lock goes on beside it: what is told is kept until it is looked at."""
+    times = Times()
+    async with collecting(pool, tmp_path, times) as collector:
+        await collector.take([event("l1", NOW)])
+        bring_back(pool, monkeypatch)
+        assert collector._leading is not None
+        pid = collector._leading.info.backend_pid
+        times.now += 60
+        await collector.take([event("l2", times.now)])
+        assert not collector.is_leading
+        assert owner(pool) == "l1"
+        ((told,),) = [each.told for each in collector._journal.read()]
+        assert told == event("l2", times.now)
+        with pool.connection() as connection:  # its lock ends a moment after the connection
+            connection.run_here(f"select pg_terminate_backend({pid}, 5000)")
+        await asyncio.to_thread(collector._follow)
+        assert owner(pool) == "l2"

@@ -183,6 +183,20 @@ def test_old_lines_go_with_their_cases_and_the_rest_still_fits(desk: Desk) -> No
     assert desk.store.verify(desk.now).lines == 4, "without its two"
 
 
+def test_a_case_that_was_asked_again_is_there_until_others_had_time_to_decide(
+    desk: Desk, postgres: str
+) -> None:
+    """It was asked long ago, its no is not that old, and what was decided does not count now."""
+    number = desk.numbers[2]
+    desk.run("update desk_case set asked = asked - %s where number = %s", KEPT_FOR + 9, number)
+    desk.store.change(
+        number, lambda case: ask_again(case, OTHERS, lambda ids, n: list(ids[:n]), desk.now)
+    )
+    with ProviderStore.connect(PostgresPool(postgres)) as families:
+        assert DeskStore(families.pool).forget(desk.now) == 0
+    assert desk.store.verify(desk.now).lines == 6
+
+
 def test_who_decided_before_there_were_lines_has_one(desk: Desk) -> None:
     desk.run("delete from desk_head")
     desk.run("delete from desk_entry")

@@ -18,6 +18,7 @@ from copdns.app.node.lists import NodeLists
 from copdns.app.node.lists_now import ListsNow
 from copdns.app.node.resolver import ResolverFiles
 from copdns.app.node.source import StoreSource
+from copdns.model.errors import StoreAwayError
 from copdns.model.household import Band, Household, Profile, Rule, RuleAction
 from copdns.model.matchers import Matcher
 from copdns.model.times import Grant
@@ -27,7 +28,7 @@ from copdns.store.household_db import tables
 from copdns.store.household_db.provider import ProviderStore
 from copdns.store.postgres import outbox as outbox_of_store
 from copdns.store.postgres.connection import PostgresPool
-from copdns.store.postgres.lines import BindingRow, BindingStore, LineRow
+from copdns.store.postgres.lines import BindingRow, BindingStore, LineReader, LineRow
 from copdns.store.postgres.outbox import OutboxReader
 from tests.running import PATIENCE
 from tests.unit.account_values import NOW
@@ -273,8 +274,7 @@ async def test_of_a_database_that_came_within_a_look_nothing_is_taken(
         BindingStore(store.pool).put([BindingRow("192.0.2.0", "l6")])
         assert list(source.changes_after(source._keeper.revision) or ()) == []
         assert source.is_away
-        assert source._outbox is not None
-        source._outbox.close()
+        # Also where the one that listens stays: its server may go on beside the other one.
         assert source.changes_after(source._keeper.revision) is None
         assert told(source.snapshot()) == {
             each: before[each] for each in before if each != "192.0.2.0"
@@ -282,6 +282,124 @@ async def test_of_a_database_that_came_within_a_look_nothing_is_taken(
         assert not list(source.changes_after(source._keeper.revision) or ())
         assert not source.is_away
     assert homes
+
+
+@pytest.fixture
+def put_back(store: ProviderStore) -> Callable[..., None]:
+    """Have the same database at an earlier moment, as after a snapshot of its disk."""
+
+    def put_back(source: StoreSource, *changes: str) -> None:
+        with store.pool.connection() as connection:
+            for each in (*changes, "update outbox set number = number - 1000"):
+                connection.run_here(each)
+        assert source._outbox is not None
+        source._outbox.close()
+        assert source.changes_after(source._keeper.revision) is None
+        assert "from a backup" in source.restored
+
+    return put_back
+
+
+async def test_a_disk_that_was_set_back_gives_no_address_to_the_line_of_before(
+    store: ProviderStore,
+    homes: tuple[Household, ...],
+    tmp_path: Path,
+    put_back: Callable[..., None],
+) -> None:
+    """It has the name of the database that it was; only a later moment says that it was seen to."""
+    writer = BindingStore(store.pool)
+    writer.put(at=1.0, database=writer.database())
+    with node(store, tmp_path) as source:
+        before = told(source.snapshot())
+        put_back(source, "update line_address set line = 'l6' where block = '192.0.2.0'")
+        without = {each: before[each] for each in before if each != "192.0.2.0"}
+        for _ in range(2):
+            assert told(source.snapshot()) == without
+            assert list(source.changes_after(source._keeper.revision) or ()) == []
+        writer.put([BindingRow("192.0.2.0", "l0")], at=2.0)
+        assert list(source.changes_after(source._keeper.revision) or ())
+        assert told(source.snapshot()) == before
+    assert homes
+
+
+async def test_a_line_of_a_backup_is_not_the_family_of_before(
+    store: ProviderStore,
+    homes: tuple[Household, ...],
+    tmp_path: Path,
+    put_back: Callable[..., None],
+) -> None:
+    """Whose it is was told after the backup, and is told again."""
+    writer = BindingStore(store.pool)
+    with node(store, tmp_path) as source:
+        before = told(source.snapshot())
+        writer.put(at=1.0, database=writer.database())
+        put_back(source, "update line set household = 'h6' where line = 'l0'")
+        writer.put(at=2.0)
+        without = {each: before[each] for each in before if each != "192.0.2.0"}
+        for _ in range(2):
+            list(source.changes_after(source._keeper.revision) or ())
+            assert told(source.snapshot()) == without
+        writer.put(lines=[LineRow("l0", "h0")])
+        assert list(source.changes_after(source._keeper.revision) or ())
+        assert told(source.snapshot()) == before
+    assert homes
+
+
+async def test_a_node_that_starts_takes_no_address_of_a_backup_that_nobody_looked_at(
+    store: ProviderStore, homes: tuple[Household, ...], tmp_path: Path
+) -> None:
+    writer = BindingStore(store.pool)
+    writer.put(at=1.0, database="7 7 00000001")
+    with node(store, tmp_path) as source:
+        assert source.snapshot().revision
+        assert list(told(source.snapshot())) == ["names"]
+        writer.put(at=2.0, database=writer.database())
+        assert list(source.changes_after(source._keeper.revision) or ())
+        assert len(told(source.snapshot())) == 1 + len(homes)
+
+
+async def test_an_address_that_moved_stays_so_while_postgresql_has_not_all_of_the_journal(
+    store: ProviderStore,
+    homes: tuple[Household, ...],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Another machine writes, and this one's journal is not handed over yet."""
+    writer, journal = BindingStore(store.pool), BindingJournal(tmp_path)
+    other = "7 7 00000004"
+    with node(store, tmp_path) as source:
+        journal.begin(NOW)
+        journal.append(JournalEntry((), (MovedBlock("192.0.2.0", "l7", True),)))
+        assert list(source.changes_after(source._keeper.revision) or ())
+        moved = told(source.snapshot())
+        assert moved["192.0.2.1"] != moved["192.0.2.0"] == moved["192.0.2.7"]
+        monkeypatch.setattr(outbox_of_store, "WHICH_DATABASE", f"select '{other}'".encode())
+        for looked_first in (False, True):
+            if looked_first:
+                writer.put(database=other)
+            assert source._outbox is not None
+            source._outbox.close()
+            source._outbox.database = "7 7 00000003"
+            assert source.changes_after(source._keeper.revision) is None
+            if not looked_first:
+                assert "192.0.2.0" not in told(source.snapshot())
+                writer.put(database=other)
+                assert list(source.changes_after(source._keeper.revision) or ())
+            assert told(source.snapshot()) == moved
+    assert homes
+
+
+def test_of_a_server_that_does_not_say_which_it_is_nothing_is_taken(
+    store: ProviderStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is still being restored, or follows another one."""
+    writer = BindingStore(store.pool)
+    reader = LineReader(store.pool, writer.database())
+    writer.put([BindingRow("192.0.2.0", "l6")])
+    monkeypatch.setattr(outbox_of_store, "WHICH_DATABASE", b"select ''")
+    with pytest.raises(StoreAwayError, match="another database"):
+        reader.take()
+    assert reader.position == 0
 
 
 async def test_where_those_that_write_addresses_looked_first_a_node_takes_them_all(
@@ -293,12 +411,12 @@ async def test_where_those_that_write_addresses_looked_first_a_node_takes_them_a
     other = "7 7 00000002"  # a standby that took over
     with node(store, tmp_path) as source:
         monkeypatch.setattr(outbox_of_store, "WHICH_DATABASE", f"select '{other}'".encode())
-        BindingStore(store.pool).put([BindingRow("192.0.2.0", "l6")], database=other)
+        BindingStore(store.pool).put([BindingRow("192.0.2.0", "l7")], database=other)
         assert source._outbox is not None
         source._outbox.close()
         assert source.changes_after(source._keeper.revision) is None
         found = told(source.snapshot())
-        assert found["192.0.2.0"] == found["192.0.2.6"]
+        assert found["192.0.2.1"] != found["192.0.2.0"] == found["192.0.2.7"]
     assert homes
 
 

@@ -302,6 +302,28 @@ async def test_where_a_backup_caught_up_a_follower_still_sees_that_it_is_another
         assert (outbox.position, outbox.take_change()) == (position, None)
 
 
+async def test_a_change_that_nobody_numbered_yet_is_no_sign_of_a_backup(
+    store: ProviderStore,
+) -> None:
+    """The household of the newest number has none for a moment, or until a program is there."""
+    await store.create(Household("bos", "Bo's"), "bo", NOW)
+    await store.create(family(), "ada", NOW)
+    with following(store) as outbox:
+        await edit(store, "home", "One")
+        assert outbox.take() == (Moved("home", 2),)
+        position = outbox.position
+        outbox.close()
+        await edit(store, "home", "Two")
+        assert outbox.take() == (Moved("home", 3),)
+        assert outbox.take_change() is None
+        position, database = outbox.position, outbox.database
+    await edit(store, "home", "Three")
+    with closing(OutboxReader(store.pool)) as outbox:  # of a program that starts again
+        outbox.go_on_after(position, database)
+        assert outbox.take_change() is None
+        assert outbox.take() == (Moved("home", 4),)
+
+
 @pytest.mark.parametrize("more", [-1, 0, 1])
 async def test_a_copy_with_more_or_fewer_changes_may_have_lost_some(
     store: ProviderStore, monkeypatch: pytest.MonkeyPatch, more: int

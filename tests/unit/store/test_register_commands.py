@@ -214,12 +214,20 @@ def test_the_desk_by_commands(home: Home, postgres: str) -> None:
                 (tenant, origin, name, list, entry, reason, asked, due, drawn)
             values ('', 'guardian', 'club.example', 'casinos', 'club.example', 'harmless',
                     1796000000, 1796000001, 'rev rev2')""")
+    assert "0 lines" in home.ok("provider", "desk", "verify")
     decide = ("provider", "desk", "decide", "1", "--reason", "list_error", "--as")
     assert home.ok(*decide, "rev") == "case 1: second\n"
     assert home.ok(*decide, "rev2") == "case 1: opened\n"
     (case,) = home.json("provider", "desk", "list")
     assert (case["state"], case["decisions"][0]["reason"]) == ("opened", "list_error")
     assert "Entry: club.example" in home.ok("provider", "desk", "text", "1")
+    found = home.json("provider", "desk", "verify")
+    assert (found["lines"], len(found["checksum"])) == (2, 64)
+    with psycopg.connect(postgres, autocommit=True) as operator:
+        for each in (b"desk_entry", b"desk_head"):
+            operator.execute(b"delete from copdns." + each)
+        for _ in range(2):  # it does not sign what it finds there
+            assert home.call("provider", "desk", "verify").exit_code == 1
     home.ok("provider", "operator", "set", "--name", "P", "--country", "FR", "--contact", "c@p")
     found = json.loads(home.ok("provider", "statement"))["document"]
     assert [each["entry"] for each in found["family"]["opened"]] == ["club.example"]

@@ -255,6 +255,35 @@ def test_an_address_that_another_database_gives_to_another_line_is_nobodys(
     assert [each.address for each in changed(keeper).subscribers] == [moved]
 
 
+def test_a_line_that_a_backup_gives_to_another_family_is_nobodys_until_it_is_told_anew(
+    keeper: PlaneKeeper,
+) -> None:
+    """As often as the same is read: what was told after the backup is not in it."""
+    keeper.put_line("l3", "")
+    three = address_key("192.0.2.3")
+    backup = (("l1", "ada", ONE), ("l2", "ada", TWO), ("l3", "bo", three))
+
+    def read_backup() -> None:
+        for line, household, address in backup:
+            keeper.put_line(line, household)
+            keeper.bind(address, line)
+
+    before = keeper.begin_lines()
+    read_backup()
+    keeper.doubt_homes(before)
+    for begins_anew in (False, True, False):
+        whole = keeper.snapshot(2, ListedNames())
+        assert whole.subscribers is not None
+        assert {each.address for each in whole.subscribers} == {ONE}
+        if begins_anew:  # with another database, of which nothing is lost
+            keeper.begin_lines()
+        read_backup()
+    changed(keeper)
+    for household in ("bo", "ada"):
+        keeper.put_line("l2", household)
+        assert [each.address for each in changed(keeper).subscribers] == [TWO]
+
+
 def test_strangers_of_a_network_without_security_lists_have_a_group_of_their_own() -> None:
     usual = PlaneKeeper(SLUGS, NOW).snapshot(1, ListedNames())
     assert LAW_ALONE not in usual.groups
