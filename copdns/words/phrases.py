@@ -43,7 +43,11 @@ MAX_HEADER = 1000  # letters of Accept-Language that are looked at
 
 _ENDS = (".", "?", "!", "。", "？", "！", "؟")
 # Languages that begin words small after a colon, each with the names that its texts begin with.
-_SMALL_AFTER_COLON: Mapping[str, Container[str]] = {"es": (), "fr": ("Internet",)}
+_SMALL_AFTER_COLON: Mapping[str, Container[str]] = {
+    "es": (),
+    "fr": ("Internet",),
+    "ru": (),
+}
 _SPANISH_MARKS = ("¿", "¡")  # with which a question or a call begins
 
 # The context of titles of apps and search engines that have words in them.
@@ -220,8 +224,8 @@ class Phrases:
         return self.gettext("%(what)s: %(more)s") % {"what": what, "more": more}
 
     def begin_small(self, text: str) -> str:
-        """Return words of ours as they stand after a colon: small in French and Spanish, unless
-        they begin with a name."""
+        """Return words of ours as they stand after a colon: small in French, Russian and
+        Spanish, unless they begin with a name."""
         names, first = _SMALL_AFTER_COLON.get(self.language), text.partition(" ")[0]
         if names is None or first in names or not f"{first[1:]}a".islower():  # such as VPN
             return text

@@ -74,6 +74,8 @@ def test_a_short_name_stays_on_its_line_and_a_long_one_may_break() -> None:
         ("es", "Internet encendido", "internet encendido"),
         ("es", "VPN y otras formas", "VPN y otras formas"),
         ("es", "YouTube & TV", "YouTube &amp; TV"),
+        ("ru", "Азартные игры", "азартные игры"),
+        ("ru", "VPN", "VPN"),
         ("en", "Works at any time", "Works at any time"),
     ],
 )

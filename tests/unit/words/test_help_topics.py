@@ -10,7 +10,7 @@ import pytest
 
 from copdns.list_files.resources import find_folder
 from copdns.model.errors import ConfigError
-from copdns.web.languages import help_topic
+from copdns.web.languages import help_topic, phrases_in
 from copdns.words.help_topics import PAGES, TOPICS, HelpTopic, Picture, topic
 from copdns.words.levels import Level
 from copdns.words.phrases import LANGUAGES, PSEUDO
@@ -102,6 +102,22 @@ def test_nothing_was_left_in_english(language: str) -> None:
     for page in PAGES:
         english = set(sentences(help_topic("en", page)))
         assert not english & set(sentences(help_topic(language, page)))
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize(
+    ("page", "level", "title"),
+    [
+        ("grooming", Level.FULL, "Has something bad happened? Get help"),
+        ("visible", Level.FULL, "My privacy"),
+        ("visible", Level.PLAIN, "Who can see what"),
+    ],
+)
+def test_a_page_is_named_as_it_is_called(
+    language: str, page: str, level: Level, title: str
+) -> None:
+    words = help_topic(language, page).at(level)
+    assert phrases_in(language).gettext(title) in " ".join(words.know + words.do)
 
 
 # Words in the longest sentence; letters of an average word; letters of the longest word.
