@@ -15,7 +15,7 @@ from babel.messages.plurals import get_plural
 from babel.messages.pofile import read_po
 
 from copdns.list_files.load import load_catalogue
-from copdns.web.wording import GROUPS
+from copdns.words.desk import GROUPS
 from copdns.words.phrases import APP_NAME, DESK_LANGUAGES, LANGUAGES, PLACEHOLDER, placeholders
 
 ROOT = Path(__file__).parents[1]
@@ -65,8 +65,6 @@ DESK = (
     *(f"copdns/words/{each}.py" for each in ("audit", "desk", "download_warnings", "warnings")),
     "blocklists/",
 )
-# It speaks to both; these contexts are of what it says at the desk alone.
-SAYING, AT_THE_DESK_ALONE = "copdns/web/wording.py", frozenset({"step", "group of services"})
 AT_THE_DESK = tuple(each for each in DESK_LANGUAGES if each != "en")
 
 
@@ -111,9 +109,8 @@ def translated(language: str) -> list[Message]:
 
 def is_wanted(message: Message, language: str) -> bool:
     """Tell whether a text is to be there in a language: one that a child reads, in all."""
-    desk = (*DESK, SAYING) if message.context in AT_THE_DESK_ALONE else DESK
     return language in AT_THE_DESK or not all(
-        path.startswith(desk) for path, _ in message.locations
+        path.startswith(DESK) for path, _ in message.locations
     )
 
 

@@ -53,6 +53,7 @@ Seed = Callable[[HouseholdStore], Awaitable[object]]
 class HouseholdOrigin(Protocol):
     """Where the households of a running copdns come from: a file here, or `provider_source.py`.
 
+    What the methods promise is told at those of `HouseholdSource`.
     does_chores: this program deletes what is over, and sends what is sent once for all.
     """
 

@@ -65,6 +65,8 @@ class PageHouseholds:
         self._reading: set[asyncio.Task[None]] = set()
         self._reads = 0  # that were begun
         self._numbers: dict[str, int] = {}  # of the reads that those that are here come from
+        # Reads that run, by number, without those whose household moved meanwhile.
+        self._under_way: dict[int, str] = {}
 
     async def find(self, code: str) -> str:
         """Return whose code it is; "" for nobody's.  Raises StoreError."""
@@ -116,8 +118,10 @@ class PageHouseholds:
         return forget
 
     def forget(self, moved: Iterable[Moved]) -> None:
-        """Read households again that moved, of those that are here."""
+        """Read households again that moved, of those that are here or are being read now."""
         for each in moved:
+            for number in [one for one, of in self._under_way.items() if of == each.household]:
+                del self._under_way[number]
             if each.household in self._here:
                 self._until[each.household] = 0.0
                 task = asyncio.ensure_future(run_logged(partial(self._read, each.household)))
@@ -126,6 +130,7 @@ class PageHouseholds:
 
     def forget_all(self) -> None:
         """Read each household again at the next request about it: the database is another one."""
+        self._under_way.clear()
         for each in self._here:
             self._until[each] = 0.0
 
@@ -171,6 +176,14 @@ class PageHouseholds:
     async def _read(self, household: str) -> None:
         self._reads += 1
         number = self._reads
+        self._under_way[number] = household
+        try:
+            await self._read_as(number, household)
+        finally:
+            self._under_way.pop(number, None)
+
+    async def _read_as(self, number: int, household: str) -> None:
+        """Read a household; one that moves meanwhile is read again at the next request."""
         found = await self._thread.read(partial(_load, household))
         if found is None:
             self._drop(household)
@@ -187,7 +200,8 @@ class PageHouseholds:
         self._here[household] = build_snapshot(
             base, base.library, base.defaults, [admitted], self._now(), inputs
         )
-        self._inputs[household], self._until[household] = inputs, until
+        self._inputs[household] = inputs
+        self._until[household] = until if number in self._under_way else 0.0
         self._drop_oldest()
 
     def _drop_oldest(self) -> None:

@@ -292,7 +292,10 @@ class ProviderSource:
             outbox = self._connect()
             # What moved since this machine read what it answers by.
             known = self._known
-            outbox.go_on_after(*(known.position or 0, known.database) if known else (0,))
+            if known is None:
+                outbox.go_on_after(0)
+            else:
+                outbox.go_on_after(known.position or 0, known.database)
             self._outbox = outbox
         return self._outbox.take()
 

@@ -22,6 +22,7 @@ from copdns.model.record_types import qtype_name
 from copdns.model.verdict import Action, Requestor, Verdict
 from copdns.policy.decide import Policy, charged_budgets, decide
 from copdns.policy.snapshot import Client, Sightings, Snapshot
+from copdns.policy.time_rules import LastEnd
 from copdns.policy.time_steps import BySubject
 from copdns.time.days import local_time, starts_at, zone_of
 
@@ -116,7 +117,13 @@ def _without_budget_use(policy: Policy) -> Policy:
     """
     if policy.time_rules is None:
         return policy
-    unused = replace(policy.time_rules, remaining=BySubject(None, {}, {}), verdicts_with_end={})
+    # What the rules in force remember of ends holds for these no more than the other way round.
+    unused = replace(
+        policy.time_rules,
+        remaining=BySubject(None, {}, {}),
+        last_end=LastEnd(),
+        verdicts_with_end={},
+    )
     return replace(policy, time_rules=unused)
 
 

@@ -46,12 +46,11 @@ from copdns.privacy.own_numbers import own_limits, usages_for_others
 from copdns.settings.config import AUTO, Settings, defaults_of
 from copdns.store.db import store_error
 from copdns.store.household_copy import HouseholdCopy
-from copdns.store.household_db import condition
 from copdns.store.household_db.claims import Claims
-from copdns.store.household_db.condition import FILE, repair
+from copdns.store.household_db.condition import FILE
 from copdns.store.household_db.guests import Guests
 from copdns.store.household_db.household import HouseholdStore
-from copdns.store.household_db.notes import CONSOLE, REPAIRED, TAKEN, Change
+from copdns.store.household_db.notes import CONSOLE, Change
 from copdns.store.household_db.thread import StoreThread
 from copdns.store.log_db.querylog import QueryLog
 from copdns.store.log_db.unknown_devices import load_unknown_devices
@@ -372,16 +371,6 @@ class Home:
                 self.log.erase(after.id, each.id, self.now)
         return found[0], after
 
-    def redeem_ticket(self, digest: str, profile_id: str) -> tuple[Household, Household]:
-        """Redeem a ticket; return the household before and after.  Raises HouseholdError."""
-        before, catalogue = self.household, self.catalogue
-
-        async def work(store: HouseholdStore) -> Household:
-            household_id = await self.ensure_household(store, catalogue)
-            return await store.redeem(household_id, digest, profile_id, author=AUTHOR, now=self.now)
-
-        return before, self.with_store(work)
-
     async def ensure_household(self, store: HouseholdStore, catalogue: Catalogue) -> str:
         """Return the household's id; make the household first, where there is none."""
         await seed_household(store, self.settings, catalogue, self.now)
@@ -413,24 +402,6 @@ class Home:
             check_operator_edit(Household(household.id, ""), household)
         after = self.with_store(lambda store: store.create(household, AUTHOR, self.now))
         print_changes(Household(household.id, ""), after)
-
-    def repair(self, *, take_file: bool) -> Path | None:
-        """Make a new `household.db`; return where the damaged one is now, None for nowhere.
-
-        take_file: use the file as it is, in place of its copy.  Raises StoreError.
-        """
-        if self.is_providers:
-            raise StoreError("the household is in PostgreSQL; no file here can be made anew")
-        aside = None if take_file else repair(self.folder)
-        if take_file:
-            condition.take_file(self.folder)
-
-        async def note(store: HouseholdStore) -> None:
-            for each in await store.households():
-                await store.note(each, AUTHOR, TAKEN if take_file else REPAIRED, self.now)
-
-        self.with_store(note)
-        return aside
 
     def note(self, what: str) -> None:
         """Write a line to the history of what is no part of the household."""

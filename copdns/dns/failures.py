@@ -129,6 +129,7 @@ class Silence:
         self._probe_at: dict[str, float] = {}  # of the silent ones: when to try the next time
 
     def is_of(self, zone: str) -> bool:
+        """Tell whether the upstreams of a zone are silent."""
         return _asked_for(zone) in self._probe_at
 
     def note_response(self, zone: str, mono: float) -> bool:

@@ -162,6 +162,7 @@ class StreamPool(UpstreamConnections):
         self._is_retired = True
 
     def is_open(self) -> bool:
+        """Tell whether there is a connection, or one that is being made."""
         return bool(self._connections)
 
     def close(self) -> None:
@@ -289,6 +290,7 @@ class Connection(asyncio.Protocol):
         return mono - max(self.heard_at, first.at) > seconds
 
     def is_idle_since(self, mono: float) -> bool:
+        """Tell whether nothing was asked or came since a moment, and nothing is waited for."""
         return self._is_ready and not self.load and max(self.heard_at, self._used_at) < mono
 
     def forget_old(self, mono: float) -> None:

@@ -157,6 +157,7 @@ class FailuresShape(Written):
     devices: OnFailure = OnFailure.LAST_KNOWN
 
     def failures(self) -> FailureChoices:
+        """Return them as a household has them."""
         return FailureChoices(self.clock, self.lists, self.devices)
 
 

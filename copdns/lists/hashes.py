@@ -86,6 +86,7 @@ class HashedNames:
             yield self.octets[at : at + size].hex()
 
     def as_json(self) -> list[str]:
+        """Return the algorithm, the salt, and all hashes one after the other in base64."""
         return [self.algorithm, self.salt, b64encode(self.octets).decode()]
 
 

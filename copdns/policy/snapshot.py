@@ -66,7 +66,10 @@ NOT_HERE: Final = Client("", "", refusing_policy(), True, UNHEARD)
 
 
 class IdentifiesSubscribers(Protocol):
-    """The households of a provider, whose forwarders say whose a query is."""
+    """The households of a provider, whose forwarders say whose a query is.
+
+    `identify` returns NOT_HERE where the household has to be read first, and has it read.
+    """
 
     def identify(self, requestor: Requestor, /) -> Client: ...
 

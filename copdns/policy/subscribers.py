@@ -337,11 +337,10 @@ class Subscribers:
         elif kept.household.revision != revision:
             kept.until = -inf
 
-    def drop_all(self) -> tuple[str, ...]:
-        """Have each household that is here read again; return them."""
+    def drop_all(self) -> None:
+        """Have each household that is here read again."""
         for each in tuple(self._here):
             self.drop(each, -1)
-        return tuple(self._here)
 
     def compile_anew(self) -> None:
         """Compile each household again at its next question: the lists are others.

@@ -7,7 +7,7 @@ query, so plain tuples and no loops.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, Protocol
 
 from copdns.model.build import mypyc_attr
 from copdns.model.household import PrivacyMode
@@ -189,6 +189,22 @@ class CountKey(NamedTuple):
     action: str
     reason: str
     category: str
+
+
+class LogQueue(Protocol):
+    """Where rows and counts wait to be written; `QueryLog` of the store is one.
+
+    waiting: its rows, the same object for good.  erasures: goes up when a profile is erased.
+    `count` never raises and never waits.
+    """
+
+    @property
+    def waiting(self) -> WaitingRows: ...
+
+    @property
+    def erasures(self) -> int: ...
+
+    def count(self, key: CountKey, n: int = 1) -> None: ...
 
 
 def may_log_name(verdict: Verdict, everything: bool) -> bool:

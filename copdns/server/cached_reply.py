@@ -276,6 +276,7 @@ class PolicyReplies:
         return None if found is None else found.of_policy(self.bit)
 
     def tally_of(self, cached: CachedReply) -> Tally:
+        """Return where a reply that this policy has is counted."""
         return self.tallies[cached.kind]
 
     def __len__(self) -> int:

@@ -116,9 +116,11 @@ class Limit:
         self.protected = TokenBucket(rate, mono)
 
     def take(self, mono: float, *, over_udp: bool) -> bool:
+        """Take a token of a transport; False: there is none."""
         return (self.udp if over_udp else self.tcp).take(mono)
 
     def is_open(self, mono: float, *, over_udp: bool) -> bool:
+        """Tell whether a transport has a token, and leave it there."""
         return (self.udp if over_udp else self.tcp).is_open(mono)
 
     def excess(self, mono: float, *, over_udp: bool, protected: bool, served: bool) -> Excess:
@@ -152,6 +154,7 @@ class ClientLimits:
         return None
 
     def of(self, bound: Bound) -> Limit | None:
+        """Return whose tokens a bound that `take` gave is about; None: it is not bounded."""
         return self.client if bound is Bound.CLIENT else self.subnet
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Final, Protocol
+from typing import Final
 
 from copdns.dns.query import Query
 from copdns.dns.records import RCODE
@@ -24,8 +24,7 @@ from copdns.privacy.own_numbers import COUNTS_ONLY, coarse_verdict, is_own_verdi
 from copdns.privacy.recent_blocks import RecentBlocks
 from copdns.privacy.retention import (
     ROUND_TO,
-    CountKey,
-    WaitingRows,
+    LogQueue,
     count_key,
     log_row,
     may_log_name,
@@ -49,22 +48,6 @@ _FULL: Final = PrivacyMode.FULL
 # decided, rcode, transport, the list that blocked or would have blocked; and of local answers, of
 # which the verdict itself says more, the policy.
 _KindKey = tuple[Action, Reason, str, bool, int, str, str, Policy | None]
-
-
-class LogQueue(Protocol):
-    """Where rows and counts wait to be written; `QueryLog` of the store is one.
-
-    waiting: its rows, the same object for good.  erasures: goes up when a profile is erased.
-    `count` never raises and never waits.
-    """
-
-    @property
-    def waiting(self) -> WaitingRows: ...
-
-    @property
-    def erasures(self) -> int: ...
-
-    def count(self, key: CountKey, n: int = 1) -> None: ...
 
 
 @mypyc_attr(allow_interpreted_subclasses=True)  # tests have one that listens

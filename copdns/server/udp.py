@@ -268,7 +268,7 @@ class UdpServer:
         size, header = cut_header(message)
         source = peer_address(raw, self._socket.family) + header
         if size and (told := self._forwarded.get(source)) is not None:
-            return self._bound(message[size:], told, moment)
+            return self._find_limits(message[size:], told, moment)
         peer = Requestor(self.address, peer_host(raw, self._socket.family), "udp")
         forwarder = self._forwarders.find(peer.address)
         if forwarder is not None:
@@ -279,16 +279,17 @@ class UdpServer:
                 if len(self._forwarded) >= MAX_FORWARDED:
                     self._forwarded.clear()
                 self._forwarded[source] = requestor
-            return self._bound(message, requestor, moment)
+            return self._find_limits(message, requestor, moment)
         if len(self._client_by_address) >= MAX_CLIENTS:
             self._client_by_address.clear()
         client = self._new_client(peer, snapshot, moment)
         self._client_by_address[peer_address(raw, self._socket.family)] = client
         return message, peer, client.limits, None
 
-    def _bound(
+    def _find_limits(
         self, message: bytes, requestor: Requestor, moment: Moment
     ) -> tuple[bytes, Requestor, ClientLimits | None, Client]:
+        """Return what `_read_requestor` does, of somebody whom a forwarder names."""
         client = self._resolver.snapshot.identify(requestor)
         limits = self._resolver.limits_of(requestor, moment, client)
         return message, requestor, limits, client

@@ -51,7 +51,10 @@ _BROKEN = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 
 
 class Mirror(Protocol):
-    """What writes each transaction of a connection to a second file (`household_copy`)."""
+    """What writes each transaction of a connection to a second file.
+
+    What the methods promise is told at those of `HouseholdCopy`.
+    """
 
     def keeping(
         self, connection: sqlite3.Connection

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from itertools import groupby
@@ -35,50 +35,10 @@ from copdns.words.former_notes import note_now
 from copdns.words.levels import Level
 from copdns.words.phrases import APP_NAME, END_ISOLATE, ISOLATE, Phrase, Phrases, is_same_day
 
-# The dashboard's names of the steps of decision.
-STEPS: Mapping[StepNumber, Phrase] = {
-    StepNumber.ACCESS: Phrase("step", "Devices that are not allowed to use copdns"),
-    StepNumber.LOCAL: Phrase("step", "Pages of things at home, such as a printer's own page"),
-    StepNumber.LEGAL: Phrase("step", "Blocked by a court or authority"),
-    StepNumber.PROTECTED: Phrase("step", "Sites that are never blocked"),
-    StepNumber.SECURITY: Phrase("step", "Lists of viruses and scam sites"),
-    StepNumber.GRANTS: Phrase("step", "Temporary access"),
-    StepNumber.PAUSE: Phrase("step", "Pause"),
-    StepNumber.SCHEDULES: Phrase("step", "Schedules"),
-    StepNumber.BUDGETS: Phrase("step", "Daily limits"),
-    StepNumber.RULES: Phrase("step", "Site rules"),
-    StepNumber.BYPASS: Phrase("step", "Ways to get around the filter"),
-    StepNumber.SERVICES: Phrase("step", "Blocked apps"),
-    StepNumber.CATEGORIES: Phrase("step", "Blocked categories"),
-    StepNumber.SAFE_SEARCH: Phrase("step", "Safe search"),
-    StepNumber.DEFAULT: Phrase("step", "All other sites"),
-}
-
 # What blocks an app whose own switch may be off.
 _NOT_ITS_SWITCH = frozenset({Reason.CONTACT, Reason.CATEGORY, Reason.BYPASS, Reason.CANARY})
 # What blocks for a while.
 _OF_TIME = frozenset({Reason.SCHEDULE, Reason.BUDGET, Reason.PAUSED})
-
-# Groups of services, by their slugs in `blocklists/services.yaml`.
-GROUPS = {
-    "adult": Phrase("group of services", "Adult content"),
-    "ai": Phrase("group of services", "AI assistants"),
-    "ai_companion": Phrase("group of services", "AI companions"),
-    "bypass": Phrase("group of services", "VPNs and other ways to get around the filter"),
-    "dating": Phrase("group of services", "Dating"),
-    "games": Phrase("group of services", "Games"),
-    "games_web": Phrase("group of services", "Browser games"),
-    "live": Phrase("group of services", "Live streams"),
-    "messaging": Phrase("group of services", "Messaging"),
-    "messaging_stranger_risk": Phrase("group of services", "Chat with strangers"),
-    "music": Phrase("group of services", "Music"),
-    "school_tools": Phrase("group of services", "School tools"),
-    "shopping": Phrase("group of services", "Shopping"),
-    "social": Phrase("group of services", "Social media"),
-    "social_adult_risk": Phrase("group of services", "Social media with adult content"),
-    "video": Phrase("group of services", "Video"),
-    "video_kids": Phrase("group of services", "Kids' video"),
-}
 
 
 class AppealProgress(NamedTuple):
@@ -162,7 +122,7 @@ class Wording:
 
     def step_title(self, number: StepNumber) -> str:
         """Return the dashboard's name for a step of the order of decision."""
-        return self.phrases.pgettext(*STEPS[number])
+        return self.phrases.pgettext(*desk.STEPS[number])
 
     def category(self, slug: str) -> str:
         """Return what a category is called, also one of the household's own."""
@@ -334,7 +294,7 @@ class Wording:
 
     def group(self, slug: str) -> str:
         """Return the name of a group of services."""
-        return self.phrases.pgettext(*GROUPS.get(slug, Phrase("group of services", slug)))
+        return self.phrases.pgettext(*desk.GROUPS.get(slug, Phrase("group of services", slug)))
 
     def app_name(self, title: str) -> str:
         """Return the title of an app or a search engine, with the words in it translated."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from copdns.model.times import WeekParity
-from copdns.model.verdict import Reason, Verdict
+from copdns.model.verdict import Reason, StepNumber, Verdict
 from copdns.time.own_timers import OWN
 from copdns.words.child import Said, fill_phrase, key_of
 from copdns.words.child_reasons import REASONS as TO_THE_CHILD
@@ -210,6 +210,46 @@ WEEKS: Mapping[WeekParity, Phrase] = {
 DAYS: Mapping[str, Phrase] = {
     "school_night": Phrase("on days", "on school nights"),
     "free_night": Phrase("on days", "on weekend and holiday nights"),
+}
+
+# The dashboard's names of the steps of decision.
+STEPS: Mapping[StepNumber, Phrase] = {
+    StepNumber.ACCESS: Phrase("step", "Devices that are not allowed to use copdns"),
+    StepNumber.LOCAL: Phrase("step", "Pages of things at home, such as a printer's own page"),
+    StepNumber.LEGAL: Phrase("step", "Blocked by a court or authority"),
+    StepNumber.PROTECTED: Phrase("step", "Sites that are never blocked"),
+    StepNumber.SECURITY: Phrase("step", "Lists of viruses and scam sites"),
+    StepNumber.GRANTS: Phrase("step", "Temporary access"),
+    StepNumber.PAUSE: Phrase("step", "Pause"),
+    StepNumber.SCHEDULES: Phrase("step", "Schedules"),
+    StepNumber.BUDGETS: Phrase("step", "Daily limits"),
+    StepNumber.RULES: Phrase("step", "Site rules"),
+    StepNumber.BYPASS: Phrase("step", "Ways to get around the filter"),
+    StepNumber.SERVICES: Phrase("step", "Blocked apps"),
+    StepNumber.CATEGORIES: Phrase("step", "Blocked categories"),
+    StepNumber.SAFE_SEARCH: Phrase("step", "Safe search"),
+    StepNumber.DEFAULT: Phrase("step", "All other sites"),
+}
+
+# Groups of services, by their slugs in `blocklists/services.yaml`.
+GROUPS: Mapping[str, Phrase] = {
+    "adult": Phrase("group of services", "Adult content"),
+    "ai": Phrase("group of services", "AI assistants"),
+    "ai_companion": Phrase("group of services", "AI companions"),
+    "bypass": Phrase("group of services", "VPNs and other ways to get around the filter"),
+    "dating": Phrase("group of services", "Dating"),
+    "games": Phrase("group of services", "Games"),
+    "games_web": Phrase("group of services", "Browser games"),
+    "live": Phrase("group of services", "Live streams"),
+    "messaging": Phrase("group of services", "Messaging"),
+    "messaging_stranger_risk": Phrase("group of services", "Chat with strangers"),
+    "music": Phrase("group of services", "Music"),
+    "school_tools": Phrase("group of services", "School tools"),
+    "shopping": Phrase("group of services", "Shopping"),
+    "social": Phrase("group of services", "Social media"),
+    "social_adult_risk": Phrase("group of services", "Social media with adult content"),
+    "video": Phrase("group of services", "Video"),
+    "video_kids": Phrase("group of services", "Kids' video"),
 }
 
 # What each category is called, and what it is about, in the words that parents know from elsewhere.

@@ -10,20 +10,23 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from ipaddress import ip_address
 from pathlib import Path
 from urllib.request import Request, urlopen
 
+import dns.exception
 import dns.message
 import dns.query
 import psycopg
 import pytest
 from pyrad.packet import AccountingRequest, AcctPacket
 
-from copdns.model.household import Band, Household, Profile
+from copdns.model.household import Band, Household, Profile, Rule, RuleAction
+from copdns.model.matchers import Matcher
 from copdns.provider.law.keys import KEYS_FOLDER, ProviderKeys
 from copdns.provider.radius_accounting import Attribute
+from copdns.store.household_db.household import HouseholdStore
 from copdns.store.household_db.provider import open_provider
 from copdns.store.provider_db.role_grants import RoleDuty
 from tests.conftest import find_tool
@@ -43,11 +46,33 @@ STRANGER = "127.0.0.66"
 DATING = "parship.de"  # of the bundled lists
 HELP = "www.childline.org.uk"
 BLOCKED = "NOERROR 17 category: dating (list starter-dating)"
+LOST = "lost"
 
 
 def family(household: str) -> Household:
     profile = Profile("mia", "Mia", Band.TO_9, categories=frozenset({"dating"}))
     return Household(household, "Home", profiles=(profile,), guest="mia")
+
+
+def change(store: HouseholdStore, household: str, edit: Callable[[Household], Household]) -> int:
+    """Change a household; return its revision."""
+    changed = store.change(household, edit, author="Ada", what="test", now=1)
+    return asyncio.run(changed).revision
+
+
+def block(store: HouseholdStore, household: str, name: str) -> int:
+    """Block a name for a household, by a rule with its first label as id; return the revision."""
+    rule = Rule(name.partition(".")[0], RuleAction.BLOCK, Matcher(name))
+    return change(store, household, lambda home: replace(home, rules=(*home.rules, rule)))
+
+
+def ask_or_lose(port: int, name: str, line: str, patience: float) -> str:
+    """Return what a dnsdist says; LOST where nothing comes within `patience` seconds."""
+    query = dns.message.make_query(name, "A", use_edns=0)
+    try:
+        return told(dns.query.udp(query, "127.0.0.1", patience, port, source=line))
+    except (dns.exception.Timeout, OSError):
+        return LOST
 
 
 @dataclass

@@ -98,10 +98,12 @@ def test_an_import_with_a_mistake_says_where_and_changes_nothing(
 
 
 def test_names_of_the_house_come_and_go_at_once(home: House) -> None:
+    assert home.ask("printer.home.arpa").data == []
     home.at_once("local", "add", "printer.home.arpa", "192.168.1.20")
     eventually(lambda: home.ask("printer.home.arpa").data == ["192.168.1.20"], within=SOON)
     home.at_once("local", "remove", "printer.home.arpa")
     eventually(lambda: home.ask("printer.home.arpa").rcode == "NXDOMAIN", within=SOON)
+    assert home.ask("printer.home.arpa").data == []
 
 
 # --- settings: read again on SIGHUP -------------------------------------------------------------

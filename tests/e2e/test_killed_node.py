@@ -12,32 +12,28 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
-from dataclasses import replace
 from http import HTTPStatus
 from itertools import count
 from pathlib import Path
 from time import monotonic
 from urllib.error import HTTPError
 
-import dns.exception
-import dns.message
-import dns.query
 import pytest
 
-from copdns.model.household import Household, Rule, RuleAction
-from copdns.model.matchers import Matcher
 from copdns.store.household_db.household import HouseholdStore
 from copdns.store.household_db.provider import open_provider
 from tests.conftest import find_tool
 from tests.e2e.house import eventually
-from tests.e2e.plane import told
 from tests.e2e.provider_nodes import (
     ADA,
     BLOCKED,
     BO,
     DATING,
+    LOST,
     OPEN,
     ProviderNode,
+    ask_or_lose,
+    block,
     family,
     provider_node,
     session,
@@ -51,7 +47,6 @@ pytestmark = [pytest.mark.tools, pytest.mark.once]
 
 SECONDS = float(os.environ.get("NODE_KILL_SECONDS", "1"))  # of load before, while and after
 MOST_RULES = 60
-LOST = "lost"
 
 
 class Load:
@@ -94,11 +89,7 @@ class Load:
 
 
 def ask(node: ProviderNode, name: str, line: str, patience: float = 1.0) -> str:
-    query = dns.message.make_query(name, "A", use_edns=0)
-    try:
-        return told(dns.query.udp(query, "127.0.0.1", patience, node.port, source=line))
-    except (dns.exception.Timeout, OSError):
-        return LOST
+    return ask_or_lose(node.port, name, line, patience)
 
 
 @contextmanager
@@ -111,7 +102,7 @@ def changing(store: HouseholdStore) -> Iterator[list[str]]:
         for number in count():
             if is_over.wait(SECONDS / 15) or len(confirmed) == MOST_RULES:
                 return
-            add(store, f"rule-{number + 1}.example")
+            block(store, "ada", f"rule-{number + 1}.example")
             confirmed.append(f"rule-{number + 1}.example")
 
     thread = threading.Thread(target=run)
@@ -121,14 +112,6 @@ def changing(store: HouseholdStore) -> Iterator[list[str]]:
     finally:
         is_over.set()
         thread.join()
-
-
-def add(store: HouseholdStore, name: str) -> None:
-    def edit(home: Household) -> Household:
-        rule = Rule(name.partition(".")[0], RuleAction.BLOCK, Matcher(name))
-        return replace(home, rules=(*home.rules, rule))
-
-    asyncio.run(store.change("ada", edit, author="Ada", what="test", now=1))
 
 
 def tell(nodes: Iterable[ProviderNode], path: str, entries: object) -> None:
@@ -160,7 +143,7 @@ def test_a_node_that_is_killed_harms_no_other_and_catches_up(
         store = stack.enter_context(open_provider(server.conninfo))
         for each in ("ada", "bo"):
             asyncio.run(store.create(family(each), "test", 1))
-        add(store, "rule-0.example")
+        block(store, "ada", "rule-0.example")
 
         def start(name: str) -> ProviderNode:
             (tmp_path / name).mkdir()

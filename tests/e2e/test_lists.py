@@ -152,7 +152,9 @@ def test_a_list_that_the_settings_name_now_is_fetched_after_a_reload(
         text = (tmp_path / "copdns.yaml").read_text()
         one = f'{{"slug": "toys", "url": "{server.url("/toys")}", "category": "games", '
         one += '"format": "domains", "match": "subtree"}'
+        assert '"own": []' in text
         (tmp_path / "copdns.yaml").write_text(text.replace('"own": []', f'"own": [{one}]'))
+        assert not is_blocked(made, CHESS)
         made.program.reload()
         eventually(lambda: is_blocked(made, CHESS), within=LONG)
 

@@ -8,20 +8,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import dns.exception
-import dns.message
-import dns.query
 import pytest
 
 from tests.conftest import find_tool
 from tests.e2e.house import eventually
-from tests.e2e.plane import told
 from tests.e2e.provider_nodes import (
     ADA,
     BLOCKED,
     DATING,
+    LOST,
     OPEN,
     ProviderNode,
+    ask_or_lose,
     node,  # noqa: F401 - a fixture
 )
 from tests.e2e.started import DNSDIST_UP, started
@@ -29,16 +27,6 @@ from tests.e2e.test_provider import server  # noqa: F401 - a fixture
 from tests.running import PATIENCE, free_port
 
 pytestmark = pytest.mark.tools
-
-LOST = "lost"
-
-
-def ask(port: int, name: str, patience: float = PATIENCE) -> str:
-    query = dns.message.make_query(name, "A", use_edns=0)
-    try:
-        return told(dns.query.udp(query, "127.0.0.1", patience, port, source=ADA))
-    except (dns.exception.Timeout, OSError):
-        return LOST
 
 
 @contextmanager
@@ -49,7 +37,7 @@ def asking(port: int, patience: float) -> Iterator[Counter[str]]:
 
     def run() -> None:
         while not is_over.is_set():
-            found[ask(port, DATING, patience)] += 1
+            found[ask_or_lose(port, DATING, ADA, patience)] += 1
 
     threads = [threading.Thread(target=run) for _ in range(4)]
     for each in threads:
@@ -85,9 +73,9 @@ def test_a_dnsdist_that_is_killed_under_load_harms_no_other_and_loses_nothing_co
             node.command("ada", "rule", "add", "block", "opera.example")
         with started(command, DNSDIST_UP, folder):
             rule = "NOERROR 17 rule: opera.example"
-            eventually(lambda: ask(port, "opera.example") == rule)
-            assert ask(port, DATING) == BLOCKED
-            assert ask(port, "open.example") == OPEN
+            eventually(lambda: ask_or_lose(port, "opera.example", ADA, PATIENCE) == rule)
+            assert ask_or_lose(port, DATING, ADA, PATIENCE) == BLOCKED
+            assert ask_or_lose(port, "open.example", ADA, PATIENCE) == OPEN
     assert set(its) == {BLOCKED, LOST}
     assert set(others) == {BLOCKED}  # neither lost nor by other rules
     node.command("ada", "rule", "remove", "opera.example")

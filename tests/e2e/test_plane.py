@@ -551,6 +551,8 @@ def test_nsid_names_the_site_and_the_revision(node: Node) -> None:
     node.change(PlaneChange(node.next))
     for name in ("open.example", "open.example", "casino.example"):
         eventually(partial(_is_told, node, name, f"{SITE}/{node.agent.revision}"))
+    untold = node.ask("open.example", CHILD).options
+    assert [each for each in untold if each.otype == NSID] == [], "who does not ask is not told"
 
 
 def _is_told(node: Node, name: str, nsid: str) -> bool:

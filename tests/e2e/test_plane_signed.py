@@ -150,6 +150,7 @@ def test_what_the_household_opens_for_itself_fails_as_what_it_is(node: Node) -> 
 
 def test_so_does_the_safe_host_of_a_search_engine(node: Node) -> None:
     failed(node, ENGINE, CHILD)
+    assert FORGED not in told(node.ask(ENGINE, CHILD))
 
 
 def test_while_copdns_is_away_it_is_the_same(node: Node) -> None:

@@ -10,18 +10,13 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import Callable
 from contextlib import ExitStack, closing
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from copdns.model.household import Household, Rule, RuleAction
-from copdns.model.matchers import Matcher
 from copdns.provider.law.edits import confirm_order, enter_order
 from copdns.provider.law.keys import KEYS_FOLDER, ProviderKeys
-from copdns.store.household_db.household import HouseholdStore
 from copdns.store.household_db.provider import open_provider
 from copdns.store.postgres.connection import PostgresPool
 from copdns.store.provider_db.register_rows import RegisterStore
@@ -35,6 +30,7 @@ from tests.e2e.provider_nodes import (
     DATING,
     OPEN,
     ProviderNode,
+    block,
     family,
     provider_node,
     session,
@@ -57,17 +53,6 @@ LAW = "NXDOMAIN 16 legal"
 
 def blocked(name: str) -> str:
     return f"NOERROR 17 rule: {name}"
-
-
-def change(store: HouseholdStore, household: str, edit: Callable[[Household], Household]) -> int:
-    """Change a household; return its revision."""
-    changed = store.change(household, edit, author="Ada", what="test", now=1)
-    return asyncio.run(changed).revision
-
-
-def block(store: HouseholdStore, household: str, name: str) -> int:
-    rule = Rule(name.partition(".")[0], RuleAction.BLOCK, Matcher(name))
-    return change(store, household, lambda home: replace(home, rules=(*home.rules, rule)))
 
 
 def put_order(register: RegisterStore, name: str) -> None:

@@ -226,12 +226,14 @@ def test_a_list_goes_to_the_canary_first_and_an_undo_is_in_force_within_a_minute
 
 def test_a_running_node_has_the_schema_that_its_program_knows(provider: Provider) -> None:
     schema = "rollout", "begin", "schema", "--label", "1.5", "--json"
-    begun = provider.command(*schema, database=provider.pool.conninfo)  # as the owner
-    number = json.loads(begun)["number"]
 
     def have() -> list[int]:
         return [each.has_taken(RolloutKind.SCHEMA).number for each in provider.rollouts.fleet()]
 
+    before = have()
+    begun = provider.command(*schema, database=provider.pool.conninfo)  # as the owner
+    number = json.loads(begun)["number"]
+    assert number not in before
     eventually(lambda: have() == [number, number], 60)
 
 

@@ -61,6 +61,7 @@ def test_the_watchdog_is_fed_by_the_loop_that_answers(
     with running(tmp_path, forked=False) as program:
         for _ in range(3):
             program.hear("WATCHDOG=1")
+        assert program.ask("chess.example").answer
 
 
 def test_a_taken_port_is_told_with_its_address_and_may_be_tried_again(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import pytest
 from copdns.dns.records import A
 from copdns.model.household import Household, Rule
 from copdns.policy.decide import explain
-from copdns.web.wording import STEPS
+from copdns.words.desk import STEPS
 from tests.home import Home
 from tests.household import MIA, TOM, block, family, library
 from tests.web.guardians import guardian_client

@@ -26,7 +26,7 @@ from copdns.server.answer import Resolver
 from copdns.server.household_wait import AwaitedHouseholds
 from copdns.store.household_db.household import HouseholdStore
 from copdns.store.postgres.outbox import Moved
-from copdns.store.provider_db.known_households import NO_REVISION, KnownHousehold
+from copdns.store.provider_db.known_households import KnownHousehold
 from copdns.time.clock import Clock
 from copdns.time.plan import PolicyInputs
 
@@ -78,6 +78,7 @@ class SubscriberChores:
         self._awaited = AwaitedHouseholds(resolver, clock)
         self._failures: object = None  # what was not as it should be when it was compiled last
         self._moved: dict[str, int] = {}  # since what is being read now was begun to be read
+        self._databases = 0  # that took the place of another one
         snapshot = resolver.snapshot
         self._shared = SharedPolicies(snapshot.library, snapshot.defaults)
         self.subscribers.nobody = self._shared.nobody
@@ -94,10 +95,10 @@ class SubscriberChores:
             self._moved[each.household] = each.revision
 
     def forget_all(self) -> None:
-        """Have each household read again, whatever its revision: the database is another one, where
-        the same number can be of another change."""
-        for each in self.subscribers.drop_all():
-            self._moved[each] = NO_REVISION
+        """Have each household read again, whatever its revision, also what is being read now: the
+        database is another one, where the same number can be of another change."""
+        self._databases += 1
+        self.subscribers.drop_all()
 
     async def follow(self) -> None:
         """Decide by the newest lists, forget what is over, give up on what waited too long."""
@@ -171,20 +172,21 @@ class SubscriberChores:
         return bool(found)
 
     async def _read(self, household: str) -> None:
+        database = self._databases
         try:
             async with asyncio.timeout(DEADLINE):
                 found = await self._store.household(household)
                 if found is not None:
-                    await self._put(found)
+                    await self._put(found, database)
+                elif database == self._databases and household not in self._moved:
+                    self.subscribers.put_missing(household, self._clock().wall)
         except OddRowError as error:
             log.error("a household cannot be read, so it is refused", error=str(error))
-            found = None
+            self.subscribers.put_missing(household, self._clock().wall)
         except (StoreError, TimeoutError) as error:
             self._postpone(household, error)
             return
         self._is_failing = False
-        if found is None:
-            self.subscribers.put_missing(household, self._clock().wall)
         self._awaited.answer(household)  # where it moved meanwhile, that asks for it again
 
     def _postpone(self, household: str, error: StoreError | TimeoutError) -> None:
@@ -196,10 +198,12 @@ class SubscriberChores:
         if self.subscribers.postpone(household, self._clock().wall + TRY_AGAIN):
             self._awaited.answer(household)
 
-    async def _put(self, found: Household) -> None:
+    async def _put(self, found: Household, database: int) -> None:
+        """Keep a household that was read, unless it moved since, or came from another database."""
         admitted, until = await self._account_chores.with_own_guests(found)
         if self._minutes is not None:
             await self._minutes.take(admitted)
-        if self._moved.get(found.id, found.revision) == found.revision:
+        is_same = database == self._databases
+        if is_same and self._moved.get(found.id, found.revision) == found.revision:
             self.subscribers.put(admitted, until)
             self._note_read(admitted, until)

@@ -20,18 +20,21 @@ from copdns.as_json.household import (
 from copdns.as_json.plain import plain, utc
 from copdns.as_json.times import times_json
 from copdns.cli.base import NAME, json_option, not_text_message, read_text
-from copdns.cli.home import Home, pass_home
+from copdns.cli.home import AUTHOR, Home, pass_home
 from copdns.cli.move_in import move_in
 from copdns.cli.output import local_text, print_json, print_listing, print_pairs, printable
 from copdns.cli.params import complete_profile, number_option
 from copdns.household.check import find_vain_protections
 from copdns.household.edits import replace_household, set_household
 from copdns.household.file import dump, parse
-from copdns.model.errors import ConfigError, HouseholdError
+from copdns.model.errors import ConfigError, HouseholdError, StoreError
 from copdns.model.household import Household
 from copdns.model.scripts import shown_name
 from copdns.model.sentences import literal
 from copdns.model.violations import no_such
+from copdns.store.household_db import condition
+from copdns.store.household_db.household import HouseholdStore
+from copdns.store.household_db.notes import REPAIRED, TAKEN
 
 STDIO = "-"
 
@@ -282,10 +285,29 @@ def repair(home: Home, take_file: bool, yes: bool) -> None:
     """
     if take_file and not yes:
         click.confirm("Delete the copy, and use household.db as it is?", abort=True)
-    aside = home.repair(take_file=take_file)
+    aside = _repair(home, take_file=take_file)
     click.echo("household.db is used as it is" if take_file else "a new household.db is made")
     if aside is not None:
         click.echo(printable(f"damaged file: {aside}, kept for a week"))
+
+
+def _repair(home: Home, *, take_file: bool) -> Path | None:
+    """Make a new `household.db`; return where the damaged one is now, None for nowhere.
+
+    take_file: use the file as it is, in place of its copy.  Raises StoreError.
+    """
+    if home.is_providers:
+        raise StoreError("the household is in PostgreSQL; no file here can be made anew")
+    aside = None if take_file else condition.repair(home.folder)
+    if take_file:
+        condition.take_file(home.folder)
+
+    async def note(store: HouseholdStore) -> None:
+        for each in await store.households():
+            await store.note(each, AUTHOR, TAKEN if take_file else REPAIRED, home.now)
+
+    home.with_store(note)
+    return aside
 
 
 household.add_command(move_in)

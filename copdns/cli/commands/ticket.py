@@ -22,7 +22,9 @@ from copdns.cli.params import (
 )
 from copdns.cli.time_words import ANYONE, subject_text
 from copdns.household.time_edits import add_ticket, remove_ticket
+from copdns.model.household import Household
 from copdns.model.times import Subject, Ticket
+from copdns.store.household_db.household import HouseholdStore
 
 
 @click.group()
@@ -152,8 +154,19 @@ def redeem_(home: Home, code: str, profile: str, as_json: bool) -> None:
     \b
     Example:  copdns ticket redeem 7K3M-PQ9T --profile mia
     """
-    before, after = home.redeem_ticket(ticket_digest(code), profile)
+    before, after = _redeem(home, ticket_digest(code), profile)
     if as_json:
         print_json(grant_json(after.grants[-1]))
     else:
         print_changes(before, after)
+
+
+def _redeem(home: Home, digest: str, profile: str) -> tuple[Household, Household]:
+    """Redeem a ticket; return the household before and after.  Raises HouseholdError."""
+    before, catalogue = home.household, home.catalogue
+
+    async def work(store: HouseholdStore) -> Household:
+        household = await home.ensure_household(store, catalogue)
+        return await store.redeem(household, digest, profile, author=AUTHOR, now=home.now)
+
+    return before, home.with_store(work)

@@ -147,6 +147,7 @@ async def _fetch(
     turns = asyncio.Semaphore(_AT_ONCE)
 
     async def ask(lookup: NameQuestion) -> None:
+        """Add what an upstream answers to `found`; nothing where it filters, or does not answer."""
         came: asyncio.Future[UpstreamResponse | None] = loop.create_future()
 
         def take(answer: UpstreamResponse | None) -> None:

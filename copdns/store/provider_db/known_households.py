@@ -90,11 +90,11 @@ class LastKnown:
 
     def clear(self) -> None:
         """Delete all households; blocks."""
+        self._waiting.clear()  # first: what is noted meanwhile was read after this was called
+        self._noted.clear()
         with self._hold() as connection:
             connection.execute("delete from known")
             empty_wal(connection)
-        self._waiting.clear()
-        self._noted.clear()
 
     def note_restored(self, at: float) -> None:
         """Have it kept at the next `write` that the database is from a backup.  at: seconds since

@@ -53,7 +53,7 @@ class RegisterKeys(Protocol):
     """What is outside of the database.  Methods raise RegisterError.
 
     It seals what must not be readable in there, signs the head, and remembers the newest one that
-    this machine has seen.
+    this machine has seen (`ProviderKeys`).  anew: in place of a longer one too.
     """
 
     def seal(self, text: str, /) -> str: ...

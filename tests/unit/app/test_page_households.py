@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import closing
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -24,6 +25,7 @@ from copdns.model.times import Budget
 from copdns.model.verdict import Requestor
 from copdns.policy.build_snapshot import build_snapshot
 from copdns.policy.subscribers import NOBODYS
+from copdns.store.connection import SqlConnection
 from copdns.store.household_db.provider import ProviderStore
 from copdns.store.household_db.thread import StoreThread
 from copdns.store.log_db.provider_usage import ProviderUsage
@@ -88,6 +90,33 @@ async def test_few_are_kept_and_one_that_moved_is_read_again(
     async with pages.hold("bo"):
         pass
     assert pages.snapshot().households == {}  # ada is not here any more
+
+
+@pytest.mark.parametrize("is_another", [False, True])
+async def test_one_that_moves_while_it_is_read_is_read_again(
+    pages: PageHouseholds, monkeypatch: pytest.MonkeyPatch, is_another: bool
+) -> None:
+    """Nobody kept it yet, so there was nothing to be forgotten: neither a change nor a database."""
+    read, store = pages._thread.read, pages._thread._store
+
+    async def read_slowly(work: Callable[[SqlConnection], Any]) -> Any:
+        found = await read(work)
+        monkeypatch.setattr(pages._thread, "read", read)
+        edit = partial(replace, name="Another")
+        changed = await store.change("ada", edit, author="", what="", now=int(NOW))
+        if is_another:
+            pages.forget_all()
+        else:
+            pages.forget([Moved("ada", changed.revision)])
+        return found
+
+    monkeypatch.setattr(pages._thread, "read", read_slowly)
+    for _ in range(2):
+        async with pages.hold("ada"):
+            CHOSEN.set("ada")
+            name = pages.snapshot().households["ada"].name
+    assert name == "Another"
+    assert not pages._under_way
 
 
 async def test_a_code_is_one_households_and_guesses_wait(pages: PageHouseholds) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
@@ -30,8 +31,15 @@ class Store:
         self.revision = 1
         self.error: StoreError | None = None
         self.hangs = False
+        self.is_there = True
+        self.on_read: Callable[[], None] = lambda: None  # called before what was read is returned
 
-    async def household(self, household: str) -> Household:
+    async def household(self, household: str) -> Household | None:
+        found = await self._find(household)
+        self.on_read()
+        return found if self.is_there else None
+
+    async def _find(self, household: str) -> Household:
         if self.hangs:
             await asyncio.Event().wait()
         if self.error is not None:
@@ -114,6 +122,40 @@ async def test_what_changed_is_in_force_once_it_is_read_and_nothing_else_before(
     assert there.outcome() == ["NOERROR"]
     there.ask("r2.example")
     assert there.outcome() == ["blocked"]
+
+
+async def test_what_is_read_of_another_database_than_the_one_now_is_not_kept(
+    there: Provider,
+) -> None:
+    """The other one has the same revision, of another change, and tells that it moved."""
+
+    def bring_another() -> None:
+        there.store.on_read = lambda: None
+        there.store.revision = 3
+        there.chores.forget_all()
+        there.chores.forget([Moved("h1", 2)])
+
+    there.store.on_read = bring_another
+    there.ask("r2.example")
+    await there.read()
+    assert there.outcome() == []
+    there.chores._moved.clear()  # as before each round of reads
+    await there.read()
+    assert there.outcome() == ["NOERROR"]
+    there.ask("r3.example")
+    assert there.outcome() == ["blocked"]
+
+
+async def test_a_household_that_is_made_while_it_is_looked_for_is_looked_for_again() -> None:
+    provider = Provider()
+    provider.store.is_there = False
+    provider.store.on_read = lambda: provider.chores.forget([Moved("h1", 1)])
+    provider.ask("r1.example")
+    await provider.read()
+    assert provider.outcome() == []
+    provider.store.is_there = True
+    await provider.read()
+    assert provider.outcome() == ["blocked"]
 
 
 async def test_a_change_just_before_postgresql_is_away_leaves_the_household_as_it_was(

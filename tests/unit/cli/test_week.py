@@ -8,7 +8,12 @@ from pathlib import Path
 import pytest
 
 from copdns.cli.base import Options
-from copdns.cli.check_week import ClientSelector, compute_week, walk_decisions
+from copdns.cli.check_week import (
+    ClientSelector,
+    _without_budget_use,
+    compute_week,
+    walk_decisions,
+)
 from copdns.cli.home import Home as Opened
 from copdns.policy.decide import decide
 from copdns.store.log_db.usage import UsageStore
@@ -74,6 +79,20 @@ def test_a_week_is_walked_from_edge_to_edge_however_few_minutes_are_left(busy: H
     UsageStore(busy.data).save([day])
     steps = list(walk_decisions(opened(busy), MIA, "chess.example", 1, NOON, NOON + WEEK))
     assert len(steps) < 60
+
+
+def test_minutes_that_are_left_now_end_nothing_of_what_is_planned(home: Home) -> None:
+    home.ok("budget", "add", "all", "school=60,weekend=0", "--profile", "mia")
+    begins = NOON - 43_200
+    day = Usage("home", "mia", "all", date(2026, 11, 24), begins, minutes=Minutes(58, 58, 58))
+    UsageStore(home.data).save([day])
+    policy = MIA.find_client(opened(home).make_snapshot(NOON)).policy
+    planned = _without_budget_use(policy)
+    soon, later = (decide(each, "open.example", 1, NOON).valid_until for each in (policy, planned))
+    assert soon is not None
+    assert soon < NOON + 3600
+    assert later is None or later > soon
+    assert decide(policy, "open.example", 1, NOON).valid_until == soon
 
 
 def test_for_people_it_is_a_line_a_stretch_with_the_reason(home: Home) -> None:

@@ -40,10 +40,21 @@ def test_one_that_is_too_large_keeps_back_none_of_the_others() -> None:
 class Contained(socket.socket):
     """A socket of a kernel that does not know the option, as gVisor's: it refuses all but DONT."""
 
+    refused = 0
+
     def setsockopt(self, *_: object) -> NoReturn:
+        self.refused += 1
         raise OSError(errno.EOPNOTSUPP, "Operation not supported")
 
 
 def test_where_fragments_cannot_be_forbidden_they_stay_allowed() -> None:
-    with Contained(socket.AF_INET, socket.SOCK_DGRAM) as sock:
-        forbid_fragments(sock)  # a server that cannot have it starts all the same
+    with (
+        Contained(socket.AF_INET, socket.SOCK_DGRAM) as box,
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as tablet,
+    ):
+        tablet.bind(("127.0.0.1", 0))
+        tablet.settimeout(5)
+        forbid_fragments(box)  # a server that cannot have it starts all the same
+        assert box.refused == 1
+        box.sendto(b"reply", tablet.getsockname())
+        assert tablet.recv(99) == b"reply"

@@ -28,8 +28,7 @@ from copdns.model.times import Grant
 from copdns.model.verdict import Action, Reason, StepNumber, Verdict
 from copdns.policy.decide import Policy, decide, explain, refusing_policy
 from copdns.time.plan import Closure, TimePlan, in_scope
-from copdns.web import wording
-from copdns.words import child
+from copdns.words import child, desk
 from tests.household import ADA, MIA, NOW, TOM, allow, block, family, policy
 from tests.rooms import sources
 
@@ -56,7 +55,7 @@ def test_the_steps_are_numbered_in_the_order_in_which_they_are_asked() -> None:
 
 
 def test_every_step_has_its_words_for_children_and_for_the_desk() -> None:
-    assert list(child.STEPS) == list(wording.STEPS) == list(StepNumber)[:-1]
+    assert list(child.STEPS) == list(desk.STEPS) == list(StepNumber)[:-1]
 
 
 def test_no_verdict_names_its_step_by_a_bare_number() -> None:

@@ -175,6 +175,23 @@ def test_what_stands_behind_the_step_that_decided_does_not_count() -> None:
     assert verdict(policy).valid_until == NOW + HOUR
 
 
+def test_an_end_that_was_just_told_is_told_of_no_other_name_or_moment() -> None:
+    def new() -> Policy:
+        left = (
+            RemainingBudget("all", (), 3, NOW + HOUR),
+            RemainingBudget("films", tuple(map(parse_subject, ("films.example",))), 1, NOW + HOUR),
+        )
+        music = tuple(map(parse_subject, ("music.example", "service:chat")))
+        later = closure("schedule", start=NOW + 200, end=NOW + 400)
+        return made(later, closure("budget", "category:games"), remaining=left, always_open=music)
+
+    asked = new()
+    names = ("other.example", "another.example", "films.example", "x.music.example")
+    for now in (NOW, NOW + 59, NOW + 60, NOW + 30, NOW + 199, NOW + 200, NOW + 400, NOW - 60):
+        for name in (*names, "games.example", "fair.games.example", "chat.tube.example", names[0]):
+            assert verdict(asked, name, now) == verdict(new(), name, now), (name, now - NOW)
+
+
 def test_a_budget_is_open_as_long_as_it_surely_lasts_and_no_longer_than_its_day() -> None:
     def until(minutes: int, end: float, now: float = NOW) -> float | None:
         return verdict(

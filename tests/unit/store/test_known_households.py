@@ -61,6 +61,23 @@ async def test_what_moved_is_gone_unless_it_was_read_anew_also_from_the_disk(
     again.close()
 
 
+async def test_what_is_noted_while_all_are_deleted_is_kept(known: LastKnown) -> None:
+    """As where the database is another one: what is read of that must not wait for a change."""
+    known.note(home("ada"), inf)
+    await known.write(7)
+    known.note(home("mia"), inf)
+
+    def note(statement: str) -> None:
+        if statement.startswith("delete from known"):
+            known.note(home("bo"), inf)
+
+    known._connection.set_trace_callback(note)
+    known.clear()
+    known._connection.set_trace_callback(None)
+    await known.write(8)
+    assert [each.household.id for each in known.all()] == ["bo"]
+
+
 async def test_of_too_many_those_go_that_were_read_longest_ago(tmp_path: Path) -> None:
     known = LastKnown(tmp_path, 2)
     for number, name in enumerate(("ada", "bo", "mia")):
