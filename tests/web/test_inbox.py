@@ -18,6 +18,7 @@ from copdns.appeals.appeal import (
     AppealRequest,
     AppealState,
     ContestedVerdict,
+    WantedLength,
     reasons_for,
 )
 from copdns.list_files.load import load_catalogue
@@ -112,6 +113,24 @@ async def test_what_ends_a_yes_first_is_told_before_and_after(client: Client, si
     await site.follow()
     assert "Until the set times turn it off: 16:10" in await plain(client, page)
     assert "Your set times turn it off before that: 16:10." in await plain(client, f"/ask/{appeal}")
+
+
+@pytest.mark.parametrize("wanted", WantedLength)
+async def test_a_request_for_any_length_opens_while_it_waits_and_later(
+    site: Site, wanted: WantedLength
+) -> None:
+    async with site.visited() as client:
+        await send(client, "/device")
+        await send(client, "/ask", name="toys.example", why="school", wanted=wanted.value)
+        await set_up(site)
+        await log_in(client)
+        (asked,) = await site.appeals.appeals("home")
+        assert asked.ask.wanted is wanted
+        page = f"/guardian/appeals/{asked.id}"
+        first = await text(client, page)
+        assert "If you choose" in first or wanted is WantedLength.ALWAYS
+        await send(client, f"{page}/decide", **YES)
+        assert "toys.example" in await text(client, page)
 
 
 async def plain(client: Client, path: str) -> str:
