@@ -88,8 +88,9 @@ class BindingCollector:
         self._is_away = False
         self._database = journal.database  # that this machine wrote to last; "" for none
         self._knows_all = False  # what is in memory is all that the network was answered
-        # When this program put something there last, and when it tried; 0 where another did since.
-        self._wrote_at = self._tried_at = 0.0
+        # When something was put there last, as far as this program knows, and when it tried that
+        # itself; 0 where another did since.
+        self._wrote_at, self._tried_at = journal.wrote, 0.0
         self._listens_since = now()  # until then, or the last write, machines repeat what they told
         self._unstored: frozenset[AddressBlock] = frozenset()  # moved as PostgreSQL went away
         self._waiting: list[_Waiting] = []
@@ -204,7 +205,7 @@ class BindingCollector:
         self.close()
         self._is_away = True
         if self._journal.is_empty:
-            self._journal.begin(self._listens_since, self._database)
+            self._journal.begin(self._listens_since, self._database, self._wrote_at)
         elif not len(self._bindings):  # this program began meanwhile
             for entry in self._journal.read():
                 for told in entry.told:
@@ -265,7 +266,10 @@ class BindingCollector:
         lines: Iterable[LineRow] = (),
         taken: int = 0,
         database: str = "",
+        since: float | None = None,
     ) -> None:
+        """Write what changed.  database, since: as `BindingStore.put` takes them; None: when this
+        program put something there last."""
         now = self._tried_at = self._now()
         found = {key: self._bindings.session(key) for key in sessions}
         self._store.put(
@@ -281,6 +285,7 @@ class BindingCollector:
             taken=taken,
             database=database,
             expected=database or self._database,
+            since=self._wrote_at if since is None else since,
         )
         self._wrote_at = now
 
@@ -357,8 +362,11 @@ class BindingCollector:
             log.info("what was told meanwhile is handed over", many=len(some))
         self._journal.clear()
         self._is_away = self._knows_all = False
-        self._wrote_at = self._tried_at = 0.0
         self._database = self._store.database()
+        # What was told so far, the program that writes has; where the database is set back later,
+        # that is seen by the moment of its last write.
+        self._wrote_at, self._tried_at = self._store.writer().at, 0.0
+        self._listens_since = self._now()
         self._bindings = Bindings(self._kept_for)
 
     def _take_handed_over(self) -> None:
@@ -382,6 +390,8 @@ class BindingCollector:
     def _read_all(self) -> None:
         """Read what is stored, take in what was told since, and write down what is otherwise."""
         now, database, writer = self._now(), self._store.database(), self._store.writer()
+        if not database:  # before anything is forgotten: it may have all in a moment
+            raise StoreAwayError("PostgreSQL is a standby, or still being restored")
         # For which one somebody looked last; where that was not noted, where this machine wrote.
         before = writer.database or self._database
         is_other = "" not in (before, database) and database != before
@@ -397,7 +407,7 @@ class BindingCollector:
         self._bindings.expire(now)
         changed = [each for each, line in known.items() if self._bindings.owner(each, now) != line]
         blocks_now = {block for block, _ in self._bindings.lines(now)}
-        self._put({*changed, *blocks_now}, over | sessions, database=database)
+        self._put({*changed, *blocks_now}, over | sessions, database=database, since=writer.at)
         self._journal.clear()
         self._database, self._knows_all = database, True
 

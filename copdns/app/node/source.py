@@ -265,6 +265,9 @@ class StoreSource:
                 self._lines = LineReader(self._pool, database)
             if has_come or not self._are_lines_old:  # else it may be of a restore that goes on
                 self._take_lines()
+                if self._lines.is_set_back:  # no household changed since, so the outbox is as new
+                    self._note_change(DatabaseChange(has_lost=True, is_set_back=True))
+                    return
             if has_come:
                 self._bind_journal()  # which may not be there yet, if another machine writes
                 self._are_lines_old = False

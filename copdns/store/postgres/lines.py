@@ -16,6 +16,7 @@ from typing import Any, Final, NamedTuple
 
 import psycopg
 
+from copdns.model.errors import StoreAwayError
 from copdns.store.postgres.connection import PostgresConnection, PostgresPool, raise_for_people
 from copdns.store.postgres.outbox import check_database, read_database
 from copdns.store.schema_steps import SchemaSteps
@@ -97,6 +98,7 @@ class BindingStore:
         taken: int = 0,
         database: str = "",
         expected: str = "",
+        since: float = 0.0,
     ) -> None:
         """Store what changed.
 
@@ -104,9 +106,13 @@ class BindingStore:
         taken: the number of the last of what was handed over (`read_handed_over`) that is in it.
         database: where all is as it should be by now, which that is; "" where only this changed.
         expected: which one it is a change of, as `check_database` takes it.
+        since: when this was called before.  Raises StoreAwayError where the database is at an
+        earlier moment, as after a snapshot of its disk: it is read anew first.
         """
         with self._pool.connection() as connection, _transaction(connection):
             check_database(connection, expected)
+            if _read_writer(connection).at < since:
+                raise StoreAwayError("PostgreSQL is at an earlier moment than at the last write")
             # Only one program gives numbers, also while two take each other for the writer.
             connection.run_here("lock table line_address in exclusive mode")
             connection.executemany(_PUT_LINE, list(lines))
@@ -184,6 +190,8 @@ class LineReader:
     """Follows both tables; for one thread at a time.  Raises StoreError.
 
     position: the number of the last row that was taken; 0 is before the first.
+    is_set_back: the database is at an earlier moment than at a former call, as after a snapshot of
+    its disk; nothing more is taken from it.
     """
 
     def __init__(self, pool: PostgresPool, database: str = "") -> None:
@@ -192,6 +200,7 @@ class LineReader:
         self._pool = pool
         self._database = database
         self.position = 0
+        self.is_set_back = False
 
     def take(self) -> tuple[list[LineRow], list[BindingRow]]:
         """Return what changed since the last call."""
@@ -199,10 +208,11 @@ class LineReader:
         bindings: list[BindingRow] = []
         with self._pool.connection() as connection:
             newest, position = self._newest(connection), self.position
-            if newest < position:  # the database is an older one, from a backup
-                position = 0
             if position != newest:
                 check_database(connection, self._database)
+            if newest < position:
+                self.is_set_back = True
+                return [], []
             if position < newest:
                 # What moves meanwhile has a number above the newest, and comes with the next call.
                 span = (position, newest)
