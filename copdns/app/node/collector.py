@@ -91,6 +91,7 @@ class BindingCollector:
         # When something was put there last, as far as this program knows, and when it tried that
         # itself; 0 where another did since.
         self._wrote_at, self._tried_at = journal.wrote, 0.0
+        self._handed_over = 0  # the last number of it, while it is not known to be taken
         self._listens_since = now()  # until then, or the last write, machines repeat what they told
         self._unstored: frozenset[AddressBlock] = frozenset()  # moved as PostgreSQL went away
         self._waiting: list[_Waiting] = []
@@ -204,6 +205,7 @@ class BindingCollector:
             log.error(AWAY, error=str(error))
         self.close()
         self._is_away = True
+        self._handed_over = 0  # more may come, and what is told twice changes nothing
         if self._journal.is_empty:
             self._journal.begin(self._listens_since, self._database, self._wrote_at)
         elif not len(self._bindings):  # this program began meanwhile
@@ -339,7 +341,10 @@ class BindingCollector:
                 self._hand_over()
                 return
             try:
+                if self._handed_over and self._store.database() == self._database:
+                    self._clear_taken()  # else what is over by now would begin again
                 self._read_all()
+                self._handed_over = 0
             except BaseException:  # also Ctrl-C: an open connection would keep others from writing
                 leading.close()
                 raise
@@ -353,21 +358,34 @@ class BindingCollector:
         self._listens_since = now
 
     def _hand_over(self) -> None:
-        """Leave what was told while PostgreSQL was away to the program that writes."""
-        some: list[str] = []
-        for entry in self._journal.read():
-            some += (json.dumps(news_as_json(each)) for each in entry.told)
-        if some:
-            self._store.hand_over(some)
-            log.info("what was told meanwhile is handed over", many=len(some))
-        self._journal.clear()
+        """Leave what was told while PostgreSQL was away to the program that writes.
+
+        The journal stays until that one has taken it: once it is gone, the node here asks
+        PostgreSQL, which has the lines of before until then.
+        """
+        database = self._store.database()
+        if database != self._database:  # what the one before was left may be in none
+            self._database, self._handed_over = database, 0
+        if not self._handed_over:
+            some: list[str] = []
+            for entry in self._journal.read():
+                some += (json.dumps(news_as_json(each)) for each in entry.told)
+            if some:
+                self._handed_over = self._store.hand_over(some)
+                log.info("what was told meanwhile is handed over", many=len(some))
+        self._clear_taken()
         self._is_away = self._knows_all = False
-        self._database = self._store.database()
         # What was told so far, the program that writes has; where the database is set back later,
         # that is seen by the moment of its last write.
         self._wrote_at, self._tried_at = self._store.writer().at, 0.0
         self._listens_since = self._now()
         self._bindings = Bindings(self._kept_for)
+
+    def _clear_taken(self) -> None:
+        """Delete the journal where the program that writes has all that is in it."""
+        if self._store.has_taken(self._handed_over):
+            self._journal.clear()
+            self._handed_over = 0
 
     def _take_handed_over(self) -> None:
         while True:

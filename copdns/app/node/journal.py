@@ -169,6 +169,7 @@ class JournalReader:
     """Follows a journal, for another program.
 
     is_there: there was one at the last look, so PostgreSQL has not all that is in it.
+    heard: until when it was kept, as of the last look, in seconds since 1970.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -177,13 +178,15 @@ class JournalReader:
         self._at = 0  # where it goes on
         self.is_there = False
         self.has_more = True
+        self.heard = 0.0
 
     def take(self) -> list[JournalEntry]:
         """Return what is new since the last call, or a part of it, so that `has_more`."""
         try:
             with self._path.open("rb") as file:
                 head = file.read(_HEAD).partition(b"\n")[0]
-                there = os.fstat(file.fileno()).st_ino, head
+                found = os.fstat(file.fileno())
+                there, self.heard = (found.st_ino, head), found.st_mtime
                 at = self._at if there == self._file else 0
                 file.seek(at)
                 octets = file.read(AT_ONCE)
@@ -194,8 +197,8 @@ class JournalReader:
         self.has_more = len(octets) == AT_ONCE
         end = octets.rfind(b"\n") + 1 or (AT_ONCE if self.has_more else 0)  # no entry is as long
         self._file, self._at, self.is_there = there, at + end, True
-        found = (_from_json(line) for line in octets[:end].splitlines())
-        return [each for each in found if each is not None]
+        entries = (_from_json(line) for line in octets[:end].splitlines())
+        return [each for each in entries if each is not None]
 
 
 def _write_whole(handle: int, octets: bytes) -> None:

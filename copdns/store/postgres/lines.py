@@ -125,11 +125,19 @@ class BindingStore:
             if taken:
                 connection.execute("delete from line_told where number <= ?", (taken,))
 
-    def hand_over(self, told: Iterable[str]) -> None:
-        """Leave to the program that writes what another one was told while PostgreSQL was away."""
+    def hand_over(self, told: Iterable[str]) -> int:
+        """Leave to the program that writes what another one was told while PostgreSQL was away;
+        return the number of the last of it."""
         with self._pool.connection() as connection, _transaction(connection):
             rows = [(each,) for each in told]
             connection.executemany("insert into line_told (told) values (?)", rows)
+            (row,) = connection.execute("select max(number) from line_told").fetchall()
+            return int(row[0] or 0)
+
+    def has_taken(self, number: int) -> bool:
+        """Tell whether the program that writes has taken what was handed over up to a number."""
+        with self._pool.connection() as connection:
+            return not connection.execute(_READ_UP_TO, (number,)).fetchall()
 
     def read_handed_over(self) -> tuple[list[str], int]:
         """Return what was handed over, some at once, and the number of the last of it."""
@@ -170,6 +178,7 @@ _NOTE_WRITER = """
        set at = excluded.at,
            place = case when excluded.place = '' then line_writer.place else excluded.place end"""
 _READ_TOLD = "select number, told from line_told order by number limit ?"
+_READ_UP_TO = "select number from line_told where number <= ? limit 1"
 _END_SESSION = "delete from line_session where machine = ? and session = ?"
 
 

@@ -441,6 +441,26 @@ async def test_an_address_that_moved_stays_so_while_postgresql_has_not_all_of_th
     assert homes
 
 
+async def test_a_journal_that_no_program_keeps_any_more_gives_no_address_to_a_family(
+    store: ProviderStore, homes: tuple[Household, ...], tmp_path: Path
+) -> None:
+    """The program of that machine was stopped, and another one wrote since."""
+    journal, writer = BindingJournal(tmp_path), BindingStore(store.pool)
+    journal.begin(NOW - 9000)
+    moved = (MovedBlock("192.0.2.0", "l7", True), MovedBlock("192.0.2.1", "l1", True))
+    journal.append(JournalEntry((), moved))
+    journal.touch(NOW - 9000)
+    writer.put(at=NOW - 1, database=writer.database())
+    with node(store, tmp_path) as source:
+        found = told(source.snapshot())
+        assert "192.0.2.0" not in found
+        assert "192.0.2.1" in found
+        writer.put([BindingRow("192.0.2.0", "l2")], at=NOW)
+        assert list(source.changes_after(source._keeper.revision) or ())
+        assert told(source.snapshot())["192.0.2.0"] == found["192.0.2.1"]
+    assert homes
+
+
 def test_of_a_server_that_does_not_say_which_it_is_nothing_is_taken(
     store: ProviderStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
