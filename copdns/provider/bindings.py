@@ -19,7 +19,7 @@ docs/providers.md tells what a network has to send for that.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from heapq import heappop, heappush
@@ -229,6 +229,18 @@ class Bindings:
         for block in blocks:
             self._claim(block, key, heard)
         session.blocks = blocks
+
+    def doubt_others(self, known: Mapping[AddressBlock, str]) -> None:
+        """Let each block be nobody's, until its session is heard of again, that was not its line's:
+        whoever kept that knew of a doubt.  Call it after the last `restore`."""
+        for bindings in list(self._bindings.values()):
+            kept = [
+                each._replace(session=self._dispute(each.block, each.heard))
+                if known.get(each.block) != self._sessions[each.session].line
+                else each
+                for each in bindings
+            ]
+            self._set(kept[0].block.key, tuple(kept))
 
     def doubt_all(self, now: float) -> None:
         """Let each session be nobody's until it is heard of again: news of it may be lost."""

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -410,6 +410,7 @@ class BindingCollector:
         now, database, writer = self._now(), self._store.database(), self._store.writer()
         if not database:  # before anything is forgotten: it may have all in a moment
             raise StoreAwayError("PostgreSQL is a standby, or still being restored")
+        known = {read_block(block): line for block, line in self._store.bindings().items()}
         # For which one somebody looked last; where that was not noted, where this machine wrote.
         before = writer.database or self._database
         is_other = "" not in (before, database) and database != before
@@ -419,8 +420,7 @@ class BindingCollector:
         else:
             # It can also be the same one, at an earlier moment.
             is_old = is_other or writer.at < self._wrote_at
-            sessions = self._read_stored(now, writer.at, is_old=is_old)
-        known = {read_block(block): line for block, line in self._store.bindings().items()}
+            sessions = self._read_stored(now, writer.at, known, is_old=is_old)
         over = self._bindings.over(now)
         self._bindings.expire(now)
         changed = [each for each, line in known.items() if self._bindings.owner(each, now) != line]
@@ -436,10 +436,12 @@ class BindingCollector:
         there = frozenset((each.machine, each.session) for each in self._store.sessions())
         return there | self._bindings.all_sessions()
 
-    def _read_stored(self, now: float, written_at: float, *, is_old: bool) -> frozenset[SessionKey]:
+    def _read_stored(
+        self, now: float, written_at: float, known: Mapping[AddressBlock, str], *, is_old: bool
+    ) -> frozenset[SessionKey]:
         """Take in what is stored and what was told since; return the sessions of the latter.
 
-        is_old: that may be older than what the network was answered.
+        known: whose each block was.  is_old: that may be older than what the network was answered.
         """
         self._bindings, self._knows_all = Bindings(self._kept_for), False
         listens_since = self._journal.since
@@ -452,6 +454,7 @@ class BindingCollector:
             blocks = tuple(map(read_block, each.blocks))
             key = each.machine, each.session
             self._bindings.restore(key, each.line, each.began, each.heard, blocks)
+        self._bindings.doubt_others(known)
         sessions: set[SessionKey] = set()
         for entry in self._journal.read():
             for told in entry.told:

@@ -418,3 +418,31 @@ async def test_a_standby_that_is_not_promoted_yet_lets_nothing_be_forgotten(
         await asyncio.to_thread(collector._follow)
         assert collector.is_leading
         assert owner(pool) == "l1"
+
+
+@pytest.mark.parametrize("restarts", [False, True])
+async def test_a_doubt_outlasts_a_program_and_a_moment_without_postgresql(
+    pool: PostgresPool, tmp_path: Path, restarts: bool
+) -> None:
+    """A machine of the network began anew, and did not say so."""
+    times, before = Times(), event("l1", NOW - 3000)
+    some = [
+        SessionEvent(SessionChange.START, "bng", f"{each}", f"{each}", NOW + each / 10, ())
+        for each in range(30)
+    ]
+    async with collecting(pool, tmp_path, times) as collector:
+        await collector.take([before])
+        assert owner(pool) == "l1"
+        await collector.take(some)
+        assert owner(pool) == ""
+        times.now += 5
+        if not restarts:
+            end_lead(pool, collector)
+            await asyncio.to_thread(collector._follow)
+            assert owner(pool) == ""
+    async with collecting(pool, tmp_path, times) as collector:
+        assert owner(pool) == ""
+        await collector.take([before])  # told once more
+        assert owner(pool) == ""
+        await collector.take([event("l1", times.now, SessionChange.UPDATE)])
+        assert owner(pool) == "l1"
