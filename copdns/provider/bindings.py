@@ -131,9 +131,11 @@ class SessionState(NamedTuple):
 class Bindings:
     """Who has which address."""
 
-    def __init__(self, kept_for: float) -> None:
+    def __init__(self, kept_for: float, former: Bindings | None = None) -> None:
         """kept_for: seconds after which a session is over that is not heard of.  The network has to
-        send news of each session several times in that time."""
+        send news of each session several times in that time.
+
+        former: whose place this takes, so that what is late begins nothing that had ended there."""
         self.kept_for = kept_for
         self._sessions: dict[SessionKey, _Session] = {}
         self._session_of: dict[str, SessionKey] = {}  # by line
@@ -141,8 +143,13 @@ class Bindings:
         # By the first address and the length of its prefix: one, or one for some ports each.
         self._bindings: dict[tuple[int, int], tuple[Binding, ...]] = {}
         self._lengths: dict[int, int] = {}  # of IPv6 prefixes: how many networks have each
-        self._ended: dict[SessionKey, tuple[float, float]] = {}  # when they ended, and when told
-        self._ends: deque[tuple[float, SessionKey]] = deque()  # as they were told
+        # When they ended, and when that was told.
+        self._ended: dict[SessionKey, tuple[float, float]] = (
+            former._ended if former is not None else {}
+        )
+        self._ends: deque[tuple[float, SessionKey]] = (
+            former._ends if former is not None else deque()
+        )
         self._due: list[tuple[float, SessionKey]] = []  # a heap: when to look whether each is over
 
     def __len__(self) -> int:

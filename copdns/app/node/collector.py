@@ -443,7 +443,7 @@ class BindingCollector:
 
         known: whose each block was.  is_old: that may be older than what the network was answered.
         """
-        self._bindings, self._knows_all = Bindings(self._kept_for), False
+        self._bindings, self._knows_all = Bindings(self._kept_for, self._bindings), False
         listens_since = self._journal.since
         if listens_since is None:
             listens_since = now

@@ -446,3 +446,17 @@ async def test_a_doubt_outlasts_a_program_and_a_moment_without_postgresql(
         assert owner(pool) == ""
         await collector.take([event("l1", times.now, SessionChange.UPDATE)])
         assert owner(pool) == "l1"
+
+
+async def test_after_a_moment_without_postgresql_what_is_late_begins_nothing_that_had_ended(
+    pool: PostgresPool, tmp_path: Path
+) -> None:
+    async with collecting(pool, tmp_path, Times()) as collector:
+        await collector.take([event("l1", NOW - HOUR)])
+        await collector.take([event("l1", NOW, SessionChange.STOP)])
+        end_lead(pool, collector)
+        await asyncio.to_thread(collector._follow)
+        await collector.take([event("l1", NOW - 1, SessionChange.UPDATE)])
+        assert owner(pool) == ""
+        await collector.take([event("l1", NOW + 1)])
+        assert owner(pool) == "l1"
