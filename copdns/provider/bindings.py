@@ -19,7 +19,7 @@ docs/providers.md tells what a network has to send for that.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from heapq import heappop, heappush
@@ -131,9 +131,11 @@ class SessionState(NamedTuple):
 class Bindings:
     """Who has which address."""
 
-    def __init__(self, kept_for: float) -> None:
+    def __init__(self, kept_for: float, former: Bindings | None = None) -> None:
         """kept_for: seconds after which a session is over that is not heard of.  The network has to
-        send news of each session several times in that time."""
+        send news of each session several times in that time.
+
+        former: whose place this takes, so that what is late begins nothing that had ended there."""
         self.kept_for = kept_for
         self._sessions: dict[SessionKey, _Session] = {}
         self._session_of: dict[str, SessionKey] = {}  # by line
@@ -141,8 +143,13 @@ class Bindings:
         # By the first address and the length of its prefix: one, or one for some ports each.
         self._bindings: dict[tuple[int, int], tuple[Binding, ...]] = {}
         self._lengths: dict[int, int] = {}  # of IPv6 prefixes: how many networks have each
-        self._ended: dict[SessionKey, tuple[float, float]] = {}  # when they ended, and when told
-        self._ends: deque[tuple[float, SessionKey]] = deque()  # as they were told
+        # When they ended, and when that was told.
+        self._ended: dict[SessionKey, tuple[float, float]] = (
+            former._ended if former is not None else {}
+        )
+        self._ends: deque[tuple[float, SessionKey]] = (
+            former._ends if former is not None else deque()
+        )
         self._due: list[tuple[float, SessionKey]] = []  # a heap: when to look whether each is over
 
     def __len__(self) -> int:
@@ -229,6 +236,18 @@ class Bindings:
         for block in blocks:
             self._claim(block, key, heard)
         session.blocks = blocks
+
+    def doubt_others(self, known: Mapping[AddressBlock, str]) -> None:
+        """Let each block be nobody's, until its session is heard of again, that was not its line's:
+        whoever kept that knew of a doubt.  Call it after the last `restore`."""
+        for bindings in list(self._bindings.values()):
+            kept = [
+                each._replace(session=self._dispute(each.block, each.heard))
+                if known.get(each.block) != self._sessions[each.session].line
+                else each
+                for each in bindings
+            ]
+            self._set(kept[0].block.key, tuple(kept))
 
     def doubt_all(self, now: float) -> None:
         """Let each session be nobody's until it is heard of again: news of it may be lost."""

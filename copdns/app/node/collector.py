@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -88,8 +88,10 @@ class BindingCollector:
         self._is_away = False
         self._database = journal.database  # that this machine wrote to last; "" for none
         self._knows_all = False  # what is in memory is all that the network was answered
-        # When this program put something there last, and when it tried; 0 where another did since.
-        self._wrote_at = self._tried_at = 0.0
+        # When something was put there last, as far as this program knows, and when it tried that
+        # itself; 0 where another did since.
+        self._wrote_at, self._tried_at = journal.wrote, 0.0
+        self._handed_over = 0  # the last number of it, while it is not known to be taken
         self._listens_since = now()  # until then, or the last write, machines repeat what they told
         self._unstored: frozenset[AddressBlock] = frozenset()  # moved as PostgreSQL went away
         self._waiting: list[_Waiting] = []
@@ -203,8 +205,9 @@ class BindingCollector:
             log.error(AWAY, error=str(error))
         self.close()
         self._is_away = True
+        self._handed_over = 0  # more may come, and what is told twice changes nothing
         if self._journal.is_empty:
-            self._journal.begin(self._listens_since, self._database)
+            self._journal.begin(self._listens_since, self._database, self._wrote_at)
         elif not len(self._bindings):  # this program began meanwhile
             for entry in self._journal.read():
                 for told in entry.told:
@@ -265,7 +268,10 @@ class BindingCollector:
         lines: Iterable[LineRow] = (),
         taken: int = 0,
         database: str = "",
+        since: float | None = None,
     ) -> None:
+        """Write what changed.  database, since: as `BindingStore.put` takes them; None: when this
+        program put something there last."""
         now = self._tried_at = self._now()
         found = {key: self._bindings.session(key) for key in sessions}
         self._store.put(
@@ -281,6 +287,7 @@ class BindingCollector:
             taken=taken,
             database=database,
             expected=database or self._database,
+            since=self._wrote_at if since is None else since,
         )
         self._wrote_at = now
 
@@ -334,7 +341,10 @@ class BindingCollector:
                 self._hand_over()
                 return
             try:
+                if self._handed_over and self._store.database() == self._database:
+                    self._clear_taken()  # else what is over by now would begin again
                 self._read_all()
+                self._handed_over = 0
             except BaseException:  # also Ctrl-C: an open connection would keep others from writing
                 leading.close()
                 raise
@@ -348,18 +358,34 @@ class BindingCollector:
         self._listens_since = now
 
     def _hand_over(self) -> None:
-        """Leave what was told while PostgreSQL was away to the program that writes."""
-        some: list[str] = []
-        for entry in self._journal.read():
-            some += (json.dumps(news_as_json(each)) for each in entry.told)
-        if some:
-            self._store.hand_over(some)
-            log.info("what was told meanwhile is handed over", many=len(some))
-        self._journal.clear()
+        """Leave what was told while PostgreSQL was away to the program that writes.
+
+        The journal stays until that one has taken it: once it is gone, the node here asks
+        PostgreSQL, which has the lines of before until then.
+        """
+        database = self._store.database()
+        if database != self._database:  # what the one before was left may be in none
+            self._database, self._handed_over = database, 0
+        if not self._handed_over:
+            some: list[str] = []
+            for entry in self._journal.read():
+                some += (json.dumps(news_as_json(each)) for each in entry.told)
+            if some:
+                self._handed_over = self._store.hand_over(some)
+                log.info("what was told meanwhile is handed over", many=len(some))
+        self._clear_taken()
         self._is_away = self._knows_all = False
-        self._wrote_at = self._tried_at = 0.0
-        self._database = self._store.database()
+        # What was told so far, the program that writes has; where the database is set back later,
+        # that is seen by the moment of its last write.
+        self._wrote_at, self._tried_at = self._store.writer().at, 0.0
+        self._listens_since = self._now()
         self._bindings = Bindings(self._kept_for)
+
+    def _clear_taken(self) -> None:
+        """Delete the journal where the program that writes has all that is in it."""
+        if self._store.has_taken(self._handed_over):
+            self._journal.clear()
+            self._handed_over = 0
 
     def _take_handed_over(self) -> None:
         while True:
@@ -382,6 +408,9 @@ class BindingCollector:
     def _read_all(self) -> None:
         """Read what is stored, take in what was told since, and write down what is otherwise."""
         now, database, writer = self._now(), self._store.database(), self._store.writer()
+        if not database:  # before anything is forgotten: it may have all in a moment
+            raise StoreAwayError("PostgreSQL is a standby, or still being restored")
+        known = {read_block(block): line for block, line in self._store.bindings().items()}
         # For which one somebody looked last; where that was not noted, where this machine wrote.
         before = writer.database or self._database
         is_other = "" not in (before, database) and database != before
@@ -391,13 +420,12 @@ class BindingCollector:
         else:
             # It can also be the same one, at an earlier moment.
             is_old = is_other or writer.at < self._wrote_at
-            sessions = self._read_stored(now, writer.at, is_old=is_old)
-        known = {read_block(block): line for block, line in self._store.bindings().items()}
+            sessions = self._read_stored(now, writer.at, known, is_old=is_old)
         over = self._bindings.over(now)
         self._bindings.expire(now)
         changed = [each for each, line in known.items() if self._bindings.owner(each, now) != line]
         blocks_now = {block for block, _ in self._bindings.lines(now)}
-        self._put({*changed, *blocks_now}, over | sessions, database=database)
+        self._put({*changed, *blocks_now}, over | sessions, database=database, since=writer.at)
         self._journal.clear()
         self._database, self._knows_all = database, True
 
@@ -408,12 +436,14 @@ class BindingCollector:
         there = frozenset((each.machine, each.session) for each in self._store.sessions())
         return there | self._bindings.all_sessions()
 
-    def _read_stored(self, now: float, written_at: float, *, is_old: bool) -> frozenset[SessionKey]:
+    def _read_stored(
+        self, now: float, written_at: float, known: Mapping[AddressBlock, str], *, is_old: bool
+    ) -> frozenset[SessionKey]:
         """Take in what is stored and what was told since; return the sessions of the latter.
 
-        is_old: that may be older than what the network was answered.
+        known: whose each block was.  is_old: that may be older than what the network was answered.
         """
-        self._bindings, self._knows_all = Bindings(self._kept_for), False
+        self._bindings, self._knows_all = Bindings(self._kept_for, self._bindings), False
         listens_since = self._journal.since
         if listens_since is None:
             listens_since = now
@@ -424,6 +454,7 @@ class BindingCollector:
             blocks = tuple(map(read_block, each.blocks))
             key = each.machine, each.session
             self._bindings.restore(key, each.line, each.began, each.heard, blocks)
+        self._bindings.doubt_others(known)
         sessions: set[SessionKey] = set()
         for entry in self._journal.read():
             for told in entry.told:

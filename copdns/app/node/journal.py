@@ -54,14 +54,15 @@ class BindingJournal:
 
     since: seconds since 1970 from which on all is in it that this machine was told; None where
     there is no file.  heard: until when; that is the time of the file, too.  database: which one
-    this machine wrote to before (`OutboxReader.database`); "" where that is not known.
+    this machine wrote to before (`OutboxReader.database`); "" where that is not known.  wrote: when
+    something was put there last; 0 where that is not known.
     """
 
     def __init__(self, folder: Path, most: int = MOST_OCTETS) -> None:
         self.path = folder / FILE
         self._most = most
         self._has_lost = False
-        self.heard = 0.0
+        self.heard = self.wrote = 0.0
         self.database = ""
         self.since = self._read_since()
 
@@ -70,12 +71,13 @@ class BindingJournal:
         """Whether there is no file."""
         return self.since is None
 
-    def begin(self, since: float, database: str = "") -> None:
-        """Make the file where there is none.  since, database: see above."""
+    def begin(self, since: float, database: str = "", wrote: float = 0.0) -> None:
+        """Make the file where there is none.  since, database, wrote: see above."""
         if self.since is None:
-            self._append([{"since": since, "database": database}], os.O_CREAT | os.O_EXCL)
+            head = {"since": since, "database": database, "wrote": wrote}
+            self._append([head], os.O_CREAT | os.O_EXCL)
             self.since = self.heard = since
-            self.database = database
+            self.database, self.wrote = database, wrote
 
     def append(self, entry: JournalEntry) -> None:
         """Put something at the end, on the disk.  Nothing of it is there where this fails.
@@ -113,7 +115,7 @@ class BindingJournal:
 
     def clear(self) -> None:
         """Delete it: PostgreSQL has all that is in it."""
-        self.since, self._has_lost, self.database = None, False, ""
+        self.since, self._has_lost, self.database, self.wrote = None, False, "", 0.0
         self.path.unlink(missing_ok=True)
 
     def _append(self, values: Iterable[Mapping[str, Any]], flags: int = 0) -> None:
@@ -152,10 +154,11 @@ class BindingJournal:
             raise self._error(error) from error
         if not end:
             return 0.0  # nothing was confirmed
-        self.database = _read_database(octets.partition(b"\n")[0])
+        head = octets.partition(b"\n")[0]
+        self.database, self.wrote = _read_database(head), _read_moment(head, "wrote") or 0.0
         last = octets.rfind(b"\n" + _SINCE, 0, end) + 1  # the first line, or one after a loss
         # Where it is damaged, it is not known from when on all is there.
-        found = _read_since(octets[last : octets.find(b"\n", last)])
+        found = _read_moment(octets[last : octets.find(b"\n", last)], "since")
         return self.heard if found is None else found
 
     def _error(self, error: OSError) -> StoreError:
@@ -166,6 +169,7 @@ class JournalReader:
     """Follows a journal, for another program.
 
     is_there: there was one at the last look, so PostgreSQL has not all that is in it.
+    heard: until when it was kept, as of the last look, in seconds since 1970.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -174,13 +178,15 @@ class JournalReader:
         self._at = 0  # where it goes on
         self.is_there = False
         self.has_more = True
+        self.heard = 0.0
 
     def take(self) -> list[JournalEntry]:
         """Return what is new since the last call, or a part of it, so that `has_more`."""
         try:
             with self._path.open("rb") as file:
                 head = file.read(_HEAD).partition(b"\n")[0]
-                there = os.fstat(file.fileno()).st_ino, head
+                found = os.fstat(file.fileno())
+                there, self.heard = (found.st_ino, head), found.st_mtime
                 at = self._at if there == self._file else 0
                 file.seek(at)
                 octets = file.read(AT_ONCE)
@@ -191,8 +197,8 @@ class JournalReader:
         self.has_more = len(octets) == AT_ONCE
         end = octets.rfind(b"\n") + 1 or (AT_ONCE if self.has_more else 0)  # no entry is as long
         self._file, self._at, self.is_there = there, at + end, True
-        found = (_from_json(line) for line in octets[:end].splitlines())
-        return [each for each in found if each is not None]
+        entries = (_from_json(line) for line in octets[:end].splitlines())
+        return [each for each in entries if each is not None]
 
 
 def _write_whole(handle: int, octets: bytes) -> None:
@@ -244,10 +250,10 @@ def _read_moved(block: str, line: str, is_certain: bool) -> MovedBlock:
     return MovedBlock(str(read_block(block)), line, bool(is_certain))
 
 
-def _read_since(line: bytes) -> float | None:
-    """Return the moment of a line; None where it has none."""
+def _read_moment(line: bytes, name: str) -> float | None:
+    """Return a moment of a line; None where it has none."""
     try:
-        found = float(json.loads(line)["since"])
+        found = float(json.loads(line)[name])
     except (KeyError, TypeError, ValueError, RecursionError):
         return None
     return found if isfinite(found) else None

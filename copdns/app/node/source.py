@@ -55,6 +55,7 @@ LOOK_PAUSE: Final = 0.005  # seconds between two looks at least
 COPY_AGAIN: Final = 200  # looks until shapes are tried again that could not be kept
 READ_AT_ONCE: Final = 128  # households that moved, which are read together
 WRITE_AGAIN: Final = 20  # looks until what was taken is written down again
+LEFT_AFTER: Final = 300.0  # seconds, in which who keeps a journal touches it many times
 PUT_AT_ONCE: Final = 1_000  # households that are written down together
 MOST_ALONE: Final = 20  # one household of so many is read alone, more are read all together
 MADE_BY: Final = f"{__version__} 3"  # what is taken from a household may be another in the next
@@ -215,6 +216,7 @@ class StoreSource:
                 self._bind_journal()
             self._bind_moved(self._unbound)
             self._unbound = []
+            self._doubt_left_journal()
         self._lines_before, self._change = None, DatabaseChange(has_lost=False)
         self._must_read_all = False
 
@@ -265,6 +267,9 @@ class StoreSource:
                 self._lines = LineReader(self._pool, database)
             if has_come or not self._are_lines_old:  # else it may be of a restore that goes on
                 self._take_lines()
+                if self._lines.is_set_back:  # no household changed since, so the outbox is as new
+                    self._note_change(DatabaseChange(has_lost=True, is_set_back=True))
+                    return
             if has_come:
                 self._bind_journal()  # which may not be there yet, if another machine writes
                 self._are_lines_old = False
@@ -388,6 +393,17 @@ class StoreSource:
             for block, line, _ in entry.moved:
                 self._bind(block, line)
                 self._moved_blocks[block] = line
+
+    def _doubt_left_journal(self) -> None:
+        """Let addresses be nobody's of which PostgreSQL and a journal disagree that no program
+        keeps any more: either of both may be the newer one."""
+        at, _ = self._lines.writer()
+        if not self._moved_blocks or at < self._journal.heard + LEFT_AFTER:
+            return
+        for block, line in self._lines.owners(self._moved_blocks):
+            if line != self._moved_blocks[block]:
+                self._bind(block, "")
+                self._moved_blocks[block] = ""
 
     def _bind_journal(self) -> None:
         """Let what the journal said count again where PostgreSQL was read as a whole."""

@@ -16,6 +16,7 @@ from typing import Any, Final, NamedTuple
 
 import psycopg
 
+from copdns.model.errors import StoreAwayError
 from copdns.store.postgres.connection import PostgresConnection, PostgresPool, raise_for_people
 from copdns.store.postgres.outbox import check_database, read_database
 from copdns.store.schema_steps import SchemaSteps
@@ -97,6 +98,7 @@ class BindingStore:
         taken: int = 0,
         database: str = "",
         expected: str = "",
+        since: float = 0.0,
     ) -> None:
         """Store what changed.
 
@@ -104,9 +106,13 @@ class BindingStore:
         taken: the number of the last of what was handed over (`read_handed_over`) that is in it.
         database: where all is as it should be by now, which that is; "" where only this changed.
         expected: which one it is a change of, as `check_database` takes it.
+        since: when this was called before.  Raises StoreAwayError where the database is at an
+        earlier moment, as after a snapshot of its disk: it is read anew first.
         """
         with self._pool.connection() as connection, _transaction(connection):
             check_database(connection, expected)
+            if _read_writer(connection).at < since:
+                raise StoreAwayError("PostgreSQL is at an earlier moment than at the last write")
             # Only one program gives numbers, also while two take each other for the writer.
             connection.run_here("lock table line_address in exclusive mode")
             connection.executemany(_PUT_LINE, list(lines))
@@ -119,11 +125,19 @@ class BindingStore:
             if taken:
                 connection.execute("delete from line_told where number <= ?", (taken,))
 
-    def hand_over(self, told: Iterable[str]) -> None:
-        """Leave to the program that writes what another one was told while PostgreSQL was away."""
+    def hand_over(self, told: Iterable[str]) -> int:
+        """Leave to the program that writes what another one was told while PostgreSQL was away;
+        return the number of the last of it."""
         with self._pool.connection() as connection, _transaction(connection):
             rows = [(each,) for each in told]
             connection.executemany("insert into line_told (told) values (?)", rows)
+            (row,) = connection.execute("select max(number) from line_told").fetchall()
+            return int(row[0] or 0)
+
+    def has_taken(self, number: int) -> bool:
+        """Tell whether the program that writes has taken what was handed over up to a number."""
+        with self._pool.connection() as connection:
+            return not connection.execute(_READ_UP_TO, (number,)).fetchall()
 
     def read_handed_over(self) -> tuple[list[str], int]:
         """Return what was handed over, some at once, and the number of the last of it."""
@@ -164,6 +178,7 @@ _NOTE_WRITER = """
        set at = excluded.at,
            place = case when excluded.place = '' then line_writer.place else excluded.place end"""
 _READ_TOLD = "select number, told from line_told order by number limit ?"
+_READ_UP_TO = "select number from line_told where number <= ? limit 1"
 _END_SESSION = "delete from line_session where machine = ? and session = ?"
 
 
@@ -184,6 +199,8 @@ class LineReader:
     """Follows both tables; for one thread at a time.  Raises StoreError.
 
     position: the number of the last row that was taken; 0 is before the first.
+    is_set_back: the database is at an earlier moment than at a former call, as after a snapshot of
+    its disk; nothing more is taken from it.
     """
 
     def __init__(self, pool: PostgresPool, database: str = "") -> None:
@@ -192,6 +209,7 @@ class LineReader:
         self._pool = pool
         self._database = database
         self.position = 0
+        self.is_set_back = False
 
     def take(self) -> tuple[list[LineRow], list[BindingRow]]:
         """Return what changed since the last call."""
@@ -199,10 +217,11 @@ class LineReader:
         bindings: list[BindingRow] = []
         with self._pool.connection() as connection:
             newest, position = self._newest(connection), self.position
-            if newest < position:  # the database is an older one, from a backup
-                position = 0
             if position != newest:
                 check_database(connection, self._database)
+            if newest < position:
+                self.is_set_back = True
+                return [], []
             if position < newest:
                 # What moves meanwhile has a number above the newest, and comes with the next call.
                 span = (position, newest)

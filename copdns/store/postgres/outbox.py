@@ -174,9 +174,13 @@ class OutboxReader:
         self._connection, self._channel = self._pool.open_apart(), ""
         self._listen()
         ((now,),) = self._run(WHICH_DATABASE)
+        if self.database and not now:
+            self.close()
+            # It may be behind by a moment, which is no sign of a backup.
+            raise StoreAwayError("PostgreSQL is a standby, or still being restored")
         ((newest, reach),) = self._run(_NEWEST_AND_REACH)
         before, self._reach = self.database, max(newest, reach)
-        self.database = str(now) or before
+        self.database = str(now)
         self._compare(before, newest)
 
     def _compare(self, before: str, newest: int) -> None:

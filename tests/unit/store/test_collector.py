@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -22,6 +22,7 @@ from tests.unit.account_values import NOW
 
 ADDRESS = "192.0.2.7"
 HOUR = 3600.0
+LOCKED = "select pid from pg_locks where locktype = 'advisory'"
 
 
 class Times:
@@ -87,10 +88,15 @@ async def test_what_another_program_was_told_reaches_the_one_that_writes(
         assert owner(pool) == "l1"
         there.is_away = False
         await asyncio.to_thread(other._follow)
-        assert not (tmp_path / "two" / FILE).exists()
+        await asyncio.to_thread(other._follow)
+        assert len(BindingStore(pool).read_handed_over()[0]) == 1  # and not once more
+        # Else the node there would ask PostgreSQL, which has the line of before.
+        assert (tmp_path / "two" / FILE).exists()
         await asyncio.to_thread(writer._follow)
         assert owner(pool) == "l2"
         assert BindingStore(pool).read_handed_over() == ([], 0)
+        await asyncio.to_thread(other._follow)
+        assert not (tmp_path / "two" / FILE).exists()
         with pytest.raises(StoreError, match="another program"):
             await other.take([event("l3", NOW)])
 
@@ -319,3 +325,138 @@ async def test_into_a_database_that_came_within_a_write_nothing_is_written(
             connection.run_here(f"select pg_terminate_backend({pid}, 5000)")
         await asyncio.to_thread(collector._follow)
         assert owner(pool) == "l2"
+
+
+async def set_back_later(
+    pool: PostgresPool, collector: BindingCollector, times: Times
+) -> Callable[[], None]:
+    """Let an address go from one line to another within a minute; return what has the same database
+    at the moment before that, as after a snapshot of its disk."""
+    await collector.take([event("l1", NOW)])
+    with pool.connection() as connection:
+        rows = connection.execute("select * from line_session").fetchall()
+    times.now += 60
+    await collector.take([event("l2", times.now)])
+    assert owner(pool) == "l2"
+
+    def set_back() -> None:
+        with pool.connection() as connection:
+            connection.run_here("delete from line_session")
+            connection.run_here("update line_address set line = 'l1'")
+            connection.run_here(f"update line_writer set at = {NOW}")
+            connection.executemany("insert into line_session values (?, ?, ?, ?, ?, ?)", rows)
+
+    return set_back
+
+
+async def test_a_program_that_did_not_write_before_notices_a_disk_that_was_set_back(
+    pool: PostgresPool, tmp_path: Path
+) -> None:
+    times = Times()
+    async with (
+        collecting(pool, tmp_path / "one", times) as writer,
+        collecting(pool, tmp_path / "two", times) as other,
+    ):
+        set_back = await set_back_later(pool, writer, times)
+        times.now += 1
+        await asyncio.to_thread(other._follow)
+        other._note_away(StoreAwayError("away"))
+        assert times.now == other._journal.since  # until then the other one took everything in
+        end_lead(pool, writer)
+        set_back()
+        await asyncio.to_thread(other._follow)
+        assert other.is_leading
+        assert owner(pool) == ""
+
+
+async def test_a_program_that_starts_with_a_journal_notices_a_disk_that_was_set_back(
+    pool: PostgresPool, tmp_path: Path
+) -> None:
+    times = Times()
+    async with collecting(pool, tmp_path, times) as collector:
+        set_back = await set_back_later(pool, collector, times)
+        collector._note_away(StoreAwayError("away"))
+    set_back()
+    async with collecting(pool, tmp_path, times):
+        assert owner(pool) == ""
+
+
+async def test_onto_a_disk_that_was_set_back_within_a_write_nothing_is_written(
+    pool: PostgresPool, tmp_path: Path
+) -> None:
+    """Else a node would take what it wrote for a sign that all addresses were looked at."""
+    times = Times()
+    async with collecting(pool, tmp_path, times) as collector:
+        set_back = await set_back_later(pool, collector, times)
+        set_back()  # the connection with the lock stays, as if it had been asked just before
+        times.now += 1
+        await collector.take([event("l3", times.now, SessionChange.STOP)])
+        assert BindingStore(pool).writer().at == NOW
+        assert not collector.is_leading
+        with pool.connection() as connection:  # its lock ends a moment after the connection
+            for (pid,) in connection.execute(LOCKED).fetchall():
+                connection.run_here(f"select pg_terminate_backend({pid}, 5000)")
+        await asyncio.to_thread(collector._follow)
+        assert owner(pool) == ""
+
+
+async def test_a_standby_that_is_not_promoted_yet_lets_nothing_be_forgotten(
+    pool: PostgresPool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    times = Times()
+    async with collecting(pool, tmp_path, times) as collector:
+        await collector.take([event("l1", NOW)])
+        times.now += 60
+        end_lead(pool, collector)
+        monkeypatch.setattr(outbox_module, "WHICH_DATABASE", b"select ''")
+        with pytest.raises(StoreAwayError, match="standby"):
+            await asyncio.to_thread(collector._follow)
+        monkeypatch.setattr(outbox_module, "WHICH_DATABASE", b"select '7 7 00000002'")
+        with pool.connection() as connection:  # as above
+            for (pid,) in connection.execute(LOCKED).fetchall():
+                connection.run_here(f"select pg_terminate_backend({pid}, 5000)")
+        await asyncio.to_thread(collector._follow)
+        assert collector.is_leading
+        assert owner(pool) == "l1"
+
+
+@pytest.mark.parametrize("restarts", [False, True])
+async def test_a_doubt_outlasts_a_program_and_a_moment_without_postgresql(
+    pool: PostgresPool, tmp_path: Path, restarts: bool
+) -> None:
+    """A machine of the network began anew, and did not say so."""
+    times, before = Times(), event("l1", NOW - 3000)
+    some = [
+        SessionEvent(SessionChange.START, "bng", f"{each}", f"{each}", NOW + each / 10, ())
+        for each in range(30)
+    ]
+    async with collecting(pool, tmp_path, times) as collector:
+        await collector.take([before])
+        assert owner(pool) == "l1"
+        await collector.take(some)
+        assert owner(pool) == ""
+        times.now += 5
+        if not restarts:
+            end_lead(pool, collector)
+            await asyncio.to_thread(collector._follow)
+            assert owner(pool) == ""
+    async with collecting(pool, tmp_path, times) as collector:
+        assert owner(pool) == ""
+        await collector.take([before])  # told once more
+        assert owner(pool) == ""
+        await collector.take([event("l1", times.now, SessionChange.UPDATE)])
+        assert owner(pool) == "l1"
+
+
+async def test_after_a_moment_without_postgresql_what_is_late_begins_nothing_that_had_ended(
+    pool: PostgresPool, tmp_path: Path
+) -> None:
+    async with collecting(pool, tmp_path, Times()) as collector:
+        await collector.take([event("l1", NOW - HOUR)])
+        await collector.take([event("l1", NOW, SessionChange.STOP)])
+        end_lead(pool, collector)
+        await asyncio.to_thread(collector._follow)
+        await collector.take([event("l1", NOW - 1, SessionChange.UPDATE)])
+        assert owner(pool) == ""
+        await collector.take([event("l1", NOW + 1)])
+        assert owner(pool) == "l1"

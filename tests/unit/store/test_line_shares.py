@@ -323,6 +323,58 @@ async def test_a_disk_that_was_set_back_gives_no_address_to_the_line_of_before(
     assert homes
 
 
+async def test_a_disk_that_was_set_back_is_noticed_by_addresses_alone(
+    store: ProviderStore, homes: tuple[Household, ...], tmp_path: Path
+) -> None:
+    """No household changed since, so the outbox has the number that it had."""
+    writer = BindingStore(store.pool)
+    writer.put(at=1.0, database=writer.database())
+    with node(store, tmp_path) as source:
+        writer.put([BindingRow("192.0.2.0", "l7")], at=2.0)
+        assert list(source.changes_after(source._keeper.revision) or ())
+        before = told(source.snapshot())
+        with store.pool.connection() as connection:
+            connection.run_here(
+                "update line_address set line = 'l0', number = 10 where block = '192.0.2.0'"
+            )
+            connection.run_here("update line_writer set at = 1.0")
+        assert source.changes_after(source._keeper.revision) is None
+        assert "from a backup" in source.restored
+        without = {each: before[each] for each in before if each != "192.0.2.0"}
+        for _ in range(2):
+            assert told(source.snapshot()) == without
+            assert list(source.changes_after(source._keeper.revision) or ()) == []
+        writer.put([BindingRow("192.0.2.0", "l7")], at=3.0)
+        assert list(source.changes_after(source._keeper.revision) or ())
+        assert told(source.snapshot()) == before
+    assert homes
+
+
+async def test_a_standby_that_is_behind_for_a_moment_is_no_backup(
+    store: ProviderStore,
+    homes: tuple[Household, ...],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It answers before it is promoted, and has all that there was by then."""
+    with node(store, tmp_path) as source:
+        before = told(source.snapshot())
+        assert source._outbox is not None
+        source._outbox.close()
+        with monkeypatch.context() as behind, store.pool.connection() as connection:
+            behind.setattr(outbox_of_store, "WHICH_DATABASE", b"select ''")
+            connection.run_here("update outbox set number = number - 1000")
+            for _ in range(2):
+                assert list(source.changes_after(source._keeper.revision) or ()) == []
+                assert source.is_away
+            connection.run_here("update outbox set number = number + 1000")
+        assert list(source.changes_after(source._keeper.revision) or ()) == []
+        assert not source.is_away
+        assert source.restored == ""
+        assert told(source.snapshot()) == before
+    assert homes
+
+
 async def test_a_line_of_a_backup_is_not_the_family_of_before(
     store: ProviderStore,
     homes: tuple[Household, ...],
@@ -387,6 +439,26 @@ async def test_an_address_that_moved_stays_so_while_postgresql_has_not_all_of_th
                 writer.put(database=other)
                 assert list(source.changes_after(source._keeper.revision) or ())
             assert told(source.snapshot()) == moved
+    assert homes
+
+
+async def test_a_journal_that_no_program_keeps_any_more_gives_no_address_to_a_family(
+    store: ProviderStore, homes: tuple[Household, ...], tmp_path: Path
+) -> None:
+    """The program of that machine was stopped, and another one wrote since."""
+    journal, writer = BindingJournal(tmp_path), BindingStore(store.pool)
+    journal.begin(NOW - 9000)
+    moved = (MovedBlock("192.0.2.0", "l7", True), MovedBlock("192.0.2.1", "l1", True))
+    journal.append(JournalEntry((), moved))
+    journal.touch(NOW - 9000)
+    writer.put(at=NOW - 1, database=writer.database())
+    with node(store, tmp_path) as source:
+        found = told(source.snapshot())
+        assert "192.0.2.0" not in found
+        assert "192.0.2.1" in found
+        writer.put([BindingRow("192.0.2.0", "l2")], at=NOW)
+        assert list(source.changes_after(source._keeper.revision) or ())
+        assert told(source.snapshot())["192.0.2.0"] == found["192.0.2.1"]
     assert homes
 
 
