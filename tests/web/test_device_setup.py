@@ -465,7 +465,7 @@ async def test_the_certificate_is_looked_at_as_devices_do(
     monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "known.pem"))
     changed(ready, name="other.example")
     page = await read(client, "/guardian/encrypted")
-    assert "Not yet. You set up copdns, so you can change this" in page
+    assert "Not yet. If you set up copdns yourself, see the technical part" in page
     assert "The certificate is for" in page
     assert "Refused by:" in page
     # The page of a device promises what it would refuse: it says so before.

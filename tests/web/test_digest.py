@@ -37,7 +37,7 @@ async def chosen(site: Site) -> Any:
 async def test_it_is_chosen_changed_and_stopped(client: Client, site: Site) -> None:
     assert await chosen(site) is None
     page = await text(client, ME)
-    assert "You set up copdns, so you can change this" in page
+    assert "If you set up copdns yourself, see the technical part" in page
     assert "Summaries are sent once email is set up." in page
     assert "Send me a weekly summary" not in page, "no mail server would send it"
     assert (await send(client, PAGE, **FIELDS)).count("once email is set up") == 2
