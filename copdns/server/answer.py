@@ -13,7 +13,7 @@ Nothing here waits: a query that an upstream must be asked for becomes a Pending
 answered when the response is there (server/waiting_queries).  Queries with the same cache key wait
 together and one goes upstream, but not for help names (see below); the response is judged for each
 by its own client's policy.  If the snapshot was swapped meanwhile or the verdict has ended, the
-query is decided again first (`Resolver._answer_again`).
+query is decided again first (`Resolver._answer_again`), also where no upstream answered.
 
 Words, here and in all that is called from here:
 
@@ -43,10 +43,11 @@ Words, here and in all that is called from here:
     help answers  responses for help names, fetched at an even pace whoever asks
     packet cache  whole replies, by the query's octets and policy.  (Also called the lane; a query
                   that it cannot answer comes to `answer`.)  One that is sent again is
-                  counted, charged to limits, logged and put among the child's recent blocks as the
-                  first was.  It holds no reply that depends on more than these (one over TCP, a
-                  local answer, one in block mode `page`), none that is stale or a failure, none for
-                  a help name, nor the reply to a query that waited for an upstream
+                  counted, charged to limits and put among the child's recent blocks as the first
+                  was, and logged as the privacy mode says at that moment.  It holds no reply that
+                  depends on more than these (one over TCP, a local answer, one in block mode
+                  `page`), none that is stale or a failure, none for a help name, nor the reply to a
+                  query that waited for an upstream
     memo          parsed queries with their verdicts, by the query's octets; holds no reply, and no
                   verdict of a policy that has times, whose verdicts end; only used where there is
                   no packet cache
@@ -67,7 +68,8 @@ Words, here and in all that is called from here:
 Untraced queries.  Whoever looks for help must be able to trust that nobody can see it, so the query
 for a name of a help group (`Verdict.is_untraced`) changes nothing that can be read afterwards.
 These return at once for it, before they remember anything: `Recorder.record` (counters, statistics,
-minutes of use, the ring of recent blocks, the log), `PacketCache.store`, `VerdictMemo`, the
+minutes of use, the ring of recent blocks, the log), its other counters (`count_unsupported`),
+`PacketCache.store`, `VerdictMemo`, the
 counters of the cache in `Responses.find`, and `UpstreamClient` (counters and health).  As a
 second guard, `privacy/retention.py` lets no row of one through.  If something inside the response
 is blocked, that verdict is untraced too (`judge_response`), as is an answer to why.NAME.q.home.arpa
