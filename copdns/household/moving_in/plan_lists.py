@@ -70,8 +70,8 @@ def _tell_own(draft: PlanDraft, entry: FileEntry, wish: ListWish) -> bool:
         draft.tell(entry, Result.LEFT, _NOT_CHOSEN)
         return False
     said = sentence(
-        "copdns does not have this list; if you set up copdns yourself, you can add the lines "
-        "below to the settings file; if not, ask the person who did"
+        "copdns does not have this list; if you set up copdns yourself, you can add the lines for "
+        "the settings file that are shown with this; if not, ask the person who did"
     )
     draft.tell(entry, Result.LEFT, said)
     return True

@@ -96,6 +96,7 @@ async def closed_settings(request: web.Request) -> web.Response:
         matches=_find(sought, (*shipped, *own), desk_wording(request, found.household), library),
         states=states,
         lasting=lasting,
+        blocked_now={slug for slug, each in states.items() if each.extent is Extent.BLOCKED},
         shared=_shared_end(states.values()),
         contacts={
             kind: (
