@@ -22,7 +22,8 @@ run: $(VENV)/.installed
 	$(VENV)/bin/copdns -c config/home.yaml --data var run
 
 # A whole provider on loopback: PostgreSQL, dnsdist, unbound and copdns with 10,000 made-up
-# subscribers.  It prints what to try.  Needs Debian's packages of the first three.
+# subscribers, and the staff's site.  It prints what to try.  Needs Debian's packages of the first
+# three.
 provider: $(VENV)/.installed
 	$(VENV)/bin/python scripts/provider $(or $(ARGS),var/provider)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
-from typing import Final
+from typing import Final, NamedTuple
 
 from copdns.model.matchers import Matcher, MatchKind, parse_matcher
 from copdns.provider.law.events import HandLayer
@@ -81,6 +81,43 @@ def special_in_force(special: SpecialNames, register: Register, now: int) -> Spe
         untraced=(*special.untraced, *untraced),
         protected=tuple(each for each in special.protected if each not in gone),
     )
+
+
+class OrderedNames(NamedTuple):
+    """What an order does with the names that it covers, each as it is written in a rule.
+
+    A name counts for all that it covers, but for what a longer name here covers, or the same one
+    with a mark.  blocked_so: those of `blocked` that are protected, of which a person decided so.
+    held: protected, open until a person decides.  open_so: protected, open since one decided so.
+    """
+
+    blocked: tuple[str, ...]
+    blocked_so: tuple[str, ...] = ()
+    held: tuple[str, ...] = ()
+    open_so: tuple[str, ...] = ()
+
+
+def ordered_names(order: LegalOrder) -> OrderedNames:
+    """Return what an order in force does with each of its names, and with protected ones below.
+
+    Each name of the order is in one of `blocked`, `held` and `open_so`.
+    """
+    if not order.holds:  # nearly always, and there can be many thousand names
+        return OrderedNames(order.entered.names)
+    parts: dict[bool | None, set[str]] = {True: set(), False: set(), None: set()}
+    names, to_block = tuple(map(parse_matcher, order.entered.names)), tuple(_names_to_block(order))
+    for hold in order.holds:
+        protected = parse_matcher(hold.name)
+        # A name that still waits for another decision blocks nothing of this one.
+        for each in to_block if hold.is_blocked else names:
+            if meet(each, protected):
+                part = protected if len(each.name) < len(protected.name) else each
+                parts[hold.is_blocked].add(str(part))
+    # What two protected names cover is open where one of both decisions says so.
+    open_so, held = parts[False], parts[None] - parts[False]
+    blocked_so = parts[True] - parts[False] - parts[None]
+    blocked = {*map(str, to_block), *blocked_so}
+    return OrderedNames(*(tuple(sorted(each)) for each in (blocked, blocked_so, held, open_so)))
 
 
 def can_be_blocked(order: LegalOrder, held: str, special: SpecialNames) -> bool:

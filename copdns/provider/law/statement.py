@@ -32,6 +32,7 @@ from copdns.provider.law.register import (
     OrderState,
     Register,
 )
+from copdns.provider.law.register_in_force import ordered_names
 from copdns.provider.law.statement_shapes import (
     ByHandCount,
     ByHandPart,
@@ -282,8 +283,8 @@ def operator_part(register: Register) -> OperatorPart:
 
 
 def _order(order: LegalOrder) -> OrderPart:
-    entered = order.entered
-    decided = [each.is_blocked for each in order.holds]
+    entered, names = order.entered, ordered_names(order)
+    due = max((each.deadline for each in order.holds if each.is_blocked is None), default=None)
     return OrderPart(
         number=order.number,
         authority=entered.authority,
@@ -294,10 +295,11 @@ def _order(order: LegalOrder) -> OrderPart:
         until=utc_text(entered.ends),
         document=entered.document,
         link=entered.link,
-        names=entered.names,
-        held=decided.count(None),
-        open=decided.count(False),
-        blocked=decided.count(True),
+        blocked=names.blocked,
+        blocked_after_decision=names.blocked_so,
+        held=names.held,
+        decide_by=utc_text(due) if due is not None and names.held else None,
+        open_after_decision=names.open_so,
     )
 
 

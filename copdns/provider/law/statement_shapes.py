@@ -1,8 +1,8 @@
 """The shapes of what a provider publishes: the statement of what is filtered, and the report.
 
 Their JSON schemas are in docs/schemas and come from `copdns provider statement --schema` and
-`copdns provider report --schema`.  A shape that shipped gets no other meaning; a change is a new
-version.  Moments are texts in UTC, such as `2026-11-24T18:00:00Z`.  Pure.
+`copdns provider report --schema`.  A shape that was released gets no other meaning; a change is a
+new version.  Moments are texts in UTC, such as `2026-11-24T18:00:00Z`.  Pure.
 """
 
 from __future__ import annotations
@@ -41,9 +41,16 @@ class RegisterPart(_Published):
 
 
 class OrderPart(_Published):
-    """A legal order that is in force.
+    """A legal order that is in force, and what it does with each name that it covers.
 
-    held: how many protected names in it wait for a decision; open, blocked: decided so.
+    A name counts for itself and all names below it, with `=` before it for itself alone, with `*.`
+    for those below it alone; where several of these cover a name, the longest counts, and of two
+    equal ones that with a mark.  blocked: what this order blocks.  Of what is protected (it gives
+    help, or networks need it) a person decides.  held: not blocked by this order, since nobody has
+    decided yet; decide_by: when that is due, null where nothing is held.  open_after_decision: not
+    blocked by this order, since a person decided so.  blocked_after_decision: those of `blocked`
+    of which a person decided so.  Before 30 November 2026, when nothing had been released, there
+    were `names`, with all that the order names, and three numbers in place of these.
     """
 
     number: int
@@ -55,10 +62,11 @@ class OrderPart(_Published):
     until: Utc
     document: Sha256
     link: str
-    names: tuple[str, ...]
-    held: int
-    open: int
-    blocked: int
+    blocked: tuple[str, ...]
+    blocked_after_decision: tuple[str, ...]
+    held: tuple[str, ...]
+    decide_by: Utc | None
+    open_after_decision: tuple[str, ...]
 
 
 class LawPart(_Published):

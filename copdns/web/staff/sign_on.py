@@ -18,15 +18,14 @@ from urllib.parse import quote_plus
 import aiohttp
 from authlib.common.urls import add_params_to_uri
 from authlib.oidc.core import CodeIDToken
-from joserfc import jwt
 from joserfc.errors import JoseError
-from joserfc.jwk import KeySet
 
 from copdns.model.errors import SignOnError
 from copdns.web.desk_access import is_loopback
+from copdns.web.staff.token_signatures import ED25519, read_keys, read_token
 
 # Signatures that a sign-on may use; none is that of a shared secret, or of nobody.
-ALGORITHMS: Final = ["RS256", "PS256", "ES256", "Ed25519"]
+ALGORITHMS: Final = ("RS256", "PS256", "ES256", ED25519)
 FRESH: Final = 300  # seconds after a proof for which grave things can be done
 LEEWAY: Final = 30  # seconds that two clocks may be apart
 _DEADLINE: Final = 10.0  # seconds for one request to the sign-on
@@ -116,7 +115,7 @@ class SignOn:
     ) -> SignOnProof:
         setup = self._setup
         try:
-            token = jwt.decode(text, KeySet.import_key_set(keys), algorithms=ALGORITHMS)  # type: ignore[arg-type]
+            token = read_token(text, read_keys(keys), ALGORITHMS)
             claims = CodeIDToken(
                 token.claims,
                 token.header,
@@ -127,7 +126,7 @@ class SignOn:
                 params={"nonce": attempt.nonce, "client_id": setup.client},
             )
             claims.validate(now=now, leeway=LEEWAY)
-        except (JoseError, ValueError, TypeError, KeyError) as error:
+        except (JoseError, ValueError, TypeError, KeyError, AttributeError) as error:
             raise SignOnError("the sign-on's answer is not for this login") from error
         if not claims.get("nonce"):
             raise SignOnError("the sign-on's answer is not for this login")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from base64 import urlsafe_b64encode
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import Any
 import psycopg
 import pytest
 from joserfc import jwt
-from joserfc.jwk import OKPKey
+from joserfc.jwk import OctKey, OKPKey
 
 from copdns.accounts.account import Account
 from copdns.accounts.codes import ACCOUNT_CODE, code_digest
@@ -26,6 +27,7 @@ from copdns.store.household_db.accounts import Accounts
 from copdns.store.household_db.provider import ProviderStore
 from copdns.store.household_db.thread import StoreThread
 from tests.provider_staff import NOW
+from tests.sign_on_server import sign_token
 from tests.unit.store.staff_site import FAMILIES, Site, StaffBrowser, running_door, running_site
 
 pytestmark = pytest.mark.once
@@ -55,10 +57,10 @@ async def portal(postgres: str, tmp_path: Path) -> AsyncIterator[Portal]:
             yield Portal(site, door)
 
 
-def link(portal: Portal, key: OKPKey = PORTAL, **claims: Any) -> str:
+def link(portal: Portal, key: OKPKey = PORTAL, algorithm: str = "Ed25519", **claims: Any) -> str:
     usual = {"iss": "north", "sub": "line 4711", "aud": portal.door.origin, "name": "Ada"}
     told = {**usual, "jti": "1", "iat": NOW, "exp": NOW + 60, **claims}
-    return jwt.encode({"alg": "Ed25519"}, told, key, algorithms=["Ed25519"])
+    return sign_token(algorithm, told, key)
 
 
 async def arrive(portal: Portal, text: str) -> tuple[int, Any]:
@@ -140,8 +142,22 @@ async def test_a_link_that_is_not_for_now_and_here_opens_nothing(
     assert (await arrive(portal, link(portal, **claims)))[0] == 403
 
 
+async def test_a_portal_signs_by_either_name_of_its_method_and_by_no_other(portal: Portal) -> None:
+    public = PORTAL.as_dict(private=False)
+    assert (await arrive(portal, link(portal, algorithm="EdDSA")))[0] == 200
+    shared = OctKey.import_key(json.dumps(public).encode())  # what everybody knows is no secret
+    told = {"iss": "north", "sub": "line 1", "aud": portal.door.origin, "name": "Bo", "jti": "2"}
+    claims = {**told, "iat": NOW, "exp": NOW + 60}
+    none = urlsafe_b64encode(b'{"alg":"none"}').rstrip(b"=").decode()
+    body = link(portal, jti="2").split(".")[1]
+    for text in (jwt.encode({"alg": "HS256"}, claims, shared), f"{none}.{body}."):
+        assert (await arrive(portal, text))[0] == 403
+
+
 async def test_a_link_of_somebody_else_opens_nothing(portal: Portal) -> None:
     forged = link(portal, OKPKey.generate_key("Ed25519"))
     head, body, _ = link(portal).split(".")
-    for text in (forged, f"{head}.{body}.", f"{head}.{body}", "", json.dumps({})):
+    other = link(portal, OKPKey.generate_key("Ed448"), "EdDSA")
+    old = link(portal, OKPKey.generate_key("Ed25519"), "EdDSA")
+    for text in (forged, other, old, f"{head}.{body}.", f"{head}.{body}", "", json.dumps({})):
         assert (await arrive(portal, text))[0] == 403

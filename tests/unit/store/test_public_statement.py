@@ -17,6 +17,7 @@ from yarl import URL
 from copdns.model.errors import StoreError
 from copdns.provider.law import edits
 from copdns.provider.law.edits import DAY
+from copdns.provider.law.events import HoldDecided
 from copdns.provider.law.keys import ProviderKeys, is_signed_by
 from copdns.provider.law.measurements import Measured
 from copdns.provider.law.statement import canonical_json
@@ -25,7 +26,7 @@ from copdns.provider.staff.publisher import Publisher
 from copdns.store.provider_db.register_rows import RegisterStore
 from copdns.web.staff.statement_page import FRESH_FOR, MOST_NAMES, PATH, TRY_AFTER
 from copdns.words.phrases import LANGUAGES, PSEUDO
-from tests.provider_staff import BO, NOW, SPECIAL, order
+from tests.provider_staff import BO, NOW, REVIEWER, SPECIAL, order
 from tests.reading import has_word
 from tests.unit.store.filled_staff import fill_statement
 from tests.unit.store.staff_site import HOTLINE, LISTS, Site, running_site
@@ -43,11 +44,13 @@ async def site(postgres: str, tmp_path: Path) -> AsyncIterator[Site]:
         yield site
 
 
-def put_in_force(site: Site, *names: str, ends: int = NOW + DAY) -> None:
+def put_in_force(site: Site, *names: str, ends: int = NOW + DAY) -> int:
+    """Enter an order and confirm it; return its number."""
     entered = site.store.write("ada", NOW, lambda _: order(*names, ends=ends))
     assert entered
     number = entered.number
     site.store.write("bo", NOW, lambda now: edits.confirm_order(now, number, SPECIAL, BO, NOW))
+    return number
 
 
 async def opened(site: Site, language: str = "en", path: str = PATH) -> tuple[int, str]:
@@ -72,7 +75,9 @@ async def test_the_page_says_what_the_signed_file_says_and_nothing_confidential(
     words = {"name", "why", "authority", "reference", "scope", "feed", "version", "list", "entry"}
     for each in parts:
         assert [each[key] for key in words & each.keys() if each[key] not in page] == []
-    assert [name for name in law["orders"][0]["names"] if name not in page] == []
+    lists = [law["orders"][0][each] for each in ("blocked", "held")]
+    assert lists == [["bad.example"], ["help.example"]]
+    assert [name for names in lists for name in names if name not in page] == []
     contact, value = told["operator"]["contact"], signed["signature"]["value"]
     for shown in ("12,345", HOTLINE.site, contact, value, told["register"]["checksum"]):
         assert shown in page, shown
@@ -82,6 +87,56 @@ async def test_the_page_says_what_the_signed_file_says_and_nothing_confidential(
     assert "copdns_" not in str(
         site.browsers[-1].session.cookie_jar.filter_cookies(URL(site.origin))
     )
+
+
+HEADINGS = {
+    "held": "Not blocked: a person decides first",
+    "open_after_decision": "Not blocked: a person decided so",
+    "blocked_after_decision": "Blocked after a person’s decision",
+}
+
+
+@pytest.mark.parametrize(
+    ("is_blocked", "key", "shown"),
+    [
+        (None, "held", "1 waits for a decision and is not blocked"),
+        (False, "open_after_decision", "1 not blocked after a decision"),
+        (True, "blocked_after_decision", "1 blocked after a decision"),
+    ],
+)
+async def test_a_protected_site_of_an_order_stands_under_what_was_decided(
+    site: Site, is_blocked: bool | None, key: str, shown: str
+) -> None:
+    number = put_in_force(site, "bad.example", "help.example")
+    if is_blocked is not None:
+        new = HoldDecided(number, "help.example", is_blocked, "A person looked.")
+        site.store.write(
+            "rev", NOW, lambda now: edits.decide_hold(now, new, SPECIAL, REVIEWER, NOW)
+        )
+    page = unescape((await opened(site))[1])
+    assert {each for each in HEADINGS if f"<h4>{HEADINGS[each]}</h4>" in page} == {key}
+    below = page.partition(f"<h4>{HEADINGS[key]}</h4>")[2].partition("</ul>")[0]
+    assert "<bdi>help.example</bdi>" in below
+    assert "bad.example" not in below
+    blocked = page.partition("<summary>Blocked sites: ")[2].partition("</ul>")[0]
+    assert ("bad.example" in blocked, "help.example" in blocked) == (True, is_blocked is True)
+    assert ("A person looked." in page, "The decision is due by" in page) == (
+        False,  # reasons of staff are theirs
+        is_blocked is None,
+    )
+    reviewer = await site.logged_in("rev")
+    headers = {"Accept": "text/html"}
+    async with reviewer.session.get(f"{site.origin}/staff/statement", headers=headers) as found:
+        assert shown in await found.text()
+
+
+async def test_a_decision_that_is_late_is_called_late(site: Site) -> None:
+    put_in_force(site, "help.example", ends=NOW + 3 * DAY)
+    assert "The decision is due by" in (await opened(site))[1]
+    site.later(DAY + FRESH_FOR)
+    page = (await opened(site))[1]
+    assert "and has not been made." in page
+    assert "The decision is due by" not in page
 
 
 async def test_the_file_is_signed_and_as_its_schema_says(site: Site) -> None:

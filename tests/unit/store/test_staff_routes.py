@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from joserfc.jwk import ECKey
+from joserfc.jwk import ECKey, OKPKey
 
 from copdns.accounts.guesses import MAX_WRONG
 from copdns.provider.law.edits import DAY
@@ -297,6 +297,27 @@ async def test_a_token_that_is_not_for_this_login_lets_nobody_in(
     site.sign_on.subject, site.sign_on.claims = "subject of ada", claims
     assert (await browser.get("/staff/login"))[0] == 403, why
     assert browser.cookie() == ""
+
+
+@pytest.mark.parametrize("algorithm", ["Ed25519", "EdDSA"])
+@pytest.mark.parametrize("named", [{}, {"alg": "Ed25519"}, {"alg": "EdDSA"}])
+async def test_a_sign_on_with_a_key_of_ed25519_calls_it_by_either_name(
+    site: Site, algorithm: str, named: dict[str, str]
+) -> None:
+    site.sign_on.key = OKPKey.generate_key("Ed25519", {"kid": "k1", **named})
+    site.sign_on.signs_with = OKPKey.import_key(
+        {k: v for k, v in site.sign_on.key.as_dict(private=True).items() if k != "alg"}
+    )
+    site.sign_on.algorithm = algorithm
+    await site.logged_in("ada")
+    site.sign_on.signs_with = OKPKey.generate_key("Ed25519", {"kid": "k1"})
+    assert (await site.browser().get("/staff/login"))[0] == 403, "of somebody else"
+
+
+async def test_a_key_of_another_curve_lets_nobody_in(site: Site) -> None:
+    site.sign_on.subject, site.sign_on.algorithm = "subject of ada", "EdDSA"
+    site.sign_on.key = OKPKey.generate_key("Ed448", {"kid": "k1"})
+    assert (await site.browser().get("/staff/login"))[0] == 403
 
 
 async def test_a_signature_of_somebody_else_lets_nobody_in(site: Site) -> None:

@@ -22,7 +22,7 @@ from copdns.provider.law.events import (
 from copdns.provider.law.register import UNCONFIRMED_LASTS, OrderState
 from copdns.provider.plane.name_sets import compile_names, sets_by_part
 from copdns.provider.plane.response_rules import response_zone
-from copdns.provider.plane.snapshot import Layer, ListedNames, PolicyClass
+from copdns.provider.plane.snapshot import Layer, ListedNames, PolicyClass, SpecialNames
 from copdns.provider.plane.verdicts import judge_set
 from copdns.provider.staff.duties import StaffMember, StaffRole
 from tests.provider_staff import (
@@ -48,9 +48,9 @@ def enter(written: Written, *names: str, **fields: object) -> int:
     return number
 
 
-def blocked(written: Written, name: str, now: int = NOW) -> int:
+def blocked(written: Written, name: str, now: int = NOW, special: SpecialNames = SPECIAL) -> int:
     """Return the code of the extended error that everybody gets for a name; 0: it is open."""
-    listed = register_in_force.with_register(ListedNames((), SPECIAL), written.register, now)
+    listed = register_in_force.with_register(ListedNames((), special), written.register, now)
     layers = {each.slug: each.layer for each in listed.lists}
     probe = replace(listed.special, reference=(Matcher(name),))  # so that it has a row of its own
     rows = compile_names(replace(listed, special=probe))

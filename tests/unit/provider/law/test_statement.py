@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+from base64 import b64decode
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from hypothesis import strategies as st
 from pydantic import BaseModel, ValidationError
 
 from copdns.model.errors import RegisterError
+from copdns.model.matchers import Matcher, MatchKind, parse_matcher
 from copdns.provider.law import edits
 from copdns.provider.law.chain import RegisterHead
 from copdns.provider.law.edits import DAY
@@ -36,6 +38,7 @@ from copdns.provider.law.figures import (
 from copdns.provider.law.keys import ProviderKeys, is_signed_by
 from copdns.provider.law.measurements import Measured, NodeDay
 from copdns.provider.law.register import UNCONFIRMED_LASTS
+from copdns.provider.law.register_in_force import can_be_blocked
 from copdns.provider.law.statement import (
     Dispute,
     canonical_json,
@@ -56,7 +59,9 @@ from copdns.provider.law.statement_shapes import (
     SignedTenantReport,
 )
 from copdns.provider.plane.block_counts import BlockCount
+from copdns.provider.plane.snapshot import SpecialNames
 from tests.provider_staff import ADA, BO, DOCUMENT, NOW, REVIEWER, SPECIAL, Written, order
+from tests.unit.provider.law.test_register import blocked
 
 SCHEMAS = Path(__file__).parents[4] / "docs/schemas"
 HEAD = RegisterHead(9, "c0" * 32)
@@ -132,13 +137,128 @@ def test_a_statement_is_as_its_schema_says_and_its_signature_is_right(tmp_path: 
     octets = canonical_json(read.document)
     assert is_signed_by(keys.public_key(), keys.sign(octets), octets)
     law = signed["document"]["law"]
-    assert ([each["names"] for each in law["orders"]], law["confidential"]) == (
-        [["bad.example", "help.example"]],
+    told = [(each["blocked"], each["held"]) for each in law["orders"]]
+    assert (told, law["confidential"]) == (
+        [(["bad.example"], ["help.example"])],
         0,  # as the quarter began
     )
-    assert law["orders"][0]["held"] == 1
     assert "secret.example" not in json.dumps(signed)
     assert '"ada"' not in json.dumps(signed), "who of the staff did it is no matter of the public"
+
+
+def with_order(*names: str, special: SpecialNames = SPECIAL, **fields: Any) -> tuple[Written, int]:
+    """Return a register with one order in force, and its number."""
+    found = Written()
+    found.add("console", edits.describe_operator("A provider", "FR", "contact@provider.example"))
+    number = found.add("ada", edits.enter_order(found.register, order(*names, **fields), ADA, NOW))
+    found.add("bo", edits.confirm_order(found.register, number, special, BO, NOW))
+    return found, number
+
+
+def decide(found: Written, number: int, name: str, special: SpecialNames, **fields: bool) -> None:
+    new = HoldDecided(number, name, why="A person looked.", **fields)
+    found.add("rev", edits.decide_hold(found.register, new, special, REVIEWER, NOW))
+
+
+@pytest.mark.parametrize("is_blocked", [None, True, False])
+def test_a_statement_tells_what_an_order_blocks_from_what_waits_for_a_person(
+    is_blocked: bool | None, tmp_path: Path
+) -> None:
+    """The order names a part of a protected name; only who reads the three lists knows it is
+    open."""
+    found, number = with_order("bad.example", "www.help.example")
+    if is_blocked is not None:
+        decide(found, number, "help.example", SPECIAL, is_blocked=is_blocked)
+    signed = validate(statement_of(found), "statement-v1.json", tmp_path)
+    (told,) = signed["document"]["law"]["orders"]
+    part = ["www.help.example"]
+    lists = {
+        "blocked": ["bad.example", *(part if is_blocked else [])],
+        "blocked_after_decision": part if is_blocked else [],
+        "held": part if is_blocked is None else [],
+        "open_after_decision": part if is_blocked is False else [],
+    }
+    assert {each: told[each] for each in lists} == lists
+    assert told["decide_by"] == (utc_text(NOW + DAY) if is_blocked is None else None)
+    assert "names" not in told, "a program that took all of them for blocked has to notice"
+
+
+def test_the_schema_takes_no_order_that_says_not_what_is_held(tmp_path: Path) -> None:
+    signed = validate(statement_of(with_order("help.example")[0]), "statement-v1.json", tmp_path)
+    published = json.loads((SCHEMAS / "statement-v1.json").read_text())
+    for key in ("blocked", "held", "decide_by", "open_after_decision", "blocked_after_decision"):
+        wrong = json.loads(json.dumps(signed))
+        del wrong["document"]["law"]["orders"][0][key]
+        with pytest.raises(jsonschema.ValidationError, match=key):
+            jsonschema.validate(wrong, published)
+
+
+def test_who_moves_a_held_name_to_the_blocked_ones_breaks_the_signature(tmp_path: Path) -> None:
+    signed = validate(statement_of(with_order("help.example")[0]), "statement-v1.json", tmp_path)
+    key, value = (b64decode(signed["signature"][each]) for each in ("public_key", "value"))
+    assert is_signed_by(key, value, canonical_json(signed["document"]))
+    told = signed["document"]["law"]["orders"][0]
+    told["blocked"], told["held"] = told["held"], told["blocked"]
+    SignedStatement.model_validate(signed)
+    assert not is_signed_by(key, value, canonical_json(signed["document"]))
+
+
+def test_a_confidential_order_tells_no_name_that_it_holds() -> None:
+    found, number = with_order("bad.example", "help.example", is_confidential=True)
+    for is_decided in (False, True):
+        if is_decided:
+            decide(found, number, "help.example", SPECIAL, is_blocked=True)
+        text = statement_of(found).model_dump_json()
+        assert [name for name in ("bad.example", "help.example", "held") if name in text] == []
+
+
+NESTED = SpecialNames(
+    help=(Matcher("help.example"), Matcher("help.club.example"), Matcher("a.help.club.example")),
+    protected=(Matcher("time.example"), Matcher("club.example", MatchKind.EXACT)),
+)
+ORDERED = [
+    *("bad.example", "club.example", "=club.example", "*.club.example", "help.club.example"),
+    *("www.help.example", "help.example", "*.help.example", "time.example", "example.com"),
+]
+ASKED = [
+    *("bad.example", "www.bad.example", "club.example", "b.club.example", "help.club.example"),
+    *("a.help.club.example", "help.example", "www.help.example", "b.www.help.example"),
+    *("time.example", "a.time.example", "other.example"),
+]
+
+
+def _closeness(name: str) -> tuple[int, bool]:
+    """Which of two names that cover a third one counts: the greater."""
+    return len(parse_matcher(name).name), name[0] in "=*"
+
+
+@given(
+    st.sets(st.sampled_from(ORDERED), min_size=1),
+    st.lists(st.sampled_from([True, False, None]), min_size=8, max_size=8),
+)
+def test_the_lists_of_an_order_say_what_a_query_gets(
+    names: set[str], decisions: list[bool | None]
+) -> None:
+    found, number = with_order(*names, special=NESTED)
+    holds = found.register.orders[number].holds
+    for hold, is_blocked in zip(holds, decisions, strict=False):
+        # One of two protected names, one below the other, is decided as the upper one is.
+        wanted = decisions[-1] if "help.club" in hold.name else is_blocked
+        if wanted is not None and (
+            not wanted or can_be_blocked(found.register.orders[number], hold.name, NESTED)
+        ):
+            decide(found, number, hold.name, NESTED, is_blocked=wanted)
+    (told,) = statement_of(found).law.orders
+    open_, blocked_ = {*told.held, *told.open_after_decision}, {*told.blocked}
+    assert not blocked_ & open_
+    assert not {*told.held} & {*told.open_after_decision}
+    assert {*told.blocked_after_decision} <= blocked_
+    assert names <= blocked_ | open_
+    for asked in ASKED:
+        covering = [each for each in blocked_ | open_ if parse_matcher(each).covers(asked)]
+        longest = max(covering, key=_closeness, default="")
+        what = blocked(found, asked, special=NESTED)
+        assert what == (16 if longest in blocked_ else 0), (asked, told)
 
 
 def test_two_statements_of_a_quarter_tell_nothing_of_a_confidential_order_or_a_request() -> None:
