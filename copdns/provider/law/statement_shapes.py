@@ -49,8 +49,7 @@ class OrderPart(_Published):
     help, or networks need it) a person decides.  held: not blocked by this order, since nobody has
     decided yet; decide_by: when that is due, null where nothing is held.  open_after_decision: not
     blocked by this order, since a person decided so.  blocked_after_decision: those of `blocked`
-    of which a person decided so.  Before 30 November 2026, when nothing had been released, there
-    were `names`, with all that the order names, and three numbers in place of these.
+    of which a person decided so.
     """
 
     number: int
