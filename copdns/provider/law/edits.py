@@ -37,7 +37,7 @@ from copdns.provider.law.events import (
     TenantAdded,
 )
 from copdns.provider.law.register import STATE_WORDS, HandName, LegalOrder, OrderState, Register
-from copdns.provider.law.register_in_force import can_be_blocked, protected_by
+from copdns.provider.law.register_in_force import can_be_blocked, open_below, protected_by
 from copdns.provider.plane.snapshot import SpecialNames
 from copdns.provider.staff.duties import ROLE_WORDS, Duty, StaffMember, StaffRole, has_duty
 
@@ -236,7 +236,8 @@ def decide_hold(
     """Decide about a protected name; only who is named in the order may, also after the deadline.
 
     A part of a name that the network itself needs cannot be blocked: the data plane has no such
-    exception, and it has one for help names.
+    exception, and it has one for help names.  Of two help names, one below the other, the lower one
+    is blocked first: with the upper one, the data plane blocks both.
     """
     order = find_order(register, new.order)
     # First of all, since any other answer tells which protected names a confidential order has.
@@ -263,6 +264,14 @@ def decide_hold(
         raise RegisterError(
             "the order names a part of %(domain)s, which the network itself needs as a whole; "
             "leave it open, and tell the authority",
+            domain=new.name,
+        )
+    below = open_below(order, new.name, special) if new.is_blocked else None
+    if below is not None:
+        raise RegisterError(
+            "%(below)s, which is below %(domain)s, would be blocked as well: until it has been "
+            "decided to block that, %(domain)s stays open",
+            below=below,
             domain=new.name,
         )
     return replace(new, why=_text(sentence("the reason"), new.why), sealed="")

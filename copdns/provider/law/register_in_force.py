@@ -30,7 +30,9 @@ def lists_in_force(register: Register, now: int) -> tuple[NameList, ...]:
     lists = [
         NameList(order.slug, Layer.LAW, names)
         for order in register.orders.values()
-        if order.state(now) is OrderState.IN_FORCE and (names := tuple(_names_to_block(order)))
+        if order.state(now) is OrderState.IN_FORCE
+        # With the protected parts, each by itself: a protected name above takes no order along.
+        and (names := tuple(map(parse_matcher, ordered_names(order).blocked)))
     ]
     if by_hand := register.names_by_hand(HandLayer.SECURITY, now):
         names = tuple(parse_matcher(each.added.name) for each in by_hand)
@@ -124,6 +126,19 @@ def can_be_blocked(order: LegalOrder, held: str, special: SpecialNames) -> bool:
     """Tell whether the data plane can block what an order says of a protected name."""
     name = parse_matcher(held)
     return name in special.help or _lower_parts(order, name) == [name]
+
+
+def open_below(order: LegalOrder, held: str, special: SpecialNames) -> str | None:
+    """Return a help name of the order that is below this one and not blocked; None for none.
+
+    Of several the first by name.  The data plane would block it together with the upper one.
+    """
+    upper = parse_matcher(held)
+    if upper not in special.help:
+        return None
+    below = (each.name for each in order.holds if not each.is_blocked)
+    names = (name for name in below if parse_matcher(name).name.endswith(f".{upper.name}"))
+    return min((name for name in names if parse_matcher(name) in special.help), default=None)
 
 
 def with_register(listed: ListedNames, register: Register, now: int) -> ListedNames:

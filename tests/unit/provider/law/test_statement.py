@@ -38,7 +38,7 @@ from copdns.provider.law.figures import (
 from copdns.provider.law.keys import ProviderKeys, is_signed_by
 from copdns.provider.law.measurements import Measured, NodeDay
 from copdns.provider.law.register import UNCONFIRMED_LASTS
-from copdns.provider.law.register_in_force import can_be_blocked
+from copdns.provider.law.register_in_force import can_be_blocked, open_below
 from copdns.provider.law.statement import (
     Dispute,
     canonical_json,
@@ -241,13 +241,13 @@ def test_the_lists_of_an_order_say_what_a_query_gets(
 ) -> None:
     found, number = with_order(*names, special=NESTED)
     holds = found.register.orders[number].holds
-    for hold, is_blocked in zip(holds, decisions, strict=False):
-        # One of two protected names, one below the other, is decided as the upper one is.
-        wanted = decisions[-1] if "help.club" in hold.name else is_blocked
-        if wanted is not None and (
-            not wanted or can_be_blocked(found.register.orders[number], hold.name, NESTED)
-        ):
-            decide(found, number, hold.name, NESTED, is_blocked=wanted)
+    # Of two help names, one below the other, the lower one comes first.
+    lowest = sorted(holds, key=lambda each: -len(each.name))
+    for hold, wanted in zip(lowest, decisions, strict=False):
+        entered, name = found.register.orders[number], hold.name
+        can_be = can_be_blocked(entered, name, NESTED) and not open_below(entered, name, NESTED)
+        if wanted is False or (wanted and can_be):
+            decide(found, number, name, NESTED, is_blocked=wanted)
     (told,) = statement_of(found).law.orders
     open_, blocked_ = {*told.held, *told.open_after_decision}, {*told.blocked}
     assert not blocked_ & open_
@@ -259,6 +259,19 @@ def test_the_lists_of_an_order_say_what_a_query_gets(
         longest = max(covering, key=_closeness, default="")
         what = blocked(found, asked, special=NESTED)
         assert what == (16 if longest in blocked_ else 0), (asked, told)
+
+
+def test_a_help_name_is_not_blocked_while_one_below_it_is_open() -> None:
+    upper, lower = "help.club.example", "a.help.club.example"
+    found, number = with_order(upper, special=NESTED)
+    with pytest.raises(RegisterError, match=f"^{lower}, which is below {upper}, would be"):
+        decide(found, number, upper, NESTED, is_blocked=True)
+    assert blocked(found, lower, special=NESTED) == 0
+    decide(found, number, lower, NESTED, is_blocked=True)
+    # What the order names still waits as a whole.
+    assert [blocked(found, each, special=NESTED) for each in (upper, lower)] == [0, 0]
+    decide(found, number, upper, NESTED, is_blocked=True)
+    assert [blocked(found, each, special=NESTED) for each in (upper, lower)] == [16, 16]
 
 
 def test_two_statements_of_a_quarter_tell_nothing_of_a_confidential_order_or_a_request() -> None:
