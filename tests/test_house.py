@@ -275,7 +275,7 @@ def test_nothing_that_runs_at_home_imports_what_providers_install() -> None:
         *("provider", "store.postgres", "store.household_db.provider", "store.provider_backup"),
         *("store.log_db.provider_log", "store.log_db.provider_usage"),
         "store.household_db.family_codes",
-        *("app.provider_source", "app.page_households", "app.node"),
+        *("app.provider_source", "app.node"),
         "app.many_households",
         *("store.provider_db", "store.schema_stages", "cli.provider"),
         *("web.staff", "cli.doctor.rollouts", "cli.doctor.provider_roles"),
