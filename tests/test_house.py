@@ -240,7 +240,7 @@ def test_the_wall_clock_is_read_at_the_top_and_handed_down() -> None:
     wrong = [
         source.at(node, f"{ast.unparse(node)} in {source.name}: take the moment as an argument")
         for source in sources("copdns")
-        if source.top != "cli" and source.name != "app.parts"
+        if source.top != "cli" and source.name != "app.answering_parts"
         for node in ast.walk(source.tree)
         if isinstance(node, ast.Attribute)
         and ".".join(ast.unparse(node).rsplit(".", 2)[-2:]) in WALL_CLOCK
@@ -275,12 +275,12 @@ def test_nothing_that_runs_at_home_imports_what_providers_install() -> None:
         *("provider", "store.postgres", "store.household_db.provider", "store.provider_backup"),
         *("store.log_db.provider_log", "store.log_db.provider_usage"),
         "store.household_db.family_codes",
-        *("app.provider_source", "app.page_households", "app.node"),
+        *("app.provider_source", "app.node"),
         "app.many_households",
         *("store.provider_db", "store.schema_stages", "cli.provider"),
         *("web.staff", "cli.doctor.rollouts", "cli.doctor.provider_roles"),
     )
-    if_set = {"app.parts", "cli.home", "cli.commands.backup", "cli.commands.doctor"}
+    if_set = {"app.answering_parts", "cli.home", "cli.commands.backup", "cli.commands.doctor"}
     wrong = [
         source.at(node, f"{source.name} imports {name}")
         for source in sources("copdns")

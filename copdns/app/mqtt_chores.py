@@ -146,6 +146,7 @@ class MqttChores:
                 await self._switch(home, child, self._waiting.pop(child))
 
     async def _switch(self, home: Household, person: str, minutes: int | None) -> None:
+        """Pause a person for so many minutes, 0 until somebody ends it; None ends the pause."""
         now = int(self._clock().wall)
         end = now + 60 * minutes if minutes else None
         what = f"pause of {person} ended"

@@ -17,14 +17,14 @@ from copdns.household.moving_in.draft import Result, Surroundings
 from copdns.household.moving_in.plan import Plan, make_plan, store_plan
 from copdns.household.moving_in.recognise import DATABASE, MAX_FILE, read_database, read_file
 from copdns.household.moving_in.wishes import FoundSettings
-from copdns.list_files.own_lists import (
-    OwnLists,
+from copdns.list_files.own_list_edits import (
     Wanted,
     history_line,
     judge_lines,
     keep_list,
     remove_list,
 )
+from copdns.list_files.own_lists import OwnLists
 from copdns.lists.own_lists import OwnList
 from copdns.model.errors import CopdnsError, MoveInError
 from copdns.model.household import Band

@@ -1,7 +1,8 @@
 """The clocks that the program uses, read as a value; the wall clock is the machine's own, unless
 that is certainly wrong.
 
-Pure: `app/parts.py` passes the machine's clocks in, and pure code gets a Moment passed in.
+Pure: `app/answering_parts.py` passes the machine's clocks in, and pure code gets a Moment passed
+in.
 """
 
 from __future__ import annotations

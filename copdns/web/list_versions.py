@@ -7,7 +7,7 @@ import asyncio
 from functools import partial
 
 from copdns.list_files.log_only_lists import require_countable, trial_line
-from copdns.list_files.own_lists import Kept, Wanted, history_line, keep_list, remove_list
+from copdns.list_files.own_list_edits import Kept, Wanted, history_line, keep_list, remove_list
 from copdns.list_files.versions import Versions
 from copdns.lists.download import CopyState
 from copdns.lists.facts import FactsChoice, FactsState, facts_choice_line

@@ -150,18 +150,8 @@ def provider_node(
         DATABASE: reach_as(postgres.conninfo, RoleDuty.FAMILIES),
         "COPDNS_PROVIDER__KEPT": "100",
         "COPDNS_DNS__FORWARDERS": json.dumps([{"network": "127.0.0.1", "proxy": True}]),
-        "COPDNS_NODE__FOLDER": str(folder / "tables"),
-        "COPDNS_NODE__NETWORKS": '["127.0.0.0/8"]',
         "COPDNS_NODE__OTHER_NETWORKS": json.dumps(other_networks),
-        "COPDNS_NODE__LISTEN": f'["127.0.0.1:{port}"]',
-        "COPDNS_NODE__RESOLVERS": f'["127.0.0.1:{unbound}"]',
-        "COPDNS_NODE__SAFE_SOURCE": SAFE_SOURCE,
-        "COPDNS_NODE__UNBOUND_CONTROL": str(folder / "unbound.sock"),
-        "COPDNS_NODE__ROOT_KEY": "",  # nothing here is signed
-        "COPDNS_NODE__BINDINGS_LISTEN": f"127.0.0.1:{bindings}",
-        "COPDNS_NODE__BINDINGS_TOKEN": TOKEN,
-        "COPDNS_NODE__RADIUS_LISTEN": f"127.0.0.1:{free_port()}",
-        "COPDNS_NODE__RADIUS": json.dumps([{"address": MACHINE, "secret": SECRET}]),
+        **_node_settings(folder, port, bindings, unbound),
         **(more or {}),
     }
     with ExitStack() as stack:
@@ -192,6 +182,24 @@ def provider_node(
         programs["dnsdist"] = stack.enter_context(begun)
         parts = home, port, bindings, unbound, environment, programs, start
         yield ProviderNode(*parts, postgres.conninfo)
+
+
+def _node_settings(folder: Path, port: int, bindings: int, unbound: int) -> dict[str, str]:
+    """Return the settings of a node with its tables in a folder.  port: of dnsdist.  bindings: of
+    the program that takes addresses in."""
+    return {
+        "COPDNS_NODE__FOLDER": str(folder / "tables"),
+        "COPDNS_NODE__NETWORKS": '["127.0.0.0/8"]',
+        "COPDNS_NODE__LISTEN": f'["127.0.0.1:{port}"]',
+        "COPDNS_NODE__RESOLVERS": f'["127.0.0.1:{unbound}"]',
+        "COPDNS_NODE__SAFE_SOURCE": SAFE_SOURCE,
+        "COPDNS_NODE__UNBOUND_CONTROL": str(folder / "unbound.sock"),
+        "COPDNS_NODE__ROOT_KEY": "",  # nothing here is signed
+        "COPDNS_NODE__BINDINGS_LISTEN": f"127.0.0.1:{bindings}",
+        "COPDNS_NODE__BINDINGS_TOKEN": TOKEN,
+        "COPDNS_NODE__RADIUS_LISTEN": f"127.0.0.1:{free_port()}",
+        "COPDNS_NODE__RADIUS": json.dumps([{"address": MACHINE, "secret": SECRET}]),
+    }
 
 
 def _written(folder: Path, home: House, environment: Mapping[str, str]) -> dict[str, Path]:

@@ -65,7 +65,7 @@ class Place:
     settings: Mapping[str, object]
 
     @contextmanager
-    def fault(self, name: str) -> Iterator[None]:
+    def assert_shown(self, name: str) -> Iterator[None]:
         """Hold what the page says of a fault against what is shown after it was injected.
 
         What is injected in here is what the proxies heal from at the end.
@@ -73,12 +73,12 @@ class Place:
         before = self.home.metrics()
         try:
             yield
-            self.shows(row(name), before)
+            self._assert_shows(row(name), before)
         finally:
             self.first.heal()
             self.second.heal()
 
-    def shows(self, expected: Row, before: Mapping[str, float]) -> None:
+    def _assert_shows(self, expected: Row, before: Mapping[str, float]) -> None:
         """Wait until metrics and `/readyz` are as the page says, and `doctor` is too."""
         wrong: list[str] = [""]
 
@@ -93,7 +93,7 @@ class Place:
         said = self._doctor()
         for status, text in expected.findings:
             assert says(said, f"{status}..." * bool(status) + text), (text, said)
-        self._repairs(expected)
+        self._assert_repairs(expected)
 
     def _doctor(self, *options: str) -> str:
         program = self.home.program
@@ -101,7 +101,7 @@ class Place:
             return program.command("doctor", *options).stdout
         return command(self.home, "doctor", *options)
 
-    def _repairs(self, expected: Row) -> None:
+    def _assert_repairs(self, expected: Row) -> None:
         """Check that `doctor` says what to do about each bad finding of the page."""
         if not any(status in ("warn", "fail") for status, _ in expected.findings):
             return

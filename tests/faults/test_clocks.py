@@ -30,7 +30,7 @@ def test_the_clock_jumps(tmp_path: Path) -> None:
     set_ahead(clock, ahead)
     with place(tmp_path, environment=clock_environment(clock), family=ASLEEP) as it:
         assert it.home.ask(fresh("news"), source=TOM).data == [ADDRESS]
-        with asking(it.home), it.fault("the_clock_jumps"):
+        with asking(it.home), it.assert_shown("the_clock_jumps"):
             set_ahead(clock, ahead + 2 * 3600)  # nine is over
             eventually(lambda: it.home.ask("late.example", source=TOM).ede, within=2)
             set_ahead(clock, ahead)
@@ -48,7 +48,7 @@ def test_the_clock_starts_in_1970(tmp_path: Path) -> None:
         it.home.program.stop()
     set_ahead(clock, -round(time()) + 86_400)
     with place(tmp_path, environment=environment, family=ASLEEP) as it:
-        with asking(it.home), it.fault("the_clock_starts_in_1970"):
+        with asking(it.home), it.assert_shown("the_clock_starts_in_1970"):
             assert it.home.ask(fresh("news"), source=TOM).data == [ADDRESS]
             assert it.home.ask("0.pool.ntp.org").data == [ADDRESS]
         set_ahead(clock, round(EVENING - time()) + 2 * 3600)

@@ -33,7 +33,7 @@ FILMS = (17, "rule: films.example")
 
 
 def test_a_database_is_locked(home: Place) -> None:
-    with asking(home.home), home.fault("a_database_is_locked"):
+    with asking(home.home), home.assert_shown("a_database_is_locked"):
         with busy(home.home.data / "log.db"):
             home.home.ask(BLOCKED)
             eventually(lambda: "nothing can be recorded" in readiness(home.home)[1])
@@ -45,7 +45,7 @@ def test_a_database_is_locked(home: Place) -> None:
 @pytest.mark.long
 def test_a_backup_cannot_be_made(home: Place, tmp_path: Path) -> None:
     folder = tmp_path / "backups"
-    with asking(home.home), home.fault("a_backup_cannot_be_made"):
+    with asking(home.home), home.assert_shown("a_backup_cannot_be_made"):
         home.configure(backup={"folder": str(folder)})
         failures = "copdns_backup_failures_total"
         eventually(lambda: home.home.metrics()[failures], within=90)  # a look each minute
@@ -58,7 +58,7 @@ def test_a_backup_cannot_be_made(home: Place, tmp_path: Path) -> None:
 def test_the_disk_is_full(tmp_path: Path) -> None:
     with disk(tmp_path / "data") as small, place(tmp_path) as it:
         it.home.command("rule", "add", "block", "films.example")
-        with asking(it.home), it.fault("the_disk_is_full"):
+        with asking(it.home), it.assert_shown("the_disk_is_full"):
             small.fill()
             for _ in range(20):
                 it.home.ask(fresh("n") + "." + BLOCKED)
@@ -79,7 +79,11 @@ def test_the_disk_is_full_at_the_start(tmp_path: Path) -> None:
             it.home.command("rule", "add", "block", "films.example")
             it.home.program.stop()
         small.fill()
-        with place(tmp_path) as it, asking(it.home), it.fault("the_disk_is_full_at_the_start"):
+        with (
+            place(tmp_path) as it,
+            asking(it.home),
+            it.assert_shown("the_disk_is_full_at_the_start"),
+        ):
             assert it.home.ask("films.example").ede == FILMS
 
 
@@ -87,7 +91,7 @@ def test_the_disk_is_full_at_the_start(tmp_path: Path) -> None:
 def test_the_disk_becomes_read_only(tmp_path: Path) -> None:
     with failing_disk(tmp_path / "data") as fail, place(tmp_path) as it:
         it.home.command("rule", "add", "block", "films.example")
-        with asking(it.home), it.fault("the_disk_becomes_read_only"):
+        with asking(it.home), it.assert_shown("the_disk_becomes_read_only"):
             fail()
             for _ in range(20):
                 it.home.ask(fresh("n") + "." + BLOCKED)
@@ -123,7 +127,7 @@ def test_the_disk_is_slow(tmp_path: Path) -> None:
     delay = f"inject=fsync,fdatasync:delay_enter={SLOW * 1e6:.0f}"
     words = ("-f", "--seccomp-bpf", "-qq", "-o", "/dev/null", "-e", "trace=fsync,fdatasync")
     under = (find_tool("strace"), *words, "-e", delay)
-    with place(tmp_path, under=under) as it, asking(it.home), it.fault("the_disk_is_slow"):
+    with place(tmp_path, under=under) as it, asking(it.home), it.assert_shown("the_disk_is_slow"):
         for _ in range(30):
             took, reply = timed(it.home, fresh("n") + "." + BLOCKED)
             assert (reply.ede, took < SLOW) == (EDE_BLOCKED, True)
@@ -135,7 +139,7 @@ def test_the_disk_is_slow(tmp_path: Path) -> None:
 def test_the_household_is_damaged(tmp_path: Path) -> None:
     with place(tmp_path) as it:
         it.home.command("rule", "add", "block", "films.example")
-        with asking(it.home), it.fault("the_household_is_damaged"):
+        with asking(it.home), it.assert_shown("the_household_is_damaged"):
             with closing(sqlite3.connect(it.home.data / "household.db")) as connection:
                 # Else all that is read of it stands in its -wal.
                 connection.execute("pragma wal_checkpoint(truncate)")
@@ -153,8 +157,8 @@ def test_the_household_is_damaged(tmp_path: Path) -> None:
 def test_the_log_is_damaged(tmp_path: Path) -> None:
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "log.db").write_bytes(b"no database at all" * 1000)
-    with place(tmp_path) as it, asking(it.home), it.fault("the_log_is_damaged"):
-        it.home.ask(BLOCKED)
+    with place(tmp_path) as it, asking(it.home), it.assert_shown("the_log_is_damaged"):
+        assert it.home.ask(BLOCKED).ede == EDE_BLOCKED
         eventually(lambda: it.home.written()[0] >= 1)
 
 
@@ -167,7 +171,10 @@ def test_compiled_lists_are_damaged(tmp_path: Path) -> None:
     with place(tmp_path, settings) as it:
         eventually(lambda: it.home.ask("toys-7.example").ede)
         (index,) = it.home.data.rglob("*.index")
-        with asking(it.home), it.fault("compiled_lists_are_damaged"):
+        whole = index.read_bytes()
+        with asking(it.home), it.assert_shown("compiled_lists_are_damaged"):
             Damage("flip", 0.5).apply(index)
+            assert index.read_bytes() != whole
             it.home.program.reload()
-            eventually(lambda: it.home.ask("toys-7.example").ede)
+            eventually(lambda: index.read_bytes() == whole)
+            assert it.home.ask("toys-7.example").ede

@@ -40,7 +40,7 @@ RESTART = 5.0  # seconds within which a program that died answers again
 
 
 def test_the_settings_have_a_mistake(home: Place) -> None:
-    with asking(home.home), home.fault("the_settings_have_a_mistake"):
+    with asking(home.home), home.assert_shown("the_settings_have_a_mistake"):
         sound = home.file.read_text()
         home.file.write_text("dns: {prt: 53}")
         home.home.program.reload()
@@ -51,7 +51,7 @@ def test_the_settings_have_a_mistake(home: Place) -> None:
 
 def test_a_reload_is_asked_for_again_and_again(home: Place) -> None:
     program = home.home.program
-    with asking(home.home), home.fault("a_reload_is_asked_for_again_and_again"):
+    with asking(home.home), home.assert_shown("a_reload_is_asked_for_again_and_again"):
         for _ in range(IN_A_STORM):
             program.send_reload()
             assert home.home.ask(BLOCKED).ede == EDE_BLOCKED
@@ -64,7 +64,7 @@ def test_a_device_floods(home: Place) -> None:
     """It is known by the header of a forwarder; loopback itself has no limit."""
     forwarder = {"network": f"{FORWARDER}/32", "proxy": True}
     home.configure(dns={"listen": ["127.0.0.1"], "forwarders": [forwarder]})
-    with asking(home.home), home.fault("a_device_floods"):
+    with asking(home.home), home.assert_shown("a_device_floods"):
         got = flood(home.home, [load_name(5 * number) for number in range(4000)])
         assert 1000 <= got["answered"] < 3000
         assert got["answered"] + got["truncated"] < 4000
@@ -76,7 +76,7 @@ def test_made_up_names_flood_one_domain(home: Place) -> None:
     forwarder = {"network": f"{FORWARDER}/32", "proxy": True}
     home.configure(dns={"listen": ["127.0.0.1"], "forwarders": [forwarder]}, limits={"client": 0})
     home.home.upstream.says[""] = lambda asked: [no_such_name(asked.message)]
-    with asking(home.home), home.fault("made_up_names_flood_one_domain"):
+    with asking(home.home), home.assert_shown("made_up_names_flood_one_domain"):
         for _ in range(4):
             flood(home.home, [f"x{lot.getrandbits(40):x}.shop.example" for _ in range(300)])
         assert len([name for name in home.home.upstream.names if "shop" in name]) < 600
@@ -118,7 +118,7 @@ def _receive(sock: socket.socket, got: dict[str, int], patience: float) -> None:
 
 def test_messages_that_are_no_queries_flood(home: Place) -> None:
     lot = Random(13)
-    with asking(home.home), home.fault("messages_that_are_no_queries_flood"):
+    with asking(home.home), home.assert_shown("messages_that_are_no_queries_flood"):
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
             sock.connect(("127.0.0.1", home.home.program.port))
             for number in range(2000):
@@ -132,7 +132,7 @@ def test_messages_that_are_no_queries_flood(home: Place) -> None:
 def test_connections_are_left_open(home: Place) -> None:
     with (
         asking(home.home),
-        home.fault("connections_are_left_open"),
+        home.assert_shown("connections_are_left_open"),
         open_connections(home.home.program.port, 400),
     ):
         assert home.home.ask(fresh("news"), over_tcp=True).data == [ADDRESS]
@@ -150,7 +150,7 @@ def test_no_file_descriptors_are_left(home: Place) -> None:
     pid, program = home.home.program.process.pid, home.home.program
     known = fresh("known")
     assert home.home.ask(known).data == [ADDRESS]
-    with home.fault("no_file_descriptors_are_left"):
+    with home.assert_shown("no_file_descriptors_are_left"):
         soft, hard = resource.prlimit(pid, resource.RLIMIT_NOFILE)
         with asking(home.home):
             resource.prlimit(pid, resource.RLIMIT_NOFILE, (3, hard))
@@ -167,7 +167,7 @@ def test_no_file_descriptors_are_left(home: Place) -> None:
 
 @pytest.mark.long
 def test_another_program_has_the_port(home: Place, tmp_path: Path) -> None:
-    with home.fault("another_program_has_the_port"):
+    with home.assert_shown("another_program_has_the_port"):
         done = home.home.program.command("run")
         assert done.returncode == 1
         assert "another copdns" in done.stderr
@@ -197,7 +197,7 @@ def test_the_process_is_killed(tmp_path: Path) -> None:
             it.home.program.process.wait()
             load.join()
             assert load.answered
-    with place(tmp_path) as it, it.fault("the_process_is_killed"):
+    with place(tmp_path) as it, it.assert_shown("the_process_is_killed"):
         assert all(it.home.ask(each).ede == (17, f"rule: {each}") for each in saved)
 
 
@@ -211,7 +211,7 @@ def test_memory_runs_out(tmp_path: Path) -> None:
         it = stack.enter_context(place(tmp_path))
         limit = _resident(it.home) + (40 << 20)
         stack.enter_context(memory_limit(it.home.program.process.pid, limit))
-        with asking(it.home, within=5.0), it.fault("memory_runs_out"):
+        with asking(it.home, within=5.0), it.assert_shown("memory_runs_out"):
             it.configure(sources=own)
             eventually(lambda: it.home.metrics()["copdns_lists_failing"] == 1, within=120)
             assert it.home.ask(fresh("news")).data == [ADDRESS]

@@ -57,7 +57,7 @@ def know(home: Place, name: str) -> None:
 def test_no_upstream_answers(home: Place) -> None:
     know(home, "book.example")
     know(home, "film.example")
-    with asking(home.home), home.fault("no_upstream_answers"):
+    with asking(home.home), home.assert_shown("no_upstream_answers"):
         ail(home, drops)
         slowest, reply = 0.0, timed(home.home, "book.example")[1]
         while not reply.ede:  # it has not expired yet
@@ -75,7 +75,7 @@ def test_no_upstream_answers(home: Place) -> None:
 
 
 def test_one_of_two_upstreams_is_silent(home: Place) -> None:
-    with asking(home.home), home.fault("one_of_two_upstreams_is_silent"):
+    with asking(home.home), home.assert_shown("one_of_two_upstreams_is_silent"):
         home.first.ail(drops)
         for _ in range(20):
             took, reply = timed(home.home, fresh("news"))
@@ -83,7 +83,7 @@ def test_one_of_two_upstreams_is_silent(home: Place) -> None:
 
 
 def test_an_upstream_is_not_there(home: Place) -> None:
-    with asking(home.home), home.fault("an_upstream_is_not_there"):
+    with asking(home.home), home.assert_shown("an_upstream_is_not_there"):
         home.first.leave()
         for _ in range(20):
             took, reply = timed(home.home, fresh("news"))
@@ -91,7 +91,7 @@ def test_an_upstream_is_not_there(home: Place) -> None:
 
 
 def test_an_upstream_is_slow(home: Place) -> None:
-    with asking(home.home), home.fault("an_upstream_is_slow"):
+    with asking(home.home), home.assert_shown("an_upstream_is_slow"):
         home.first.ail(waits(1.5))
         for _ in range(20):
             took, reply = timed(home.home, fresh("news"))
@@ -100,14 +100,14 @@ def test_an_upstream_is_slow(home: Place) -> None:
 
 def test_messages_get_lost_on_the_way(home: Place) -> None:
     lot = Random(3)
-    with asking(home.home), home.fault("messages_get_lost_on_the_way"):
+    with asking(home.home), home.assert_shown("messages_get_lost_on_the_way"):
         ail(home, loses(0.3, lot))
         answered = [bool(home.home.ask(fresh("news")).data) for _ in range(40)]
         assert sum(answered) >= 27  # about 36: one in two tries gets through, of three or four
 
 
 def test_an_upstream_answers_with_errors(home: Place) -> None:
-    with asking(home.home), home.fault("an_upstream_answers_with_errors"):
+    with asking(home.home), home.assert_shown("an_upstream_answers_with_errors"):
         for rcode in (2, 5):
             home.first.ail(fails(rcode))
             for _ in range(5):
@@ -116,7 +116,7 @@ def test_an_upstream_answers_with_errors(home: Place) -> None:
 
 
 def test_an_upstream_answers_nonsense(home: Place) -> None:
-    with asking(home.home), home.fault("an_upstream_answers_nonsense"):
+    with asking(home.home), home.assert_shown("an_upstream_answers_nonsense"):
         home.first.ail(spoils(Random(5)))
         for _ in range(20):
             took, reply = timed(home.home, fresh("news"))
@@ -124,7 +124,7 @@ def test_an_upstream_answers_nonsense(home: Place) -> None:
 
 
 def test_answers_come_twice_and_in_another_order(home: Place) -> None:
-    with asking(home.home), home.fault("answers_come_twice_and_in_another_order"):
+    with asking(home.home), home.assert_shown("answers_come_twice_and_in_another_order"):
         ail(home, shuffles(Random(7)))
         names = [fresh("news") for _ in range(100)]
         waiting = [(name, home.home.begin(name)) for name in names]
@@ -135,14 +135,14 @@ def test_answers_come_twice_and_in_another_order(home: Place) -> None:
 
 
 def test_someone_forges_answers(home: Place) -> None:
-    with asking(home.home), home.fault("someone_forges_answers"):
+    with asking(home.home), home.assert_shown("someone_forges_answers"):
         ail(home, forges(Random(9), with_address(FORGED)))
         for _ in range(50):
             assert home.home.ask(fresh("bank")).data == [ADDRESS]
 
 
 def test_long_answers_cannot_be_fetched(home: Place) -> None:
-    with asking(home.home), home.fault("long_answers_cannot_be_fetched"):
+    with asking(home.home), home.assert_shown("long_answers_cannot_be_fetched"):
         home.first.udp_way = truncates
         home.first.tcp_way = cuts
         for _ in range(10):
@@ -155,7 +155,7 @@ def test_long_answers_cannot_be_fetched(home: Place) -> None:
 def test_an_upstream_blocks_help_sites(home: Place) -> None:
     """The shared family protects its school; what is known of help names is in a store."""
     home.first.ail(filters)
-    with asking(home.home), home.fault("an_upstream_blocks_help_sites"):
+    with asking(home.home), home.assert_shown("an_upstream_blocks_help_sites"):
         assert home.home.ask("school.example").data == [ADDRESS]
         reply = home.home.ask(fresh("news"))
         assert (reply.data, reply.ede and reply.ede[0]) == ([], UPSTREAM_FILTERED)
@@ -170,7 +170,7 @@ def filters(passing: Passing) -> list[Sent]:
 
 def test_an_upstream_answers_with_addresses_of_the_home(home: Place) -> None:
     inside = with_address("192.168.1.1")
-    with asking(home.home), home.fault("an_upstream_answers_with_addresses_of_the_home"):
+    with asking(home.home), home.assert_shown("an_upstream_answers_with_addresses_of_the_home"):
         ail(home, lambda passing: [Sent(inside(passing.reply))])
         reply = home.home.ask(fresh("trick"))
         assert (reply.data, reply.ede and reply.ede[0]) == ([], BLOCKED_CODE)

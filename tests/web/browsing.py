@@ -152,7 +152,7 @@ class Device:
         return link.or_(self.page.get_by_role("button", name=words))
 
     def reads(self, words: str | re.Pattern[str], within: float = PATIENCE) -> None:
-        """Wait until words are to be seen on the page; within: seconds."""
+        """Fail where words are not to be seen on the page within so many seconds."""
         shown = self.page.get_by_text(words).filter(visible=True)
         shown.first.wait_for(timeout=within * 1000)
 

@@ -16,7 +16,7 @@ from copdns.accounts.account import Account
 from copdns.accounts.further_guardian import FURTHER_GUARDIAN_WAITS
 from copdns.accounts.roles import Permission, Role
 from copdns.app.account_chores import AccountChores
-from copdns.app.page_households import PageHouseholds
+from copdns.app.many_households.page_households import PageHouseholds
 from copdns.household.token_edits import add_token
 from copdns.list_files.load import load_catalogue
 from copdns.model.device_tokens import token_digest

@@ -64,7 +64,7 @@ class Caller:
     async def __call__(self, method: str, path: str, status: int = 200, **sent: Any) -> Any:
         """Call an operation, and return what it gives: JSON, a text, or None for nothing.
 
-        sent: as for aiohttp: json, params, data, headers.
+        status: any other fails the test.  sent: as for aiohttp: json, params, data, headers.
         """
         headers = {**self.headers, **sent.pop("headers", {})}
         url = path if path.startswith("/api") else BASE + path

@@ -227,7 +227,10 @@ def _open_store(folder: Path) -> HouseholdStore:
 
 
 async def text(client: Client, path: str, status: int = 200) -> str:
-    """Fetch a page as a browser does; return its HTML, as `shown`."""
+    """Fetch a page as a browser does; return its HTML, as `shown`.
+
+    status: any other fails the test.
+    """
     reply = await client.get(path, headers=HTML)
     page = shown(await reply.text())
     assert reply.status == status, page
@@ -235,7 +238,10 @@ async def text(client: Client, path: str, status: int = 200) -> str:
 
 
 async def send(client: Client, path: str, status: int = 200, **fields: str) -> str:
-    """Send a form of our own as a browser does, follow where it leads, and return the page."""
+    """Send a form of our own as a browser does, follow where it leads, and return the page.
+
+    status: any other fails the test.
+    """
     headers = {**HTML, "Origin": f"http://{client.host}:{client.port}"}
     reply = await client.post(path, data=fields, headers=headers)
     page = shown(await reply.text())

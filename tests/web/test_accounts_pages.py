@@ -128,10 +128,12 @@ async def test_others_manage_no_accounts(client: Client, site: Site, role: Role)
     assert await names(site) == ["Ada", "Bo", "Tom"]
 
 
-async def test_two_passwords_that_differ_use_no_code_up(client: Client) -> None:
+async def test_two_passwords_that_differ_use_no_code_up(client: Client, site: Site) -> None:
     code = await invited(client)
     await join(client, code, 400, again="something else")
+    assert not (await account(site, "Bo")).has_password
     await join(client, code)
+    assert (await account(site, "Bo")).has_password
 
 
 async def test_what_another_guardian_did_stays_until_it_was_seen(
@@ -157,6 +159,10 @@ async def seen_all(client: Client, notices: list[str]) -> None:
         await send(client, "/guardian/notices", notice=each)
 
 
-async def test_a_notice_that_is_none_is_harmless(client: Client) -> None:
+async def test_a_notice_that_is_none_is_harmless(client: Client, site: Site) -> None:
+    await set_up(site, "Bo", Role.GUARDIAN)
+    before = await text(client, "/guardian/notices")
+    assert "Bo can now log in" in before
     for notice in ("x", "-1", "9" * 40, "99999"):
         await send(client, "/guardian/notices", notice=notice)
+    assert await text(client, "/guardian/notices") == before

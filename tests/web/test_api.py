@@ -82,7 +82,7 @@ async def test_a_token_counts_also_beside_the_session_of_somebody_else(
     await log_in(client)
     await Caller(client)("GET", "/status", 401, headers={"Authorization": ""})
     await Caller(client)("GET", "/status", 401, headers={"Authorization": "Bearer copdns_x"})
-    await Caller(client)("GET", "/status")
+    assert await Caller(client)("GET", "/status"), "the session alone counts"
 
 
 async def test_a_session_changes_things_from_our_own_pages_only(client: Client, site: Site) -> None:
@@ -95,7 +95,9 @@ async def test_a_session_changes_things_from_our_own_pages_only(client: Client, 
         await call("PUT", "/profiles/mia/pause", 403, headers=headers, **sent)
     crossed = {"Origin": own, "Sec-Fetch-Site": "cross-site"}
     await call("PUT", "/profiles/mia/pause", 403, headers=crossed, **sent)
-    await call("PUT", "/profiles/mia/pause", headers={"Origin": own}, **sent)
+    assert await call("GET", "/pauses") == []
+    made = await call("PUT", "/profiles/mia/pause", headers={"Origin": own}, **sent)
+    assert await call("GET", "/pauses") == [made]
 
 
 async def test_no_token_goes_over_the_network_unencrypted(

@@ -90,7 +90,8 @@ async def test_somebody_elses_token_is_not_there(ada: Caller, client: Client, si
     ben = await caller(client, site, name="Ben", role=Role.GUARDIAN)
     (token,) = await site.context.tokens.all("home")
     await ada("DELETE", f"/tokens/{token.id}", 404)
-    await ben("GET", "/status")
+    assert await site.context.tokens.all("home") == (token,)
+    assert await ben("GET", "/status")
 
 
 async def test_an_open_browser_makes_no_token_without_the_password(ada: Caller, site: Site) -> None:

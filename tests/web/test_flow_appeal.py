@@ -42,7 +42,7 @@ def home(tmp_path: Path) -> Iterator[Family]:
 # --- what people do -------------------------------------------------------------------------------
 
 
-def is_blocked(child: Device, name: str = BLOCKED) -> None:
+def assert_blocked(child: Device, name: str = BLOCKED) -> None:
     child.open(f"http://{name}/")
     assert child.sees_an_error
 
@@ -100,7 +100,7 @@ def test_a_blocked_child_asks_gets_an_hour_and_is_blocked_again(
     browsers: Browsers, home: Family, scripts: bool
 ) -> None:
     mia, ada = home.mia(browsers, scripts=scripts), home.ada(browsers, scripts=scripts)
-    is_blocked(mia)
+    assert_blocked(mia)
     asks(mia)
     says_yes(ada)
     home.opens(BLOCKED, MIA)
@@ -111,7 +111,7 @@ def test_a_blocked_child_asks_gets_an_hour_and_is_blocked_again(
     comes_in(mia)
     home.wait(HOUR)
     home.closes(BLOCKED, MIA)
-    is_blocked(mia)
+    assert_blocked(mia)
     mia.open(mine)
     mia.reads("That time is over")
 
@@ -121,7 +121,7 @@ def test_a_refused_child_reads_why_and_what_they_say_to_it_is_heard(
     browsers: Browsers, home: Family, scripts: bool
 ) -> None:
     mia, ada = home.mia(browsers, scripts=scripts), home.ada(browsers, scripts=scripts)
-    is_blocked(mia)
+    assert_blocked(mia)
     asks(mia)
     finds(ada, BLOCKED)
     ada.page.locator("summary", has_text="Say no").click()
@@ -159,7 +159,7 @@ def test_a_paused_child_asks_for_time_and_is_paused_again(
     assert home.dig("open.example", MIA)
     home.command("pause", "mia")
     home.closes("open.example", MIA)
-    is_blocked(mia, "open.example")
+    assert_blocked(mia, "open.example")
     mia.actions = 0
     mia.open(DOOR)
     mia.reads("The internet is paused", READ_WITHIN)
@@ -174,7 +174,7 @@ def test_a_paused_child_asks_for_time_and_is_paused_again(
     comes_in(mia, "open.example")
     home.wait(HOUR)
     home.closes("open.example", MIA)
-    is_blocked(mia, "open.example")
+    assert_blocked(mia, "open.example")
 
 
 @MORE
@@ -183,8 +183,8 @@ def test_tom_of_whom_no_name_is_kept_asks_as_well(
 ) -> None:
     name = "fun.clubchat.example"
     tom, ada = home.tom(browsers, scripts=scripts), home.ada(browsers, scripts=scripts)
-    is_blocked(tom, name)
-    is_blocked(tom, "casino.example")
+    assert_blocked(tom, name)
+    assert_blocked(tom, "casino.example")
     asks(tom, name)
     says_yes(ada, name)
     home.opens(name, TOM)
@@ -192,7 +192,7 @@ def test_tom_of_whom_no_name_is_kept_asks_as_well(
     comes_in(tom, name)
     home.wait(HOUR)
     home.closes(name, TOM)
-    is_blocked(tom, name)
+    assert_blocked(tom, name)
     # What he asked for he told himself; what else was blocked is told to nobody.
     found = traces(data(home.program), rb"casino\.example")
     assert not [each for each in found if each.startswith("log.db")]
@@ -202,7 +202,7 @@ def test_tom_of_whom_no_name_is_kept_asks_as_well(
 
 def test_all_of_it_can_be_done_by_keyboard_alone(browsers: Browsers, home: Family) -> None:
     mia, ada = home.mia(browsers, screen=DESK), home.ada(browsers, screen=DESK)
-    is_blocked(mia)
+    assert_blocked(mia)
     mia.open(DOOR)
     mia.tab_to(re.compile("This is my device"))
     mia.follow("Enter")

@@ -36,6 +36,9 @@ from tests.reading import has_word
 from tests.web.guardians import log_in, set_up
 from tests.web.site import Client, Site, send, text, the_only
 
+YES = {"state": "granted", "lasts": "1h", "reason": "fair_enough"}
+NO = {"state": "refused", "reason": "costs_money"}
+
 
 @pytest.fixture
 def home() -> Home:
@@ -55,6 +58,12 @@ async def client(site: Site) -> AsyncIterator[Client]:
         yield made
 
 
+async def log_in_to_answer(client: Client, site: Site) -> str:
+    """Log Ada in; return where the answer to the one request that there is goes."""
+    await log_in(client)
+    return f"/guardian/appeals/{await the_only(site)}/decide"
+
+
 @pytest.mark.parametrize("page", ["/guardian/time/mia", "/guardian/people/mia/closed"])
 async def test_pages_of_a_person_show_what_they_ask_for_and_looking_for_it_is_no_look(
     client: Client, site: Site, page: str
@@ -71,9 +80,6 @@ async def test_pages_of_a_person_show_what_they_ask_for_and_looking_for_it_is_no
         assert "request to answer" not in await text(client, nothing)
     await send(client, f"/guardian/appeals/{await the_only(site)}/decide", **NO)
     assert "request to answer" not in await text(client, "/guardian/asking/mia")
-
-
-NO = {"state": "refused", "reason": "costs_money"}
 
 
 async def set_limit(site: Site) -> None:
@@ -109,7 +115,7 @@ async def test_what_ends_a_yes_first_is_told_before_and_after(client: Client, si
     assert "Until the set times turn it off: 16:10" in await plain(client, page)
     told = "Even if the answer is yes, your set times turn it off: 16:10."
     assert told in await plain(client, f"/ask/{appeal}")
-    await send(client, f"{page}/decide", state="granted", lasts="1h", reason="fair_enough")
+    await send(client, f"{page}/decide", **YES)
     await site.follow()
     assert "Until the set times turn it off: 16:10" in await plain(client, page)
     assert "Your set times turn it off before that: 16:10." in await plain(client, f"/ask/{appeal}")
@@ -181,13 +187,7 @@ async def test_a_yes_opens_it(client: Client, site: Site, home: Home) -> None:
     appeal = await the_only(site)
     await send(client, f"/guardian/appeals/{appeal}/look")
     assert "A grown-up has seen it." in await text(client, f"/ask/{appeal}")
-    await send(
-        client,
-        f"/guardian/appeals/{appeal}/decide",
-        state="granted",
-        lasts="1h",
-        reason="fair_enough",
-    )
+    await send(client, f"/guardian/appeals/{appeal}/decide", **YES)
     await site.follow()
     assert not home.ask("mia", "toys.example").verdict.blocks
     assert home.ask("mia", "toys.example").verdict.reason == "granted"
@@ -197,8 +197,7 @@ async def test_a_yes_ends_at_the_same_minute_on_every_page(client: Client, site:
     site.home.wait(19)  # seconds into a minute
     await log_in(client)
     appeal = await the_only(site)
-    fields = {"state": "granted", "reason": "fair_enough", "lasts": "1h"}
-    page = await send(client, f"/guardian/appeals/{appeal}/decide", **fields)
+    page = await send(client, f"/guardian/appeals/{appeal}/decide", **YES)
     await site.follow()
     pages = (page, *[await text(client, path) for path in ("/guardian/", f"/ask/{appeal}")])
     ends = [re.search(r"until \W*(\d\d:\d\d)", each, re.IGNORECASE) for each in pages]
@@ -211,8 +210,7 @@ async def test_a_yes_says_what_is_open_until_when_and_can_be_undone(
 ) -> None:
     await log_in(client)
     appeal = await the_only(site)
-    fields = {"state": "granted", "reason": "fair_enough", "lasts": "1h"}
-    page = await send(client, f"/guardian/appeals/{appeal}/decide", **fields)
+    page = await send(client, f"/guardian/appeals/{appeal}/decide", **YES)
     assert re.search(r"This now applies to .*: Temporary access: .*toys\.example.* until ", page)
     await site.follow()
     assert re.search(r"toys\.example.*?: until ", await text(client, "/guardian/"))  # Mia's card
@@ -232,9 +230,6 @@ async def test_an_answer_without_a_reason_is_refused(client: Client, site: Site)
         await send(client, f"/guardian/appeals/{appeal}/decide", 400, **fields)
     (found,) = await site.appeals.appeals("home")
     assert found.state is AppealState.OPEN
-
-
-YES = {"state": "granted", "lasts": "1h", "reason": "fair_enough"}
 
 
 async def answered_twice(client: Client, site: Site, first: dict[str, str], **second: str) -> str:
@@ -286,8 +281,7 @@ async def test_a_yes_after_somebody_elses_no_leads_to_what_allows_it(
 async def test_a_further_answer_of_ones_own_is_told_as_that_and_a_double_tap_as_one(
     client: Client, site: Site
 ) -> None:
-    await log_in(client)
-    where = f"/guardian/appeals/{await the_only(site)}/decide"
+    where = await log_in_to_answer(client, site)
     await send(client, where, **YES)
     assert "Something went wrong" not in await send(client, where, **YES)
     page = await send(client, where, 409, **NO)
@@ -314,14 +308,16 @@ async def test_another_length_or_a_later_day_is_no_double_tap(client: Client, si
 async def test_a_double_tap_on_always_is_one_answer_until_it_was_taken_back(
     client: Client, site: Site
 ) -> None:
-    await log_in(client)
-    where = f"/guardian/appeals/{await the_only(site)}/decide"
+    where = await log_in_to_answer(client, site)
     always = YES | {"lasts": "always"}
     for _ in range(2):
         await send(client, where, **always)
+    (asked,) = await site.appeals.appeals("home")
+    assert len(asked.answers) == 1
     await site.store.change("home", partial(replace, rules=()), author="", what="", now=0)
     site.home.wait(5)
-    await send(client, where, 409, **always)
+    page = await send(client, where, 409, **always)
+    assert "You have already said yes to this request." in page
 
 
 @pytest.mark.parametrize("kind", ["law", "age"])
@@ -388,8 +384,7 @@ async def test_the_name_on_the_overview_leads_to_the_request_and_tells_the_child
 
 
 async def test_who_taps_twice_to_talk_first_says_so_once(client: Client, site: Site) -> None:
-    await log_in(client)
-    where = f"/guardian/appeals/{await the_only(site)}/decide"
+    where = await log_in_to_answer(client, site)
     for _ in range(2):
         await send(client, where, state="talk", reason="needs_talk")
     (found,) = await site.appeals.appeals("home")
@@ -413,8 +408,7 @@ async def test_what_is_to_be_talked_about_waits_until_it_was(client: Client, sit
 async def test_new_questions_stand_above_those_to_be_talked_about(
     client: Client, site: Site
 ) -> None:
-    await log_in(client)
-    where = f"/guardian/appeals/{await the_only(site)}/decide"
+    where = await log_in_to_answer(client, site)
     await send(client, where, state="talk", reason="needs_talk")
     overview = await text(client, "/guardian/")
     assert "1 request to talk about" in overview
@@ -457,7 +451,7 @@ async def test_what_a_child_disagrees_with_is_somebody_elses_turn(
     page = await text(client, where)
     assert "Your answer is needed" in page
     assert page.index("Mia does not agree with the answer above") < page.index(f"{where}/decide")
-    await send(client, f"{where}/decide", state="granted", lasts="1h", reason="fair_enough")
+    await send(client, f"{where}/decide", **YES)
 
 
 async def test_where_nobody_else_may_answer_it_is_to_be_talked_about(
@@ -554,7 +548,7 @@ async def test_what_a_yes_does_not_open_is_told_to_both(client: Client, site: Si
     assert "Also blocked by" in page
     assert "This stays blocked too, unless you tick the box below." in page
     where = f"/guardian/appeals/{appeal}/decide"
-    page = await send(client, where, state="granted", lasts="1h", reason="fair_enough")
+    page = await send(client, where, **YES)
     still = "Something else still blocks it for Mia: open the request to see what."
     assert still in re.sub("[\u2068\u2069]", "", page), (
         "who says yes in passing does not take it for done"
@@ -583,7 +577,7 @@ async def test_a_child_reads_that_a_pause_is_what_blocks_what_was_allowed(
     await log_in(client)
     appeal = await the_only(site)
     where = f"/guardian/appeals/{appeal}/decide"
-    await send(client, where, state="granted", lasts="1h", reason="fair_enough")
+    await send(client, where, **YES)
     await send(client, "/guardian/time/mia/pause", lasts="30")
     await site.follow()
     for page in ("/", f"/ask/{appeal}"):
@@ -613,7 +607,7 @@ async def test_where_a_yes_opens_all_nothing_else_is_named(client: Client, site:
     appeal = await the_only(site)
     assert "Also blocked by" not in await text(client, f"/guardian/appeals/{appeal}")
     where = f"/guardian/appeals/{appeal}/decide"
-    await send(client, where, state="granted", lasts="1h", reason="fair_enough")
+    await send(client, where, **YES)
     for _ in range(2):  # before it is in force, and after
         assert "Something else is blocking it" not in await text(client, f"/ask/{appeal}")
         await site.follow()
@@ -746,8 +740,7 @@ async def test_the_page_offers_the_reasons_that_are_true(client: Client, site: S
 async def test_a_length_that_is_none_changes_nothing(
     client: Client, site: Site, lasts: str
 ) -> None:
-    await log_in(client)
-    where = f"/guardian/appeals/{await the_only(site)}/decide"
+    where = await log_in_to_answer(client, site)
     await send(client, where, 400, state="granted", lasts=lasts, reason="trial")
     (found,) = await site.appeals.appeals("home")
     assert found.state is AppealState.OPEN

@@ -30,6 +30,7 @@ SHARED = "192.0.2.200"  # a tablet that is nobody's
 LATER = "it also shows what is only for you."
 TOLD = 'id="known-by"'
 BLOCKED = "secret.toys.example"
+AGREED = "Recording starts soon, because you agreed"
 
 
 def plain(page: str) -> str:
@@ -417,6 +418,7 @@ async def test_a_new_browser_of_his_own_counts_a_day_later(
     await new.sends("/consent/no", 403)
     site.home.wait(HOUR)
     await new.sends("/consent/yes", question=asked)
+    assert AGREED in await new.opens("/consent")
 
 
 async def test_his_first_browser_counts_at_once_where_nobody_changed_anything(
@@ -426,6 +428,7 @@ async def test_his_first_browser_counts_at_once_where_nobody_changed_anything(
     his = Browser(site, client, "tom")
     await his.sends("/device")
     await his.sends("/consent/yes", question=asked)
+    assert AGREED in await his.opens("/consent")
 
 
 async def test_mia_reads_it_in_her_own_words(ada: Browser, site: Site, client: Client) -> None:

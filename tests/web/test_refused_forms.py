@@ -124,10 +124,10 @@ def sentence(page: str) -> str:
 
 async def test_a_refused_form_comes_again_with_what_was_typed(client: Client) -> None:
     for each in REFUSED:  # which changes nothing, so that one house serves for all
-        await comes_again(client, each)
+        await assert_comes_again(client, each)
 
 
-async def comes_again(client: Client, sent: Sent) -> None:
+async def assert_comes_again(client: Client, sent: Sent) -> None:
     fields = await filled(client, sent)
     page = await send(client, sent.path, 400, **fields)
     said = sentence(page)

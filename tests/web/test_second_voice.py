@@ -124,6 +124,7 @@ async def test_another_guardians_code_makes_the_account_ritas_again(
     await disagree(client, site)
     await join(client, code, PASSWORD)
     await refuse(client, site)
+    assert "Rita" in await text(client, f"/ask/{await the_only(site)}")
 
 
 async def test_nobody_is_left_for_a_second_opinion_and_mia_reads_that(

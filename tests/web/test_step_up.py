@@ -211,6 +211,8 @@ async def test_for_five_minutes_nothing_more_is_asked(client: Client, site: Site
     await send(client, "/guardian/accounts", name="Bea", role="auditor")
     site.home.wait(1)
     await send(client, "/guardian/accounts", 403, name="Dan", role="auditor")
+    made = {each.name for each in await site.accounts.all("home")}
+    assert made == {"Ada", "Bo", "Ben", "Bea"}
 
 
 async def test_a_form_that_is_refused_afterwards_comes_again_as_it_was(

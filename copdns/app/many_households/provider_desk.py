@@ -53,6 +53,10 @@ class ProviderDesk:
         )
 
         def find_case(connection: PostgresConnection, there: tuple[PassedOnRow, ...]) -> int | None:
+            """Return the case of this question, a new one if need be; None where too many wait.
+
+            there: what the household has passed on.
+            """
             asked = some_cases(connection, {each.case for each in there})
             states = {each.number: each.state(now) for each in asked}
             if sum(states.get(each.case) in _WAITS for each in there) >= MOST_WAITING:

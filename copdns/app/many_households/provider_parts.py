@@ -17,6 +17,7 @@ from copdns.app.many_households.block_report import BlockReport
 from copdns.app.many_households.heard_devices import DeviceMarks
 from copdns.app.many_households.minutes_journal import MinutesJournal
 from copdns.app.many_households.opened_lines import OpenedLines, OpenLines
+from copdns.app.many_households.page_households import PageHouseholds
 from copdns.app.many_households.provider_desk import ProviderDesk
 from copdns.app.many_households.subscriber_chores import SubscriberChores
 from copdns.app.many_households.subscriber_digests import SubscriberDigests
@@ -24,7 +25,6 @@ from copdns.app.many_households.subscriber_minutes import SubscriberMinutes
 from copdns.app.many_households.subscriber_warnings import SubscriberWarnings
 from copdns.app.many_households.tenant_looks import TenantLooks
 from copdns.app.node.status import StatusFile
-from copdns.app.page_households import PageHouseholds
 from copdns.app.provider_source import ProviderSource
 from copdns.events.mail import mail_server_of
 from copdns.model.events import Event

@@ -91,7 +91,7 @@ def add(
     \b
     Example:  copdns lists add 'Board games' --from boards.txt --category games
     """
-    from copdns.list_files.own_lists import Wanted, history_line, keep_list
+    from copdns.list_files.own_list_edits import Wanted, history_line, keep_list
 
     before = _find(home, slug) if slug else None
     try:
@@ -125,7 +125,7 @@ def lines(home: Home, slug: str, every: bool, as_json: bool) -> None:
     \b
     Example:  copdns lists lines board-games
     """
-    from copdns.list_files.own_lists import report_lines
+    from copdns.list_files.own_list_edits import report_lines
 
     found = _find(home, slug)
     lists = home.lists.own
@@ -141,7 +141,7 @@ def remove(home: Home, slug: str) -> None:
     \b
     Example:  copdns lists remove board-games
     """
-    from copdns.list_files.own_lists import history_line, remove_list
+    from copdns.list_files.own_list_edits import history_line, remove_list
 
     found = _find(home, slug)
     remove_list(home.lists.own, home.household, found)

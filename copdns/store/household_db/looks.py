@@ -212,6 +212,7 @@ class Notices:
         """
 
         def differing(connection: SqlConnection) -> list[tuple[str, str | None]]:
+            """Return the households that were told of others, with those; None before the first."""
             rows = connection.execute(
                 """
                 select household, servers from household left join upstreams_told using (household)

@@ -153,6 +153,8 @@ class OtherHomes:
         )
 
     async def _agree(self, one: OtherHome, author: str, now: int) -> None:
+        """Note in the history that the other home agreed, unless it had before."""
+
         def work(connection: SqlConnection) -> None:
             for _ in connection.execute(
                 """

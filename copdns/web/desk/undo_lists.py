@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Sequence
 
 from copdns.accounts.roles import Actor
-from copdns.list_files.own_lists import history_line, require_unused
+from copdns.list_files.own_list_edits import history_line, require_unused
 from copdns.lists.own_lists import OwnChange, OwnList
 from copdns.model.errors import HouseholdError, ListError
 from copdns.model.household import Household

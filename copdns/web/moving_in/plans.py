@@ -10,14 +10,14 @@ from functools import partial
 from copdns.household.moving_in.draft import PlannedList, Surroundings
 from copdns.household.moving_in.plan import Plan, make_plan
 from copdns.household.moving_in.wishes import FoundSettings
-from copdns.list_files.own_lists import (
-    OwnLists,
+from copdns.list_files.own_list_edits import (
     Wanted,
     history_line,
     judge_lines,
     keep_list,
     remove_list,
 )
+from copdns.list_files.own_lists import OwnLists
 from copdns.lists.catalogue import Catalogue
 from copdns.lists.own_lists import OwnChange, OwnList
 from copdns.model.errors import CopdnsError, HouseholdError, ListError

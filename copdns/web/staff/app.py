@@ -65,6 +65,11 @@ async def _go_home(_request: web.Request) -> web.Response:
 
 
 def _handler(operation: StaffOperation) -> Callable[[web.Request], Awaitable[web.Response]]:
+    """Return what takes requests for an operation: pages and forms for people, JSON for programs.
+
+    What changes something is refused before its body is read to who has no right to it.
+    """
+
     async def handle(request: web.Request) -> web.Response:
         who = await actor_of(request)
         if operation.method == "GET":

@@ -93,7 +93,8 @@ async def _ask_for_review(request: web.Request) -> web.Response:
     now, register = int(site.now()), await register_of(request)
     staff = tuple(register.staff.values())
 
-    def work() -> None:
+    def pass_on() -> None:
+        """Open a case; ask one that was refused again, once, and open no other for a while then."""
         earlier = _of_owners(site.desk.about(block.list, block.entry))
         last = earlier[-1] if earlier else None
         if last is not None and last.state(now) is CaseState.REFUSED:
@@ -109,13 +110,14 @@ async def _ask_for_review(request: web.Request) -> web.Response:
         site.desk.add(open_case(new, staff, draw))
 
     try:
-        await asyncio.to_thread(work)
+        await asyncio.to_thread(pass_on)
     except RegisterError:  # no two reviewers, or too many questions
         return await _page(request, status=503, is_busy=True)
     return await _page(request, name=name, blocks=blocks)
 
 
 async def _blocks(request: web.Request, name: str) -> tuple[SiteBlock, ...]:
+    """Return why a name is blocked now, with where its reviews stand."""
     site, register = request.app[SITE], await register_of(request)
 
     def work() -> tuple[SiteBlock, ...]:

@@ -213,9 +213,11 @@ async def test_a_household_is_read_once_at_the_start(
 async def test_a_change_that_could_not_be_read_is_tried_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    tries: list[str] = []
     async with running(tmp_path) as app:
 
-        async def busy_once(_household_id: str) -> Household | None:
+        async def busy_once(household: str) -> Household | None:
+            tries.append(household)
             monkeypatch.undo()
             raise StoreError("another process keeps it busy")
 
@@ -224,6 +226,7 @@ async def test_a_change_that_could_not_be_read_is_tried_again(
         while app.revision != 2:
             app.looked.clear()
             await app.looked.wait()
+        assert tries == ["home"], "the first try met the error"
 
 
 async def test_a_storm_of_signals_takes_one_reload_more(tmp_path: Path) -> None:

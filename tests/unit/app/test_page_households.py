@@ -12,11 +12,11 @@ from typing import Any
 
 import pytest
 
-from copdns.app import page_households
 from copdns.app.account_chores import AccountChores
+from copdns.app.many_households import page_households
 from copdns.app.many_households.minutes_journal import MinutesJournal
+from copdns.app.many_households.page_households import PageHouseholds
 from copdns.app.many_households.subscriber_minutes import SubscriberMinutes
-from copdns.app.page_households import PageHouseholds
 from copdns.household.token_edits import add_token
 from copdns.model.device_tokens import token_digest
 from copdns.model.household import Band, Device, Household, Profile

@@ -12,7 +12,8 @@ import pytest
 
 from copdns.app.structured_reasons import StructuredReasons
 from copdns.list_files.load import load_catalogue
-from copdns.list_files.own_lists import OwnLists, Wanted, keep_list
+from copdns.list_files.own_list_edits import Wanted, keep_list
+from copdns.list_files.own_lists import OwnLists
 from copdns.model.household import Device, Household
 from copdns.policy.guest import GUEST
 from copdns.settings.config import Settings

@@ -135,8 +135,8 @@ def test_bash_completes_a_command_and_its_options(
     settings = tmp_path / "bashrc"
     settings.write_text(f". {made}; PS1='{PROMPT}'")
     with typing_into([tool("bash"), "--rcfile", str(settings), "-i"], on_path) as shell:
-        shell.type("copdns household sho\t", until="household show ")
-        shell.type("--js\t", until="--json ")
+        shell.assert_shows("copdns household sho\t", "household show ")
+        shell.assert_shows("--js\t", "--json ")
 
 
 @pytest.mark.once
@@ -149,8 +149,8 @@ def test_zsh_completes_a_command_and_its_options(
         f"fpath=({functions} $fpath); autoload -Uz compinit; compinit -u -D; PS1='{PROMPT}'"
     )
     with typing_into([tool("zsh"), "-d", "-i"], on_path, ZDOTDIR=str(tmp_path)) as shell:
-        shell.type("copdns household sho\t", until="household show ")
-        shell.type("--js\t", until="--json ")
+        shell.assert_shows("copdns household sho\t", "household show ")
+        shell.assert_shows("--js\t", "--json ")
 
 
 @pytest.mark.once
@@ -177,10 +177,10 @@ class Shell:
         self._terminal = terminal
         self._shown = ""
 
-    def type(self, keys: str, until: str) -> None:
-        """Press keys, and wait until a text is among what the shell shows."""
+    def assert_shows(self, keys: str, shown: str) -> None:
+        """Press keys; what the shell shows must come to have a text that was not typed."""
         os.write(self._terminal, keys.encode())
-        self.wait_for(until)
+        self.wait_for(shown)
 
     def wait_for(self, until: str) -> None:
         limit = time.monotonic() + 30

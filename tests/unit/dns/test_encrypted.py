@@ -119,7 +119,7 @@ async def test_who_has_proved_who_it_is_may_say_authenticated(
 # --- who it is ---------------------------------------------------------------------------------
 
 
-async def refused(asker: Asker, why: str) -> None:
+async def assert_refused(asker: Asker, why: str) -> None:
     """Check that no query reaches an upstream, and why."""
     with structlog.testing.capture_logs() as logs:
         assert await asker.ask().one() is None
@@ -131,7 +131,7 @@ async def test_a_certificate_for_another_name_is_not_accepted(
     dns: EncryptedServer, make: Make
 ) -> None:
     dns.address = replace(dns.address, name="other.example")
-    await refused(make(dns), "other.example")
+    await assert_refused(make(dns), "other.example")
     assert dns.asked == []
 
 
@@ -139,7 +139,7 @@ async def test_a_certificate_of_an_unknown_authority_is_not_accepted(
     dns: EncryptedServer, make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SSL_CERT_FILE", str(make_certificate(tmp_path).path))
-    await refused(make(dns), "certificate verify failed")
+    await assert_refused(make(dns), "certificate verify failed")
     assert dns.asked == []
 
 
@@ -149,7 +149,7 @@ async def test_a_certificate_that_is_not_valid_yet_is_not_accepted(
     early = make_certificate(tmp_path, begins=datetime(2100, 1, 1, tzinfo=UTC))
     monkeypatch.setenv("SSL_CERT_FILE", str(early.path))
     async with EncryptedServer(early) as dot:
-        await refused(make(dot), "not yet valid")
+        await assert_refused(make(dot), "not yet valid")
         assert dot.asked == []
 
 
@@ -165,7 +165,7 @@ async def test_another_key_than_that_of_the_pin_is_not_accepted(
     dns: EncryptedServer, make: Make, tmp_path: Path
 ) -> None:
     dns.address = replace(dns.address, pin=make_certificate(tmp_path).pin)
-    await refused(make(dns), "its key is not the one that the settings name")
+    await assert_refused(make(dns), "its key is not the one that the settings name")
     assert dns.asked == []
 
 
@@ -173,7 +173,7 @@ async def test_who_speaks_no_http_2_is_not_asked_by_https(
     certificate: Certificate, make: Make
 ) -> None:
     async with EncryptedServer(certificate, Transport.HTTPS, alpn="http/1.1") as old:
-        await refused(make(old), "it does not speak HTTP/2")
+        await assert_refused(make(old), "it does not speak HTTP/2")
 
 
 async def test_a_trouble_is_told_once_and_nothing_goes_out_in_clear_text(
@@ -221,7 +221,7 @@ async def test_without_its_address_an_upstream_cannot_be_asked(
         plain.says[NAME] = failing(3)
         asker = make()
         asker.upstreams.configure({"": [dot.address], BOOTSTRAP_ZONE: [plain.address]})
-        await refused(asker, "its address was not found")
+        await assert_refused(asker, "its address was not found")
 
 
 # --- trouble on the way ------------------------------------------------------------------------

@@ -10,15 +10,8 @@ import pytest
 
 from copdns.list_files.facts_store import FactsStore
 from copdns.list_files.load import load_catalogue
-from copdns.list_files.own_lists import (
-    Kept,
-    OwnLists,
-    Wanted,
-    keep_list,
-    read_dumped,
-    remove_list,
-    report_lines,
-)
+from copdns.list_files.own_list_edits import Kept, Wanted, keep_list, remove_list, report_lines
+from copdns.list_files.own_lists import OwnLists, read_dumped
 from copdns.lists.own_lists import MAX_LISTS, LineOutcome, OwnChange, OwnList
 from copdns.lists.parse import ListFormat
 from copdns.model.errors import BackupError, HouseholdError, ListError

@@ -109,6 +109,20 @@ class Client(QuicConnectionProtocol):
         return self.ended
 
 
+def is_about(name: str, reply: bytes) -> bool:
+    return parsed(reply).question[0].name.to_text() == f"{name}."
+
+
+class Listener(asyncio.DatagramProtocol):
+    """heard: what came to it."""
+
+    def __init__(self) -> None:
+        self.heard: list[bytes] = []
+
+    def datagram_received(self, data: bytes, addr: object) -> None:
+        self.heard.append(data)
+
+
 async def until(is_so: Callable[[], bool]) -> None:
     async with asyncio.timeout(PATIENCE):
         while not is_so():
@@ -447,7 +461,8 @@ async def test_a_silent_connection_is_closed(desk: Open) -> None:
     client = await here.greet()
     await pass_time(PATIENCE)
     await client.end()
-    await until(lambda: (here.quic.clients, here.places.all) == ({}, []))
+    await until(lambda: not here.quic.clients)
+    assert here.places.all == []
 
 
 async def test_a_bug_in_one_question_leaves_the_others_answered(here: QuicDesk) -> None:
@@ -489,9 +504,11 @@ async def test_who_begins_too_many_handshakes_is_not_answered_and_nobody_else(de
     greedy = asyncio.create_task(here.greet())
     await until(lambda: here.handshakes.counts[REFUSED] > 0)
     other = await here.greet(source=OTHER)
-    await other.reply(other.ask(asking(GAMES)))
+    assert is_about(GAMES, await other.reply(other.ask(asking(GAMES))))
+    assert not greedy.done()
     here.home.clock.wait(10)
-    await greedy  # which tries again by itself
+    greeted = await greedy  # which tries again by itself
+    assert is_about(GAMES, await greeted.reply(greeted.ask(asking(GAMES))))
 
 
 async def test_a_client_with_too_many_connections_loses_one_of_its_own(desk: Open) -> None:
@@ -521,9 +538,9 @@ async def test_another_protocol_than_dns_is_refused(here: QuicDesk) -> None:
     assert len(here.handshakes.under_way) == 0
 
 
-async def test_noise_is_not_answered_and_harms_nobody(here: QuicDesk) -> None:
+async def test_noise_is_told_the_versions_at_most_and_harms_nobody(here: QuicDesk) -> None:
     client = await here.greet()
-    noise = asyncio.DatagramProtocol()
+    noise = Listener()
     transport, _ = await asyncio.get_running_loop().create_datagram_endpoint(
         lambda: noise, remote_addr=(HOST, here.port), local_addr=(HOST, 0)
     )
@@ -531,8 +548,11 @@ async def test_noise_is_not_answered_and_harms_nobody(here: QuicDesk) -> None:
         for first in (0x00, 0x40, 0xC0, 0xFF):
             transport.sendto(bytes([first]) + bytes(range(256)) * 6)
             transport.sendto((bytes([first]) * size)[:size])
+    assert is_about(GAMES, await client.reply(client.ask(asking(GAMES))))
+    await until(lambda: bool(noise.heard))
     transport.close()
-    await client.reply(client.ask(asking(GAMES)))
+    # Only which versions there are, in an answer that is shorter (RFC 9000 section 6).
+    assert all(each[1:5] == bytes(4) and len(each) < 100 for each in noise.heard)
 
 
 # --- certificates ------------------------------------------------------------------------------

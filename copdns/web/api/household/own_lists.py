@@ -9,7 +9,7 @@ from pydantic import Field
 
 from copdns.accounts.roles import Permission
 from copdns.as_json.own_lists import lines_json, own_json
-from copdns.list_files.own_lists import AUTO, Wanted, report_lines
+from copdns.list_files.own_list_edits import AUTO, Wanted, report_lines
 from copdns.lists.own_lists import MAX_LETTERS, MAX_TITLE, LineOutcome, OwnList
 from copdns.web.api.operation import Call, Given, Operation, Sent
 from copdns.web.api.types import Moment

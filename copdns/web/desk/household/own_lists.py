@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 from aiohttp import web
 
 from copdns.accounts.roles import Permission, may
-from copdns.list_files.own_lists import AUTO, Kept, Wanted, history_line, report_lines
+from copdns.list_files.own_list_edits import AUTO, Kept, Wanted, history_line, report_lines
 from copdns.lists.catalogue import BYPASS
 from copdns.lists.own_lists import (
     FORMATS,
