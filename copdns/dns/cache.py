@@ -51,6 +51,11 @@ def shorten_ttl(ttl: int) -> int:
 
 _NO_KEY: Final = CacheKey("", _ANY_TYPE, False, False)
 TtlPlaces = tuple[tuple[int, int], ...]  # as in UpstreamResponse
+_FIRST_PLACE: Final = 6  # of a TTL, behind a pointer to the name asked, type and class
+# By the TTL that it is given with: octets, and the places of a response of one such record alone,
+# as most are.
+_OCTETS: Final = [ttl.to_bytes(4, "big") for ttl in range(MAX_GIVEN_TTL + 1)]
+_ALONE: Final[list[TtlPlaces]] = [((_FIRST_PLACE, ttl),) for ttl in range(MAX_GIVEN_TTL + 1)]
 _MAX_SHARED: Final = 1_024
 _shared_places: Final[dict[TtlPlaces, TtlPlaces]] = {}
 
@@ -99,20 +104,13 @@ class CacheEntry:
 
         fixed_ttl: that of every record, in seconds; None: `shorten_ttl`.
         """
-        rrs, end, longest = answer.rrs, 0, 0
-        parts: list[bytes] = []
-        places: list[tuple[int, int]] = []
-        for at, ttl in answer.ttl_places:
-            given = shorten_ttl(ttl) if fixed_ttl is None else fixed_ttl
-            parts.append(rrs[end:at])
-            parts.append(given.to_bytes(4, "big"))
-            places.append((at, given))
-            end = at + 4
-            if given > longest:
-                longest = given
-        parts.append(rrs[end:])
-        self.answer = answer.with_ttls(b"".join(parts), _share_places(tuple(places)))
-        self.longest_ttl = longest
+        places = answer.ttl_places
+        if len(places) == 1 and fixed_ttl is None and places[0][0] == _FIRST_PLACE:
+            given = shorten_ttl(places[0][1])
+            rrs = answer.rrs[:_FIRST_PLACE] + _OCTETS[given] + answer.rrs[_FIRST_PLACE + 4 :]
+            self.answer, self.longest_ttl = answer.with_ttls(rrs, _ALONE[given]), given
+        else:
+            self.answer, self.longest_ttl = _with_given_ttls(answer, fixed_ttl)
         self.expires = expires
         self.ede: Ede | None = None
         self.key = _NO_KEY
@@ -142,6 +140,25 @@ class CacheEntry:
                 _TTL(body, at, min(ttl, cap))
             self._capped_to, self._capped_rrs = cap, bytes(body)
         return self._capped_rrs
+
+
+def _with_given_ttls(
+    answer: UpstreamResponse, fixed_ttl: int | None
+) -> tuple[UpstreamResponse, int]:
+    """Return a response with the TTLs that it is given with, and the longest of them."""
+    rrs, end, longest = answer.rrs, 0, 0
+    parts: list[bytes] = []
+    places: list[tuple[int, int]] = []
+    for at, ttl in answer.ttl_places:
+        given = shorten_ttl(ttl) if fixed_ttl is None else fixed_ttl
+        parts.append(rrs[end:at])
+        parts.append(given.to_bytes(4, "big"))
+        places.append((at, given))
+        end = at + 4
+        if given > longest:
+            longest = given
+    parts.append(rrs[end:])
+    return answer.with_ttls(b"".join(parts), _share_places(tuple(places))), longest
 
 
 class Cache:

@@ -7,10 +7,10 @@ as the kernel writes it, then the message.
 from __future__ import annotations
 
 import socket
-from array import array
 from typing import Final
 
 from copdns.dns.mmsg import BATCH_SIZE, Batch
+from copdns.dns.octets import fill_batch, split_batch
 
 _MOST: Final = BATCH_SIZE  # a name of a module that is not compiled is slow to look up
 MAX_DATAGRAM: Final = 4096  # octets; a query is never longer than one datagram of 4096
@@ -21,25 +21,21 @@ class Inbox:
 
     def __init__(self, batch: Batch) -> None:
         self._batch = batch
-        self._raw, self._step, self._address = batch.raw, batch.step, batch.address
-        self._sizes = batch.received[batch.RECEIVED_AT :: batch.RECEIVED_STEP]
+        self._address, self._step = batch.address, batch.step
+        self._at, self._stride = batch.RECEIVED_AT, batch.RECEIVED_STEP
 
     def receive(self, fd: int) -> list[bytes]:
         """Return the datagrams that came, each with its peer's address before it; never waits.
 
         Raise OSError when the socket has an error instead.
         """
-        count = self._batch.receive(fd)
+        batch = self._batch
+        count = batch.receive(fd)
         if not count:
             return []
-        raw, step, address = self._raw, self._step, self._address
-        sizes: list[int] = self._sizes[:count].tolist()  # at once: each look takes as long as this
-        found: list[bytes] = []
-        at = 0
-        for size in sizes:
-            found.append(raw[at : at + address + size].tobytes())
-            at += step
-        return found
+        return split_batch(
+            batch.raw, batch.received, count, self._step, self._address, self._at, self._stride
+        )
 
 
 class Outbox:
@@ -48,8 +44,8 @@ class Outbox:
     def __init__(self, batch: Batch) -> None:
         self._batch = batch
         self._address, self._step = batch.address, batch.step
-        self._raw, self._sizes = batch.raw, batch.to_send[batch.SEND_AT :: batch.SEND_STEP]
-        self._waiting: list[int] = []  # the octets of each message
+        self._at, self._stride = batch.SEND_AT, batch.SEND_STEP
+        self._waiting: list[bytes] = []
 
     @property
     def count(self) -> int:
@@ -62,19 +58,24 @@ class Outbox:
 
     def add(self, raw: bytes) -> None:
         """Add a datagram: the peer's address, then the message.  Never call it when it is full."""
-        at = len(self._waiting) * self._step
-        size = len(raw)
-        self._raw[at : at + size] = raw
-        self._waiting.append(size - self._address)
+        self._waiting.append(raw)
 
     def flush(self, fd: int) -> tuple[int, ...]:
         """Send all over a socket; return the places of those that could not be sent."""
         waiting = self._waiting
         if not waiting:
             return ()
-        count, self._waiting = len(waiting), []
-        self._sizes[:count] = array(self._batch.SIZE_T, waiting)  # at once, as in `Inbox`
-        return self._batch.send(fd, count)
+        batch, self._waiting = self._batch, []
+        fill_batch(
+            batch.raw,
+            batch.to_send,
+            waiting,
+            self._step,
+            self._address,
+            self._at,
+            self._stride,
+        )
+        return batch.send(fd, len(waiting))
 
 
 def address_size(family: socket.AddressFamily) -> int:

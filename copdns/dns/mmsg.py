@@ -57,12 +57,11 @@ class Batch:
 
     raw: that memory.  address: octets of a peer's address, before its message.
     received: octets of the message received at a place, at `place * RECEIVED_STEP + RECEIVED_AT`.
-    to_send: the same for messages to be sent, with SEND_STEP and SEND_AT; an array of SIZE_T.
+    to_send: the same for messages to be sent, with SEND_STEP and SEND_AT; size_t.
     """
 
     RECEIVED_STEP = _MESSAGE // 4
     RECEIVED_AT = _Message.size.offset // 4
-    SIZE_T = _SIZE_T
     SEND_STEP = _IOVEC // ctypes.sizeof(ctypes.c_size_t)
     SEND_AT = _Iovec.size.offset // ctypes.sizeof(ctypes.c_size_t)
 

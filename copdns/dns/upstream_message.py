@@ -10,6 +10,7 @@ from struct import pack
 from typing import Final
 
 from copdns.dns.cookies import cookie_option, opt_record
+from copdns.dns.octets import mix_case
 from copdns.dns.query import PLAIN_UDP_SIZE, UDP_SIZE
 from copdns.dns.records import (
     AD,
@@ -29,9 +30,8 @@ from copdns.model.errors import FORMERR, NOTIMP
 NO_EDNS: Final = 0  # what of EDNS a query has: nothing ...
 BARE: Final = 1  # ... an OPT record without options that takes 512 octets ...
 FULL: Final = 2  # ... or all
-_number: Final = int.from_bytes  # of octets, the highest first; bound once, not for each query
+_mix: Final = mix_case  # bound once: a name of a module that is not compiled is slow to look up
 _FIRST_LETTER: Final = 65
-_LETTERS: Final = bytes(0x20 if 97 <= octet <= 122 else 0 for octet in range(256))
 
 
 def lowercase_question(question: bytes) -> bytes:
@@ -54,11 +54,7 @@ def randomize_case(question: bytes, chance: bytes) -> bytes:
 
     A forger has to guess them too.  question: in lower case; chance: as many octets.
     """
-    name = question[:-4]
-    size = len(name)
-    flips = _number(name.translate(_LETTERS)) & _number(chance[:size])
-    mixed = _number(name) ^ flips
-    return mixed.to_bytes(size, "big") + question[-4:]
+    return _mix(question[:-4], chance) + question[-4:]
 
 
 def build_query(question: bytes, *, do: bool, cd: bool, edns: bool) -> bytes:

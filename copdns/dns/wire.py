@@ -315,12 +315,30 @@ def _reply(
         else:
             opt = _opt(query.edns.do, rcode, ede)
         additionals += 1
-    header = COUNTS_FORMAT.pack(flags, 1, answers, authorities, additionals)
+    header = _header(flags, answers, authorities, additionals)
     reply = message_id + header + query.question + body + opt
     if len(reply) <= query.max_reply_size:
         return reply
     end = len(body) if additional_at is None else additional_at
     return _fit(reply, query, opt, HEADER_SIZE + len(query.question) + end, ede)
+
+
+_MAX_HEADERS: Final = 1024
+_headers: Final[dict[int, bytes]] = {}
+
+
+def _header(flags: int, answers: int, authorities: int, additionals: int) -> bytes:
+    """Return the header of a reply, without its ID.  There are few, and to look takes a fifth."""
+    if answers | authorities | additionals > 255:  # would not fit into the number
+        return COUNTS_FORMAT.pack(flags, 1, answers, authorities, additionals)
+    number = flags << 24 | answers << 16 | authorities << 8 | additionals
+    header = _headers.get(number)
+    if header is None:
+        if len(_headers) >= _MAX_HEADERS:
+            _headers.clear()
+        header = COUNTS_FORMAT.pack(flags, 1, answers, authorities, additionals)
+        _headers[number] = header
+    return header
 
 
 @lru_cache(maxsize=1024)

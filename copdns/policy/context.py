@@ -82,8 +82,7 @@ class HouseholdContext:
     engines: a safe-search engine's id, its mode, then each exact host with its target.
     services: by slug.
     untraced_groups: protected groups, those of help names above all, whose queries leave no trace.
-    help_ends: the last labels of all help names, such as "uk"; help_domains: the last two, such as
-        "org.uk".
+    help_domains: the last two labels of all help names, such as "org.uk".
     closable_groups: protected groups that a pause, a schedule or a budget closes all the same.
     verdict_by_entry: the memo of `Blocker.list_verdict`, which all its policies share.
     log_only: slugs of the lists that only count for now (`lists/log_only_book.py`).
@@ -96,7 +95,6 @@ class HouseholdContext:
     engines: Mapping[str, Mapping[str, Mapping[str, str]]] = field(default_factory=dict)
     services: Mapping[str, ServiceNames] = field(default_factory=dict)
     untraced_groups: frozenset[str] = frozenset()
-    help_ends: frozenset[str] = frozenset()
     help_domains: frozenset[str] = frozenset()
     closable_groups: frozenset[str] = frozenset()
     verdict_by_entry: VerdictByEntry = field(default_factory=dict, compare=False)
@@ -210,7 +208,6 @@ def build_context(
         engines=_engines(library) if other is None else other.engines,
         services=services,
         untraced_groups=frozenset(group.slug for group in groups if group.is_untraced),
-        help_ends=_help_ends(library) if other is None else other.help_ends,
         help_domains=_help_domains(library) if other is None else other.help_domains,
         closable_groups=frozenset(
             (SCHOOL, *(group.slug for group in groups if not group.beats_time))
@@ -245,10 +242,6 @@ def _without_broad_names(household: Household) -> Household:
 def _without_keys(household: Household, library: Catalogue) -> Household:
     kept = tuple(each for each in household.protected if find_key(each, library) is None)
     return replace(household, protected=kept)
-
-
-def _help_ends(library: Catalogue) -> frozenset[str]:
-    return frozenset(matcher.name.rpartition(".")[2] for matcher in library.help_names)
 
 
 def _help_domains(library: Catalogue) -> frozenset[str]:

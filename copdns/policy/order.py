@@ -152,7 +152,6 @@ def help_policy(context: HouseholdContext) -> Policy:
         steps=order,
         steps_if_unlisted=(refusal,),
         untraced_lists=untraced,
-        help_ends=context.help_ends,
         help_domains=context.help_domains,
         nat64=context.defaults.nat64,
     )
@@ -202,7 +201,6 @@ def build_policy(
         is_child=is_child,
         child_page=defaults.door,
         untraced_lists=context.list_numbers(ListKind.PROTECTED, context.untraced_groups),
-        help_ends=context.help_ends,
         help_domains=context.help_domains,
         group=PolicyGroup(rule.target.name for rule in rules if isinstance(rule.target, Matcher)),
         list_rules=_list_rules(context.index.special, askers),

@@ -7,6 +7,7 @@ from struct import pack
 import dns.message
 import pytest
 
+from copdns.dns.message import UpstreamResponse
 from copdns.dns.query import (
     PLAIN_UDP_SIZE,
     TCP_SIZE,
@@ -17,7 +18,8 @@ from copdns.dns.query import (
     with_tcp_size,
 )
 from copdns.dns.records import AAAA, ANY, AXFR, CD, CH, DO, IXFR, QR, RD, RRSIG, A
-from copdns.dns.wire import error_reply
+from copdns.dns.response_facts import ResponseFacts
+from copdns.dns.wire import error_reply, upstream_reply
 from copdns.model.errors import FORMERR, NOTIMP, NotAQueryError, WireError
 from copdns.model.names import from_wire
 from tests.unit.messages import ID, edes, message, opt, option, parsed, query, question
@@ -232,3 +234,14 @@ def test_dnspython_reads_our_queries_alike() -> None:
 
 def test_what_stands_after_the_last_record_is_passed_over() -> None:
     assert fields_of(read_query(query() + b"\0" * 9)) == fields_of(read_query(query()))
+
+
+@pytest.mark.parametrize(
+    "counts", [(1, 0, 0), (0, 1, 0), (1, 0, 1), (255, 255, 254), (256, 0, 0), (0, 0, 256)]
+)
+def test_a_reply_says_how_many_records_it_has(counts: tuple[int, int, int]) -> None:
+    answer = UpstreamResponse(b"", counts, 0, (), 0, False, False, 0, False, (), ResponseFacts())
+    asked = read_query(query("www.example", A))
+    for message_id in (b"\1\2", b"\3\4"):  # the second time it is known
+        reply = upstream_reply(message_id, asked, answer, b"")
+        assert reply[:12] == message_id + pack("!HHHHH", 0x8180, 1, *counts)
