@@ -95,7 +95,7 @@ async def test_what_is_closed_by_contact_says_so_everywhere(client: Client, site
     strangers = services_by_contact(SHIPPED, Contact.STRANGERS)
     page = await text(client, CLOSED)
     page = re.sub("[\u2068\u2069]", "", page)
-    by_contact = "Already blocked (your choice under “Who can send Mia messages” above)"
+    by_contact = "Already blocked (your choice under “Who can send Mia messages”)"
     assert page.count(by_contact) == len(strangers)
     besides = "Something else blocks it, whether its own switch is on or off.</span></span><input"
     assert page.count(besides) == len(strangers)
@@ -474,7 +474,7 @@ async def test_each_app_says_what_it_is_and_what_comes_next(client: Client, site
     fields = {"contact": "strangers", "category": "social", "security": "on"}
     await send(client, CLOSED, default="allow", sure="on", **fields)
     page = re.sub("[\u2068\u2069]", "", await text(client, CLOSED))
-    both = "“Who can send Mia messages” above, and also the category Social media)</"
+    both = "“Who can send Mia messages”, and also the category Social media)</"
     assert f"Already blocked (your choice under {both}" in re.sub(r"\s+<", "<", page)
     assert "still blocked after" not in page
     assert re.search("Social media: ([0-9]+) of \\1 blocked</", page)

@@ -22,7 +22,8 @@ from copdns.model.household import Household, Rule, RuleAction
 from copdns.model.matchers import Matcher, parse_target
 from copdns.model.names import display, host_of
 from copdns.model.sentences import Phrase
-from copdns.policy.decide import decide, explain
+from copdns.policy.decide import explain
+from copdns.policy.service_state import name_state
 from copdns.policy.typed_site import Apps, apps_of, read_site
 from copdns.time.plan import in_scope
 from copdns.web.browser_input import fields_of
@@ -216,11 +217,13 @@ def _verdict_values(request: web.Request, found: PersonAccess) -> dict[str, Any]
     if not name:
         return {**values, "verdict": None, "steps": ()}
     steps = explain(policy, name, A, now)
-    verdict = decide(policy, name, A, now)
+    state = name_state(policy, name, now)
+    verdict = state.verdict
     return {
         **values,
         "shown": display(name),
         "verdict": verdict,
+        "state": state,
         "steps": steps,
         "app": app_of_name(name, owners_of(map(app_of, apps))),
         "can_allow": may(found.actor, Permission.EDIT_PROFILES, found.profile)
