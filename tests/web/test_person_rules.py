@@ -144,6 +144,13 @@ async def test_a_site_that_more_than_the_time_blocks_is_not_told_to_open_then(si
     assert "Still blocked" not in other
 
 
+async def test_what_is_wrong_with_a_rule_is_said_of_what_is_wrong(client: Client) -> None:
+    named = await send(client, RULES, 400, target="not a name!", **{"for": "mia"})
+    assert "Choose “Allow” or “Block”" not in named
+    chosen = await send(client, RULES, 400, target="a.example", **{"for": "mia"})
+    assert "Choose “Allow” or “Block”." in chosen
+
+
 async def test_a_rule_can_be_for_everyone(client: Client, site: Site) -> None:
     await send(client, RULES, action="block", target="ads.example", **{"for": "everyone"})
     await site.follow()

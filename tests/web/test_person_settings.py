@@ -156,7 +156,7 @@ async def test_what_is_blocked_without_its_own_tick_is_counted_and_explained(
 
 async def test_one_blocked_service_is_no_plural_in_french_and_spanish(client: Client) -> None:
     await send(client, CLOSED, default="allow", service="youtube", sure="on")
-    for language, one in (("fr", "1 sur [0-9]+ bloquée"), ("es", "1 de [0-9]+ bloqueada")):
+    for language, one in (("fr", "1 appli bloquée sur [0-9]+"), ("es", "1 de [0-9]+ bloqueada")):
         headers = {"Accept": "text/html", "Accept-Language": language}
         page = await (await client.get(CLOSED, headers=headers)).text()
         assert re.search(rf"\b{one}\b", page)

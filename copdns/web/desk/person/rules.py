@@ -81,11 +81,11 @@ async def add(request: web.Request) -> web.Response:
     fields = await fields_of(request)
     if (app := _named_app(request, found, fields)) is not None:
         await _add_for_app(request, found, fields, app)
-    action = _parse_action(fields)
     try:
         about = parse_target(_host_or_text(str(fields.get("target", "")).strip()[:300]))
     except NameTextError as error:
         raise error.for_field("target") from None
+    action = _parse_action(fields)
     scope = _parse_scope(found, str(fields.get("for", "")))
     note = parse_note(str(fields.get("note", "")))
     page = page_to_show(str(fields.get("back", "")), f"{found.address}/rules")
@@ -142,9 +142,7 @@ def _parse_action(fields: Fields) -> RuleAction:
     try:
         return RuleAction(str(fields.get("action", "")))
     except ValueError:
-        raise HouseholdError(
-            "Type a site, such as games.example, and choose allow or block", name="target"
-        ) from None
+        raise HouseholdError("Choose “Allow” or “Block”", name="action") from None
 
 
 async def change_note(request: web.Request) -> web.Response:
