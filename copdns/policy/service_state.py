@@ -58,6 +58,16 @@ def service_state(policy: Policy, names: Iterable[Matcher], now: float) -> Servi
     return ServiceState(extent, verdicts[lead], until, then, also)
 
 
+def name_state(policy: Policy, name: str, now: float) -> ServiceState:
+    """Return the state of one name, in lower case and without the dot at its end."""
+    return service_state(policy, (Matcher(name, MatchKind.EXACT),), now)
+
+
+def stays_blocked(state: ServiceState) -> bool:
+    """Tell whether all of it is blocked, and still is when what blocks it now ends."""
+    return state.extent is Extent.BLOCKED and state.then is not None and state.then.blocks
+
+
 def _is_by_contact(verdict: Verdict) -> bool:
     return verdict.blocks and verdict.reason is Reason.CONTACT
 

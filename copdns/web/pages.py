@@ -145,6 +145,7 @@ class Pages:
             **values,
         }
         text = self._templates.get_template(template).render(values)
+        text = _DOT.sub("\u00a0· ", text)
         return _NO_SPACE.sub("", text) if phrases.tag.startswith("zh") else text
 
     def _door_at(self, request: web.Request) -> str:
@@ -158,6 +159,10 @@ class Pages:
     def static_url(self, name: str) -> str:
         """Return the URL of a style sheet, script or picture, which changes with it."""
         return f"/static/{name}?{self._files[name].version}"
+
+
+# A dot between two things, which never begins a line; in attributes stands also what people typed.
+_DOT = re.compile(" · (?=[^<>]*<)")
 
 
 def _reaches_all(_path: str, _method: str = "GET") -> bool:

@@ -14,7 +14,7 @@ breakable }}` lets a line end between the parts of an address, so that no word o
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import cast
 
 from jinja2 import Environment, pass_context
@@ -32,7 +32,7 @@ def install_translations(environment: Environment) -> None:
     """
     environment.add_extension("jinja2.ext.i18n")
     environment.install_gettext_callables(  # type: ignore[attr-defined]  # the extension adds it
-        _gettext, _ngettext, newstyle=True, pgettext=_pgettext, npgettext=_npgettext
+        _gettext, _ngettext, newstyle=False, pgettext=_pgettext, npgettext=_npgettext
     )
     environment.filters["told"] = _error_text
     environment.filters["coded"] = mark_code
@@ -59,24 +59,35 @@ def _error_text(context: Context, error: UserError | Sentence) -> Markup:
     return Markup(_SHORT_NAME.sub(lambda found: _keep_hyphens(Markup(found[0])), said))  # noqa: S704 - escaped
 
 
+# Jinja's own "new style" would fill the placeholders, by no rule of a language.
 @pass_context
-def _gettext(context: Context, text: str) -> str:
-    return _keep_names(_phrases(context).gettext(text))
-
-
-@pass_context
-def _ngettext(context: Context, one: str, many: str, count: int) -> str:
-    return _keep_names(_phrases(context).ngettext(one, many, count))
+def _gettext(context: Context, text: str, /, **values: object) -> Markup:
+    return _fill(context, _phrases(context).gettext(text), values)
 
 
 @pass_context
-def _pgettext(context: Context, about: str, text: str) -> str:
-    return _keep_names(_phrases(context).pgettext(about, text))
+def _ngettext(context: Context, one: str, many: str, count: int, /, **values: object) -> Markup:
+    text = _phrases(context).ngettext(one, many, count)
+    return _fill(context, text, {"num": count, **values})
 
 
 @pass_context
-def _npgettext(context: Context, about: str, one: str, many: str, count: int) -> str:
-    return _keep_names(_phrases(context).npgettext(about, one, many, count))
+def _pgettext(context: Context, about: str, text: str, /, **values: object) -> Markup:
+    return _fill(context, _phrases(context).pgettext(about, text), values)
+
+
+@pass_context
+def _npgettext(
+    context: Context, about: str, one: str, many: str, count: int, /, **values: object
+) -> Markup:
+    text = _phrases(context).npgettext(about, one, many, count)
+    return _fill(context, text, {"num": count, **values})
+
+
+def _fill(context: Context, text: str, values: Mapping[str, object]) -> Markup:
+    """Return a text of ours, which has no markup of others, with its values, escaped."""
+    ours = Markup(_keep_names(text))  # noqa: S704 - ours
+    return cast(Markup, _phrases(context).fill(ours, values))
 
 
 @pass_context

@@ -19,7 +19,7 @@ from copdns.model.household import Contact, Household, OwnService, Profile
 from copdns.model.sentences import Sentence
 from copdns.model.times import Budget, Schedule, Slot, Subject, Topic, TopicKind, WeekParity, Weeks
 from copdns.model.verdict import Reason, StepNumber, Verdict
-from copdns.policy.service_state import Extent, ServiceState
+from copdns.policy.service_state import Extent, ServiceState, stays_blocked
 from copdns.time.bedtime import is_bedtime
 from copdns.time.days import local_time, zone_of
 from copdns.time.schedule import parse_slots
@@ -328,7 +328,7 @@ class Wording:
         if title is None or name is None:
             return ""
         what = self.phrases.pgettext(*name)
-        return self.phrases.gettext(title.text) % {"what": what}
+        return self.phrases.fill(self.phrases.gettext(title.text), {"what": what})
 
     def _say(self, sentence: Said | None) -> str:
         if sentence is None:
@@ -416,6 +416,16 @@ class DeskWording(Wording):
                 parts.append(self.phrases.say(phrase, when=self.soon(at)))
         return " · ".join(parts)
 
+    def still_blocked(self, state: ServiceState, who: str) -> str:
+        """Return that something is blocked by more than what ends next, and by what; "" where it is
+        not, or where nobody knows when that ends.  who: as in `service_state`."""
+        if state.until is None or state.then is None or not stays_blocked(state):
+            return ""
+        at = self.next_minute(state.until)
+        why = self._cause(state.then, who)
+        phrase = desk.STILL_BLOCKED[0 if self.is_today(at) else 1]
+        return self.phrases.say(phrase, when=self.soon(at), why=why)
+
     def _cause(self, verdict: Verdict, who: str) -> str:
         """Return why in a few words; "" where nothing blocks and nothing had to allow."""
         schedules = {each.id: each for each in self.household.schedules}
@@ -445,7 +455,7 @@ def _what_comes(state: ServiceState) -> str:
     """Return which of `THEN` says what a service becomes."""
     if state.then is None or not state.then.blocks:
         return "open"
-    return "still blocked" if state.extent is Extent.BLOCKED else "blocked"
+    return "still blocked" if stays_blocked(state) else "blocked"
 
 
 def wording_for(request: web.Request, household: Household, level: Level) -> Wording:

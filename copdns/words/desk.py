@@ -128,19 +128,13 @@ CAUSES: Mapping[Key, Phrase] = {
     (Reason.BUDGET, "name"): Phrase("cause", "daily limit reached (%(name)s)"),
     (Reason.RULE, "blocks"): Phrase("cause", "a site rule for %(name)s"),
     (Reason.RULE, "allows"): Phrase("cause", "a site rule for %(name)s"),
-    (Reason.BYPASS, ""): Phrase(
-        "cause", "your choice under “Block ways to get around the filter” below"
-    ),
-    (Reason.CANARY, ""): Phrase(
-        "cause", "your choice under “Block ways to get around the filter” below"
-    ),
+    (Reason.BYPASS, ""): Phrase("cause", "your choice under “Block ways to get around the filter”"),
+    (Reason.CANARY, ""): Phrase("cause", "your choice under “Block ways to get around the filter”"),
     (Reason.SERVICE, ""): Phrase("cause", "its own switch"),
     (Reason.CONTACT, "strangers"): Phrase(
-        "cause", "your choice under “Who can send %(who)s messages” above"
+        "cause", "your choice under “Who can send %(who)s messages”"
     ),
-    (Reason.CONTACT, "known"): Phrase(
-        "cause", "your choice under “Who can send %(who)s messages” above"
-    ),
+    (Reason.CONTACT, "known"): Phrase("cause", "your choice under “Who can send %(who)s messages”"),
     (Reason.CATEGORY, ""): Phrase("cause", "the category %(category)s"),
     (Reason.CATEGORY, "built-in"): Phrase("cause", "the category %(category)s"),
     (Reason.NO_SAFE_SEARCH, ""): Phrase("cause", "no safe search"),
@@ -184,6 +178,11 @@ THEN: Mapping[str, tuple[Phrase, Phrase]] = {
         Phrase("day", "allowed from %(when)s (%(why)s)"),
     ),
 }
+# The same of a site, as a sentence of its own.
+STILL_BLOCKED = (
+    Phrase("time", "Still blocked after %(when)s (%(why)s)."),
+    Phrase("day", "Still blocked after %(when)s (%(why)s)."),
+)
 
 
 def cause(verdict: Verdict, *, is_bedtime: bool = False) -> Said | None:

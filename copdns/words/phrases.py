@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from gettext import GNUTranslations, NullTranslations
 from io import BytesIO
+from unicodedata import normalize
 
 from babel import Locale, negotiate_locale
 from babel.core import get_global
@@ -63,6 +64,12 @@ ISOLATE, END_ISOLATE = "\u2068", "\u2069"
 _UNSEEN = r"((?:<[^>]*>|[\u2066-\u2069])*)"
 _BETWEEN_LATIN = re.compile(rf"([!-;=?-~]){_UNSEEN}和{_UNSEEN}(?=[!-;=?-~])")
 
+# A French word that loses its last letter before a vowel, and the placeholder behind it.
+_FRENCH_E = re.compile(r"\b([Dd]|(?:[Ll]ors|[Pp]uis)?[Qq]u|[Jj]usqu)e (?=%\((\w+)\)s)")
+# The first letters of a value, be it isolated or in tags.
+_FIRST_LETTERS = re.compile(r"(?:<[^>]*>|[\u2066-\u2069])*(\w{1,2})")
+_VOWELS = frozenset("aeiou")
+
 UNNAMED_HOUSE = Phrase("household", "Home")  # as a household is called until somebody names it
 
 
@@ -111,7 +118,17 @@ class Phrases:
     def say(self, phrase: Phrase, **values: str) -> str:
         """Return a phrase with its placeholders filled, each isolated from the text around it."""
         filled = {name: f"{ISOLATE}{value}{END_ISOLATE}" for name, value in values.items()}
-        return self.pgettext(*phrase) % filled
+        return self.fill(self.pgettext(*phrase), filled)
+
+    def fill(self, text: str, values: Mapping[str, object]) -> str:
+        """Return a text of this language with its placeholders filled.
+
+        French drops a vowel before another one: "la page d’Ada" is "la page de %(name)s".
+        values: of a text that is `Markup`, they are escaped.
+        """
+        if self.language == "fr" and "e %(" in text:
+            text = type(text)(_FRENCH_E.sub(lambda found: _elide(found, values), text))
+        return text % values
 
     def tell(self, *sentences: Sentence) -> str:
         """Return what an error says as it stands on a page: with capitals and full stops."""
@@ -131,7 +148,9 @@ class Phrases:
         text = self.gettext(sentence.text)
         if sentence.many:
             text = self.ngettext(sentence.text, sentence.many, int(str(sentence.values["num"])))
-        return text % {name: self._value(value) for name, value in sentence.values.items()}
+        return self.fill(
+            text, {name: self._value(value) for name, value in sentence.values.items()}
+        )
 
     def _value(self, value: Value) -> str | int | float:
         if isinstance(value, Sentence):
@@ -258,6 +277,24 @@ class Phrases:
     def country(self, code: str) -> str:
         """Return the name of a country by its two letters; the letters where it has none."""
         return str(self.locale.territories.get(code, code))
+
+
+def _elide(found: re.Match[str], values: Mapping[str, object]) -> str:
+    """Return a French word as it stands before the value that follows it."""
+    first = _FIRST_LETTERS.match(str(values.get(found[2], "")))
+    return f"{found[1]}’" if first and _begins_with_vowel(first[1]) else found[0]
+
+
+def _begins_with_vowel(letters: str) -> bool:
+    """Tell whether a French word that begins so lets the one before it drop a vowel.
+
+    An h stays apart: nobody can see whether it is that of "d’Hugo" or that of "de Hassan", and "de
+    Hugo" is no mistake.  So does a y before a vowel, as in "de Yann"; "d’Yves" has a vowel.
+    """
+    plain = normalize("NFD", letters.casefold())
+    if plain.startswith("y"):
+        return plain[1:2].isalpha() and plain[1:2] not in _VOWELS
+    return plain[:1] in _VOWELS or plain.startswith("œ")
 
 
 def is_same_day(moment: float, now: float, zone: str) -> bool:

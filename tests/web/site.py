@@ -250,9 +250,9 @@ async def send(client: Client, path: str, status: int = 200, **fields: str) -> s
 
 
 def shown(page: str) -> str:
-    """Return HTML as its reader sees it, without the marks of where a line may end."""
+    """Return HTML as its reader sees it, without the marks of where a line may end or not."""
     page = re.sub(r'<span class="unbroken">([^<]*)</span>', r"\1", page)
-    return page.replace(WORD_JOINER, "").replace("<wbr>", "")
+    return page.replace(WORD_JOINER, "").replace("<wbr>", "").replace("\u00a0· ", " · ")
 
 
 async def stored_profile(site: Site, profile: str = "mia") -> Profile:

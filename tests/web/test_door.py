@@ -97,6 +97,20 @@ async def test_one_block_has_a_page_of_its_own(client: Client, home: Home) -> No
     assert "toys.example" in await text(client, f"/why/{address}")
 
 
+async def test_a_block_tells_no_end_of_what_is_not_all_that_blocks_it(
+    client: Client, home: Home
+) -> None:
+    night = Schedule("night", "mia", (Slot(frozenset({"daily"}), 15 * 60, 8 * 60),))
+    ends = {}
+    for rules in ((), home.house.rules):
+        home.change(replace(home.house, rules=rules, schedules=(night,)))
+        home.ask("mia", "toys.example")
+        page = await text(client, "/")
+        code = page.partition('href="/why/')[2].partition('"')[0]
+        ends[bool(rules)] = "23:00" in (await text(client, f"/why/{code}")).partition("<main")[2]
+    assert ends == {False: True, True: False}
+
+
 async def test_the_sites_of_an_app_that_one_reason_blocks_are_one_row() -> None:
     """One app asks for many names, which say nothing to a child; what else blocks one of them is a
     row of its own, and so is the only one of another app."""

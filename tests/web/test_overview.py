@@ -182,11 +182,38 @@ async def test_everyone_is_paused_and_goes_on_with_a_tap_each(client: Client, si
     assert not site.home.ask("ada", "open.example").verdict.blocks
     page = await text(client, HERE)
     assert "/guardian/pause-everyone" not in page, "all are paused"
-    assert "“15 more minutes” turns everything on until" in card(page, "mia"), "it is off"
+    assert "“15 more minutes” turns the internet on until" in card(page, "mia"), "it is off"
     await send(client, "/guardian/unpause-everyone")
     assert (await stored(site)).pauses == ()
     page = await send(client, "/guardian/unpause-everyone")
     assert "Nothing was changed" in page
+
+
+async def test_what_is_off_is_not_offered_to_be_paused(client: Client, site: Site) -> None:
+    night = Schedule("night", "mia", parse_slots("daily 15:00-23:00"))
+    await site.store.change(
+        "home",
+        lambda house: replace(house, schedules=(night,)),
+        author="Ada",
+        what="bedtime",
+        now=site.now,
+    )
+    await site.follow()
+    for page in (HERE, "/guardian/time/mia"):
+        shown = await text(client, page)
+        mia = card(shown, "mia") if page == HERE else shown
+        assert "Internet off" in mia
+        assert "15 more minutes" in mia
+        assert "Pause for 30 minutes" not in mia
+        assert "Only homework sites, 1 hour" not in mia
+    assert "Pause for 30 minutes" in card(await text(client, HERE), "tom")
+
+
+async def test_only_the_first_card_says_what_its_chart_shows(client: Client) -> None:
+    page = await text(client, HERE)
+    assert "The line shows the time now." in card(page, "mia")
+    assert "internet off" in card(page, "mia")
+    assert "The line shows the time now." not in card(page, "tom")
 
 
 async def test_who_may_give_nobody_time_pauses_nobody(client: Client, site: Site) -> None:

@@ -9,7 +9,9 @@ import pytest
 
 from copdns.dns.records import A
 from copdns.model.household import Household, Rule
+from copdns.model.times import Schedule
 from copdns.policy.decide import explain
+from copdns.time.schedule import parse_slots
 from copdns.words.desk import STEPS
 from tests.home import Home
 from tests.household import MIA, TOM, block, family, library
@@ -125,6 +127,28 @@ async def test_the_address_of_a_page_can_be_pasted(client: Client, site: Site) -
     pasted = "https://play.games.example/start?x=1"
     await send(client, RULES, action="allow", target=pasted, **{"for": "mia"})
     assert str((await rules_of(site))["r3"].target) == "play.games.example"
+
+
+async def test_a_site_that_more_than_the_time_blocks_is_not_told_to_open_then(site: Site) -> None:
+    night = Schedule("night", "mia", parse_slots("daily 16:00-23:00"))
+    site.home.change(replace(site.home.house, schedules=(night,)))
+    async with guardian_client(site) as client:
+        ruled, by_category, other = [
+            marks_off(await text(client, f"{RULES}?name={each}.example"))
+            for each in ("toys", "games", "other")
+        ]
+    assert "Still blocked after 23:00 (a site rule for toys.example)." in ruled
+    assert "Still blocked after 23:00 (the category Games)." in by_category
+    assert "Back on: 23:00." not in ruled + by_category
+    assert "Back on: 23:00." in other
+    assert "Still blocked" not in other
+
+
+async def test_what_is_wrong_with_a_rule_is_said_of_what_is_wrong(client: Client) -> None:
+    named = await send(client, RULES, 400, target="not a name!", **{"for": "mia"})
+    assert "Choose “Allow” or “Block”" not in named
+    chosen = await send(client, RULES, 400, target="a.example", **{"for": "mia"})
+    assert "Choose “Allow” or “Block”." in chosen
 
 
 async def test_a_rule_can_be_for_everyone(client: Client, site: Site) -> None:

@@ -95,7 +95,7 @@ async def test_what_is_closed_by_contact_says_so_everywhere(client: Client, site
     strangers = services_by_contact(SHIPPED, Contact.STRANGERS)
     page = await text(client, CLOSED)
     page = re.sub("[\u2068\u2069]", "", page)
-    by_contact = "Already blocked (your choice under “Who can send Mia messages” above)"
+    by_contact = "Already blocked (your choice under “Who can send Mia messages”)"
     assert page.count(by_contact) == len(strangers)
     besides = "Something else blocks it, whether its own switch is on or off.</span></span><input"
     assert page.count(besides) == len(strangers)
@@ -156,7 +156,7 @@ async def test_what_is_blocked_without_its_own_tick_is_counted_and_explained(
 
 async def test_one_blocked_service_is_no_plural_in_french_and_spanish(client: Client) -> None:
     await send(client, CLOSED, default="allow", service="youtube", sure="on")
-    for language, one in (("fr", "1 sur [0-9]+ bloquée"), ("es", "1 de [0-9]+ bloqueada")):
+    for language, one in (("fr", "1 appli bloquée sur [0-9]+"), ("es", "1 de [0-9]+ bloqueada")):
         headers = {"Accept": "text/html", "Accept-Language": language}
         page = await (await client.get(CLOSED, headers=headers)).text()
         assert re.search(rf"\b{one}\b", page)
@@ -474,7 +474,7 @@ async def test_each_app_says_what_it_is_and_what_comes_next(client: Client, site
     fields = {"contact": "strangers", "category": "social", "security": "on"}
     await send(client, CLOSED, default="allow", sure="on", **fields)
     page = re.sub("[\u2068\u2069]", "", await text(client, CLOSED))
-    both = "“Who can send Mia messages” above, and also the category Social media)</"
+    both = "“Who can send Mia messages”, and also the category Social media)</"
     assert f"Already blocked (your choice under {both}" in re.sub(r"\s+<", "<", page)
     assert "still blocked after" not in page
     assert re.search("Social media: ([0-9]+) of \\1 blocked</", page)

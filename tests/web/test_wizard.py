@@ -356,6 +356,11 @@ async def test_the_page_after_the_last_step_has_the_way_to_the_childrens_page_an
     page = await text(desk, "/guardian/checks?setup=done")
     assert "1 request to answer" in page
     assert "toys.example" in page
+    later = await text(desk, "/guardian/checks")
+    assert "1 request to answer" in later
+    assert "toys.example" not in later
+    part = later[later.index('<div id="asking"') :]
+    assert part.startswith(await text(desk, "/guardian/asking?brief=yes")), "no difference"
 
 
 async def test_a_step_can_be_skipped_and_stays_to_do(desk: Client, site: Site) -> None:

@@ -99,7 +99,7 @@ def _tell_known(draft: PlanDraft, entry: FileEntry, source: Source, people: Sequ
         return
     said = sentence(
         "the category %(category)s is blocked for %(whom)s; for the list %(list)s itself, add the "
-        "lines below to the settings",
+        "lines for the settings file that are shown with this",
         list=source.slug,
         category=source.category,
         whom=whom,

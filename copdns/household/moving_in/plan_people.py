@@ -237,8 +237,8 @@ def _add_times(
     )
     if is_other:
         said = sentence(
-            "open at these times only, for %(whom)s, by the clock of this household (there: "
-            "%(zone)s): %(times)s",
+            "open at these times only, for %(whom)s: %(times)s; the time zone %(zone)s is not "
+            "copied, so they are by the clock of this household",
             whom=draft.names(people),
             zone=zone,
             times=", ".join(times),

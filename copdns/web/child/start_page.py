@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import NamedTuple
 
 from aiohttp import web
@@ -14,6 +15,7 @@ from copdns.dns.records import A
 from copdns.lists.find_app import KnownApp, app_of, app_of_name, owners_of
 from copdns.model.verdict import StepNumber, Verdict
 from copdns.policy.decide import decide
+from copdns.policy.service_state import name_state, stays_blocked
 from copdns.policy.today import build_today
 from copdns.policy.typed_site import apps_of
 from copdns.privacy.changes import Changed
@@ -195,7 +197,10 @@ async def why(request: web.Request) -> web.Response:
     block = next((each for each in blocks_of(request, person) if each.code == code), None)
     if block is None:
         raise web.HTTPNotFound(reason="This is no longer in your list of recently blocked sites")
-    verdict = closed_now(person, block, context_of(request).now())
+    now = context_of(request).now()
+    verdict = closed_now(person, block, now)
+    if verdict and stays_blocked(name_state(person.client.policy, block.name, now)):
+        verdict = replace(verdict, ends_text="")  # the end of what is not all that blocks it
     return child_page(request, person, "why.html", block=block, verdict=verdict)
 
 

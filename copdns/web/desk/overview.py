@@ -100,6 +100,7 @@ async def asking(request: web.Request) -> web.Response:
     home = await require_house(request, Permission.SEE_STATUS)
     waiting = await find_waiting(home.context, home.actor)
     values = {**template_values(home), **await asking_values(home, waiting)}
+    values["brief"] = "brief" in request.query
     page = home.context.pages.fragment(request, "desk/overview_asking.html", **values)
     return web.Response(text=page, content_type="text/html")
 

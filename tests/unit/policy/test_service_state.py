@@ -12,7 +12,7 @@ from copdns.model.matchers import parse_matcher
 from copdns.model.reasons import text_of
 from copdns.model.times import Grant, Schedule, Slot
 from copdns.model.verdict import Action, Reason
-from copdns.policy.service_state import Extent, ServiceState, service_state
+from copdns.policy.service_state import Extent, ServiceState, service_state, stays_blocked
 from copdns.policy.without_time import without_time
 from copdns.time.bedtime import is_bedtime
 from copdns.time.plan import NO_TIME_PLAN, Closure, TimePlan
@@ -112,6 +112,8 @@ def test_what_opens_again_says_when_and_what_still_closes_it_says_that() -> None
     assert late.until == NOW + 15 * HOUR
     assert late.then is not None
     assert late.then.reason is Reason.CONTACT
+    assert stays_blocked(late)
+    assert not stays_blocked(state(MIA, schedules=(BEDTIME,), at=NOW + 4 * HOUR))
     morning = state(MIA, schedules=(BEDTIME,), at=NOW + 4 * HOUR).then
     assert morning is not None
     assert morning.action is Action.ALLOW

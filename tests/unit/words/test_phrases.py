@@ -8,6 +8,7 @@ import re
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from markupsafe import Markup
 
 from copdns.model.sentences import sentence
 from copdns.web.languages import phrases_in
@@ -239,3 +240,34 @@ def test_a_day_in_russian_can_stand_at_the_end_of_a_sentence() -> None:
 )
 def test_a_sentence_begins_with_a_capital_after_the_marks_of_spanish(said: str, told: str) -> None:
     assert phrases("es").tell(sentence(said)) == told
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("Ada", "la page d’Ada"),
+        ("Éva", "la page d’Éva"),  # an accent is no consonant
+        ("\u2068ada-laptop\u2069", "la page d’\u2068ada-laptop\u2069"),  # isolated
+        (Markup("<bdi>Inès</bdi>"), "la page d’<bdi>Inès</bdi>"),
+        ("Œdipe", "la page d’Œdipe"),
+        ("Yves", "la page d’Yves"),
+        ("Yann", "la page de Yann"),  # a y before a vowel is none
+        ("Mia", "la page de Mia"),
+        ("Hugo", "la page de Hugo"),  # nobody can see which h it is
+        ("1 jour", "la page de 1 jour"),
+        ("", "la page de "),
+    ],
+)
+def test_french_drops_a_vowel_before_another(name: str, said: str) -> None:
+    assert phrases_in("fr").fill("la page de %(name)s", {"name": name}) == said
+
+
+def test_only_whole_french_words_drop_a_vowel() -> None:
+    names = {"name": "Ada"}
+    assert phrases_in("fr").fill("De %(name)s, plus que %(name)s", names) == "D’Ada, plus qu’Ada"
+    assert (
+        phrases_in("fr").fill("le code %(name)s, comme %(name)s", names) == "le code Ada, comme Ada"
+    )
+    assert phrases_in("es").fill("la página de %(name)s", names) == "la página de Ada"
+    hostile = phrases_in("fr").fill(Markup("la page de %(name)s"), {"name": "A<b>"})
+    assert hostile == "la page d’A&lt;b&gt;", "a value is escaped"

@@ -31,8 +31,9 @@ async def agreement(request: web.Request) -> web.Response:
     level = level_of(profile.band_at(now))
     accounts = await context.accounts.all(household.id)
     log_settings = context.log_settings
-    # Rules about addresses in answers mean nothing to a child.
+    # Rules about addresses in answers mean nothing to a child: that there are some is told.
     rules = in_scope(household.rules, profile)
+    blocked = [each for each in rules if each.action is RuleAction.BLOCK]
     about_names = [each for each in rules if isinstance(each.target, Matcher)]
     return context.pages.render(
         request,
@@ -44,6 +45,7 @@ async def agreement(request: web.Request) -> web.Response:
         say=wording_for(request, household, level),
         categories=sort_categories(profile.categories, context.snapshot().library),
         closed=group_by_reason(each for each in about_names if each.action is RuleAction.BLOCK),
+        blocks_addresses=any(not isinstance(each.target, Matcher) for each in blocked),
         opened=group_by_reason(each for each in about_names if each.action is RuleAction.ALLOW),
         schedules=in_scope(household.schedules, profile),
         budgets=in_scope(household.budgets, profile),

@@ -22,7 +22,8 @@ from copdns.model.household import Household, Rule, RuleAction
 from copdns.model.matchers import Matcher, parse_target
 from copdns.model.names import display, host_of
 from copdns.model.sentences import Phrase
-from copdns.policy.decide import decide, explain
+from copdns.policy.decide import explain
+from copdns.policy.service_state import name_state
 from copdns.policy.typed_site import Apps, apps_of, read_site
 from copdns.time.plan import in_scope
 from copdns.web.browser_input import fields_of
@@ -80,11 +81,11 @@ async def add(request: web.Request) -> web.Response:
     fields = await fields_of(request)
     if (app := _named_app(request, found, fields)) is not None:
         await _add_for_app(request, found, fields, app)
-    action = _parse_action(fields)
     try:
         about = parse_target(_host_or_text(str(fields.get("target", "")).strip()[:300]))
     except NameTextError as error:
         raise error.for_field("target") from None
+    action = _parse_action(fields)
     scope = _parse_scope(found, str(fields.get("for", "")))
     note = parse_note(str(fields.get("note", "")))
     page = page_to_show(str(fields.get("back", "")), f"{found.address}/rules")
@@ -141,9 +142,7 @@ def _parse_action(fields: Fields) -> RuleAction:
     try:
         return RuleAction(str(fields.get("action", "")))
     except ValueError:
-        raise HouseholdError(
-            "Type a site, such as games.example, and choose allow or block", name="target"
-        ) from None
+        raise HouseholdError("Choose “Allow” or “Block”", name="action") from None
 
 
 async def change_note(request: web.Request) -> web.Response:
@@ -216,11 +215,13 @@ def _verdict_values(request: web.Request, found: PersonAccess) -> dict[str, Any]
     if not name:
         return {**values, "verdict": None, "steps": ()}
     steps = explain(policy, name, A, now)
-    verdict = decide(policy, name, A, now)
+    state = name_state(policy, name, now)
+    verdict = state.verdict
     return {
         **values,
         "shown": display(name),
         "verdict": verdict,
+        "state": state,
         "steps": steps,
         "app": app_of_name(name, owners_of(map(app_of, apps))),
         "can_allow": may(found.actor, Permission.EDIT_PROFILES, found.profile)
