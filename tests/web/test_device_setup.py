@@ -270,7 +270,7 @@ async def test_without_a_token_nothing_is_offered_where_each_device_needs_one(
         ("https", NAMES_PER_CODE, "It works: others on the Wi-Fi cannot read"),
         ("udp", NAMES_PER_CODE, "but others on the Wi-Fi can see which sites you open"),
         ("tls", 2, "works here only some of the time"),
-        ("tls", 0, "copdns is not working on this tablet or phone."),
+        ("tls", 0, "copdns is not working here."),
     ],
 )
 async def test_a_device_is_told_by_which_way_it_came(
