@@ -112,8 +112,9 @@ def _begin_small(context: Context, text: str) -> str:
 
 
 def _keep_names(text: str) -> str:
-    """Return a text of ours in which no line ends within *Wi-Fi*: it is one word to its readers."""
-    return text.replace("Wi-Fi", f"Wi-{WORD_JOINER}Fi")
+    """Return a text of ours in which no line ends within *Wi-Fi* or *grown-up*: each is one word to
+    its readers."""
+    return text.replace("Wi-Fi", f"Wi-{WORD_JOINER}Fi").replace("rown-up", f"rown-{WORD_JOINER}up")
 
 
 def _keep_hyphens(text: str) -> Markup:

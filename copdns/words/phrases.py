@@ -54,6 +54,7 @@ _SPANISH_MARKS = ("¿", "¡")  # with which a question or a call begins
 # The context of titles of apps and search engines that have words in them.
 APP_NAME = "name of an app"
 
+_DAY_OF_MONTH = re.compile(r"(\d(?:er)?) (?=[^\W\d])")  # such as "1 Dec", "1er déc."
 WORD_JOINER = "\u2060"  # unseen; no line ends beside it (Unicode UAX 14, LB11)
 
 # A name inside a sentence of the other direction keeps its own (Unicode UAX 9).
@@ -219,7 +220,8 @@ class Phrases:
         the day is the same."""
         if now is not None and is_same_day(moment, now, zone):
             return self.time(moment, zone)
-        return self._with_time("MMMEd", moment, zone)
+        # No line ends between the number of a day and its month.
+        return _DAY_OF_MONTH.sub("\\1\u00a0", self._with_time("MMMEd", moment, zone))
 
     def _with_time(self, skeleton: str, moment: float, zone: str) -> str:
         day = format_skeleton(skeleton, local_time(moment, zone_of(zone)), locale=self.locale)

@@ -252,6 +252,7 @@ async def send(client: Client, path: str, status: int = 200, **fields: str) -> s
 def shown(page: str) -> str:
     """Return HTML as its reader sees it, without the marks of where a line may end or not."""
     page = re.sub(r'<span class="unbroken">([^<]*)</span>', r"\1", page)
+    page = re.sub(r"(?<=\d)((?:er)?)\u00a0(?=[^\W\d])", r"\1 ", page)  # within a date
     return page.replace(WORD_JOINER, "").replace("<wbr>", "").replace("\u00a0· ", " · ")
 
 

@@ -104,6 +104,41 @@ async def test_a_child_reads_what_changes_and_who_sees_what(
     assert f'href="/device/setup/{PROFILE}"' in page
 
 
+@pytest.mark.parametrize("band", [Band.TO_9, Band.TO_15])
+async def test_a_child_reads_that_chrome_opens_nothing_away_from_home(
+    client: Client, ready: Site, band: Band
+) -> None:
+    """Only Firefox asks other DNS servers where copdns does not answer, and in one of its modes."""
+    await ready.set_band(band)
+    _, _, steps = (await read(client, "/device/setup")).partition("<h3>Firefox</h3>")
+    firefox, _, chrome = steps.partition("<h3>")
+    assert "“Increased Protection”" in firefox
+    assert "opens no sites, not even helplines" not in firefox
+    assert chrome.startswith("Chrome and Edge</h3>")
+    before, _, _ = chrome.partition(URL)
+    assert "Away from home, this browser then opens no sites, not even helplines." in before
+
+
+async def test_nothing_says_that_all_is_as_before_elsewhere_where_chrome_is_set_up(
+    client: Client, ready: Site
+) -> None:
+    await ready.set_band(Band.TO_15)
+    assert "nothing changes, except in Chrome and Edge" in await read(client, "/device/setup")
+    changed(ready, https_port=0)
+    page = await read(client, "/device/setup")
+    assert "Everywhere else, nothing changes." in page
+    assert "Chrome" not in page
+
+
+@pytest.mark.logged_in
+async def test_a_guardian_reads_it_too_and_which_files_differ(client: Client, ready: Site) -> None:
+    for address, has_files in ((DESK, True), (f"{DESK}?strict=on", False)):
+        _, _, chrome = (await read(client, address)).partition('id="chrome"')
+        chrome, _, _ = chrome.partition("</section>")
+        assert "this browser then opens no sites, not even helplines" in chrome
+        assert ("With one of these files, sites open there as before:" in chrome) is has_files
+
+
 async def test_a_home_without_it_says_so_and_offers_nothing(client: Client, site: Site) -> None:
     page = await read(client, "/device/setup")
     assert "This is not set up in your home." in page
@@ -235,7 +270,7 @@ async def test_without_a_token_nothing_is_offered_where_each_device_needs_one(
         ("https", NAMES_PER_CODE, "It works: others on the Wi-Fi cannot read"),
         ("udp", NAMES_PER_CODE, "but others on the Wi-Fi can see which sites you open"),
         ("tls", 2, "works here only some of the time"),
-        ("tls", 0, "copdns is not working on this tablet or phone."),
+        ("tls", 0, "copdns is not working here."),
     ],
 )
 async def test_a_device_is_told_by_which_way_it_came(

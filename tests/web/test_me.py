@@ -91,7 +91,7 @@ async def test_a_child_reads_why_something_was_closed(client: Client, site: Site
     site.log.add(LogRow(at, "home", "mia", "", "night.example", *rest))
     site.log.flush()
     page = " ".join((await text(client, "/me")).split())
-    assert "night.example</bdi></td><td>blocked: a schedule" in page
+    assert 'night.example</bdi><span class="reason">blocked: a schedule</span>' in page
 
 
 async def test_reading_ones_own_is_no_look_and_changes_nothing(client: Client, site: Site) -> None:

@@ -174,7 +174,7 @@ async def test_whoever_took_a_childs_place_on_the_first_day_can_be_objected_to(
     await mia.sends("/device")
     page = await mia.opens("/")
     assert LATER in page
-    assert "Another app on <bdi>tablet</bdi> already shows these pages." in page
+    assert "A browser on <bdi>tablet</bdi> already shows your pages." in page
     assert "nobody else can pass as you" not in page
     await taken.sends("/device/object")
     assert LATER in await taken.opens("/")
@@ -383,7 +383,7 @@ async def test_two_notices_of_one_browser_agree_on_what_it_shows_and_when(
     after = await tom.opens("/")
     assert "Anyone who uses it can see your requests from that device." in after
     assert "they can also see everything else that is only for you" in after
-    assert "Don't know this? Tell us" in after
+    assert "If you do not know this, tap the button." in after
 
 
 async def test_what_tom_does_not_know_never_counts_as_him(

@@ -38,7 +38,7 @@ async def test_a_device_that_asks_copdns_is_told_so(client: Client, site: Site) 
     page = await checked(client, site)
     assert "This browser uses your home filter" in page
     assert "This device is recognised" in page
-    assert "This page is for grown-ups." in page
+    assert "Please show this page to a grown-up." in page
     assert "To do:" not in page
 
 

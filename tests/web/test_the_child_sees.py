@@ -256,7 +256,11 @@ def to_guardians(told: str) -> str:
 IN_THE_LOG = re.compile(
     r'<bdi class="name">(.*?)</bdi>.*?<span class="word s-\w+">(.*?)</span></div>', re.DOTALL
 )
-AMONG_HERS = re.compile(r'<bdi dir="ltr">([^<]*)</bdi></td><td>(.*?)</td>', re.DOTALL)
+AMONG_HERS = re.compile(
+    r'<bdi(?: class="name")? dir="ltr">([^<]*)</bdi>(?:</td><td>|<span class="reason">)'
+    r"(.*?)</(?:td|span)>",
+    re.DOTALL,
+)
 
 # As many as a page shows: a house is filled for each group of them.
 A_FEW = [tuple(Reason)[at : at + 4] for at in range(0, len(Reason), 4)]

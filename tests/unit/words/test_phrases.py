@@ -133,9 +133,9 @@ def test_a_date_beside_a_time_cannot_be_read_as_another_one(language: str) -> No
 @pytest.mark.parametrize(
     ("language", "day"),
     [
-        ("en", "Tue 25 Nov"),
-        ("fr", "mar. 25 nov."),
-        ("ru", "вт, 25 нояб."),
+        ("en", "Tue 25\u00a0Nov"),  # no line ends within a date
+        ("fr", "mar. 25\u00a0nov."),
+        ("ru", "вт, 25\u00a0нояб."),
         ("zh", "11月25\u2060日周二"),
     ],
 )
