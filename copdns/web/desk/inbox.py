@@ -55,7 +55,7 @@ from copdns.web.desk.late_answers import (
     was_given_before,
 )
 from copdns.web.desk.page import household_in_force, meanwhile_rule, stored_household
-from copdns.web.desk.pass_on import list_line
+from copdns.web.desk.pass_on import is_set_at_home, list_line
 from copdns.web.desk.person.people import parse_band
 from copdns.web.desk.person.settings import changes_by_reason
 from copdns.web.desk.waiting_requests import TO_ANSWER, is_for_others
@@ -161,7 +161,8 @@ async def _show(
         allowed_from=_allowed_from(request, found),
         others=await _names_of_others(request, found, actor),
         source=_source(request, found),
-        may_pass_on=list_line(request, found) is not None,
+        line=list_line(request, actor, found),
+        set_at_home=is_set_at_home(request, found),
         passed=(await _review_answers(request, actor)).get(found.id),
         rule=rule_behind(found.ask, household),
         say=desk_wording(request, household),
