@@ -8,8 +8,6 @@ import json
 import re
 from collections.abc import AsyncIterator
 from dataclasses import replace
-from functools import partial
-from typing import Any
 
 import pytest
 from aiohttp.test_utils import make_mocked_request
@@ -351,16 +349,12 @@ async def test_an_agreement_says_what_holds_at_a_provider(families: Families) ->
 async def test_pages_say_for_which_devices_a_persons_rules_hold(families: Families) -> None:
     """Mia's phone has a token, Tom has none, and the line gets the rules of Ada."""
 
-    async def change(**fields: Any) -> None:
-        edit = partial(replace, **fields)
-        await families.site.store.change("home", edit, author="Ada", what="test", now=1)
-
     async def read(path: str) -> str:
         _, page = await families.visit(Route("GET", path), families.ada)
         return " ".join(page.split())
 
     none_yet = "These rules do not apply to any device yet"
-    await change(guest="ada")
+    await families.change(guest="ada")
     mias = await read("/guardian/people/mia/rules")
     assert "alone. All other devices get Ada" in mias
     assert none_yet not in mias
@@ -390,7 +384,7 @@ async def test_pages_say_for_which_devices_a_persons_rules_hold(families: Famili
         assert "On your connection, 1 device has rules of its own." in page, path
         assert "without a token, a device gets the rules of your connection." in page, path
         assert "guest rules" not in page, path
-    await change(failures=FailureChoices(devices=OnFailure.OPEN))
+    await families.change(failures=FailureChoices(devices=OnFailure.OPEN))
     for person in ("people/mia", "people/ada", "time/mia", "time/ada"):
         page = await read(f"/guardian/{person}")
         assert f"{none_yet}: the family filter is off." in page
@@ -400,8 +394,7 @@ async def test_the_code_links_no_browser_to_whose_rules_the_line_gets(
     families: Families,
 ) -> None:
     """Nor where a device of theirs is called after the line."""
-    edit = partial(replace, guest="mia")
-    await families.site.store.change("home", edit, author="Ada", what="test", now=1)
+    await families.change(guest="mia")
     sent = await families.send("/guardian/devices", {"name": "Line", "profile": "mia"})
     assert sent.status == 303
     for path in ("/", "/me", "/consent", "/app"):
@@ -464,8 +457,7 @@ async def test_no_device_has_the_id_of_a_line(families: Families) -> None:
 async def test_a_childs_page_says_what_is_not_counted_and_names_no_list_that_is_not_there(
     families: Families,
 ) -> None:
-    edit = partial(replace, guest="mia")
-    await families.site.store.change("home", edit, author="Ada", what="test", now=1)
+    await families.change(guest="mia")
     for cookie, has_list in (families.code_cookie, False), ({DEVICE_COOKIE: TOKEN}, True):
         reply, page = await families.visit(Route("GET", "/me"), cookie)
         assert reply.status == 200
