@@ -405,6 +405,45 @@ async def test_the_code_links_no_browser_to_whose_rules_the_line_gets(
     assert marks(page.replace("Example family", "")) == []
 
 
+@pytest.mark.parametrize(
+    ("who", "told"),
+    [("mia", "A grown-up can tell you."), ("tom", "A parent or carer can tell you the answer.")],
+)
+async def test_with_the_code_alone_no_child_is_told_of_a_page_of_their_own(
+    families: Families, who: str, told: str
+) -> None:
+    await families.change(guest=who)
+    page = await families.post("/age", {"band": "16-17"}, families.code_cookie)
+    assert told in page
+    assert "home page, in the browser" not in page
+    for path in ("/month", "/device"):
+        _, page = await families.visit(
+            Route("POST" if path == "/device" else "GET", path), families.code_cookie
+        )
+        assert "This browser knows your family, but not you." in page, path
+        assert "linked to this device" not in page
+        assert "Your page is linked to another" not in page
+    _, page = await families.visit(Route("GET", "/app"), families.code_cookie)
+    assert "Home page" not in page
+    _, page = await families.visit(Route("GET", "/rules"), families.code_cookie)
+    assert 'href="/month"' not in page
+    _, page = await families.visit(Route("GET", "/rules"), families.device_cookie)
+    assert 'href="/month"' in page
+
+
+async def test_a_guardian_hears_that_the_code_alone_shows_no_answer(families: Families) -> None:
+    await families.change(guest="tom")
+    await families.post("/age", {"band": "16-17"}, families.code_cookie)
+    found = await families.site.context.appeals.appeals("home")
+    (asked,) = [each for each in found if each.ask.device == LINE]
+    path = f"/guardian/appeals/{asked.id}"
+    _, page = await families.visit(Route("GET", path), families.ada)
+    assert "It cannot show Tom your answer: tell them what you decide." in page
+    sent = {"state": "refused", "reason": "age_suits", "text": ""}
+    page = await families.post(f"{path}/decide", sent, families.ada)
+    assert "tell the child, because the browser that asked cannot show it" in page.lower()
+
+
 @pytest.mark.parametrize("name", ["copdns_session", FAMILY, DEVICE_COOKIE, "Authorization"])
 async def test_guesses_in_cookies_are_as_limited_as_typed_ones(
     families: Families, name: str
