@@ -396,6 +396,10 @@ class Home:
             )
         return ids[0] if ids else None
 
+    def count_households(self) -> int:
+        """Return how many households a provider's PostgreSQL has; raise StoreError."""
+        return self.with_provider(lambda store: store.count())
+
     def create(self, household: Household) -> None:
         """Store the first household, and print what it contains."""
         if self.is_providers:

@@ -113,8 +113,9 @@ async def person_of(request: web.Request, *, quietly: bool = False) -> Person:
         profile = replace(profile, privacy=policy.privacy, full_log=policy.full_log)
     paired, proof, made = await _check_pairing(request, client, profile, quietly=quietly)
     proven = paired and proof is not None and proof <= now
-    # On a device that is nobody's, or a guest's, only those of whoever its browser was linked for.
-    is_named = bool(client.device) and not client.device.startswith(GUEST_PREFIX)
+    # On a device that is nobody's, or a guest's, only those of whoever its browser was linked for;
+    # with a family's code alone, nobody's.
+    is_named = client.device not in ("", LINE) and not client.device.startswith(GUEST_PREFIX)
     told = profile.id if is_named and household.profile(profile.id) is not None else ""
     cookie = request.cookies.get(PAIRING, "")
     claims = await context.claims.of(household.id, told, int(now), cookie)

@@ -115,7 +115,7 @@ FORMS: Mapping[str, dict[str, str]] = {
 @dataclass
 class Families:
     """filled: what stands in paths, all of it Ada's.  code: of Ada's family.  ada, bo: cookies of
-    their sessions."""
+    their sessions.  pages: the households that are here."""
 
     site: Site
     client: Client
@@ -123,6 +123,7 @@ class Families:
     code: str
     ada: Cookies
     bo: Cookies
+    pages: PageHouseholds
 
     @property
     def code_cookie(self) -> Cookies:
@@ -154,11 +155,28 @@ class Families:
 
     async def send(self, path: str, fields: Mapping[str, str]) -> ClientResponse:
         """Send a form as Ada."""
+        headers = self._headers(self.ada)
+        return await self.client.post(path, data=fields, headers=headers, allow_redirects=False)
+
+    async def change(self, **fields: Any) -> None:
+        """Change Ada's household, and let pages have it at once, as the outbox does."""
+        edit = partial(replace, **fields)
+        await self.site.store.change("home", edit, author="Ada", what="test", now=1)
+        self.pages.forget_all()
+
+    async def post(self, path: str, fields: Mapping[str, str], cookies: Cookies) -> str:
+        """Send a form; return the page that comes of it."""
+        headers = self._headers(cookies)
+        reply = await self.client.post(path, data=fields, headers=headers)
+        page = await reply.text()
+        assert reply.status == 200, page
+        return page
+
+    def _headers(self, cookies: Cookies) -> dict[str, str]:
         self.client.session.cookie_jar.clear()
         own = f"http://{self.client.host}:{self.client.port}"
-        cookies = "; ".join(f"{key}={value}" for key, value in self.ada.items())
-        headers = dict(HTML) | {"Origin": own, "Cookie": cookies}
-        return await self.client.post(path, data=fields, headers=headers, allow_redirects=False)
+        sent = "; ".join(f"{key}={value}" for key, value in cookies.items())
+        return dict(HTML) | {"Origin": own, "Cookie": sent}
 
     def _body(self, route: Route) -> dict[str, Any]:
         return BODIES.get(f"{route.method} {route.path.removeprefix('/api/v1')}", {})
@@ -234,7 +252,7 @@ async def running_families(conninfo: str) -> AsyncIterator[Families]:
         )
         site.app = application(site.context)
         async with site.visited() as client:
-            yield await _filled(site, client)
+            yield await _filled(site, client, pages)
 
 
 @asynccontextmanager
@@ -251,7 +269,7 @@ async def _provided(site: Site, conninfo: str) -> AsyncIterator[None]:
     empty(conninfo, LOG_SCHEMA)
 
 
-async def _filled(site: Site, client: Client) -> Families:
+async def _filled(site: Site, client: Client, pages: PageHouseholds) -> Families:
     """Fill Ada's house, and let her and Bo log in."""
     await site.store.create(
         Household("bos", "Bo's family", profiles=(replace(PEOPLE["ada"], id="bo", name="Bo"),)),
@@ -284,6 +302,7 @@ async def _filled(site: Site, client: Client) -> Families:
         code,
         await _log_in(client, "Ada", code),
         await _log_in(client, "Bo", bos),
+        pages,
     )
 
 

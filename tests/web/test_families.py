@@ -8,8 +8,6 @@ import json
 import re
 from collections.abc import AsyncIterator
 from dataclasses import replace
-from functools import partial
-from typing import Any
 
 import pytest
 from aiohttp.test_utils import make_mocked_request
@@ -351,16 +349,12 @@ async def test_an_agreement_says_what_holds_at_a_provider(families: Families) ->
 async def test_pages_say_for_which_devices_a_persons_rules_hold(families: Families) -> None:
     """Mia's phone has a token, Tom has none, and the line gets the rules of Ada."""
 
-    async def change(**fields: Any) -> None:
-        edit = partial(replace, **fields)
-        await families.site.store.change("home", edit, author="Ada", what="test", now=1)
-
     async def read(path: str) -> str:
         _, page = await families.visit(Route("GET", path), families.ada)
         return " ".join(page.split())
 
     none_yet = "These rules do not apply to any device yet"
-    await change(guest="ada")
+    await families.change(guest="ada")
     mias = await read("/guardian/people/mia/rules")
     assert "alone. All other devices get Ada" in mias
     assert none_yet not in mias
@@ -390,7 +384,7 @@ async def test_pages_say_for_which_devices_a_persons_rules_hold(families: Famili
         assert "On your connection, 1 device has rules of its own." in page, path
         assert "without a token, a device gets the rules of your connection." in page, path
         assert "guest rules" not in page, path
-    await change(failures=FailureChoices(devices=OnFailure.OPEN))
+    await families.change(failures=FailureChoices(devices=OnFailure.OPEN))
     for person in ("people/mia", "people/ada", "time/mia", "time/ada"):
         page = await read(f"/guardian/{person}")
         assert f"{none_yet}: the family filter is off." in page
@@ -400,8 +394,7 @@ async def test_the_code_links_no_browser_to_whose_rules_the_line_gets(
     families: Families,
 ) -> None:
     """Nor where a device of theirs is called after the line."""
-    edit = partial(replace, guest="mia")
-    await families.site.store.change("home", edit, author="Ada", what="test", now=1)
+    await families.change(guest="mia")
     sent = await families.send("/guardian/devices", {"name": "Line", "profile": "mia"})
     assert sent.status == 303
     for path in ("/", "/me", "/consent", "/app"):
@@ -410,6 +403,45 @@ async def test_the_code_links_no_browser_to_whose_rules_the_line_gets(
     reply, page = await families.visit(Route("POST", "/device"), families.code_cookie)
     assert "copdns_device" not in reply.cookies
     assert marks(page.replace("Example family", "")) == []
+
+
+@pytest.mark.parametrize(
+    ("who", "told"),
+    [("mia", "A grown-up can tell you."), ("tom", "A parent or carer can tell you the answer.")],
+)
+async def test_with_the_code_alone_no_child_is_told_of_a_page_of_their_own(
+    families: Families, who: str, told: str
+) -> None:
+    await families.change(guest=who)
+    page = await families.post("/age", {"band": "16-17"}, families.code_cookie)
+    assert told in page
+    assert "home page, in the browser" not in page
+    for path in ("/month", "/device"):
+        _, page = await families.visit(
+            Route("POST" if path == "/device" else "GET", path), families.code_cookie
+        )
+        assert "This browser knows your family, but not you." in page, path
+        assert "linked to this device" not in page
+        assert "Your page is linked to another" not in page
+    _, page = await families.visit(Route("GET", "/app"), families.code_cookie)
+    assert "Home page" not in page
+    _, page = await families.visit(Route("GET", "/rules"), families.code_cookie)
+    assert 'href="/month"' not in page
+    _, page = await families.visit(Route("GET", "/rules"), families.device_cookie)
+    assert 'href="/month"' in page
+
+
+async def test_a_guardian_hears_that_the_code_alone_shows_no_answer(families: Families) -> None:
+    await families.change(guest="tom")
+    await families.post("/age", {"band": "16-17"}, families.code_cookie)
+    found = await families.site.context.appeals.appeals("home")
+    (asked,) = [each for each in found if each.ask.device == LINE]
+    path = f"/guardian/appeals/{asked.id}"
+    _, page = await families.visit(Route("GET", path), families.ada)
+    assert "It cannot show Tom your answer: tell them what you decide." in page
+    sent = {"state": "refused", "reason": "age_suits", "text": ""}
+    page = await families.post(f"{path}/decide", sent, families.ada)
+    assert "tell the child, because the browser that asked cannot show it" in page.lower()
 
 
 @pytest.mark.parametrize("name", ["copdns_session", FAMILY, DEVICE_COOKIE, "Authorization"])
@@ -464,8 +496,7 @@ async def test_no_device_has_the_id_of_a_line(families: Families) -> None:
 async def test_a_childs_page_says_what_is_not_counted_and_names_no_list_that_is_not_there(
     families: Families,
 ) -> None:
-    edit = partial(replace, guest="mia")
-    await families.site.store.change("home", edit, author="Ada", what="test", now=1)
+    await families.change(guest="mia")
     for cookie, has_list in (families.code_cookie, False), ({DEVICE_COOKIE: TOKEN}, True):
         reply, page = await families.visit(Route("GET", "/me"), cookie)
         assert reply.status == 200

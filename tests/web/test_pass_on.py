@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 
 from copdns.appeals.appeal import AppealKind, AppealRequest, ContestedVerdict
+from copdns.model.times import Schedule, Slot
 from copdns.model.verdict import Action, Reason
 from copdns.web.many_households.review_desk import ListQuestion, PassedOn
 from copdns.web.routes import application
@@ -40,20 +41,27 @@ class Reviewers:
 def home() -> Home:
     mia = replace(MIA, categories=frozenset({"gambling"}))
     rule = replace(block("toys.example", "mia"), id="r1")
+    night = Schedule("bedtime", "mia", (Slot(frozenset({"daily"}), 21 * 60, 600),))
     return Home(
-        family(mia, TOM, rules=(rule,)), library(categories={"gambling": ["poker.example"]})
+        family(mia, TOM, rules=(rule,), schedules=(night,)),
+        library(categories={"gambling": ["poker.example"]}),
     )
 
 
-async def ask(site: Site, to: ContestedVerdict, name: str) -> str:
+async def ask(
+    site: Site, to: ContestedVerdict, name: str, kind: AppealKind = AppealKind.NAME
+) -> str:
     """File a request of Mia's; return its page."""
-    wanted = AppealRequest("mia", "mia-phone", AppealKind.NAME, to, name=name, words=WORDS)
+    wanted = AppealRequest("mia", "mia-phone", kind, to, name=name, words=WORDS)
     return f"/guardian/appeals/{(await site.appeals.file('home', wanted, site.now)).appeal.id}"
 
 
 LISTED = ContestedVerdict(Action.BLOCK, Reason.CATEGORY, list=LIST, rule="poker.example")
 OWN = ContestedVerdict(Action.BLOCK, Reason.RULE, rule="toys.example")
+BEDTIME = ContestedVerdict(Action.BLOCK, Reason.SCHEDULE, period="bedtime")
 BUTTON = "Ask the reviewers"
+YOURS = "What blocks this was set in your family, so you decide."
+YOURS_TOO = "was set in your family, so you decide that. But the list"
 
 
 async def test_a_guardian_asks_and_reads_what_becomes_of_it(site: Site) -> None:
@@ -88,9 +96,40 @@ async def test_what_the_family_set_is_not_asked_of_others(site: Site) -> None:
     at_a_provider(site, reviewers)
     async with guardian_client(site) as client:
         page = await ask(site, OWN, "toys.example")
-        assert BUTTON not in await text(client, page)
+        shown = await text(client, page)
+        assert BUTTON not in shown
+        assert YOURS in shown
         await send(client, f"{page}/pass-on", 400, reason="harmless")
     assert reviewers.asked == []
+
+
+async def test_a_bedtime_is_the_familys_and_a_list_beside_it_is_asked_of_the_reviewers(
+    site: Site,
+) -> None:
+    reviewers = Reviewers()
+    at_a_provider(site, reviewers)
+    async with guardian_client(site) as client:
+        page = await ask(site, BEDTIME, "open.example")
+        shown = await text(client, page)
+        assert YOURS in shown
+        assert BUTTON not in shown
+        await send(client, f"{page}/pass-on", 400, reason="harmless")
+        assert reviewers.asked == []
+        page = await ask(site, BEDTIME, "mia-asks.poker.example")
+        shown = await text(client, page)
+        assert YOURS_TOO in shown
+        assert YOURS not in shown
+        await send(client, f"{page}/pass-on", reason="harmless")
+        ((_, question),) = reviewers.asked
+        assert question[2:] == ("poker.example", LIST, "poker.example", "harmless")
+
+
+async def test_of_the_whole_internet_at_bedtime_the_family_decides(site: Site) -> None:
+    at_a_provider(site, Reviewers())
+    async with guardian_client(site) as client:
+        shown = await text(client, await ask(site, BEDTIME, "", AppealKind.TIME))
+        assert YOURS in shown
+        assert BUTTON not in shown
 
 
 async def test_at_home_there_is_nobody_to_ask(site: Site) -> None:
@@ -98,6 +137,7 @@ async def test_at_home_there_is_nobody_to_ask(site: Site) -> None:
         page = await ask(site, LISTED, "www.poker.example")
         assert BUTTON not in await text(client, page)
         await send(client, f"{page}/pass-on", 404, reason="harmless")
+        assert YOURS not in await text(client, await ask(site, BEDTIME, "open.example"))
 
 
 def at_a_provider(site: Site, reviewers: Reviewers) -> None:

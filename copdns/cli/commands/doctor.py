@@ -48,8 +48,11 @@ def doctor(home: Home, network: bool, as_json: bool) -> None:
 
 def run_checks(home: Home, *, network: bool = False) -> list[Finding]:
     """Return the findings of all checks.  A check that fails is a finding, reported once."""
+    from copdns.cli.doctor.many_households import ManyHouseholds, whom_to_check
+
+    home = whom_to_check(home)
     found: dict[str, Finding] = {}
-    for about, check in _load_checks(network):
+    for about, check in _load_checks(network, is_of_many=isinstance(home, ManyHouseholds)):
         try:
             for each in check(home):
                 found[each.what] = each
@@ -74,7 +77,8 @@ def _check_rollouts(home: Home) -> Iterator[Finding]:
         yield from check_rollouts(home)
 
 
-def _load_checks(network: bool) -> tuple[tuple[str, Check], ...]:
+def _load_checks(network: bool, *, is_of_many: bool) -> tuple[tuple[str, Check], ...]:
+    """Return the checks in their order.  is_of_many: without those that look at one household."""
     # Imported here: they import the server, which would slow down `copdns --help`.
     from copdns.cli.doctor import (
         away_devices,
@@ -84,6 +88,7 @@ def _load_checks(network: bool) -> tuple[tuple[str, Check], ...]:
         home_automation,
         household,
         machine,
+        many_households,
         second_box,
         upstreams,
     )
@@ -103,9 +108,15 @@ def _load_checks(network: bool) -> tuple[tuple[str, Check], ...]:
         ("home automation", home_automation.check_broker),
         ("lists", household.check_lists),
         ("facts", household.check_facts),
-        ("household", household.check_references),
-        ("devices", household.check_devices),
-        ("phones", household.check_phones),
+        *(
+            [("household", many_households.check_one)]
+            if is_of_many
+            else [
+                ("household", household.check_references),
+                ("devices", household.check_devices),
+                ("phones", household.check_phones),
+            ]
+        ),
         ("neighbours", devices.check_neighbours),
         *([("network", network_checks.check_network)] if network else []),
     )

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from copdns.app.upstream_probe import query_resolver
 from copdns.cli.doctor.finding import Finding, fail, ok, warn
+from copdns.cli.doctor.many_households import ManyHouseholds
 from copdns.cli.doctor.upstreams import default_upstreams
 from copdns.cli.home import Home
 from copdns.dns.message import read_response
@@ -44,7 +45,7 @@ def check_away(home: Home) -> Iterator[Finding]:
         if has_tokens:
             yield judge_home(chosen.name, find_leads(home, chosen.name))
             yield from tell_of_others(home.household)
-        else:
+        elif not isinstance(home, ManyHouseholds):  # of many, any may have tokens
             what = "encrypted.public is on, and no device has a token, so nobody is answered there"
             yield warn(ABOUT, what, "make one: copdns device token add ID")
 

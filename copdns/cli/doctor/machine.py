@@ -18,13 +18,21 @@ from typing import NamedTuple
 import copdns
 from copdns.app.upstream_probe import query_resolver
 from copdns.cli.doctor.finding import Finding, FindingStatus, fail, ok, warn
+from copdns.cli.doctor.many_households import ManyHouseholds
 from copdns.cli.home import Home
-from copdns.cli.output import local_text
-from copdns.dns.message import read_response
+from copdns.cli.output import count_text, local_text
+from copdns.dns.message import UpstreamResponse, read_response
 from copdns.dns.records import AAAA, A
 from copdns.dns.tls import pin_of
 from copdns.model.addresses import USUAL_PATH, Transport, UpstreamAddress
-from copdns.model.errors import CopdnsError, DamagedHouseholdError, UpstreamError, WireError
+from copdns.model.errors import (
+    REFUSED,
+    CopdnsError,
+    DamagedHouseholdError,
+    UpstreamError,
+    WireError,
+)
+from copdns.model.verdict import Reason
 from copdns.network.machine import ADDRESS_MISSING, listen_addresses
 from copdns.settings.config import AUTO
 from copdns.store.household_db import condition
@@ -186,7 +194,8 @@ def _bind_error(address: str, port: int, *, udp: bool) -> int | None:
 
 
 def _is_copdns(address: str, port: int) -> bool:
-    """Tell whether a copdns listens, by UDP and TCP: it answers its own name with this address."""
+    """Tell whether a copdns listens, by UDP and TCP: it answers its own name with this address, or
+    refuses in its own words a question from an address that is nobody's, as at a provider."""
     server = UpstreamAddress(address, port)
     return all(_knows_itself(server, tcp=tcp) for tcp in (False, True))
 
@@ -249,9 +258,16 @@ def _knows_itself(server: UpstreamAddress, *, tcp: bool = False) -> bool:
     packed = ip_address(server.host).packed
     try:
         reply = query_resolver(server, OWN_NAME, A if len(packed) == 4 else AAAA, tcp=tcp)
-        return packed in read_response(reply).facts.addresses
+        response = read_response(reply)
+        return packed in response.facts.addresses or _is_own_refusal(response)
     except (UpstreamError, WireError):
         return False
+
+
+def _is_own_refusal(response: UpstreamResponse) -> bool:
+    """Tell whether a copdns refused a stranger: others that refuse use other words."""
+    words = Reason.NOT_A_CLIENT.value.encode()
+    return response.rcode == REFUSED and response.ede_text.startswith(words)
 
 
 def _is_healthy(address: str, port: int) -> bool:
@@ -324,8 +340,12 @@ def check_databases(home: Home) -> Iterator[Finding]:
 
 
 def _check_provider(home: Home) -> Finding:
-    """Check that the household can be read from the provider's PostgreSQL."""
+    """Check that households can be read from the provider's PostgreSQL."""
     try:
+        if isinstance(home, ManyHouseholds):
+            return ok(
+                "databases", f"PostgreSQL has {count_text(home.count_households(), 'household')}"
+            )
         found = home.load_household()
     except CopdnsError as error:
         return fail("databases", str(error), "see docs/providers.md")

@@ -66,6 +66,15 @@ class ProviderStore(HouseholdStore):
 
         return await self.run(read)
 
+    async def count(self) -> int:
+        """Return how many households there are."""
+
+        def read(connection: SqlConnection) -> int:
+            ((number,),) = connection.execute("select count(*) from household")
+            return int(number)
+
+        return await self.run(read)
+
     async def settle(self) -> None:
         """Do nothing: there is no other file."""
 

@@ -20,6 +20,7 @@ from copdns import __version__
 from copdns.model.errors import StoreAwayError, StoreError
 from copdns.store.connection import Rows
 from copdns.store.postgres.dialect import translate, whole_statement
+from copdns.store.postgres.pool_lines import note_connection
 
 SCHEMA = "copdns"
 LOG_SCHEMA = "copdns_log"  # of what was looked up
@@ -214,6 +215,7 @@ def _with_options(conninfo: str, schema: str) -> str:
 
 
 def _configure(connection: psycopg.Connection[Any]) -> None:
+    note_connection()
     connection.adapters.register_dumper(bool, _NumberDumper)
     connection.adapters.register_loader("numeric", _WholeLoader)
 

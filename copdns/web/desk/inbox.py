@@ -55,11 +55,12 @@ from copdns.web.desk.late_answers import (
     was_given_before,
 )
 from copdns.web.desk.page import household_in_force, meanwhile_rule, stored_household
-from copdns.web.desk.pass_on import list_line
+from copdns.web.desk.pass_on import is_set_at_home, list_line
 from copdns.web.desk.person.people import parse_band
 from copdns.web.desk.person.settings import changes_by_reason
 from copdns.web.desk.waiting_requests import TO_ANSWER, is_for_others
 from copdns.web.many_households.review_desk import PassedOn
+from copdns.web.person import LINE
 from copdns.web.session import require
 from copdns.web.time_view import time_view
 from copdns.web.wording import desk_wording
@@ -161,7 +162,9 @@ async def _show(
         allowed_from=_allowed_from(request, found),
         others=await _names_of_others(request, found, actor),
         source=_source(request, found),
-        may_pass_on=list_line(request, found) is not None,
+        line=list_line(request, actor, found),
+        set_at_home=is_set_at_home(request, found),
+        of_line=found.ask.device == LINE,
         passed=(await _review_answers(request, actor)).get(found.id),
         rule=rule_behind(found.ask, household),
         say=desk_wording(request, household),
@@ -246,6 +249,11 @@ def _say_answered(
     opened = own.state in YES and own.made and after.revision == before.revision + 1
     if not opened or not changed_parts(before, after) or ask.kind is AppealKind.AGE:
         done = sentence("your answer is saved, and the child can read it now")
+        if ask.device == LINE:
+            done = sentence(
+                "your answer is saved; tell the child, because the browser that asked cannot "
+                "show it"
+            )
         say_done(request, actor, done)
         return
     what = f"request {answered.id} from {ask.profile}: {answered.state}"

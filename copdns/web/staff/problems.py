@@ -13,7 +13,7 @@ from copdns.model.errors import CopdnsError, RegisterError, SignOnError, StoreEr
 from copdns.model.sentences import Sentence, UserError, literal, sentence
 from copdns.web.pages import SHOWN_PATH, wants_html
 from copdns.web.staff.console import HOME, came_from, safe_path
-from copdns.web.staff.site import SITE, StaffProofNeeded, StaffRefusal, render
+from copdns.web.staff.site import PUBLIC_PATH, SITE, StaffProofNeeded, StaffRefusal, render
 
 log = structlog.get_logger("copdns")
 
@@ -34,8 +34,10 @@ async def answer_errors(request: web.Request, handler: Handler) -> web.StreamRes
     response = await _answer(request, handler)
     if not isinstance(response, _Problem):
         return response
-    has_pages = SITE in request.app and request.path.startswith("/staff")
-    if not (has_pages and wants_html(request)):
+    has_pages = SITE in request.app and wants_html(request)
+    if has_pages and request.path.startswith(PUBLIC_PATH):
+        return _public_page(request, response.status)
+    if not (has_pages and request.path.startswith("/staff")):
         return web.json_response(
             {"type": response.kind, "status": response.status, "detail": str(response.told)},
             status=response.status,
@@ -51,6 +53,16 @@ async def answer_errors(request: web.Request, handler: Handler) -> web.StreamRes
         error=response.told,
         is_step_up=response.kind == STEP_UP_PROBLEM,
         next=back,
+    )
+
+
+def _public_page(request: web.Request, status: int) -> web.Response:
+    """Return a page for everybody, which says no more than whether to try again."""
+    request[SHOWN_PATH] = PUBLIC_PATH  # where a choice of language leads
+    site = request.app[SITE]
+    is_form = request.path in (PUBLIC_PATH, f"{PUBLIC_PATH}/review")
+    return site.pages.render(
+        request, "site_refused.html", status=status, hotlines=site.hotlines, is_form=is_form
     )
 
 

@@ -31,6 +31,7 @@ from copdns.web.staff.sign_on import FRESH, SignOn
 from copdns.web.staff.wording import StaffWording
 
 COOKIE: Final = "copdns_staff"
+PUBLIC_PATH: Final = "/blocked"  # of the form for everybody, and of what is below it
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from typing import Any, Final, NamedTuple
+from typing import Any, NamedTuple
 
 from aiohttp import web
 
@@ -29,10 +29,8 @@ from copdns.web.pages import Pages, language_of
 from copdns.web.staff.lots import draw
 from copdns.web.staff.own_language import choose_own_language
 from copdns.web.staff.public_pace import PublicPace, may_ask
-from copdns.web.staff.site import SITE, register_of
+from copdns.web.staff.site import PUBLIC_PATH, SITE, register_of
 from copdns.web.staff.wording import StaffWording
-
-PATH: Final = "/blocked"
 
 _PAGES: web.AppKey[Pages] = web.AppKey("pages", Pages)
 
@@ -53,9 +51,9 @@ def add_site_form(app: web.Application, pages: Pages) -> None:
     app[_PAGES], app[_PACE] = pages, PublicPace()
     app.add_routes(
         [
-            web.get(PATH, _form),
-            web.post(PATH, _answer),
-            web.post(f"{PATH}/review", _ask_for_review),
+            web.get(PUBLIC_PATH, _form),
+            web.post(PUBLIC_PATH, _answer),
+            web.post(f"{PUBLIC_PATH}/review", _ask_for_review),
             web.post("/language", choose_own_language),
             web.get("/static/{file}", _static),
         ]
@@ -157,7 +155,7 @@ async def _page(request: web.Request, *, status: int = 200, **values: Any) -> we
         request,
         "site_blocked.html",
         say=StaffWording(phrases_in(language_of(request))),
-        path=PATH,
+        path=PUBLIC_PATH,
         status=status,
         operator=operator,
         hotlines=site.hotlines,

@@ -50,7 +50,8 @@ SAFE = load_catalogue(()).engines
 class Resolver:
     """A resolver on loopback, by UDP and TCP, that knows every name as 192.0.2.1.
 
-    ways: what it does to a name instead: "ede", "null", "missing", "servfail", "odd", "silent".
+    ways: what it does to a name instead: "ede", "null", "missing", "servfail", "refused", "odd",
+        "silent".
     """
 
     def __init__(self, **ways: str) -> None:
@@ -89,7 +90,10 @@ class Resolver:
         reply = dns.message.make_response(query, recursion_available=True)
         if way == "odd":
             return b"odd"
-        if way == "servfail":
+        if way == "refused":  # in the words of another program
+            reply.set_rcode(dns.rcode.REFUSED)
+            reply.use_edns(0, options=[dns.edns.EDEOption(18, "not for you")])
+        elif way == "servfail":
             reply.set_rcode(dns.rcode.SERVFAIL)
         elif way == "missing":
             reply.set_rcode(dns.rcode.NXDOMAIN)
@@ -275,8 +279,9 @@ def test_without_any_upstream_it_is_said_what_still_works(
     ]
 
 
-def test_a_port_that_another_program_has_is_a_failure(home: Home) -> None:
-    with resolver() as other, resolver() as upstream:
+@pytest.mark.parametrize("way", ["", "refused"])
+def test_a_port_that_another_program_has_is_a_failure(home: Home, way: str) -> None:
+    with resolver(every=way) as other, resolver() as upstream:
         set_up(home, upstream.address, dns={"listen": ["127.0.0.1"], "port": other.port})
         (status, text) = found(home, "ports")[0]
         assert (status, "used by another program" in text) == ("fail", True)

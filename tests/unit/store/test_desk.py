@@ -11,7 +11,7 @@ import psycopg
 import pytest
 
 from copdns.appeals.review import DecisionReason
-from copdns.model.errors import RegisterError
+from copdns.model.errors import RegisterError, StoreError
 from copdns.model.matchers import Matcher
 from copdns.provider.law import edits
 from copdns.provider.law.events import HoldDecided
@@ -32,9 +32,10 @@ from copdns.provider.staff.desk import (
 )
 from copdns.provider.staff.desk_chain import KEPT_FOR
 from copdns.provider.staff.site_answer import blocks_of
+from copdns.store.provider_db.register_rows import RegisterStore
 from copdns.web.staff.public_pace import line_of
 from tests.provider_staff import ADA, BO, NOW, REVIEWER, SPECIAL, STAFF, Written, order
-from tests.unit.store.staff_site import OTHER, Site, find, running_site
+from tests.unit.store.staff_site import HOTLINE, OTHER, Site, find, running_site
 
 pytestmark = pytest.mark.once
 
@@ -182,6 +183,47 @@ async def test_the_form_is_a_page_without_a_script_in_the_readers_language(site:
     wrong = owner.session.post(f"{site.origin}/blocked", data={"name": "<b>"})
     async with wrong as response:
         assert (response.status, "&lt;b&gt;" in await response.text()) == (400, True)
+
+
+AWAY = {
+    "en": "so we cannot check sites",
+    "fr": "donc pas vérifier de sites",
+    "es": "no podemos comprobar sitios",
+    "ar": "لا يمكننا فحص المواقع",
+    "ru": "не можем проверять сайты",
+    "zh": "因此无法检查网站",
+}
+
+
+@pytest.mark.parametrize("language", AWAY)
+async def test_a_browser_reads_that_the_form_has_no_database_and_a_program_gets_a_problem(
+    site: Site, monkeypatch: pytest.MonkeyPatch, language: str
+) -> None:
+    def fail(_store: RegisterStore) -> int:
+        raise StoreError("PostgreSQL cannot be reached")
+
+    monkeypatch.setattr(RegisterStore, "size", fail)
+    owner, accept = site.browser(), {"Accept": "text/html", "Accept-Language": language}
+    for method, path in (("GET", ""), ("POST", ""), ("POST", "/review")):
+        asked = {"name": "club.example", "reason": "harmless"} if method == "POST" else None
+        url = f"{site.origin}/blocked{path}"
+        async with owner.session.request(method, url, data=asked, headers=accept) as response:
+            page = await response.text()
+        assert (response.status, response.content_type) == (503, "text/html")
+        assert AWAY[language] in page
+        assert "club.example" not in page
+        assert (HOTLINE.site in page, "PostgreSQL" in page) == (True, False)
+        assert 'name="back" value="/blocked"' in page
+    status, found = await owner.post("/blocked", {"name": "club.example"})
+    assert (status, found["status"]) == (503, 503)
+
+
+async def test_a_browser_gets_a_page_wherever_the_public_cannot_be_answered(site: Site) -> None:
+    owner, accept = site.browser(), {"Accept": "text/html"}
+    for path in ("nothing", "statement/kept/nothing.json"):
+        async with owner.session.get(f"{site.origin}/blocked/{path}", headers=accept) as response:
+            assert (response.status, response.content_type) == (404, "text/html"), path
+            assert "find this page" in await response.text()
 
 
 async def test_the_form_is_answered_ten_times_a_minute(site: Site) -> None:
