@@ -269,7 +269,7 @@ def decide_hold(
     below = open_below(order, new.name, special) if new.is_blocked else None
     if below is not None:
         raise RegisterError(
-            "%(below)s, which is below %(domain)s, would be blocked as well: until it has been "
+            "%(below)s, which is below %(domain)s, would be blocked too: until it has been "
             "decided to block that, %(domain)s stays open",
             below=below,
             domain=new.name,
