@@ -209,8 +209,12 @@ class Bindings:
         return frozenset() if key is None else frozenset({key})
 
     def all_sessions(self) -> frozenset[SessionKey]:
-        """Return all sessions."""
-        return frozenset(key for key in self._sessions if key[0] != _DISPUTED)
+        """Return all sessions, and those of which is remembered that they are over."""
+        return frozenset(key for key in (*self._sessions, *self._ended) if key[0] != _DISPUTED)
+
+    def end_of(self, key: SessionKey) -> tuple[float, float] | None:
+        """Return when a session ended, and when that was told; None where that is not known."""
+        return self._ended.get(key)
 
     def sessions_of(self, machine: str) -> frozenset[SessionKey]:
         """Return all sessions of a machine."""
@@ -231,11 +235,17 @@ class Bindings:
         former = self._session_of.get(line)
         if former is not None:
             self._end(former)
+        if heard > self._ended.get(key, (heard, 0.0))[0]:
+            del self._ended[key]  # it began again since
         session = self._begin(key, line, began)
         session.heard = heard
         for block in blocks:
             self._claim(block, key, heard)
         session.blocks = blocks
+
+    def restore_end(self, key: SessionKey, at: float, told: float) -> None:
+        """Remember that a session ended, and when that was told.  Call it in that order."""
+        self._note_end(key, at, told)
 
     def doubt_others(self, known: Mapping[AddressBlock, str]) -> None:
         """Let each block be nobody's, until its session is heard of again, that was not its line's:

@@ -35,7 +35,7 @@ from copdns.app.node.journal import (
 )
 from copdns.model.errors import StoreAwayError, StoreError
 from copdns.provider.address_blocks import AddressBlock, AddressError, read_block
-from copdns.provider.bindings import Bindings, SessionChange, SessionKey
+from copdns.provider.bindings import REMEMBERED, Bindings, SessionChange, SessionKey
 from copdns.provider.radius_accounting import Restart
 from copdns.store.postgres.connection import PostgresPool
 from copdns.store.postgres.lines import (
@@ -273,14 +273,10 @@ class BindingCollector:
         """Write what changed.  database, since: as `BindingStore.put` takes them; None: when this
         program put something there last."""
         now = self._tried_at = self._now()
-        found = {key: self._bindings.session(key) for key in sessions}
+        found = {key: self._row(key) for key in sessions}
         self._store.put(
             bindings=[BindingRow(str(each), self._bindings.owner(each, now)) for each in changed],
-            sessions=[
-                SessionRow(*key, each.line, each.began, each.heard, tuple(map(str, each.blocks)))
-                for key, each in found.items()
-                if each is not None
-            ],
+            sessions=[each for each in found.values() if each is not None],
             ended=[key for key, each in found.items() if each is None],
             lines=lines,
             at=now,
@@ -290,6 +286,14 @@ class BindingCollector:
             since=self._wrote_at if since is None else since,
         )
         self._wrote_at = now
+
+    def _row(self, key: SessionKey) -> SessionRow | None:
+        """Return what is kept of a session; None for nothing."""
+        found, end = self._bindings.session(key), self._bindings.end_of(key)
+        if found is not None:
+            blocks = tuple(map(str, found.blocks))
+            return SessionRow(*key, found.line, found.began, found.heard, blocks)
+        return None if end is None else SessionRow(*key, "", *end, ())
 
     async def _follow_forever(self) -> None:
         while True:
@@ -355,6 +359,7 @@ class BindingCollector:
         now = self._now()
         over = self._bindings.over(now)
         self._put(self._bindings.expire(now), over)
+        self._store.forget_ends(now - REMEMBERED)
         self._listens_since = now
 
     def _hand_over(self) -> None:
@@ -453,7 +458,10 @@ class BindingCollector:
         for each in self._store.sessions():
             blocks = tuple(map(read_block, each.blocks))
             key = each.machine, each.session
-            self._bindings.restore(key, each.line, each.began, each.heard, blocks)
+            if each.line:
+                self._bindings.restore(key, each.line, each.began, each.heard, blocks)
+            else:
+                self._bindings.restore_end(key, each.began, each.heard)
         self._bindings.doubt_others(known)
         sessions: set[SessionKey] = set()
         for entry in self._journal.read():

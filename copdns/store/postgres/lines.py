@@ -40,7 +40,11 @@ class BindingRow(NamedTuple):
 
 
 class SessionRow(NamedTuple):
-    """A session of a line that goes on.  began, heard: seconds since 1970.  blocks: what it has."""
+    """A session of a line.  began, heard: seconds since 1970.  blocks: what it has.
+
+    line: "" for one that is over, so that what comes late does not revive it: it began to be so
+    then, by the machine's clock, and that was heard then.
+    """
 
     machine: str
     session: str
@@ -71,7 +75,8 @@ class BindingStore:
         self._pool = pool
 
     def sessions(self) -> Iterator[SessionRow]:
-        """Yield all sessions, those that were heard of last at the end."""
+        """Yield all sessions, also those that are over; those that were heard of last at the
+        end."""
         with self._pool.connection() as connection:
             rows = connection.execute(
                 """
@@ -102,7 +107,8 @@ class BindingStore:
     ) -> None:
         """Store what changed.
 
-        ended: machine and session of those that are over.  at: when, in seconds since 1970.
+        ended: machine and session of those of which nothing is kept.  at: when, in seconds since
+        1970.
         taken: the number of the last of what was handed over (`read_handed_over`) that is in it.
         database: where all is as it should be by now, which that is; "" where only this changed.
         expected: which one it is a change of, as `check_database` takes it.
@@ -124,6 +130,11 @@ class BindingStore:
             connection.execute(_NOTE_WRITER, (at, database))
             if taken:
                 connection.execute("delete from line_told where number <= ?", (taken,))
+
+    def forget_ends(self, before: float) -> None:
+        """Forget sessions of which was told before a moment that they are over."""
+        with self._pool.connection() as connection:
+            connection.execute(_FORGET_ENDS, (before,))
 
     def hand_over(self, told: Iterable[str]) -> int:
         """Leave to the program that writes what another one was told while PostgreSQL was away;
@@ -180,6 +191,7 @@ _NOTE_WRITER = """
 _READ_TOLD = "select number, told from line_told order by number limit ?"
 _READ_UP_TO = "select number from line_told where number <= ? limit 1"
 _END_SESSION = "delete from line_session where machine = ? and session = ?"
+_FORGET_ENDS = "delete from line_session where line = '' and heard < ?"
 
 
 @contextmanager
@@ -357,3 +369,9 @@ def line_told(db: PostgresConnection) -> None:
 def line_writer_place(db: PostgresConnection) -> None:
     """For which database the program that writes has looked at all that there is."""
     db.run_here("alter table line_writer add column place text collate \"C\" not null default ''")
+
+
+@LINES(name="0005_line_eras", expands=True)
+def line_eras(db: PostgresConnection) -> None:
+    """Which sessions are over, found quickly."""
+    db.run_here("create index line_session_over on line_session (heard) where line = ''")
