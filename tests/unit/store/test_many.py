@@ -84,7 +84,7 @@ def test_sessions_are_kept_for_the_next_start_and_one_program_writes(pool: Postg
     assert [each.session for each in store.sessions()] == ["2", "1"]
     store.put(ended=[("bng", "2")], at=22.0)
     assert list(store.sessions()) == [kept]
-    assert store.writer() == (22.0, "")
+    assert store.writer() == (22.0, "", 0, 0)
     leading = lead_bindings(pool)
     assert leading is not None
     assert lead_bindings(pool) is None
