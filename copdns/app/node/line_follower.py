@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from ipaddress import IPv4Address, IPv6Address
+from math import inf
 from socket import AF_INET, inet_pton
 from typing import Final
 
@@ -22,7 +23,7 @@ from copdns.provider.address_blocks import AddressBlock, AddressError, read_bloc
 from copdns.provider.plane.keeper import PlaneKeeper, PlaneLines
 from copdns.provider.plane.snapshot import IPV6_PREFIX
 from copdns.store.postgres.connection import PostgresPool
-from copdns.store.postgres.lines import NOBODY, UNKNOWN, LineReader, Writer
+from copdns.store.postgres.lines import NOBODY, UNKNOWN, LineReader
 from copdns.store.postgres.outbox import DatabaseChange
 
 LEFT_AFTER: Final = 300.0  # seconds, in which who keeps a journal touches it many times
@@ -74,7 +75,7 @@ class LineFollower:
         self._reader = LineReader(self._pool, database)
         # Asked before they are read: what is written in between is taken at the next look.
         self._are_old = self._are_of_before(database, change, has_read=has_read)
-        again = self._take(are_old=self._are_old)
+        again = self._take(inf if self._are_old else self._told_after())
         if self._are_old:
             self._keeper.doubt_others(before)
             log.warning("addresses are nobody's until who writes them has looked at them")
@@ -85,6 +86,7 @@ class LineFollower:
         self._bind_moved(self._unbound)
         self._unbound = []
         self._doubt_left_journal()
+        self._note_seen()
         self._before = None
 
     def follow(self, database: str) -> bool:
@@ -94,10 +96,11 @@ class LineFollower:
             return False  # it may be of a restore that goes on
         if has_come:
             self._reader = LineReader(self._pool, database)
-        self._take()
+        self._take(self._told_after() if has_come else 0)
         if has_come:
             self._bind_journal()  # which may not be there yet, if another machine writes
             self._are_old = False
+        self._note_seen()
         return self._reader.is_set_back
 
     def follow_journal(self, *, is_away: bool) -> None:
@@ -127,10 +130,24 @@ class LineFollower:
 
     def _have_come(self, database: str) -> bool:
         """Tell whether who writes addresses has looked at them since they are old."""
-        writer = self._reader.writer()
-        if self._writer.era == NOBODY and writer.era != NOBODY and not writer.database:
+        before, writer = self._writer, self._reader.writer()
+        is_first = before.era == NOBODY != writer.era and not writer.database
+        if is_first or (
+            writer.database == database and (writer.era, writer.at) != (before.era, before.at)
+        ):
+            self._writer = writer
             return True
-        return writer.database == database and _moment(writer) != _moment(self._writer)
+        return False
+
+    def _told_after(self) -> float:
+        """Return the number of a row above which all were told since a restore, where all is read
+        anew; infinite where who writes addresses did not notice that restore."""
+        restored = self._writer.restored
+        return inf if restored == self._seen.writer.restored else restored
+
+    def _note_seen(self) -> None:
+        if self._reader.seen is not None and not (self._are_old or self._reader.is_set_back):
+            self._seen.note(self._reader.seen)
 
     def _doubt_left_journal(self) -> None:
         """Let addresses be nobody's of which PostgreSQL and a journal disagree that no program
@@ -144,16 +161,17 @@ class LineFollower:
 
     # --- what is told ---
 
-    def _take(self, *, are_old: bool = False) -> set[str]:
-        """Take in what changed; return lines that were told again since a restore."""
+    def _take(self, told_after: float) -> set[str]:
+        """Take in what changed; return lines of which is certain that they were told since a
+        restore.  told_after: their rows have larger numbers."""
         lines, bindings = self._reader.take()
-        again = {line for line, _, is_again in lines if is_again and not are_old}
-        for line, household, _ in lines:
-            self._keeper.put_line(line, household, is_again=line in again)
+        again = set()
+        for line, household, number in lines:
+            self._keeper.put_line(line, household, is_again=number > told_after)
+            if number > told_after:
+                again.add(line)
         for block, line in bindings:
             self._bind(block, line)
-        if self._reader.seen is not None and not are_old:
-            self._seen.note(self._reader.seen)
         return again
 
     def _read_journal(self) -> None:
@@ -214,7 +232,3 @@ class LineFollower:
                 log.error("a prefix is too short for a line")
             for key in keys:
                 self._keeper.bind_other(key, text, line)
-
-
-def _moment(writer: Writer) -> tuple[int, float]:
-    return writer.era, writer.at

@@ -26,14 +26,11 @@ AT_ONCE: Final = 10_000  # rows that are taken from the server together
 
 
 class LineRow(NamedTuple):
-    """Whose a line is.  household: "" for nobody's.
-
-    is_again: of what is read, that it was told since the database is from a backup.
-    """
+    """Whose a line is.  household: "" for nobody's.  number: of the row that is read."""
 
     line: str
     household: str
-    is_again: bool = False
+    number: int = 0
 
 
 class BindingRow(NamedTuple):
@@ -133,7 +130,7 @@ class BindingStore:
         database: where all is as it should be by now, which that is, and a new era begins; "" where
         only this changed.
         lost: where that is from a backup, or at an earlier moment, what stood there before: each
-        line that is told again is `LineRow.is_again`.
+        line that is told again gets another number, above `Writer.restored`.
         since: what this returned before, or was found.  Raises StoreAwayError where it is another
         database, or at an earlier moment, as after a snapshot of its disk, or where another program
         wrote: it is read anew first.
@@ -274,9 +271,7 @@ class LineReader:
             if self.position < newest:
                 # What moves meanwhile has a number above the newest, and comes with the next call.
                 span = (self.position, newest)
-                again = writer.restored or newest
-                rows = connection.stream(_READ_LINES, (again, *span), AT_ONCE)
-                lines += map(LineRow._make, rows)
+                lines += map(LineRow._make, connection.stream(_READ_LINES, span, AT_ONCE))
                 bindings += map(BindingRow._make, connection.stream(_READ_BINDINGS, span, AT_ONCE))
         # Only now: what is lost on the way must be read again.
         self.position, self.seen = newest, writer
@@ -325,7 +320,7 @@ _LOOK = """
            at, place, era, restored
       from (select 1) as always left join line_writer on true"""
 _READ_OWNER = "select line from line_address where block = ?"
-_READ_LINES = "select line, household, number > ? from line where number > ? and number <= ?"
+_READ_LINES = "select line, household, number from line where number > ? and number <= ?"
 _READ_BINDINGS = "select block, line from line_address where number > ? and number <= ?"
 
 

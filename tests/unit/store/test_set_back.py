@@ -211,6 +211,28 @@ async def test_a_line_that_is_told_again_is_the_familys_also_if_the_backup_says_
     assert homes
 
 
+async def test_what_was_told_since_a_restore_before_is_told_since_no_later_one(
+    store: ProviderStore, homes: tuple[Household, ...], tmp_path: Path, run: Callable[..., None]
+) -> None:
+    """The program that writes may know nothing of what was lost, as one on a new machine."""
+    writer = BindingStore(store.pool)
+    lost = writer.put(at=1.0, database=writer.database(), lost=UNKNOWN)
+    writer.put(lines=[LineRow("l0", "h6")], at=2.0)
+    with node(store, tmp_path) as source:
+        writer.put(lines=[LineRow("l0", "h0")], at=3.0)
+        before = look(source)
+        run(
+            f"update line set household = 'h6', number = {lost.restored + 1} where line = 'l0'",
+            "update outbox set number = number - 1000",
+        )
+        assert source._outbox is not None
+        source._outbox.close()
+        assert "192.0.2.0" not in look(source)
+        writer.put(at=4.0, database=lost.database)
+        assert look(source) == {each: before[each] for each in before if each != "192.0.2.0"}
+    assert homes
+
+
 def test_lines_that_are_told_again_are_read_anew_once(store: ProviderStore) -> None:
     """A provider may tell all its lines each night."""
     writer, rows = BindingStore(store.pool), [LineRow("l1", "ada")]
