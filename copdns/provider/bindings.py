@@ -140,6 +140,7 @@ class Bindings:
         self._sessions: dict[SessionKey, _Session] = {}
         self._session_of: dict[str, SessionKey] = {}  # by line
         self._machines: dict[str, _Machine] = {}
+        self._doubted = 0.0  # as of each machine, also of those to come
         # By the first address and the length of its prefix: one, or one for some ports each.
         self._bindings: dict[tuple[int, int], tuple[Binding, ...]] = {}
         self._lengths: dict[int, int] = {}  # of IPv6 prefixes: how many networks have each
@@ -261,6 +262,7 @@ class Bindings:
 
     def doubt_all(self, now: float) -> None:
         """Let each session be nobody's until it is heard of again: news of it may be lost."""
+        self._doubted = now
         for each in self._machines.values():
             each.doubted = max(each.doubted, now)
 
@@ -375,7 +377,7 @@ class Bindings:
         return changed
 
     def _begin(self, key: SessionKey, line: str, at: float) -> _Session:
-        machine = self._machines.setdefault(key[0], _Machine())
+        machine = self._machines.setdefault(key[0], _Machine(doubted=self._doubted))
         machine.sessions += 1
         session = self._sessions[key] = _Session(machine, line, at, at, ())
         if line:

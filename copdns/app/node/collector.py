@@ -478,7 +478,7 @@ class BindingCollector:
             listens_since = now
         elif now - self._journal.heard > DEAF:
             listens_since = now  # nobody was here to take anything in
-        is_deaf = is_old or listens_since - written_at > DEAF
+        is_deaf = is_old or 0 < written_at < listens_since - DEAF
         for each in self._store.sessions():
             blocks = tuple(map(read_block, each.blocks))
             key = each.machine, each.session

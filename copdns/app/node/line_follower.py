@@ -75,7 +75,7 @@ class LineFollower:
         self._reader = LineReader(self._pool, database)
         # Asked before they are read: what is written in between is taken at the next look.
         self._are_old = self._are_of_before(database, change, has_read=has_read)
-        again = self._take(inf if self._are_old else self._told_after())
+        again = self._take(self._told_after())
         if self._are_old:
             self._keeper.doubt_others(before)
             log.warning("addresses are nobody's until who writes them has looked at them")
@@ -141,9 +141,9 @@ class LineFollower:
 
     def _told_after(self) -> float:
         """Return the number of a row above which all were told since a restore, where all is read
-        anew; infinite where who writes addresses did not notice that restore."""
+        anew; infinite where who writes addresses did not notice one since this machine looked."""
         restored = self._writer.restored
-        return inf if restored == self._seen.writer.restored else restored
+        return restored if restored > self._seen.writer.restored else inf
 
     def _note_seen(self) -> None:
         if self._reader.seen is not None and not (self._are_old or self._reader.is_set_back):

@@ -7,12 +7,14 @@ from pathlib import Path
 
 import pytest
 
+from copdns.app.node.journal import JournalReader
+from copdns.model.errors import StoreAwayError
 from copdns.provider.bindings import REMEMBERED, SessionChange, SessionEvent
 from copdns.store.household_db.provider import ProviderStore
 from copdns.store.postgres.connection import PostgresPool
 from copdns.store.postgres.lines import BindingStore, SessionRow
 from tests.unit.account_values import NOW
-from tests.unit.store.collectors import HOUR, Times, collecting, event, owner
+from tests.unit.store.collectors import ADDRESS, HOUR, Times, collecting, event, owner
 
 
 @pytest.fixture
@@ -39,6 +41,20 @@ async def test_after_a_start_what_is_late_begins_nothing_that_had_ended(
         assert owner(pool) == "l1"
     async with collecting(pool, tmp_path, Times()):
         assert owner(pool) == "l1"
+
+
+@pytest.mark.parametrize("knows_all", [True, False])
+async def test_a_lost_start_is_certain_where_all_that_ended_before_is_known(
+    pool: PostgresPool, tmp_path: Path, knows_all: bool
+) -> None:
+    """A program that began while PostgreSQL is away knows of no session that had ended."""
+    times = Times()
+    times.is_away = not knows_all
+    async with collecting(pool, tmp_path, times) as collector:
+        collector._note_away(StoreAwayError("away"))
+        await collector.take([event("l1", NOW, SessionChange.UPDATE)])
+        ((moved,),) = [each.moved for each in JournalReader(tmp_path).take()]
+        assert moved == (ADDRESS, "l1", knows_all)
 
 
 async def test_a_stop_that_came_before_its_start_outlasts_the_program(

@@ -175,6 +175,30 @@ async def test_a_node_learns_of_a_disk_that_was_set_back_from_the_program_that_n
     assert homes
 
 
+async def test_a_line_that_was_told_again_before_a_node_looked_at_another_database_is_the_familys(
+    store: ProviderStore,
+    homes: tuple[Household, ...],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    run: Callable[..., None],
+) -> None:
+    writer = BindingStore(store.pool)
+    lost = writer.put(at=1.0, database=writer.database())
+    with node(store, tmp_path) as source:
+        before = look(source)
+        run("update line set household = 'h6' where line in ('l0', 'l1')")
+        run("update outbox set number = number - 1000")
+        monkeypatch.setattr(outbox_of_store, "WHICH_DATABASE", f"select '{OTHER}'".encode())
+        writer.put(at=2.0, database=OTHER, lost=lost)
+        writer.put(lines=[LineRow("l0", "h6")], at=3.0)
+        assert source._outbox is not None
+        source._outbox.close()
+        found = look(source)
+        assert found["192.0.2.0"] == before["192.0.2.6"]
+        assert "192.0.2.1" not in found
+    assert homes
+
+
 @pytest.mark.parametrize(("told_first", "household"), [(False, "h6"), (True, "h6"), (False, "h0")])
 async def test_a_line_that_is_told_again_is_the_familys_also_if_the_backup_says_the_same(
     store: ProviderStore,
@@ -211,8 +235,13 @@ async def test_a_line_that_is_told_again_is_the_familys_also_if_the_backup_says_
     assert homes
 
 
+@pytest.mark.parametrize("is_before_that", [False, True])
 async def test_what_was_told_since_a_restore_before_is_told_since_no_later_one(
-    store: ProviderStore, homes: tuple[Household, ...], tmp_path: Path, run: Callable[..., None]
+    store: ProviderStore,
+    homes: tuple[Household, ...],
+    tmp_path: Path,
+    run: Callable[..., None],
+    is_before_that: bool,
 ) -> None:
     """The program that writes may know nothing of what was lost, as one on a new machine."""
     writer = BindingStore(store.pool)
@@ -223,6 +252,7 @@ async def test_what_was_told_since_a_restore_before_is_told_since_no_later_one(
         before = look(source)
         run(
             f"update line set household = 'h6', number = {lost.restored + 1} where line = 'l0'",
+            f"update line_writer set restored = {0 if is_before_that else lost.restored}",
             "update outbox set number = number - 1000",
         )
         assert source._outbox is not None
