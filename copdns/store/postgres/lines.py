@@ -252,8 +252,7 @@ class LineReader:
         self.is_set_back = False
 
     def take(self) -> tuple[list[LineRow], list[BindingRow]]:
-        """Return what changed since the last call; nothing where no program ever wrote, as while
-        only a part is restored."""
+        """Return what changed since the last call."""
         lines: list[LineRow] = []
         bindings: list[BindingRow] = []
         with self._pool.connection() as connection:
@@ -265,8 +264,6 @@ class LineReader:
                 check_database(connection, self._database)
             if newest < self.position or is_old:
                 self.is_set_back = True
-                return [], []
-            if writer.era == NOBODY:
                 return [], []
             if self.position < newest:
                 # What moves meanwhile has a number above the newest, and comes with the next call.

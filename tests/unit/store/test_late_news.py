@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from copdns.store.household_db.provider import ProviderStore
 from copdns.store.postgres.connection import PostgresPool
 from copdns.store.postgres.lines import BindingStore, SessionRow
 from tests.unit.account_values import NOW
-from tests.unit.store.collectors import ADDRESS, HOUR, Times, collecting, event, owner
+from tests.unit.store.collectors import ADDRESS, HOUR, Times, collecting, end_lead, event, owner
 
 
 @pytest.fixture
@@ -40,6 +41,23 @@ async def test_after_a_start_what_is_late_begins_nothing_that_had_ended(
         await other.take([event("l1", NOW + 1)])  # its number is given again
         assert owner(pool) == "l1"
     async with collecting(pool, tmp_path, Times()):
+        assert owner(pool) == "l1"
+
+
+async def test_a_session_that_began_again_meanwhile_goes_on_for_who_knew_that_it_had_ended(
+    pool: PostgresPool, tmp_path: Path
+) -> None:
+    times = Times()
+    async with collecting(pool, tmp_path / "a", times) as collector:
+        await collector.take([event("l1", NOW - HOUR), event("l1", NOW - 60, SessionChange.STOP)])
+        end_lead(pool, collector)
+        async with collecting(pool, tmp_path / "b", times) as other:
+            await other.take([event("l1", NOW - 30)])
+        times.now += 60
+        await asyncio.to_thread(collector._follow)
+        await collector.take([event("l1", NOW, SessionChange.UPDATE)])
+        (session,) = BindingStore(pool).sessions()
+        assert session.heard == NOW
         assert owner(pool) == "l1"
 
 

@@ -126,6 +126,25 @@ async def test_a_program_that_starts_notices_a_disk_that_was_set_back_while_it_w
         assert owner(store.pool) == "l2"
 
 
+async def test_a_look_at_a_disk_that_was_set_back_makes_no_program_forget_what_it_saw_before(
+    store: ProviderStore, tmp_path: Path
+) -> None:
+    """The one that writes has not noticed it yet, and ends; then the other one writes."""
+    times = Times()
+    async with (
+        collecting(store.pool, tmp_path / "one", times) as writer,
+        collecting(store.pool, tmp_path / "two", times) as other,
+    ):
+        set_back = await set_back_later(store.pool, writer, times)
+        await asyncio.to_thread(other._follow)
+        set_back()
+        await asyncio.to_thread(other._follow)
+        end_lead(store.pool, writer)
+        await asyncio.to_thread(other._follow)
+        assert other.is_leading
+        assert owner(store.pool) == ""
+
+
 async def test_who_noticed_that_it_was_set_back_begins_a_later_era_than_any_that_it_knew(
     store: ProviderStore, tmp_path: Path, run: Callable[..., None]
 ) -> None:
