@@ -10,8 +10,8 @@ Once it is back, the one that writes takes that in, in its order; another one ha
 
 Where it is a database from a backup then, its addresses are older than what the network was
 answered.  The program that wrote before knows all of them, and writes down what it knows, unless
-another one has written there since; any other knows nothing for certain, and each session counts
-again when it is heard of.
+another one has written there since, which the number of its era tells, whatever their clocks say;
+any other knows nothing for certain, and each session counts again when it is heard of.
 """
 
 from __future__ import annotations

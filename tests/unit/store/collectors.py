@@ -48,17 +48,23 @@ async def collecting(
     journal = BindingJournal(folder)
     collector = BindingCollector(pool, 3 * HOUR, lambda: times.now, journal, times.prepare)
     await collector.begin()
-    leading = collector._leading
-    pid = leading.info.backend_pid if leading else 0
+    pids = {_backend(collector)}
     writing = asyncio.create_task(collector._write_forever())
     try:
         yield collector
     finally:
         writing.cancel()
+        pids.add(_backend(collector))  # it may have led anew
         collector.close()
-        if pid:  # PostgreSQL ends its lock a moment after the connection
-            with pool.connection() as connection:
+        with pool.connection() as connection:
+            for pid in pids - {0}:  # PostgreSQL ends a lock a moment after its connection
                 connection.run_here(f"select pg_terminate_backend({pid}, 5000)")
+
+
+def _backend(collector: BindingCollector) -> int:
+    """Return which process of PostgreSQL has the lock of a program; 0 for none."""
+    leading = collector._leading
+    return leading.info.backend_pid if leading is not None and not leading.closed else 0
 
 
 def owner(pool: PostgresPool) -> str:
