@@ -140,6 +140,7 @@ class Bindings:
         self._sessions: dict[SessionKey, _Session] = {}
         self._session_of: dict[str, SessionKey] = {}  # by line
         self._machines: dict[str, _Machine] = {}
+        self._doubted = 0.0  # as of each machine, also of those to come
         # By the first address and the length of its prefix: one, or one for some ports each.
         self._bindings: dict[tuple[int, int], tuple[Binding, ...]] = {}
         self._lengths: dict[int, int] = {}  # of IPv6 prefixes: how many networks have each
@@ -209,8 +210,12 @@ class Bindings:
         return frozenset() if key is None else frozenset({key})
 
     def all_sessions(self) -> frozenset[SessionKey]:
-        """Return all sessions."""
-        return frozenset(key for key in self._sessions if key[0] != _DISPUTED)
+        """Return all sessions, and those of which is remembered that they are over."""
+        return frozenset(key for key in (*self._sessions, *self._ended) if key[0] != _DISPUTED)
+
+    def end_of(self, key: SessionKey) -> tuple[float, float] | None:
+        """Return when a session ended, and when that was told; None where that is not known."""
+        return self._ended.get(key)
 
     def sessions_of(self, machine: str) -> frozenset[SessionKey]:
         """Return all sessions of a machine."""
@@ -231,11 +236,17 @@ class Bindings:
         former = self._session_of.get(line)
         if former is not None:
             self._end(former)
+        if heard > self._ended.get(key, (heard, 0.0))[0]:
+            del self._ended[key]  # it began again since
         session = self._begin(key, line, began)
         session.heard = heard
         for block in blocks:
             self._claim(block, key, heard)
         session.blocks = blocks
+
+    def restore_end(self, key: SessionKey, at: float, told: float) -> None:
+        """Remember that a session ended, and when that was told.  Call it in that order."""
+        self._note_end(key, at, told)
 
     def doubt_others(self, known: Mapping[AddressBlock, str]) -> None:
         """Let each block be nobody's, until its session is heard of again, that was not its line's:
@@ -251,6 +262,7 @@ class Bindings:
 
     def doubt_all(self, now: float) -> None:
         """Let each session be nobody's until it is heard of again: news of it may be lost."""
+        self._doubted = now
         for each in self._machines.values():
             each.doubted = max(each.doubted, now)
 
@@ -365,7 +377,7 @@ class Bindings:
         return changed
 
     def _begin(self, key: SessionKey, line: str, at: float) -> _Session:
-        machine = self._machines.setdefault(key[0], _Machine())
+        machine = self._machines.setdefault(key[0], _Machine(doubted=self._doubted))
         machine.sessions += 1
         session = self._sessions[key] = _Session(machine, line, at, at, ())
         if line:

@@ -10,8 +10,8 @@ Once it is back, the one that writes takes that in, in its order; another one ha
 
 Where it is a database from a backup then, its addresses are older than what the network was
 answered.  The program that wrote before knows all of them, and writes down what it knows, unless
-another one has written there since; any other knows nothing for certain, and each session counts
-again when it is heard of.
+another one has written there since, which the number of its era tells, whatever their clocks say;
+any other knows nothing for certain, and each session counts again when it is heard of.
 """
 
 from __future__ import annotations
@@ -33,9 +33,10 @@ from copdns.app.node.journal import (
     news_as_json,
     parse_news,
 )
+from copdns.app.node.last_write import WRITTEN_FILE, LastWrite
 from copdns.model.errors import StoreAwayError, StoreError
 from copdns.provider.address_blocks import AddressBlock, AddressError, read_block
-from copdns.provider.bindings import Bindings, SessionChange, SessionKey
+from copdns.provider.bindings import REMEMBERED, Bindings, SessionChange, SessionKey
 from copdns.provider.radius_accounting import Restart
 from copdns.store.postgres.connection import PostgresPool
 from copdns.store.postgres.lines import (
@@ -43,9 +44,11 @@ from copdns.store.postgres.lines import (
     BindingStore,
     LineRow,
     SessionRow,
+    Writer,
     lead_bindings,
     still_leads,
 )
+from copdns.store.postgres.outbox import is_copy
 
 DEAF: Final = 300.0  # seconds for which machines of the network repeat what is not answered
 GATHER: Final = 0.02  # seconds in which what is told is put together to one transaction
@@ -86,11 +89,11 @@ class BindingCollector:
         self._bindings = Bindings(kept_for)
         self._leading: psycopg.Connection[Any] | None = None
         self._is_away = False
-        self._database = journal.database  # that this machine wrote to last; "" for none
         self._knows_all = False  # what is in memory is all that the network was answered
-        # When something was put there last, as far as this program knows, and when it tried that
+        # What was put there last, as far as this machine knows, and when this program tried that
         # itself; 0 where another did since.
-        self._wrote_at, self._tried_at = journal.wrote, 0.0
+        self._last = LastWrite(journal.path.with_name(WRITTEN_FILE))
+        self._wrote, self._tried_at = self._last.writer, 0.0
         self._handed_over = 0  # the last number of it, while it is not known to be taken
         self._listens_since = now()  # until then, or the last write, machines repeat what they told
         self._unstored: frozenset[AddressBlock] = frozenset()  # moved as PostgreSQL went away
@@ -142,6 +145,7 @@ class BindingCollector:
 
     def close(self) -> None:
         """Let another program write."""
+        self._last.note(self._wrote, at_once=True)
         if self._leading is not None:
             self._leading.close()
             self._leading = None
@@ -207,7 +211,7 @@ class BindingCollector:
         self._is_away = True
         self._handed_over = 0  # more may come, and what is told twice changes nothing
         if self._journal.is_empty:
-            self._journal.begin(self._listens_since, self._database, self._wrote_at)
+            self._journal.begin(self._listens_since)
         elif not len(self._bindings):  # this program began meanwhile
             for entry in self._journal.read():
                 for told in entry.told:
@@ -228,7 +232,7 @@ class BindingCollector:
             for block in {*changed, *before}:
                 line = self._bindings.owner(block, now)
                 if block in changed or before[block] != line:
-                    is_certain = is_news or bool(before.get(block))
+                    is_certain = is_news or self._knows_all or bool(before.get(block))
                     moved[block] = MovedBlock(str(block), line, is_certain)
         try:
             self._journal.append(JournalEntry(tuple(told), tuple(moved.values())))
@@ -268,28 +272,40 @@ class BindingCollector:
         lines: Iterable[LineRow] = (),
         taken: int = 0,
         database: str = "",
-        since: float | None = None,
+        since: Writer | None = None,
+        lost: Writer | None = None,
     ) -> None:
-        """Write what changed.  database, since: as `BindingStore.put` takes them; None: when this
-        program put something there last."""
+        """Write what changed.  database, since, lost: as `BindingStore.put` takes them; since None:
+        what this program put there last."""
         now = self._tried_at = self._now()
-        found = {key: self._bindings.session(key) for key in sessions}
-        self._store.put(
-            bindings=[BindingRow(str(each), self._bindings.owner(each, now)) for each in changed],
-            sessions=[
-                SessionRow(*key, each.line, each.began, each.heard, tuple(map(str, each.blocks)))
-                for key, each in found.items()
-                if each is not None
-            ],
-            ended=[key for key, each in found.items() if each is None],
-            lines=lines,
-            at=now,
-            taken=taken,
-            database=database,
-            expected=database or self._database,
-            since=self._wrote_at if since is None else since,
+        found = {key: self._row(key) for key in sessions}
+        self._note_writer(
+            self._store.put(
+                bindings=[
+                    BindingRow(str(each), self._bindings.owner(each, now)) for each in changed
+                ],
+                sessions=[each for each in found.values() if each is not None],
+                ended=[key for key, each in found.items() if each is None],
+                lines=lines,
+                at=now,
+                taken=taken,
+                database=database,
+                since=since or self._wrote,
+                lost=lost,
+            )
         )
-        self._wrote_at = now
+
+    def _note_writer(self, writer: Writer) -> None:
+        self._wrote = writer
+        self._last.note(writer)
+
+    def _row(self, key: SessionKey) -> SessionRow | None:
+        """Return what is kept of a session; None for nothing."""
+        found, end = self._bindings.session(key), self._bindings.end_of(key)
+        if found is not None:
+            blocks = tuple(map(str, found.blocks))
+            return SessionRow(*key, found.line, found.began, found.heard, blocks)
+        return None if end is None else SessionRow(*key, "", *end, ())
 
     async def _follow_forever(self) -> None:
         while True:
@@ -341,7 +357,7 @@ class BindingCollector:
                 self._hand_over()
                 return
             try:
-                if self._handed_over and self._store.database() == self._database:
+                if self._handed_over and self._store.database() == self._wrote.database:
                     self._clear_taken()  # else what is over by now would begin again
                 self._read_all()
                 self._handed_over = 0
@@ -355,6 +371,7 @@ class BindingCollector:
         now = self._now()
         over = self._bindings.over(now)
         self._put(self._bindings.expire(now), over)
+        self._store.forget_ends(now - REMEMBERED)
         self._listens_since = now
 
     def _hand_over(self) -> None:
@@ -364,8 +381,8 @@ class BindingCollector:
         PostgreSQL, which has the lines of before until then.
         """
         database = self._store.database()
-        if database != self._database:  # what the one before was left may be in none
-            self._database, self._handed_over = database, 0
+        if database != self._wrote.database:  # what the one before was left may be in none
+            self._handed_over = 0
         if not self._handed_over:
             some: list[str] = []
             for entry in self._journal.read():
@@ -377,7 +394,10 @@ class BindingCollector:
         self._is_away = self._knows_all = False
         # What was told so far, the program that writes has; where the database is set back later,
         # that is seen by the moment of its last write.
-        self._wrote_at, self._tried_at = self._store.writer().at, 0.0
+        writer = self._store.writer()._replace(database=database)
+        if database != self._wrote.database or not writer.is_before(self._wrote):
+            self._note_writer(writer)
+        self._tried_at = 0.0
         self._listens_since = self._now()
         self._bindings = Bindings(self._kept_for)
 
@@ -412,22 +432,31 @@ class BindingCollector:
             raise StoreAwayError("PostgreSQL is a standby, or still being restored")
         known = {read_block(block): line for block, line in self._store.bindings().items()}
         # For which one somebody looked last; where that was not noted, where this machine wrote.
-        before = writer.database or self._database
+        before = writer.database or self._wrote.database
         is_other = "" not in (before, database) and database != before
+        # It can also be the same one, at an earlier moment.
+        is_known = self._wrote.database in ("", database, writer.database)
+        is_behind = is_known and writer.is_before(self._wrote)
+        has_lost = is_behind or (is_other and is_copy(before, database))
         # What another program wrote after this one, nobody told here.
-        if is_other and self._knows_all and writer.at <= self._tried_at:
+        is_own = writer.era <= self._wrote.era and writer.at <= self._tried_at
+        if is_other and self._knows_all and is_own:
             sessions = self._keep_own()
         else:
-            # It can also be the same one, at an earlier moment.
-            is_old = is_other or writer.at < self._wrote_at
+            is_old = is_other or has_lost
             sessions = self._read_stored(now, writer.at, known, is_old=is_old)
         over = self._bindings.over(now)
         self._bindings.expire(now)
         changed = [each for each, line in known.items() if self._bindings.owner(each, now) != line]
         blocks_now = {block for block, _ in self._bindings.lines(now)}
-        self._put({*changed, *blocks_now}, over | sessions, database=database, since=writer.at)
+        self._put(
+            *({*changed, *blocks_now}, over | sessions),
+            database=database,
+            since=writer._replace(database=database),
+            lost=self._wrote if has_lost else None,
+        )
         self._journal.clear()
-        self._database, self._knows_all = database, True
+        self._knows_all = True
 
     def _keep_own(self) -> frozenset[SessionKey]:
         """Go on with what is in memory, which the database is to have; return all sessions of
@@ -449,11 +478,14 @@ class BindingCollector:
             listens_since = now
         elif now - self._journal.heard > DEAF:
             listens_since = now  # nobody was here to take anything in
-        is_deaf = is_old or listens_since - written_at > DEAF
+        is_deaf = is_old or 0 < written_at < listens_since - DEAF
         for each in self._store.sessions():
             blocks = tuple(map(read_block, each.blocks))
             key = each.machine, each.session
-            self._bindings.restore(key, each.line, each.began, each.heard, blocks)
+            if each.line:
+                self._bindings.restore(key, each.line, each.began, each.heard, blocks)
+            else:
+                self._bindings.restore_end(key, each.began, each.heard)
         self._bindings.doubt_others(known)
         sessions: set[SessionKey] = set()
         for entry in self._journal.read():

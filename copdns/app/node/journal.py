@@ -53,17 +53,14 @@ class BindingJournal:
     """The file, for the one program of this machine that writes it.  Raises StoreError; blocks.
 
     since: seconds since 1970 from which on all is in it that this machine was told; None where
-    there is no file.  heard: until when; that is the time of the file, too.  database: which one
-    this machine wrote to before (`OutboxReader.database`); "" where that is not known.  wrote: when
-    something was put there last; 0 where that is not known.
+    there is no file.  heard: until when; that is the time of the file, too.
     """
 
     def __init__(self, folder: Path, most: int = MOST_OCTETS) -> None:
         self.path = folder / FILE
         self._most = most
         self._has_lost = False
-        self.heard = self.wrote = 0.0
-        self.database = ""
+        self.heard = 0.0
         self.since = self._read_since()
 
     @property
@@ -71,13 +68,11 @@ class BindingJournal:
         """Whether there is no file."""
         return self.since is None
 
-    def begin(self, since: float, database: str = "", wrote: float = 0.0) -> None:
-        """Make the file where there is none.  since, database, wrote: see above."""
+    def begin(self, since: float) -> None:
+        """Make the file where there is none.  since: see above."""
         if self.since is None:
-            head = {"since": since, "database": database, "wrote": wrote}
-            self._append([head], os.O_CREAT | os.O_EXCL)
+            self._append([{"since": since}], os.O_CREAT | os.O_EXCL)
             self.since = self.heard = since
-            self.database, self.wrote = database, wrote
 
     def append(self, entry: JournalEntry) -> None:
         """Put something at the end, on the disk.  Nothing of it is there where this fails.
@@ -115,7 +110,7 @@ class BindingJournal:
 
     def clear(self) -> None:
         """Delete it: PostgreSQL has all that is in it."""
-        self.since, self._has_lost, self.database, self.wrote = None, False, "", 0.0
+        self.since, self._has_lost = None, False
         self.path.unlink(missing_ok=True)
 
     def _append(self, values: Iterable[Mapping[str, Any]], flags: int = 0) -> None:
@@ -154,11 +149,9 @@ class BindingJournal:
             raise self._error(error) from error
         if not end:
             return 0.0  # nothing was confirmed
-        head = octets.partition(b"\n")[0]
-        self.database, self.wrote = _read_database(head), _read_moment(head, "wrote") or 0.0
         last = octets.rfind(b"\n" + _SINCE, 0, end) + 1  # the first line, or one after a loss
         # Where it is damaged, it is not known from when on all is there.
-        found = _read_moment(octets[last : octets.find(b"\n", last)], "since")
+        found = _read_since(octets[last : octets.find(b"\n", last)])
         return self.heard if found is None else found
 
     def _error(self, error: OSError) -> StoreError:
@@ -250,18 +243,10 @@ def _read_moved(block: str, line: str, is_certain: bool) -> MovedBlock:
     return MovedBlock(str(read_block(block)), line, bool(is_certain))
 
 
-def _read_moment(line: bytes, name: str) -> float | None:
-    """Return a moment of a line; None where it has none."""
+def _read_since(line: bytes) -> float | None:
+    """Return the moment of a line; None where it has none."""
     try:
-        found = float(json.loads(line)[name])
+        found = float(json.loads(line)["since"])
     except (KeyError, TypeError, ValueError, RecursionError):
         return None
     return found if isfinite(found) else None
-
-
-def _read_database(line: bytes) -> str:
-    """Return the database that a first line has; "" where it has none."""
-    try:
-        return str(json.loads(line)["database"])
-    except (KeyError, TypeError, ValueError, RecursionError):
-        return ""

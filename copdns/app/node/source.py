@@ -10,23 +10,21 @@ import asyncio
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
-from ipaddress import IPv4Address, IPv6Address
-from socket import AF_INET, inet_pton
 from typing import Final
 
 import structlog
 
 from copdns import __version__
 from copdns.app.memory_use import keep_from_gc
-from copdns.app.node.block_keys import key_around, keys_within
 from copdns.app.node.copies import NodeCopies
-from copdns.app.node.journal import JournalEntry, JournalReader
+from copdns.app.node.journal import JournalReader
+from copdns.app.node.last_write import SEEN_FILE, LastWrite
+from copdns.app.node.line_follower import LineFollower
 from copdns.app.node.lists_now import ListsNow
 from copdns.model.addresses import Network
 from copdns.model.errors import OddRowError, PlaneError, StoreAwayError, StoreError
 from copdns.model.household import Household
-from copdns.provider.address_blocks import AddressBlock, AddressError, read_block
-from copdns.provider.plane.keeper import PlaneKeeper, PlaneLines
+from copdns.provider.plane.keeper import PlaneKeeper
 from copdns.provider.plane.line_shares import (
     LineShare,
     outlasts_time,
@@ -35,7 +33,7 @@ from copdns.provider.plane.line_shares import (
     share_words,
 )
 from copdns.provider.plane.open_family import change_with_family_open, with_family_open
-from copdns.provider.plane.snapshot import IPV6_PREFIX, PlaneChange, PlaneSnapshot
+from copdns.provider.plane.snapshot import PlaneChange, PlaneSnapshot
 from copdns.store.household_db.provider import (
     Numbered,
     read_all_numbered,
@@ -47,7 +45,6 @@ from copdns.store.postgres.line_shares import (
     ShareRow,
     ShareStore,
 )
-from copdns.store.postgres.lines import LineReader, LineRow
 from copdns.store.postgres.outbox import DatabaseChange, OutboxReader
 
 LOOK_EVERY: Final = 0.05  # seconds, for what nobody is told of, as time and lists
@@ -55,12 +52,10 @@ LOOK_PAUSE: Final = 0.005  # seconds between two looks at least
 COPY_AGAIN: Final = 200  # looks until shapes are tried again that could not be kept
 READ_AT_ONCE: Final = 128  # households that moved, which are read together
 WRITE_AGAIN: Final = 20  # looks until what was taken is written down again
-LEFT_AFTER: Final = 300.0  # seconds, in which who keeps a journal touches it many times
 PUT_AT_ONCE: Final = 1_000  # households that are written down together
 MOST_ALONE: Final = 20  # one household of so many is read alone, more are read all together
 MADE_BY: Final = f"{__version__} 3"  # what is taken from a household may be another in the next
 _NO_SHAPES: Final = (-1, 0)  # the newest group, and how many: a number is given once
-_PART: Final = "\0"  # begins what stands for the line of a part: no line begins so
 
 log = structlog.get_logger("copdns.node")
 
@@ -85,10 +80,6 @@ class StoreSource:
     ) -> None:
         """The last three: as `PlaneKeeper` takes them."""
         self._pool = pool
-        self._journal = journal
-        # Lines of addresses, by block, as the journal says, and not as PostgreSQL does.
-        self._moved_blocks: dict[str, str] = {}
-        self._unbound: list[JournalEntry] = []  # of it, until lines are read
         self._lists = lists
         self._copies = copies
         self._kept_shapes = _NO_SHAPES
@@ -99,7 +90,8 @@ class StoreSource:
             has_law_alone=has_law_alone,
         )
         self._outbox: OutboxReader | None = None
-        self._lines = LineReader(pool)
+        seen = LastWrite(copies.folder / SEEN_FILE)
+        self._lines = LineFollower(pool, self._keeper, journal, seen)
         self._must_read_all = True
         self._is_away = False
         self._shares = ShareStore(pool, MADE_BY)
@@ -109,10 +101,7 @@ class StoreSource:
         self._write_in = 0  # looks until they may be written again
         self._wanted: dict[str, None] = {}  # households to read, in their order
         self._has_family_open = False  # as the tables have it
-        self._are_lines_old = False  # those of a backup, and nobody looked at them since
-        self._old_at: float | None = None  # when they were written, if that is how this is seen
-        self._lines_before: PlaneLines | None = None  # while all is read from another database
-        self._change = DatabaseChange(has_lost=False)  # because of which that is so
+        self._change = DatabaseChange(has_lost=False)  # because of which all is read anew
         self.restored = ""  # that the database is from a backup, for people
 
     @property
@@ -186,53 +175,19 @@ class StoreSource:
         self._outbox.take()  # notices another database, also after a try that met one
         if (change := self._outbox.take_change()) is not None:
             self._note_change(change)
-        database = self._outbox.database
         with keep_from_gc():  # else it looks at millions of objects, for half of the time
-            known, lines = self._keeper.households, self._keeper.begin_lines()
-            # After a try that was cut off, what there was before that one.
-            before = self._lines_before = self._lines_before or lines
+            known = self._keeper.households
+            self._lines.begin()
             # By numbers of the database before; and all is read now.
             self._unwritten, self._wanted = [], {}
             gone = known - self._read_households(self._now())
             for each in gone:
                 self._keeper.drop_household(each)
-            # First: once PostgreSQL has what is in it, it goes.  Without it, addresses that moved
-            # would be given back to the lines of before for a moment.
-            self._read_journal()
-            if not self._journal.is_there:  # PostgreSQL has it, or nobody knows it any more
-                self._moved_blocks.clear()
-            self._lines = LineReader(self._pool, database)
-            # Asked before they are read: what is written in between is taken at the next look.
-            self._are_lines_old = self._are_lines_of_before(database, has_read=bool(known))
-            self._take_lines()
-            if self._are_lines_old:
-                self._keeper.doubt_others(before)
-                log.warning("addresses are nobody's until who writes them has looked at them")
+            self._lines.read_all(self._outbox.database, self._change, has_read=bool(known))
             if known:
-                if self._change.has_lost:
-                    self._keeper.doubt_homes(before)
                 log.warning("all was read anew", households_gone=len(gone))
-            if not self._are_lines_old:  # else what it said before counts where both agree
-                self._bind_journal()
-            self._bind_moved(self._unbound)
-            self._unbound = []
-            self._doubt_left_journal()
-        self._lines_before, self._change = None, DatabaseChange(has_lost=False)
+        self._change = DatabaseChange(has_lost=False)
         self._must_read_all = False
-
-    def _are_lines_of_before(self, database: str, *, has_read: bool) -> bool:
-        """Tell whether addresses may be older than what the network was answered, since nobody who
-        writes them has looked at this database yet.  has_read: this program did before."""
-        at, looked_at = self._lines.writer()
-        self._old_at = at if self._change.is_set_back else None  # only a later moment tells then
-        if not has_read and not looked_at:
-            return False  # nobody wrote down yet which one it is
-        return self._change.is_set_back or looked_at != database
-
-    def _have_lines_come(self, database: str) -> bool:
-        """Tell whether who writes addresses has looked at them since they are old."""
-        at, looked_at = self._lines.writer()
-        return looked_at == database and at != self._old_at
 
     def _note_change(self, change: DatabaseChange) -> None:
         """Have all read anew: what is known here may be newer, and is not what holds now."""
@@ -261,18 +216,10 @@ class StoreSource:
                 for each in some:  # one that cannot be read now stays wanted
                     del self._wanted[each]
             self._write_some_shares()
-            database = self._outbox.database
-            has_come = self._are_lines_old and self._have_lines_come(database)
-            if has_come:
-                self._lines = LineReader(self._pool, database)
-            if has_come or not self._are_lines_old:  # else it may be of a restore that goes on
-                self._take_lines()
-                if self._lines.is_set_back:  # no household changed since, so the outbox is as new
-                    self._note_change(DatabaseChange(has_lost=True, is_set_back=True))
-                    return
-            if has_come:
-                self._bind_journal()  # which may not be there yet, if another machine writes
-                self._are_lines_old = False
+            if self._lines.follow(self._outbox.database):
+                # No household may have changed since, so that the outbox is as new.
+                self._note_change(DatabaseChange(has_lost=True, is_set_back=True))
+                return
         except StoreError as error:
             if not self._is_away:
                 log.warning("the tables stay as they are", error=str(error))
@@ -283,6 +230,14 @@ class StoreSource:
             if self._is_away:
                 log.info("PostgreSQL can be reached again")
             self._is_away = False
+
+    def _follow_journal(self) -> None:
+        try:
+            self._lines.follow_journal(is_away=self._is_away)
+        except StoreError as error:
+            log.warning("addresses that moved are looked for again", error=str(error))
+            if isinstance(error, StoreAwayError):
+                self.close()  # as above
 
     def _read_households(self, now: float) -> set[str]:
         """Take in all households: those that a node has read before as it wrote them down; return
@@ -359,89 +314,6 @@ class StoreSource:
         rows, self._unwritten = self._unwritten, []
         if rows:
             self._shares.put(rows, self._outbox.database)
-
-    def _take_lines(self) -> None:
-        lines, bindings = self._lines.take()
-        self._put_lines(lines)
-        for block, line in bindings:
-            self._bind(block, line)
-
-    def _follow_journal(self) -> None:
-        """Take in which addresses went to another line while PostgreSQL is away; once it has what
-        was told, what it says counts."""
-        self._bind_moved(self._journal.take())
-        if not self._moved_blocks or self._journal.is_there or self._is_away or self._are_lines_old:
-            return
-        try:
-            owners = self._lines.owners(self._moved_blocks)
-        except StoreError as error:
-            log.warning("addresses that moved are looked for again", error=str(error))
-            if isinstance(error, StoreAwayError):
-                self.close()  # as above
-            return
-        self._moved_blocks.clear()
-        for block, line in owners:
-            self._bind(block, line)
-
-    def _read_journal(self) -> None:
-        self._unbound += self._journal.take()
-        while self._journal.has_more:
-            self._unbound += self._journal.take()
-
-    def _bind_moved(self, entries: Iterable[JournalEntry]) -> None:
-        for entry in entries:
-            for block, line, _ in entry.moved:
-                self._bind(block, line)
-                self._moved_blocks[block] = line
-
-    def _doubt_left_journal(self) -> None:
-        """Let addresses be nobody's of which PostgreSQL and a journal disagree that no program
-        keeps any more: either of both may be the newer one."""
-        at, _ = self._lines.writer()
-        if not self._moved_blocks or at < self._journal.heard + LEFT_AFTER:
-            return
-        for block, line in self._lines.owners(self._moved_blocks):
-            if line != self._moved_blocks[block]:
-                self._bind(block, "")
-                self._moved_blocks[block] = ""
-
-    def _bind_journal(self) -> None:
-        """Let what the journal said count again where PostgreSQL was read as a whole."""
-        for block, line in self._moved_blocks.items():
-            self._bind(block, line)
-
-    def _bind(self, text: str, line: str) -> None:
-        try:
-            self._keeper.bind(inet_pton(AF_INET, text), line)  # as nearly all are
-        except OSError:
-            self._bind_block(text, line)
-
-    def _bind_block(self, text: str, line: str) -> None:
-        try:
-            block = read_block(text)
-        except AddressError:
-            log.error("an address cannot be read")  # which one tells who was where
-            return
-        if block == AddressBlock(block.network):
-            self._keeper.bind(IPv4Address(block.network).packed, line)
-        elif block.length == IPV6_PREFIX:
-            self._keeper.bind(IPv6Address(block.network).packed, line)
-        elif not block.length:
-            ports = block.first_port, block.last_port
-            self._keeper.bind_ports(IPv4Address(block.network).packed, *ports, line)
-        elif block.length > IPV6_PREFIX:
-            # A part of an address of the tables: who asks from there may be of any line.
-            self._keeper.bind_other(key_around(block), text, f"{_PART}{text}" if line else "")
-        else:
-            keys = list(keys_within(block))
-            if not keys:
-                log.error("a prefix is too short for a line")
-            for key in keys:
-                self._keeper.bind_other(key, text, line)
-
-    def _put_lines(self, lines: Iterable[LineRow]) -> None:
-        for line, household in lines:
-            self._keeper.put_line(line, household)
 
     # --- what time and lists change ---
 

@@ -173,9 +173,9 @@ class PlaneKeeper:
             del self._homes[household]
         self._has_moved = True
 
-    def put_line(self, line: str, household: str) -> None:
-        """Take in whose a line is; "": nobody's."""
-        if self._doubted.get(line, "") != household:
+    def put_line(self, line: str, household: str, *, is_again: bool = False) -> None:
+        """Take in whose a line is; "": nobody's.  is_again: it was told since the backup."""
+        if is_again or self._doubted.get(line, "") != household:
             self._doubted.pop(line, None)
         elif household:
             household = ""
@@ -230,6 +230,10 @@ class PlaneKeeper:
         self._moved.add(address)
         self._has_moved = True
 
+    def is_at(self, address: bytes, line: str) -> bool:
+        """Tell whether a line has an address, or a part of it, or all around it."""
+        return line in self._lines_at(address)
+
     def _lines_at(self, address: bytes) -> set[str]:
         return {
             self._owners.get(address, ""),
@@ -258,11 +262,13 @@ class PlaneKeeper:
         self._has_moved = True
         return before
 
-    def doubt_homes(self, before: PlaneLines) -> None:
+    def doubt_homes(self, before: PlaneLines, again: Collection[str] = ()) -> None:
         """Let each line be nobody's that another household had before, or nobody, until it is told
-        of anew: what was told after a backup is not in it, and a line may be a new family's."""
+        of anew: what was told after a backup is not in it, and a line may be a new family's.
+
+        again: lines that were told since."""
         for line, household in list(self._line_homes.items()):
-            if before.homes.get(line) != household:
+            if before.homes.get(line) != household and line not in again:
                 self.put_line(line, "")
                 self._doubted[line] = household
 

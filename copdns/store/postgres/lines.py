@@ -10,7 +10,7 @@ No page, export or log shows these tables: an address tells who was where.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Final, NamedTuple
 
@@ -26,10 +26,11 @@ AT_ONCE: Final = 10_000  # rows that are taken from the server together
 
 
 class LineRow(NamedTuple):
-    """Whose a line is.  household: "" for nobody's."""
+    """Whose a line is.  household: "" for nobody's.  number: of the row that is read."""
 
     line: str
     household: str
+    number: int = 0
 
 
 class BindingRow(NamedTuple):
@@ -40,7 +41,11 @@ class BindingRow(NamedTuple):
 
 
 class SessionRow(NamedTuple):
-    """A session of a line that goes on.  began, heard: seconds since 1970.  blocks: what it has."""
+    """A session of a line.  began, heard: seconds since 1970.  blocks: what it has.
+
+    line: "" for one that is over, so that what comes late does not revive it: it began to be so
+    then, by the machine's clock, and that was heard then.
+    """
 
     machine: str
     session: str
@@ -51,14 +56,30 @@ class SessionRow(NamedTuple):
 
 
 class Writer(NamedTuple):
-    """When `BindingStore.put` was called last, in seconds since 1970, 0 for never; and for which
-    database the program that writes has looked at all that there is, "" where that is not known.
+    """What is known of the program that writes.
 
-    What a backup brought may be older than what the network was answered, until it has.
+    at: when it called `BindingStore.put` last, in seconds since 1970, 0 for never.
+    database: which one it has looked at as a whole, "" where that is not known.  What a backup
+    brought may be older than what the network was answered, until it has.
+    era: how often a program began to write.  It only grows, so that it tells which of two wrote
+    later, whatever their clocks say; 0 where that is not known, and `NOBODY` for none.
+    restored: the last number of a row as it looked at a database from a backup; 0 for never.
     """
 
     at: float
     database: str
+    era: int = 0
+    restored: int = 0
+
+    def is_before(self, other: Writer) -> bool:
+        """Tell whether something was written between this and another look."""
+        if 0 in (self.era, other.era) or self.era == other.era:
+            return self.at < other.at
+        return self.era < other.era
+
+
+UNKNOWN: Final = Writer(0.0, "")
+NOBODY: Final = -1  # the era of a database in which no program ever wrote, or not all is there yet
 
 
 class BindingStore:
@@ -71,7 +92,8 @@ class BindingStore:
         self._pool = pool
 
     def sessions(self) -> Iterator[SessionRow]:
-        """Yield all sessions, those that were heard of last at the end."""
+        """Yield all sessions, also those that are over; those that were heard of last at the
+        end."""
         with self._pool.connection() as connection:
             rows = connection.execute(
                 """
@@ -97,33 +119,48 @@ class BindingStore:
         at: float = 0.0,
         taken: int = 0,
         database: str = "",
-        expected: str = "",
-        since: float = 0.0,
-    ) -> None:
-        """Store what changed.
+        since: Writer = UNKNOWN,
+        lost: Writer | None = None,
+    ) -> Writer:
+        """Store what changed; return what stands there of the program that writes.
 
-        ended: machine and session of those that are over.  at: when, in seconds since 1970.
+        ended: machine and session of those of which nothing is kept.  at: when, in seconds since
+        1970.
         taken: the number of the last of what was handed over (`read_handed_over`) that is in it.
-        database: where all is as it should be by now, which that is; "" where only this changed.
-        expected: which one it is a change of, as `check_database` takes it.
-        since: when this was called before.  Raises StoreAwayError where the database is at an
-        earlier moment, as after a snapshot of its disk: it is read anew first.
+        database: where all is as it should be by now, which that is, and a new era begins; "" where
+        only this changed.
+        lost: where that is from a backup, or at an earlier moment, what stood there before: each
+        line that is told again gets another number, above `Writer.restored`.
+        since: what this returned before, or was found.  Raises StoreAwayError where it is another
+        database, or at an earlier moment, as after a snapshot of its disk, or where another program
+        wrote: it is read anew first.
         """
         with self._pool.connection() as connection, _transaction(connection):
-            check_database(connection, expected)
-            if _read_writer(connection).at < since:
-                raise StoreAwayError("PostgreSQL is at an earlier moment than at the last write")
+            check_database(connection, since.database)
             # Only one program gives numbers, also while two take each other for the writer.
             connection.run_here("lock table line_address in exclusive mode")
-            connection.executemany(_PUT_LINE, list(lines))
+            found = _read_writer(connection)
+            if found.is_before(since):
+                raise StoreAwayError("PostgreSQL is at an earlier moment than at the last write")
+            if 0 < since.era < found.era:
+                raise StoreAwayError("another program of this provider wrote addresses meanwhile")
+            era = max(found.era, lost.era if lost else 0, 0) + (1 if database else 0)
+            restored = _mark(connection, lost.restored) if lost else found.restored
+            connection.executemany(_PUT_LINE, [(*each[:2], restored) for each in lines])
             connection.executemany(_PUT_BINDING, list(bindings))
             connection.executemany(
                 _PUT_SESSION, [(*each[:5], json.dumps(each.blocks)) for each in sessions]
             )
             connection.executemany(_END_SESSION, list(ended))
-            connection.execute(_NOTE_WRITER, (at, database))
+            connection.execute(_NOTE_WRITER, (at, database, era, restored))
             if taken:
                 connection.execute("delete from line_told where number <= ?", (taken,))
+            return Writer(at, database or found.database, era, restored)
+
+    def forget_ends(self, before: float) -> None:
+        """Forget sessions of which was told before a moment that they are over."""
+        with self._pool.connection() as connection:
+            connection.execute(_FORGET_ENDS, (before,))
 
     def hand_over(self, told: Iterable[str]) -> int:
         """Leave to the program that writes what another one was told while PostgreSQL was away;
@@ -161,7 +198,7 @@ _PUT_LINE = f"""
     insert into line (line, household, number) values (?, ?, {_NUMBER})
         on conflict (line) do update
        set household = excluded.household, number = excluded.number
-     where line.household <> excluded.household"""  # noqa: S608 - names of ours
+     where line.household <> excluded.household or line.number <= ?"""  # noqa: S608 - names of ours
 _PUT_BINDING = f"""
     insert into line_address (block, line, number) values (?, ?, {_NUMBER})
         on conflict (block) do update set line = excluded.line, number = excluded.number
@@ -173,13 +210,14 @@ _PUT_SESSION = """
        set line = excluded.line, began = excluded.began, heard = excluded.heard,
            blocks = excluded.blocks"""
 _NOTE_WRITER = """
-    insert into line_writer (one, at, place) values (1, ?, ?)
+    insert into line_writer (one, at, place, era, restored) values (1, ?, ?, ?, ?)
         on conflict (one) do update
-       set at = excluded.at,
+       set at = excluded.at, era = excluded.era, restored = excluded.restored,
            place = case when excluded.place = '' then line_writer.place else excluded.place end"""
 _READ_TOLD = "select number, told from line_told order by number limit ?"
 _READ_UP_TO = "select number from line_told where number <= ? limit 1"
 _END_SESSION = "delete from line_session where machine = ? and session = ?"
+_FORGET_ENDS = "delete from line_session where line = '' and heard < ?"
 
 
 @contextmanager
@@ -199,8 +237,9 @@ class LineReader:
     """Follows both tables; for one thread at a time.  Raises StoreError.
 
     position: the number of the last row that was taken; 0 is before the first.
+    seen: the program that writes, as of the last call; None before the first.
     is_set_back: the database is at an earlier moment than at a former call, as after a snapshot of
-    its disk; nothing more is taken from it.
+    its disk, or the program that writes found that; nothing more is taken from it.
     """
 
     def __init__(self, pool: PostgresPool, database: str = "") -> None:
@@ -209,6 +248,7 @@ class LineReader:
         self._pool = pool
         self._database = database
         self.position = 0
+        self.seen: Writer | None = None
         self.is_set_back = False
 
     def take(self) -> tuple[list[LineRow], list[BindingRow]]:
@@ -216,18 +256,22 @@ class LineReader:
         lines: list[LineRow] = []
         bindings: list[BindingRow] = []
         with self._pool.connection() as connection:
-            newest, position = self._newest(connection), self.position
-            if position != newest:
+            (newest, *row) = connection.execute(_LOOK).fetchall()[0]
+            writer = _as_writer(row)
+            before = self.seen or writer
+            is_old = writer.restored != before.restored or writer.era < before.era
+            if self.position != newest or is_old:
                 check_database(connection, self._database)
-            if newest < position:
+            if newest < self.position or is_old:
                 self.is_set_back = True
                 return [], []
-            if position < newest:
+            if self.position < newest:
                 # What moves meanwhile has a number above the newest, and comes with the next call.
-                span = (position, newest)
+                span = (self.position, newest)
                 lines += map(LineRow._make, connection.stream(_READ_LINES, span, AT_ONCE))
                 bindings += map(BindingRow._make, connection.stream(_READ_BINDINGS, span, AT_ONCE))
-        self.position = newest  # only now: what is lost on the way must be read again
+        # Only now: what is lost on the way must be read again.
+        self.position, self.seen = newest, writer
         return lines, bindings
 
     def writer(self) -> Writer:
@@ -242,22 +286,38 @@ class LineReader:
             found = {each: connection.execute(_READ_OWNER, (each,)).fetchone() for each in blocks}
         return [BindingRow(each, str(row[0]) if row else "") for each, row in found.items()]
 
-    def _newest(self, connection: PostgresConnection) -> int:
-        (row,) = connection.execute(_NEWEST).fetchall()
-        return int(row[0])
-
 
 def _read_writer(connection: PostgresConnection) -> Writer:
-    row = connection.execute("select at, place from line_writer").fetchone()
-    return Writer(0.0, "") if row is None else Writer(float(row[0]), str(row[1]))
+    return _as_writer(connection.execute(_READ_WRITER).fetchone() or (None,) * 4)
 
 
-_NEWEST = """
+def _as_writer(row: Sequence[Any]) -> Writer:
+    at, place, era, restored = row
+    return UNKNOWN._replace(era=NOBODY) if at is None else Writer(at, str(place), era, restored)
+
+
+def _mark(connection: PostgresConnection, before: int) -> int:
+    """Return a number of a row that all have from now on that are told again.
+
+    before: the one of which whoever follows may know, though the database does not any more.
+    """
+    (row,) = connection.execute(_NEXT_NUMBERS, (1,)).fetchall()
+    if row[0] <= before:
+        (row,) = connection.execute(_NEXT_NUMBERS, (before - row[0] + 1,)).fetchall()
+    return int(row[0])
+
+
+_NEXT_NUMBERS = f"select max({_NUMBER}) from generate_series(1, ?)"  # noqa: S608 - as above
+_READ_WRITER = "select at, place, era, restored from line_writer"
+# One statement: what the program that writes noted is of the same moment as its rows.
+_LOOK = """
     select greatest(
-        (select coalesce(max(number), 0) from line),
-        (select coalesce(max(number), 0) from line_address))"""
+               (select coalesce(max(number), 0) from line),
+               (select coalesce(max(number), 0) from line_address)),
+           at, place, era, restored
+      from (select 1) as always left join line_writer on true"""
 _READ_OWNER = "select line from line_address where block = ?"
-_READ_LINES = "select line, household from line where number > ? and number <= ?"
+_READ_LINES = "select line, household, number from line where number > ? and number <= ?"
 _READ_BINDINGS = "select block, line from line_address where number > ? and number <= ?"
 
 
@@ -357,3 +417,12 @@ def line_told(db: PostgresConnection) -> None:
 def line_writer_place(db: PostgresConnection) -> None:
     """For which database the program that writes has looked at all that there is."""
     db.run_here("alter table line_writer add column place text collate \"C\" not null default ''")
+
+
+@LINES(name="0005_line_eras", expands=True)
+def line_eras(db: PostgresConnection) -> None:
+    """Which of two programs wrote later, whatever their clocks say; the last number before a
+    database from a backup was looked at; and which sessions are over, found quickly."""
+    db.run_here("alter table line_writer add column era bigint not null default 0")
+    db.run_here("alter table line_writer add column restored bigint not null default 0")
+    db.run_here("create index line_session_over on line_session (heard) where line = ''")

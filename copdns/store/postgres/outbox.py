@@ -190,9 +190,8 @@ class OutboxReader:
         is_behind = self._reach < self.position
         if not (is_other or is_behind):
             return
-        # Where a standby took over with all that there was, only the last word is another.
-        is_copy = is_other and before.split()[:-1] != self.database.split()[:-1]
-        has_lost = is_behind or (is_copy and newest != self.position)
+        is_restored = is_other and is_copy(before, self.database)
+        has_lost = is_behind or (is_restored and newest != self.position)
         if self._change is None or has_lost:
             self._change = DatabaseChange(has_lost, not is_other)
         self.position = 0
@@ -226,6 +225,12 @@ class OutboxReader:
         assert self._connection is not None
         rows = self._connection.execute(sql, parameters or None)
         return rows.fetchall() if rows.description else []
+
+
+def is_copy(before: str, now: str) -> bool:
+    """Tell of two databases, as `OutboxReader.database`, whether the later one was made from the
+    other's rows; where a standby took over with all that there was, only the last word differs."""
+    return before.split()[:-1] != now.split()[:-1]
 
 
 def read_database(connection: PostgresConnection) -> str:

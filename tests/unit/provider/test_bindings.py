@@ -209,6 +209,16 @@ def test_a_machine_that_ends_much_at_once_is_doubted_in_all_that_it_told_before(
     assert bindings.line_at("192.0.2.50", PORT, 10_031) == "line50"
 
 
+def test_where_news_may_be_lost_late_news_of_a_machine_not_heard_of_before_is_in_doubt(
+    bindings: Bindings,
+) -> None:
+    bindings.doubt_all(100)
+    bindings.take(event(UPDATE, "1", "ada", 99, BLOCK), 101)
+    assert bindings.line_at(ADDRESS, PORT, 102) == ""
+    assert bindings.take(event(UPDATE, "1", "ada", 102, BLOCK), 102) == {BLOCK}
+    assert bindings.line_at(ADDRESS, PORT, 103) == "ada"
+
+
 def bindings_told_of(blocks: Sequence[AddressBlock]) -> Bindings:
     """Return what holds when sessions began one after the other, a minute apart."""
     bindings = Bindings(KEPT_FOR * 100)

@@ -3,73 +3,38 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from copdns.app.node.collector import DEAF, BindingCollector
-from copdns.app.node.journal import FILE, BindingJournal, JournalReader
+from copdns.app.node.collector import DEAF
+from copdns.app.node.journal import FILE, JournalReader
 from copdns.model.errors import StoreAwayError, StoreError
-from copdns.provider.address_blocks import read_block
 from copdns.provider.bindings import SessionChange, SessionEvent
 from copdns.store.household_db.provider import ProviderStore
 from copdns.store.postgres import outbox as outbox_module
 from copdns.store.postgres.connection import PostgresPool
 from copdns.store.postgres.lines import BindingStore, LineRow
 from tests.unit.account_values import NOW
-
-ADDRESS = "192.0.2.7"
-HOUR = 3600.0
-LOCKED = "select pid from pg_locks where locktype = 'advisory'"
-
-
-class Times:
-    """The clock of all programs, and whether PostgreSQL is away for those made with it."""
-
-    def __init__(self) -> None:
-        self.now = float(NOW)
-        self.is_away = False
-
-    def prepare(self) -> None:
-        if self.is_away:
-            raise StoreAwayError("away")
+from tests.unit.store.collectors import (
+    ADDRESS,
+    HOUR,
+    LOCKED,
+    Times,
+    bring_back,
+    collecting,
+    end_lead,
+    event,
+    owner,
+    set_back_later,
+)
 
 
 @pytest.fixture
 def pool(postgres: str) -> Iterator[PostgresPool]:
     with ProviderStore.connect(PostgresPool(postgres)) as store:
         yield store.pool
-
-
-def event(line: str, at: float, kind: SessionChange = SessionChange.START) -> SessionEvent:
-    return SessionEvent(kind, "bng", f"s {line}", line, at, (read_block(ADDRESS),))
-
-
-@asynccontextmanager
-async def collecting(
-    pool: PostgresPool, folder: Path, times: Times
-) -> AsyncIterator[BindingCollector]:
-    """Run a program that looks for nothing while the test does not let it."""
-    journal = BindingJournal(folder)
-    collector = BindingCollector(pool, 3 * HOUR, lambda: times.now, journal, times.prepare)
-    await collector.begin()
-    leading = collector._leading
-    pid = leading.info.backend_pid if leading else 0
-    writing = asyncio.create_task(collector._write_forever())
-    try:
-        yield collector
-    finally:
-        writing.cancel()
-        collector.close()
-        if pid:  # PostgreSQL ends its lock a moment after the connection
-            with pool.connection() as connection:
-                connection.run_here(f"select pg_terminate_backend({pid}, 5000)")
-
-
-def owner(pool: PostgresPool) -> str:
-    return BindingStore(pool).bindings().get(ADDRESS, "")
 
 
 async def test_what_another_program_was_told_reaches_the_one_that_writes(
@@ -161,19 +126,6 @@ async def test_what_has_no_room_is_not_confirmed(pool: PostgresPool, tmp_path: P
             await collector.take([event("l1", NOW)])
 
 
-def bring_back(pool: PostgresPool, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Make another database of it, with what was in it an hour before."""
-    monkeypatch.setattr(outbox_module, "WHICH_DATABASE", b"select '7 7 00000001'")
-    blocks = f'["{ADDRESS}"]'
-    with pool.connection() as connection:
-        for each in (
-            "update line_address set line = 'l1'",
-            "delete from line_session",
-            f"insert into line_session values ('bng', 's l1', 'l1', {NOW}, {NOW}, '{blocks}')",
-        ):
-            connection.run_here(each)
-
-
 @pytest.mark.parametrize(("restarts", "expected"), [(False, "l2"), (True, "")])
 async def test_a_backup_gives_no_address_back_to_the_line_of_before(
     pool: PostgresPool,
@@ -202,21 +154,13 @@ async def test_a_backup_gives_no_address_back_to_the_line_of_before(
         if not restarts:
             await asyncio.to_thread(collector._follow)
             assert owner(pool) == expected
-            assert [each.line for each in BindingStore(pool).sessions()] == ["l2"]
+            assert [each.line for each in BindingStore(pool).sessions()] == ["", "l2"]
             return
     times.now += 60
     async with collecting(pool, tmp_path, times) as collector:
         assert owner(pool) == expected
         await collector.take([event("l2", times.now, SessionChange.UPDATE)])
         assert owner(pool) == "l2"
-
-
-def end_lead(pool: PostgresPool, collector: BindingCollector) -> None:
-    """Let PostgreSQL be away for a moment: the connection with the lock is lost."""
-    assert collector._leading is not None
-    pid = collector._leading.info.backend_pid
-    with pool.connection() as connection:
-        connection.run_here(f"select pg_terminate_backend({pid}, 5000)")
 
 
 @pytest.mark.parametrize("looks", [False, True])
@@ -325,28 +269,6 @@ async def test_into_a_database_that_came_within_a_write_nothing_is_written(
             connection.run_here(f"select pg_terminate_backend({pid}, 5000)")
         await asyncio.to_thread(collector._follow)
         assert owner(pool) == "l2"
-
-
-async def set_back_later(
-    pool: PostgresPool, collector: BindingCollector, times: Times
-) -> Callable[[], None]:
-    """Let an address go from one line to another within a minute; return what has the same database
-    at the moment before that, as after a snapshot of its disk."""
-    await collector.take([event("l1", NOW)])
-    with pool.connection() as connection:
-        rows = connection.execute("select * from line_session").fetchall()
-    times.now += 60
-    await collector.take([event("l2", times.now)])
-    assert owner(pool) == "l2"
-
-    def set_back() -> None:
-        with pool.connection() as connection:
-            connection.run_here("delete from line_session")
-            connection.run_here("update line_address set line = 'l1'")
-            connection.run_here(f"update line_writer set at = {NOW}")
-            connection.executemany("insert into line_session values (?, ?, ?, ?, ?, ?)", rows)
-
-    return set_back
 
 
 async def test_a_program_that_did_not_write_before_notices_a_disk_that_was_set_back(

@@ -67,12 +67,13 @@ def pool(postgres: str) -> Iterator[PostgresPool]:
 def test_a_reader_of_lines_misses_nothing_and_reads_nothing_twice(pool: PostgresPool) -> None:
     store, reader = BindingStore(pool), LineReader(pool)
     store.put([BindingRow("192.0.2.1", "l1")], lines=[LineRow("l1", "ada")])
-    assert reader.take() == ([LineRow("l1", "ada")], [BindingRow("192.0.2.1", "l1")])
+    assert reader.take() == ([LineRow("l1", "ada", 1)], [BindingRow("192.0.2.1", "l1")])
     assert reader.take() == ([], [])
     store.put([BindingRow("192.0.2.1", "l1")], lines=[LineRow("l1", "ada")])  # nothing new
     assert reader.take() == ([], [])
     store.put([BindingRow("192.0.2.1", "")], lines=[LineRow("l1", "bo")])
-    assert reader.take() == ([LineRow("l1", "bo")], [BindingRow("192.0.2.1", "")])
+    (line,), bindings = reader.take()
+    assert (line[:2], bindings) == (("l1", "bo"), [BindingRow("192.0.2.1", "")])
     assert store.bindings() == {}
     assert len(LineReader(pool).take()[1]) == 1
 
@@ -84,7 +85,7 @@ def test_sessions_are_kept_for_the_next_start_and_one_program_writes(pool: Postg
     assert [each.session for each in store.sessions()] == ["2", "1"]
     store.put(ended=[("bng", "2")], at=22.0)
     assert list(store.sessions()) == [kept]
-    assert store.writer() == (22.0, "")
+    assert store.writer() == (22.0, "", 0, 0)
     leading = lead_bindings(pool)
     assert leading is not None
     assert lead_bindings(pool) is None
