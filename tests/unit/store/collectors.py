@@ -21,7 +21,7 @@ from tests.unit.account_values import NOW
 
 ADDRESS = "192.0.2.7"
 HOUR = 3600.0
-LOCKED = "select pid from pg_locks where locktype = 'advisory'"
+_LOCKED = "select pid from pg_locks where locktype = 'advisory'"
 
 
 class Times:
@@ -71,6 +71,11 @@ def owner(pool: PostgresPool) -> str:
     return BindingStore(pool).bindings().get(ADDRESS, "")
 
 
+def refuse(**_: object) -> None:
+    """Stand for what writes to a PostgreSQL that goes away just then."""
+    raise StoreAwayError("away")
+
+
 def bring_back(pool: PostgresPool, monkeypatch: pytest.MonkeyPatch) -> None:
     """Make another database of it, with what was in it an hour before."""
     monkeypatch.setattr(outbox_module, "WHICH_DATABASE", b"select '7 7 00000001'")
@@ -90,6 +95,13 @@ def end_lead(pool: PostgresPool, collector: BindingCollector) -> None:
     pid = collector._leading.info.backend_pid
     with pool.connection() as connection:
         connection.run_here(f"select pg_terminate_backend({pid}, 5000)")
+
+
+def end_locks(pool: PostgresPool) -> None:
+    """Wait for the end of a lock, which is a moment after that of its connection."""
+    with pool.connection() as connection:
+        for (pid,) in connection.execute(_LOCKED).fetchall():
+            connection.run_here(f"select pg_terminate_backend({pid}, 5000)")
 
 
 async def set_back_later(

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
+
 from copdns.app.node.copies import NodeCopies
 from copdns.app.node.journal import JournalReader
 from copdns.app.node.law import LawInForce
@@ -16,9 +18,10 @@ from copdns.app.node.source import StoreSource
 from copdns.model.household import Band, Household, Profile, Rule, RuleAction
 from copdns.model.matchers import Matcher
 from copdns.model.times import Grant
-from copdns.provider.plane.snapshot import PlaneSnapshot
+from copdns.provider.plane.snapshot import PlaneChange, PlaneSnapshot
 from copdns.settings.config import Settings
 from copdns.store.household_db.provider import ProviderStore
+from copdns.store.postgres import outbox as outbox_of_store
 from copdns.store.postgres.lines import BindingRow, BindingStore, LineRow
 from tests.unit.account_values import NOW
 
@@ -59,6 +62,31 @@ def told(snapshot: PlaneSnapshot) -> dict[str, object]:
         policy = snapshot.classes[group.policy_class]
         found[".".join(map(str, address))] = (policy, group.asks_copdns, household)
     return found | {"names": sorted(snapshot.exceptions)}
+
+
+def look_once(source: StoreSource) -> list[PlaneChange]:
+    """Have a node look for changes, once."""
+    return list(source.changes_after(source._keeper.revision) or ())
+
+
+def lose_connection(source: StoreSource) -> None:
+    """Let a node lose the connection that listens; its next look makes another."""
+    assert source._outbox is not None
+    source._outbox.close()
+
+
+def assert_begins_anew(source: StoreSource) -> None:
+    """Have a node that lost its connection look: what it reads all anew is another snapshot."""
+    assert source.changes_after(source._keeper.revision) is None
+
+
+def without(found: dict[str, object], *addresses: str) -> dict[str, object]:
+    return {key: value for key, value in found.items() if key not in addresses}
+
+
+def name_database(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """Let PostgreSQL be another database from now on; "" is one that does not say which."""
+    monkeypatch.setattr(outbox_of_store, "WHICH_DATABASE", f"select '{name}'".encode())
 
 
 async def fill(store: ProviderStore) -> tuple[Household, ...]:

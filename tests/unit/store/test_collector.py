@@ -20,13 +20,14 @@ from tests.unit.account_values import NOW
 from tests.unit.store.collectors import (
     ADDRESS,
     HOUR,
-    LOCKED,
     Times,
     bring_back,
     collecting,
     end_lead,
+    end_locks,
     event,
     owner,
+    refuse,
     set_back_later,
 )
 
@@ -76,14 +77,11 @@ async def test_what_another_program_was_told_reaches_the_one_that_writes(
 async def test_after_an_hour_sessions_count_if_this_machine_listened_all_the_time(
     pool: PostgresPool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, gap: float, expected: str
 ) -> None:
-    def fail(**_: object) -> None:
-        raise StoreAwayError("away")
-
     times = Times()
     async with collecting(pool, tmp_path, times) as collector:
         await collector.take([event("l1", NOW)])
         with monkeypatch.context() as away:
-            away.setattr(collector._store, "put", fail)
+            away.setattr(collector._store, "put", refuse)
             times.is_away = True
             times.now += 60
             await collector.take([event("l2", times.now)])  # as PostgreSQL goes away
@@ -135,17 +133,13 @@ async def test_a_backup_gives_no_address_back_to_the_line_of_before(
     expected: str,
 ) -> None:
     """The program that wrote before knows whose it is; another one lets it be nobody's."""
-
-    def fail(**_: object) -> None:
-        raise StoreAwayError("away")
-
     times = Times()
     async with collecting(pool, tmp_path, times) as collector:
         await collector.take([event("l1", NOW)], [LineRow("l1", "ada"), LineRow("l2", "bo")])
         await collector.take([event("l1", NOW + 1, SessionChange.STOP), event("l2", NOW + 9)])
         assert owner(pool) == "l2"
         with monkeypatch.context() as away:
-            away.setattr(collector._store, "put", fail)
+            away.setattr(collector._store, "put", refuse)
             times.is_away = True
             await collector.take([event("l2", NOW + 10, SessionChange.UPDATE)])
         bring_back(pool, monkeypatch)
@@ -231,18 +225,9 @@ async def test_a_disk_that_was_set_back_gives_no_address_to_the_line_of_before(
     """Within minutes, in which nobody would have missed anything: it is the same database."""
     times = Times()
     async with collecting(pool, tmp_path, times) as collector:
-        await collector.take([event("l1", NOW)])
-        with pool.connection() as connection:
-            rows = connection.execute("select * from line_session").fetchall()
-        times.now += 60
-        await collector.take([event("l2", times.now)])
-        assert owner(pool) == "l2"
+        set_back = await set_back_later(pool, collector, times)
         end_lead(pool, collector)
-        with pool.connection() as connection:
-            connection.run_here("delete from line_session")
-            connection.run_here("update line_address set line = 'l1'")
-            connection.run_here(f"update line_writer set at = {NOW}")
-            connection.executemany("insert into line_session values (?, ?, ?, ?, ?, ?)", rows)
+        set_back()
         await asyncio.to_thread(collector._follow)
         assert owner(pool) == ""
         await collector.take([event("l2", times.now, SessionChange.UPDATE)])
@@ -257,16 +242,13 @@ async def test_into_a_database_that_came_within_a_write_nothing_is_written(
     async with collecting(pool, tmp_path, times) as collector:
         await collector.take([event("l1", NOW)])
         bring_back(pool, monkeypatch)
-        assert collector._leading is not None
-        pid = collector._leading.info.backend_pid
         times.now += 60
         await collector.take([event("l2", times.now)])
         assert not collector.is_leading
         assert owner(pool) == "l1"
         ((told,),) = [each.told for each in collector._journal.read()]
         assert told == event("l2", times.now)
-        with pool.connection() as connection:  # its lock ends a moment after the connection
-            connection.run_here(f"select pg_terminate_backend({pid}, 5000)")
+        end_locks(pool)
         await asyncio.to_thread(collector._follow)
         assert owner(pool) == "l2"
 
@@ -315,9 +297,7 @@ async def test_onto_a_disk_that_was_set_back_within_a_write_nothing_is_written(
         await collector.take([event("l3", times.now, SessionChange.STOP)])
         assert BindingStore(pool).writer().at == NOW
         assert not collector.is_leading
-        with pool.connection() as connection:  # its lock ends a moment after the connection
-            for (pid,) in connection.execute(LOCKED).fetchall():
-                connection.run_here(f"select pg_terminate_backend({pid}, 5000)")
+        end_locks(pool)
         await asyncio.to_thread(collector._follow)
         assert owner(pool) == ""
 
@@ -334,9 +314,7 @@ async def test_a_standby_that_is_not_promoted_yet_lets_nothing_be_forgotten(
         with pytest.raises(StoreAwayError, match="standby"):
             await asyncio.to_thread(collector._follow)
         monkeypatch.setattr(outbox_module, "WHICH_DATABASE", b"select '7 7 00000002'")
-        with pool.connection() as connection:  # as above
-            for (pid,) in connection.execute(LOCKED).fetchall():
-                connection.run_here(f"select pg_terminate_backend({pid}, 5000)")
+        end_locks(pool)
         await asyncio.to_thread(collector._follow)
         assert collector.is_leading
         assert owner(pool) == "l1"

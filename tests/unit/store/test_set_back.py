@@ -14,7 +14,6 @@ from copdns.app.node.source import StoreSource
 from copdns.model.household import Household
 from copdns.provider.bindings import SessionChange
 from copdns.store.household_db.provider import ProviderStore
-from copdns.store.postgres import outbox as outbox_of_store
 from copdns.store.postgres.connection import PostgresPool
 from copdns.store.postgres.lines import UNKNOWN, BindingRow, BindingStore, LineRow, Writer
 from tests.unit.account_values import NOW
@@ -26,7 +25,15 @@ from tests.unit.store.collectors import (
     owner,
     set_back_later,
 )
-from tests.unit.store.nodes import fill, node, told
+from tests.unit.store.nodes import (
+    fill,
+    look_once,
+    lose_connection,
+    name_database,
+    node,
+    told,
+    without,
+)
 
 OTHER = "7 7 00000001"
 
@@ -55,7 +62,7 @@ def run(store: ProviderStore) -> Callable[..., None]:
 def look(source: StoreSource) -> dict[str, object]:
     """Return what the tables have after a look, and after the next, which may read all."""
     for _ in range(2):
-        list(source.changes_after(source._keeper.revision) or ())
+        look_once(source)
         source.snapshot()
     return told(source.snapshot())
 
@@ -76,7 +83,7 @@ async def test_of_two_programs_the_one_that_began_later_wrote_later_by_whatever_
             assert other.is_leading
             await other.take([event("l2", NOW - 60)])
             assert owner(store.pool) == "l2"
-        monkeypatch.setattr(outbox_of_store, "WHICH_DATABASE", f"select '{OTHER}'".encode())
+        name_database(monkeypatch, OTHER)
         await asyncio.to_thread(collector._follow)
         assert owner(store.pool) == ""
         await collector.take([event("l2", NOW, SessionChange.UPDATE)])
@@ -189,8 +196,7 @@ async def test_a_node_learns_of_a_disk_that_was_set_back_from_the_program_that_n
         look(source)
         assert "from a backup" in source.restored
         writer.put([BindingRow("192.0.2.2", "l2")], at=4.0)
-        without = {each: found[each] for each in found if each not in {"192.0.2.0", "192.0.2.1"}}
-        assert look(source) == without
+        assert look(source) == without(found, "192.0.2.0", "192.0.2.1")
     assert homes
 
 
@@ -240,8 +246,7 @@ async def test_a_line_that_is_told_again_is_the_familys_also_if_the_backup_says_
         if told_first:
             writer.put(at=2.0, database=lost.database, lost=lost)
             writer.put(lines=again, at=3.0)
-        assert source._outbox is not None
-        source._outbox.close()
+        lose_connection(source)
         assert "192.0.2.1" not in look(source)
         if not told_first:
             writer.put(at=2.0, database=lost.database, lost=lost)
@@ -274,11 +279,10 @@ async def test_what_was_told_since_a_restore_before_is_told_since_no_later_one(
             f"update line_writer set restored = {0 if is_before_that else lost.restored}",
             "update outbox set number = number - 1000",
         )
-        assert source._outbox is not None
-        source._outbox.close()
+        lose_connection(source)
         assert "192.0.2.0" not in look(source)
         writer.put(at=4.0, database=lost.database)
-        assert look(source) == {each: before[each] for each in before if each != "192.0.2.0"}
+        assert look(source) == without(before, "192.0.2.0")
     assert homes
 
 
@@ -363,7 +367,7 @@ async def test_what_a_program_is_told_first_gives_no_address_to_a_family_that_le
         moved = ("192.0.2.0", "l0"), ("192.0.2.1", "l1"), ("192.0.2.2", "l6")
         late = tuple(MovedBlock(*each, is_certain=False) for each in moved)
         journal.append(JournalEntry((), late))
-        assert look(source) == {each: before[each] for each in before if each != "192.0.2.2"}
+        assert look(source) == without(before, "192.0.2.2")
         journal.append(JournalEntry((), (MovedBlock("192.0.2.0", "l0", is_certain=True),)))
         assert look(source)["192.0.2.0"] == before["192.0.2.1"]
     assert homes
