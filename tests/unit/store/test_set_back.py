@@ -213,11 +213,10 @@ async def test_a_line_that_was_told_again_before_a_node_looked_at_another_databa
         before = look(source)
         run("update line set household = 'h6' where line in ('l0', 'l1')")
         run("update outbox set number = number - 1000")
-        monkeypatch.setattr(outbox_of_store, "WHICH_DATABASE", f"select '{OTHER}'".encode())
+        name_database(monkeypatch, OTHER)
         writer.put(at=2.0, database=OTHER, lost=lost)
         writer.put(lines=[LineRow("l0", "h6")], at=3.0)
-        assert source._outbox is not None
-        source._outbox.close()
+        lose_connection(source)
         found = look(source)
         assert found["192.0.2.0"] == before["192.0.2.6"]
         assert "192.0.2.1" not in found
