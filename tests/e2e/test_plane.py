@@ -78,7 +78,8 @@ GUEST, YOUNG, GROWN, CLOSED = 0, 1, 2, 3  # classes
 CLASSES = {
     GUEST: PolicyClass(frozenset({"gambling"})),
     YOUNG: PolicyClass(
-        frozenset({"gambling", "games", "trackers"}), safe_search=frozenset({"engine"})
+        frozenset({"gambling", "games", "self_harm", "trackers"}),
+        safe_search=frozenset({"engine"}),
     ),
     GROWN: PolicyClass(),
     CLOSED: PolicyClass(closed=Reason.SCHEDULE, always_open=frozenset({"music"})),
@@ -100,6 +101,7 @@ LISTED = ListedNames(
         NameList("gambling", Layer.FAMILY, (Matcher("casino.example"),)),
         NameList("games", Layer.FAMILY, (Matcher("games.example"), Matcher("chat.help.example"))),
         NameList("music", Layer.FAMILY, (Matcher("songs.example"),)),
+        NameList("self_harm", Layer.FAMILY, (Matcher("cuts.example"),)),
         NameList("malware", Layer.SECURITY, (Matcher("evil.games.example"),)),
         NameList("court", Layer.LAW, (Matcher("forbidden.example", MatchKind.EXACT),)),
         NameList("trackers", Layer.FAMILY, (Matcher("stat.help.example"),)),

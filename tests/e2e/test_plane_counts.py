@@ -52,7 +52,7 @@ class Counting:
 
 @pytest.fixture
 def counting(tmp_path: Path) -> Iterator[Counting]:
-    categories = ("gambling", "games", "trackers", "not_a_metric")
+    categories = ("gambling", "games", "trackers", "self_harm", "No Metric")
     with node_with_tables(tmp_path, FIRST, free_port(), categories=categories) as node:
         path = check_config(tmp_path, node.settings)
         dnsdist: list[str | Path] = [find_tool("dnsdist"), "--supervised", "-C", path]
@@ -65,12 +65,13 @@ def test_blocks_are_counted_by_layer_and_category_whoever_answers_them(counting:
     for _ in range(3):
         assert " 17 " in told(ask("casino.example", CHILD))
     assert " 17 " in told(ask("games.example", CHILD))
+    assert " 17 " in told(ask("cuts.example", CHILD))
     assert " 17 " in told(ask("casino.example", STRANGER))
     assert " 15 " in told(ask("evil.games.example", ADULT))
     assert " 16 " in told(ask("forbidden.example", ADULT))
     counting.send("casino.example", LAST_OCTETS["slow edns"])  # dnsdist's own action answers
     assert " 17 " in told(ask("casino.example", MIA)), "a household of its own, and no copdns"
-    expected = {"family": 7, "security": 1, "law": 1, "gambling": 6, "games": 1}
+    expected = {"family": 8, "security": 1, "law": 1, "gambling": 6, "games": 1, "self_harm": 1}
     eventually(lambda: counting.blocks() == expected)
     assert counting.counters()[UPTIME] < PATIENCE * 10
 

@@ -14,7 +14,9 @@ from copdns.provider.plane.snapshot import Layer
 
 UPTIME: Final = "uptime"  # in dnsdist's file: for how many seconds it runs
 _LAYER, _CATEGORY = "copdns-blocks-", "copdns-category-"
-_NAME: Final = re.compile(r"[a-z0-9-]+", re.ASCII)  # what dnsdist takes as a metric
+# What dnsdist takes as a metric, with `_` spelled as `--`, since categories have that.
+_NAME: Final = re.compile(r"[a-z0-9_-]+", re.ASCII)
+_UNDERSCORE: Final = "--"
 
 
 class BlockCount(NamedTuple):
@@ -31,7 +33,7 @@ def block_metrics(categories: Iterable[str]) -> dict[str, BlockCount]:
     """
     layers = {_LAYER + layer: BlockCount(True, str(layer)) for layer in Layer}
     return layers | {
-        _CATEGORY + each: BlockCount(False, each)
+        _CATEGORY + each.replace("_", _UNDERSCORE): BlockCount(False, each)
         for each in sorted(categories)
         if _NAME.fullmatch(each)
     }
@@ -43,7 +45,8 @@ def read_blocks(counters: Mapping[str, int]) -> dict[BlockCount, int]:
     for name, number in counters.items():
         for is_layer, begins in ((True, _LAYER), (False, _CATEGORY)):
             if name.startswith(begins):
-                found[BlockCount(is_layer, name.removeprefix(begins))] = number
+                label = name.removeprefix(begins).replace(_UNDERSCORE, "_")
+                found[BlockCount(is_layer, label)] = number
     return found
 
 
@@ -73,8 +76,10 @@ def count_blocks() -> str:
     if verdict.is_untraced or not blocks[verdict.done] then return end
     verdict.metric = "{_LAYER}" .. verdict.done
     if verdict.done ~= "{Layer.FAMILY}" then return end
-    local about = verdict.about:match("^category: ([a-z0-9-]+)")
-    verdict.category = about and "{_CATEGORY}" .. about
+    local about = verdict.about:match("^category: (%S+)")
+    if about and about:match("^[a-z0-9_-]+$") then
+      verdict.category = "{_CATEGORY}" .. about:gsub("_", "{_UNDERSCORE}")
+    end
   end
   local function count_block(verdict)
     if not verdict.metric then return end
