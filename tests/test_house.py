@@ -14,7 +14,17 @@ from pathlib import Path
 
 import pytest
 
-from tests.rooms import BELOW_ALL, ROOMS, Source, arrows, circles, imports, own_imports, sources
+from tests.rooms import (
+    BELOW_ALL,
+    ROOMS,
+    Source,
+    arrows,
+    circles,
+    floors,
+    imports,
+    own_imports,
+    sources,
+)
 
 ROOT = Path(__file__).parents[1]
 
@@ -109,6 +119,14 @@ def test_imports_point_down() -> None:
     ]
     assert not wrong
     assert not circles(arrows(sources("copdns")))
+
+
+def test_the_architecture_page_draws_each_room_on_its_floor() -> None:
+    page = (ROOT / "docs" / "architecture.md").read_text()
+    rows = re.findall(r"^  (\d)  ([a-z_ ]+)$", page, re.MULTILINE)
+    drawn = {room: int(floor) for floor, rooms in rows for room in rooms.split()}
+    found = floors(arrows(sources("copdns")))
+    assert drawn == {room: floor for room, floor in found.items() if room != "__main__"}
 
 
 def test_rooms_within_a_room_do_not_know_each_other() -> None:
