@@ -30,6 +30,7 @@ import psycopg
 from copdns.household.file import parse
 from copdns.provider.plane.road import HOUSEHOLD_TLV
 from copdns.store.household_db.provider import open_provider
+from copdns.store.postgres.lines import BindingStore
 from tests.bench import households
 from tests.bench.build import BenchError, Programs
 from tests.bench.front import beside_load, front, in_memory, processor_time
@@ -173,6 +174,9 @@ def _bind(conninfo: str, many: int) -> None:
     home = parse(json.dumps(text), "bench", shipped_known())
     with open_provider(conninfo) as store:
         asyncio.run(store.create(home, "bench", 1))
+        # As a program that writes addresses leaves it: before one did, they are nobody's.
+        writer = BindingStore(store.pool)
+        writer.put(at=time.time(), database=writer.database())
     options = "-c search_path=copdns"
     with closing(psycopg.connect(conninfo, autocommit=True, options=options)) as connection:
         numbers = f"generate_series(0, {many - 1}) as n"

@@ -126,7 +126,7 @@ class Walk:
         """What somebody reads and types until the browser opens: how to install it, and what it
         cannot do, to which the first lines lead."""
         whole = (ROOT / "README.md").read_text()
-        cannot = whole.partition("\n### What copdns cannot do\n")[2].partition("\n## ")[0]
+        cannot = whole.partition("\n## What copdns cannot do\n")[2].partition("\n## ")[0]
         text = whole.partition("\n## Try it")[0] + cannot
         code = re.findall(r"^ {3}```sh\n(.*?)```", text, re.DOTALL | re.MULTILINE)
         lines = as_read(text)

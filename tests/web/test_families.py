@@ -46,7 +46,7 @@ from tests.web.families import (
     running_families,
 )
 from tests.web.pages import PASTED, PASTED_TEXT
-from tests.web.site import HTML
+from tests.web.site import HTML, shown
 
 pytestmark = pytest.mark.once
 
@@ -413,7 +413,7 @@ async def test_with_the_code_alone_no_child_is_told_of_a_page_of_their_own(
     families: Families, who: str, told: str
 ) -> None:
     await families.change(guest=who)
-    page = await families.post("/age", {"band": "16-17"}, families.code_cookie)
+    page = shown(await families.post("/age", {"band": "16-17"}, families.code_cookie))
     assert told in page
     assert "home page, in the browser" not in page
     for path in ("/month", "/device"):
@@ -453,11 +453,11 @@ async def test_guesses_in_cookies_are_as_limited_as_typed_ones(
 
     async def show(secret: str, sender: dict[str, str]) -> int:
         families.client.session.cookie_jar.clear()
-        shown = {"Cookie": f"{name}={secret}"}
+        sent = {"Cookie": f"{name}={secret}"}
         if name == "Authorization":
-            shown = {name: f"Bearer {secret}"}
+            sent = {name: f"Bearer {secret}"}
         path = "/api/v1/status" if name == "Authorization" else "/rules"
-        reply = await families.client.get(path, headers={**sender, **shown, **HTML})
+        reply = await families.client.get(path, headers={**sender, **sent, **HTML})
         return reply.status
 
     site = families.site
@@ -534,9 +534,9 @@ async def test_a_proxy_on_the_machine_opens_none_of_its_own_numbers_to_a_family(
 async def test_a_secret_that_is_no_text_is_a_wrong_one(families: Families, name: str) -> None:
     families.client.session.cookie_jar.clear()
     secret = "a\udcff"
-    shown = {name: f"Bearer {secret}"} if name == "Authorization" else {}
-    shown = shown or {"Cookie": f"{name}={secret}"}
-    reply = await families.client.get("/rules", headers={**shown, **HTML})
+    sent = {name: f"Bearer {secret}"} if name == "Authorization" else {}
+    sent = sent or {"Cookie": f"{name}={secret}"}
+    reply = await families.client.get("/rules", headers={**sent, **HTML})
     assert reply.status in (200, 400, 401)
 
 

@@ -174,7 +174,7 @@ async def test_an_agreement_says_rules_in_words(client: Client, site: Site) -> N
     await site.follow()
     page = plain(await text(client, "/guardian/agreement/mia"))
     closed, _, opened = page.partition("Sites that are allowed for me whenever the internet is on")
-    assert "only ads.example itself" in closed
+    assert "ads.example (this exact address only)" in closed
     assert "all addresses that end in .library.example and atlas.example. For school." in opened
     # Where it is bedtime, they open nothing: they are no part of what is always open.
     assert opened.index("atlas.example") < opened.index("What always works")

@@ -151,7 +151,7 @@ async def test_a_rollout_is_undone_and_the_layer_of_families_opened_by_forms(sit
     assert undo in (await ada.open("/staff/rollouts"))[1]
     status, page, path = await ada.send(undo, {"why": "It fails on <one> machine."})
     assert (status, path) == (200, "/staff/rollouts")
-    assert "ada · It fails on &lt;one&gt; machine." in page
+    assert "ada\u00a0· It fails on &lt;one&gt; machine." in page
     status, page, _ = await ada.send(undo, {"why": "Again."})
     assert status == 409
     assert "undone already" in page

@@ -40,10 +40,10 @@ def test_kinds_of_sites_within_a_sentence_have_small_letters_and_names_their_own
 @pytest.mark.parametrize(
     ("before", "told"),
     [
-        ((0, 60), ["Sun 29 Mar, 15:59", "16:00"]),
-        ((0, 0), ["Sun 29 Mar, 16:00"]),
-        ((0, 86_400), ["Sat 28 Mar, 16:00", "Sun 29 Mar, 16:00"]),
-        ((0, 20, 60), ["Sun 29 Mar, 15:59", "16:00"]),
+        ((0, 60), ["Sun 29\u00a0Mar, 15:59", "16:00"]),
+        ((0, 0), ["Sun 29\u00a0Mar, 16:00"]),
+        ((0, 86_400), ["Sat 28\u00a0Mar, 16:00", "Sun 29\u00a0Mar, 16:00"]),
+        ((0, 20, 60), ["Sun 29\u00a0Mar, 15:59", "16:00"]),
     ],
 )
 def test_moments_are_told_in_their_order_and_each_day_once(
