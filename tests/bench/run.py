@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -14,6 +15,7 @@ from tests.bench.peers import BLOCKS, Server
 from tests.bench.quiet import watch
 from tests.bench.stage import Running, Stage
 from tests.bench.workloads import WORKLOADS, Sample, Values, Workload, check, warm
+from tests.running import PATIENCE
 
 DROPPED = "copdns_log_dropped_total"
 
@@ -102,10 +104,14 @@ def _dropped(running: Running) -> dict[str, float]:
     """Return how many rows of the log a copdns had to drop so far; others have no such log."""
     if not isinstance(running.server, Copdns):
         return {}
-    try:
-        return {"dropped": metric(running.place, DROPPED)}
-    except OSError as error:
-        raise BenchError(f"its metrics do not answer: {error}") from error
+    patience = time.monotonic() + PATIENCE
+    while True:
+        try:
+            return {"dropped": metric(running.place, DROPPED)}
+        except OSError as error:  # pages come a little later than the first answer
+            if time.monotonic() > patience:
+                raise BenchError(f"its metrics do not answer: {error}") from error
+            time.sleep(0.05)
 
 
 def say(words: str) -> None:
