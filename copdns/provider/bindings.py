@@ -18,7 +18,6 @@ docs/providers.md tells what a network has to send for that.
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
@@ -148,9 +147,8 @@ class Bindings:
         self._ended: dict[SessionKey, tuple[float, float]] = (
             former._ended if former is not None else {}
         )
-        self._ends: deque[tuple[float, SessionKey]] = (
-            former._ends if former is not None else deque()
-        )
+        # A heap: those that are restored may be older than those of the former.
+        self._ends: list[tuple[float, SessionKey]] = former._ends if former is not None else []
         self._due: list[tuple[float, SessionKey]] = []  # a heap: when to look whether each is over
 
     def __len__(self) -> int:
@@ -245,7 +243,7 @@ class Bindings:
         session.blocks = blocks
 
     def restore_end(self, key: SessionKey, at: float, told: float) -> None:
-        """Remember that a session ended, and when that was told.  Call it in that order."""
+        """Remember that a session ended, and when that was told."""
         self._note_end(key, at, told)
 
     def doubt_others(self, known: Mapping[AddressBlock, str]) -> None:
@@ -287,7 +285,6 @@ class Bindings:
         clock that is wrong it would win over all that come after it.
         """
         at = min(event.at, now + DOUBT)
-        self._forget_ends(now)
         if event.kind is SessionChange.STOP:
             session = self._sessions.get(event.key)
             if session is not None and at < session.began - DOUBT:
@@ -329,7 +326,7 @@ class Bindings:
 
         It begins anew when it is heard of again: the news may have been lost, and not the session.
         """
-        changed: frozenset[AddressBlock] = frozenset()
+        changed: set[AddressBlock] = set()  # of all of a backup at once
         while self._due and self._due[0][0] <= now:
             _, key = heappop(self._due)
             session = self._sessions.get(key)
@@ -340,7 +337,18 @@ class Bindings:
                 heappush(self._due, (until, key))
             else:
                 changed |= self._end(key)
-        return changed
+        return frozenset(changed)
+
+    def forget_ends(self, now: float) -> frozenset[SessionKey]:
+        """Forget what ended `REMEMBERED` ago; return the sessions of which no end is known any
+        more."""
+        forgotten = set()
+        while self._ends and now - self._ends[0][0] >= REMEMBERED:
+            told, key = heappop(self._ends)
+            if self._ended.get(key, (0.0, 0.0))[1] == told:  # it has not ended again since
+                del self._ended[key]
+                forgotten.add(key)
+        return frozenset(forgotten)
 
     # --- what follows ---
 
@@ -426,7 +434,7 @@ class Bindings:
         if self._ended.get(key, (-1.0, 0.0))[0] >= at:
             return  # it was told before
         self._ended[key] = at, now
-        self._ends.append((now, key))
+        heappush(self._ends, (now, key))
 
     def _end(self, key: SessionKey) -> frozenset[AddressBlock]:
         """Forget a session; return what it had."""
@@ -462,9 +470,3 @@ class Bindings:
             self._lengths[length] = self._lengths.get(length, 0) + (1 if bindings else -1)
             if not self._lengths[length]:
                 del self._lengths[length]
-
-    def _forget_ends(self, now: float) -> None:
-        while self._ends and now - self._ends[0][0] >= REMEMBERED:
-            told, key = self._ends.popleft()
-            if self._ended.get(key, (0.0, 0.0))[1] == told:  # it has not ended again since
-                del self._ended[key]

@@ -36,7 +36,7 @@ from copdns.app.node.journal import (
 from copdns.app.node.last_write import WRITTEN_FILE, LastWrite
 from copdns.model.errors import StoreAwayError, StoreError
 from copdns.provider.address_blocks import AddressBlock, AddressError, read_block
-from copdns.provider.bindings import REMEMBERED, Bindings, SessionChange, SessionKey
+from copdns.provider.bindings import DOUBT, Bindings, SessionChange, SessionKey
 from copdns.provider.radius_accounting import Restart
 from copdns.store.postgres.connection import PostgresPool
 from copdns.store.postgres.lines import (
@@ -225,15 +225,7 @@ class BindingCollector:
             for each in self._unstored
         }
         for each in told:
-            blocks = () if isinstance(each, Restart) else each.blocks or ()
-            before = {block: self._bindings.owner(block, now) for block in blocks}
-            is_news = isinstance(each, Restart) or each.kind is not SessionChange.UPDATE
-            changed, _ = self._take_one(each, now)
-            for block in {*changed, *before}:
-                line = self._bindings.owner(block, now)
-                if block in changed or before[block] != line:
-                    is_certain = is_news or self._knows_all or bool(before.get(block))
-                    moved[block] = MovedBlock(str(block), line, is_certain)
+            moved.update(self._moved_by(each, now))
         try:
             self._journal.append(JournalEntry(tuple(told), tuple(moved.values())))
         except StoreError:
@@ -242,6 +234,29 @@ class BindingCollector:
             self._knows_all = False
             raise
         self._unstored = frozenset()
+
+    def _moved_by(self, told: Told, now: float) -> dict[AddressBlock, MovedBlock]:
+        """Take in an event; return what moves by it for the node here.
+
+        A program that does not write, or began meanwhile, knows of no session from before.  So of
+        the node it takes what may have ended, and gives it nothing by what is older than itself.
+        """
+        kind = None if isinstance(told, Restart) else told.kind
+        blocks = () if isinstance(told, Restart) else told.blocks or ()
+        listens_since = max(self._listens_since, self._journal.since or 0.0)
+        is_late = kind is SessionChange.START and told.at < listens_since - DOUBT
+        before = {block: self._bindings.owner(block, now) for block in blocks}
+        changed, _ = self._take_one(told, now)
+        moved = {}
+        for block in {*changed, *before}:
+            line = self._bindings.owner(block, now)
+            is_known = self._knows_all or bool(before.get(block))
+            has_ended = kind is SessionChange.STOP and not (is_known or line)
+            if block in changed or before[block] != line or has_ended:
+                is_certain = is_known or kind is not SessionChange.UPDATE
+                line = "" if is_late and not is_known else line
+                moved[block] = MovedBlock(str(block), line, is_certain)
+        return moved
 
     def _take_in(self, waiting: Sequence[_Waiting]) -> None:
         now = self._now()
@@ -270,13 +285,13 @@ class BindingCollector:
         changed: Iterable[AddressBlock],
         sessions: Iterable[SessionKey] = (),
         lines: Iterable[LineRow] = (),
-        taken: int = 0,
+        taken: Iterable[int] = (),
         database: str = "",
         since: Writer | None = None,
         lost: Writer | None = None,
     ) -> None:
-        """Write what changed.  database, since, lost: as `BindingStore.put` takes them; since None:
-        what this program put there last."""
+        """Write what changed.  The last five: as `BindingStore.put` takes them; since None: what
+        this program put there last."""
         now = self._tried_at = self._now()
         found = {key: self._row(key) for key in sessions}
         self._note_writer(
@@ -342,7 +357,9 @@ class BindingCollector:
 
     def _keep_ends(self) -> None:
         """Tell the node here of sessions that were not heard of for their time."""
-        over = self._bindings.expire(self._now())
+        now = self._now()
+        self._bindings.forget_ends(now)
+        over = self._bindings.expire(now)
         if over:
             moved = tuple(MovedBlock(str(each), "", True) for each in over)
             self._journal.append(JournalEntry((), moved))
@@ -369,9 +386,8 @@ class BindingCollector:
             log.info("this program writes addresses", known=len(self._bindings))
         self._take_handed_over()
         now = self._now()
-        over = self._bindings.over(now)
+        over = self._bindings.over(now) | self._bindings.forget_ends(now)
         self._put(self._bindings.expire(now), over)
-        self._store.forget_ends(now - REMEMBERED)
         self._listens_since = now
 
     def _hand_over(self) -> None:
@@ -409,12 +425,12 @@ class BindingCollector:
 
     def _take_handed_over(self) -> None:
         while True:
-            texts, newest = self._store.read_handed_over()
-            if not texts:
+            handed_over = self._store.read_handed_over()
+            if not handed_over:
                 return
             changed: set[AddressBlock] = set()
             sessions: set[SessionKey] = set()
-            for each in texts:
+            for each in handed_over.values():
                 try:
                     told = parse_news(json.loads(each))
                 except (KeyError, TypeError, ValueError, AddressError):
@@ -423,7 +439,7 @@ class BindingCollector:
                 blocks, keys = self._take_one(told, self._now())
                 changed |= blocks
                 sessions |= keys
-            self._put(changed, sessions, taken=newest)
+            self._put(changed, sessions, taken=handed_over)
 
     def _read_all(self) -> None:
         """Read what is stored, take in what was told since, and write down what is otherwise."""
@@ -459,11 +475,12 @@ class BindingCollector:
         self._knows_all = True
 
     def _keep_own(self) -> frozenset[SessionKey]:
-        """Go on with what is in memory, which the database is to have; return all sessions of
-        both."""
+        """Go on with what is in memory, which the database is to have; return the sessions that
+        are others there."""
         log.error("the database is another one, or from a backup; addresses are written anew")
-        there = frozenset((each.machine, each.session) for each in self._store.sessions())
-        return there | self._bindings.all_sessions()
+        there = {(each.machine, each.session): each for each in self._store.sessions()}
+        known = there.keys() | self._bindings.all_sessions()
+        return frozenset(key for key in known if self._row(key) != there.get(key))
 
     def _read_stored(
         self, now: float, written_at: float, known: Mapping[AddressBlock, str], *, is_old: bool

@@ -36,7 +36,7 @@ class NodeCopies:
     """The files, in the folder of the tables.  Raises PlaneError."""
 
     def __init__(self, folder: Path) -> None:
-        self.folder = folder
+        self._folder = folder
 
     def write_shapes(self, shapes: Mapping[int, Shape]) -> None:
         """Keep the shape of each group, by its number; before the tables name the group."""
@@ -45,9 +45,9 @@ class NodeCopies:
     def forget_shapes(self) -> None:
         """Keep no shapes for as long as the numbers of groups become others."""
         try:
-            (self.folder / SHAPES_FILE).unlink(missing_ok=True)
+            (self._folder / SHAPES_FILE).unlink(missing_ok=True)
         except OSError as error:
-            raise PlaneError(f"{self.folder / SHAPES_FILE}: {error.strerror}") from error
+            raise PlaneError(f"{self._folder / SHAPES_FILE}: {error.strerror}") from error
 
     def read_shapes(self) -> dict[int, Shape]:
         """Return the shapes that were kept."""
@@ -62,10 +62,10 @@ class NodeCopies:
         return self._read(LAW_FILE, _LAW)
 
     def _write(self, name: str, octets: bytes) -> None:
-        path = self.folder / name
+        path = self._folder / name
         new = path.with_suffix(".new")
         try:
-            self.folder.mkdir(parents=True, exist_ok=True)
+            self._folder.mkdir(parents=True, exist_ok=True)
             with open(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, MODE), "wb") as file:
                 file.write(octets)
             new.replace(path)
@@ -73,7 +73,7 @@ class NodeCopies:
             raise PlaneError(f"{path}: {error.strerror}") from error
 
     def _read(self, name: str, adapter: TypeAdapter[Kept]) -> Kept:
-        path = self.folder / name
+        path = self._folder / name
         try:
             return adapter.validate_json(path.read_bytes())
         except OSError as error:

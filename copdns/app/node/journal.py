@@ -33,8 +33,8 @@ Told = SessionEvent | Restart
 class MovedBlock(NamedTuple):
     """A block of addresses whose owner is another.  line: "" for nobody.
 
-    is_certain: another line, or none, had it before; else that is not known, as for the first news
-    of a session after a start.
+    is_certain: another line, or none, had it before; else the line may have it, or no more, as for
+    the first news of a session after a start.
     """
 
     block: str
@@ -166,6 +166,7 @@ class JournalReader:
     """
 
     def __init__(self, folder: Path) -> None:
+        self.folder = folder
         self._path = folder / FILE
         self._file = (0, b"")  # which one it is: a number is given again to a later file
         self._at = 0  # where it goes on

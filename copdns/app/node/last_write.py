@@ -28,11 +28,16 @@ class LastWrite:
     writer: what was kept last; `UNKNOWN` for nothing.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, waits: bool = True) -> None:
+        """waits: until it is on the disk; else a machine that loses its power may have none."""
         self._path = path
+        self._waits = waits
         try:
             self.writer = _KEPT.validate_json(path.read_bytes())
-        except (OSError, ValidationError):
+        except FileNotFoundError:
+            self.writer = UNKNOWN
+        except (OSError, ValidationError) as error:
+            log.warning("when addresses were written last cannot be read", error=str(error))
             self.writer = UNKNOWN
 
     def note(self, writer: Writer, *, at_once: bool = False) -> None:
@@ -48,7 +53,8 @@ class LastWrite:
             with open(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
                 file.write(_KEPT.dump_json(writer))
                 file.flush()
-                os.fsync(file.fileno())
+                if self._waits:
+                    os.fsync(file.fileno())
             new.replace(self._path)
         except OSError as error:
             log.warning("when addresses were written last cannot be kept", error=str(error))

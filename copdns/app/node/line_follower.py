@@ -19,7 +19,7 @@ import structlog
 from copdns.app.node.block_keys import key_around, keys_within
 from copdns.app.node.journal import JournalEntry, JournalReader
 from copdns.app.node.last_write import LastWrite
-from copdns.provider.address_blocks import AddressBlock, AddressError, read_block
+from copdns.provider.address_blocks import PORTS, AddressBlock, AddressError, read_block
 from copdns.provider.plane.keeper import PlaneKeeper, PlaneLines
 from copdns.provider.plane.snapshot import IPV6_PREFIX
 from copdns.store.postgres.connection import PostgresPool
@@ -27,7 +27,8 @@ from copdns.store.postgres.lines import NOBODY, UNKNOWN, LineReader
 from copdns.store.postgres.outbox import DatabaseChange
 
 LEFT_AFTER: Final = 300.0  # seconds, in which who keeps a journal touches it many times
-_PART: Final = "\0"  # begins what stands for the line of a part: no line begins so
+# Begins what stands for the line of a part, or of what is not certain: no line begins so.
+_UNKNOWN_LINE: Final = "\0"
 
 log = structlog.get_logger("copdns.node")
 
@@ -132,9 +133,7 @@ class LineFollower:
         """Tell whether who writes addresses has looked at them since they are old."""
         before, writer = self._writer, self._reader.writer()
         is_first = before.era == NOBODY != writer.era and not writer.database
-        if is_first or (
-            writer.database == database and (writer.era, writer.at) != (before.era, before.at)
-        ):
+        if is_first or (writer.database == database and writer.write != before.write):
             self._writer = writer
             return True
         return False
@@ -182,22 +181,25 @@ class LineFollower:
     def _bind_moved(self, entries: Iterable[JournalEntry]) -> None:
         for entry in entries:
             for block, line, is_certain in entry.moved:
-                if not is_certain and self._has(block, line):
+                if not is_certain and line and self._has(block, line):
                     continue
-                # Late news of a session that had ended may be the first one after a start.
-                self._moved_blocks[block] = line if is_certain else ""
+                # Late news of a session that had ended may be the first one after a start.  Then
+                # whoever has all around it, or a part of it, is not certain of that either.
+                is_told = is_certain or not line
+                self._moved_blocks[block] = line if is_told else f"{_UNKNOWN_LINE}{block}"
                 self._bind(block, self._moved_blocks[block])
 
     def _has(self, text: str, line: str) -> bool:
-        """Tell whether a line has a block, as far as is known here."""
+        """Tell whether a line has just this block, or all around it, as far as is known here."""
         try:
             block = read_block(text)
         except AddressError:
             return True  # nobody gets it
-        if not block.length:
-            return self._keeper.is_at(IPv4Address(block.network).packed, line)
-        keys = (key_around(block),) if block.length > IPV6_PREFIX else keys_within(block)
-        return all(self._keeper.is_at(key, line) for key in keys)
+        if block.length:
+            keys = (key_around(block),) if block.length > IPV6_PREFIX else keys_within(block)
+            return all(self._keeper.has(key, line) for key in keys)
+        address, ports = IPv4Address(block.network).packed, (block.first_port, block.last_port)
+        return self._keeper.has(address, line, None if ports == PORTS else ports)
 
     def _bind_journal(self) -> None:
         """Let what the journal said count again where PostgreSQL was read as a whole."""
@@ -225,7 +227,8 @@ class LineFollower:
             self._keeper.bind_ports(IPv4Address(block.network).packed, *ports, line)
         elif block.length > IPV6_PREFIX:
             # A part of an address of the tables: who asks from there may be of any line.
-            self._keeper.bind_other(key_around(block), text, f"{_PART}{text}" if line else "")
+            part = f"{_UNKNOWN_LINE}{text}" if line else ""
+            self._keeper.bind_other(key_around(block), text, part)
         else:
             keys = list(keys_within(block))
             if not keys:

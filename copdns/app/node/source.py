@@ -90,7 +90,7 @@ class StoreSource:
             has_law_alone=has_law_alone,
         )
         self._outbox: OutboxReader | None = None
-        seen = LastWrite(copies.folder / SEEN_FILE)
+        seen = LastWrite(journal.folder / SEEN_FILE, waits=False)  # changes would wait, too
         self._lines = LineFollower(pool, self._keeper, journal, seen)
         self._must_read_all = True
         self._is_away = False

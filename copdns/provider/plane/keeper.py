@@ -230,9 +230,12 @@ class PlaneKeeper:
         self._moved.add(address)
         self._has_moved = True
 
-    def is_at(self, address: bytes, line: str) -> bool:
-        """Tell whether a line has an address, or a part of it, or all around it."""
-        return line in self._lines_at(address)
+    def has(self, address: bytes, line: str, ports: tuple[int, int] | None = None) -> bool:
+        """Tell whether a line has an address, or all around it; or just these ports of it, the
+        first and the last."""
+        if ports is not None:
+            return self._ports.get(address, {}).get(ports) == line
+        return line in (self._owners.get(address), *self._others.get(address, {}).values())
 
     def _lines_at(self, address: bytes) -> set[str]:
         return {

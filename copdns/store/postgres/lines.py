@@ -71,6 +71,11 @@ class Writer(NamedTuple):
     era: int = 0
     restored: int = 0
 
+    @property
+    def write(self) -> tuple[int, float]:
+        """Which write was the last one."""
+        return self.era, self.at
+
     def is_before(self, other: Writer) -> bool:
         """Tell whether something was written between this and another look."""
         if 0 in (self.era, other.era) or self.era == other.era:
@@ -95,14 +100,8 @@ class BindingStore:
         """Yield all sessions, also those that are over; those that were heard of last at the
         end."""
         with self._pool.connection() as connection:
-            rows = connection.execute(
-                """
-                select machine, session, line, began, heard, blocks from line_session
-                 order by heard, machine, session
-                """
-            ).fetchall()
-        for machine, session, line, began, heard, blocks in rows:
-            yield SessionRow(machine, session, line, began, heard, tuple(json.loads(blocks)))
+            for *row, blocks in connection.stream(_READ_SESSIONS, (), AT_ONCE):
+                yield SessionRow(*row, tuple(json.loads(blocks)))
 
     def bindings(self) -> dict[str, str]:
         """Return who has which block."""
@@ -117,7 +116,7 @@ class BindingStore:
         ended: Iterable[tuple[str, str]] = (),
         lines: Iterable[LineRow] = (),
         at: float = 0.0,
-        taken: int = 0,
+        taken: Iterable[int] = (),
         database: str = "",
         since: Writer = UNKNOWN,
         lost: Writer | None = None,
@@ -126,23 +125,25 @@ class BindingStore:
 
         ended: machine and session of those of which nothing is kept.  at: when, in seconds since
         1970.
-        taken: the number of the last of what was handed over (`read_handed_over`) that is in it.
+        taken: the numbers of what was handed over (`read_handed_over`) that is in it.
         database: where all is as it should be by now, which that is, and a new era begins; "" where
         only this changed.
         lost: where that is from a backup, or at an earlier moment, what stood there before: each
         line that is told again gets another number, above `Writer.restored`.
-        since: what this returned before, or was found.  Raises StoreAwayError where it is another
-        database, or at an earlier moment, as after a snapshot of its disk, or where another program
-        wrote: it is read anew first.
+        since: what this returned before, or was found; `UNKNOWN` for whatever is there.  Raises
+        StoreAwayError where it is another database, or at an earlier moment, as after a snapshot of
+        its disk, or where another program wrote: it is read anew first.
         """
         with self._pool.connection() as connection, _transaction(connection):
             check_database(connection, since.database)
-            # Only one program gives numbers, also while two take each other for the writer.
-            connection.run_here("lock table line_address in exclusive mode")
+            # Only one program gives numbers, also while two take each other for the writer.  A lock
+            # of the table would wait for PostgreSQL's vacuum, and keep that from its work.
+            connection.run_here(_WRITE_ALONE)
             found = _read_writer(connection)
             if found.is_before(since):
                 raise StoreAwayError("PostgreSQL is at an earlier moment than at the last write")
-            if 0 < since.era < found.era:
+            # Also one that had begun to as its lead was lost: what it wrote was not read here.
+            if UNKNOWN.write != since.write != found.write:
                 raise StoreAwayError("another program of this provider wrote addresses meanwhile")
             era = max(found.era, lost.era if lost else 0, 0) + (1 if database else 0)
             restored = _mark(connection, lost.restored) if lost else found.restored
@@ -153,14 +154,8 @@ class BindingStore:
             )
             connection.executemany(_END_SESSION, list(ended))
             connection.execute(_NOTE_WRITER, (at, database, era, restored))
-            if taken:
-                connection.execute("delete from line_told where number <= ?", (taken,))
+            connection.executemany(_FORGET_TOLD, [(each,) for each in taken])
             return Writer(at, database or found.database, era, restored)
-
-    def forget_ends(self, before: float) -> None:
-        """Forget sessions of which was told before a moment that they are over."""
-        with self._pool.connection() as connection:
-            connection.execute(_FORGET_ENDS, (before,))
 
     def hand_over(self, told: Iterable[str]) -> int:
         """Leave to the program that writes what another one was told while PostgreSQL was away;
@@ -176,11 +171,14 @@ class BindingStore:
         with self._pool.connection() as connection:
             return not connection.execute(_READ_UP_TO, (number,)).fetchall()
 
-    def read_handed_over(self) -> tuple[list[str], int]:
-        """Return what was handed over, some at once, and the number of the last of it."""
+    def read_handed_over(self) -> dict[int, str]:
+        """Return what was handed over, some at once, by its number.
+
+        A smaller one may come later: two programs hand over at once, and either ends first.
+        """
         with self._pool.connection() as connection:
             rows = connection.execute(_READ_TOLD, (AT_ONCE,)).fetchall()
-        return [str(told) for _, told in rows], max((int(number) for number, _ in rows), default=0)
+        return {int(number): str(told) for number, told in rows}
 
     def database(self) -> str:
         """Return which database this is, as `OutboxReader.database`."""
@@ -193,6 +191,9 @@ class BindingStore:
             return _read_writer(connection)
 
 
+_WRITE_ALONE = (
+    "select pg_advisory_xact_lock(hashtextextended('writes lines ' || current_schema(), 0))"
+)
 _NUMBER: Final = "nextval('line_number')"
 _PUT_LINE = f"""
     insert into line (line, household, number) values (?, ?, {_NUMBER})
@@ -203,6 +204,9 @@ _PUT_BINDING = f"""
     insert into line_address (block, line, number) values (?, ?, {_NUMBER})
         on conflict (block) do update set line = excluded.line, number = excluded.number
      where line_address.line <> excluded.line"""  # noqa: S608 - names of ours
+_READ_SESSIONS = """
+    select machine, session, line, began, heard, blocks from line_session
+     order by heard, machine, session"""
 _PUT_SESSION = """
     insert into line_session (machine, session, line, began, heard, blocks)
     values (?, ?, ?, ?, ?, ?)
@@ -215,9 +219,9 @@ _NOTE_WRITER = """
        set at = excluded.at, era = excluded.era, restored = excluded.restored,
            place = case when excluded.place = '' then line_writer.place else excluded.place end"""
 _READ_TOLD = "select number, told from line_told order by number limit ?"
+_FORGET_TOLD = "delete from line_told where number = ?"
 _READ_UP_TO = "select number from line_told where number <= ? limit 1"
 _END_SESSION = "delete from line_session where machine = ? and session = ?"
-_FORGET_ENDS = "delete from line_session where line = '' and heard < ?"
 
 
 @contextmanager
@@ -421,8 +425,7 @@ def line_writer_place(db: PostgresConnection) -> None:
 
 @LINES(name="0005_line_eras", expands=True)
 def line_eras(db: PostgresConnection) -> None:
-    """Which of two programs wrote later, whatever their clocks say; the last number before a
-    database from a backup was looked at; and which sessions are over, found quickly."""
+    """Which of two programs wrote later, whatever their clocks say; and the last number before a
+    database from a backup was looked at."""
     db.run_here("alter table line_writer add column era bigint not null default 0")
     db.run_here("alter table line_writer add column restored bigint not null default 0")
-    db.run_here("create index line_session_over on line_session (heard) where line = ''")

@@ -188,7 +188,9 @@ def test_ends_are_forgotten_after_a_day(bindings: Bindings) -> None:
     for number in range(50):
         bindings.take(event(STOP, str(number), "", number), number)
     bindings.take(event(STOP, "7", "", 100), 100)
-    bindings.take(event(START, "a", "ada", REMEMBERED + 60, BLOCK), REMEMBERED + 60)
+    bindings.restore_end(("bng", "kept"), 3, 4)  # older than what was told meanwhile
+    assert bindings.forget_ends(REMEMBERED + 3) == {("bng", str(number)) for number in range(4)}
+    assert ("bng", "kept") in bindings.forget_ends(REMEMBERED + 60)
     assert bindings.take(event(UPDATE, "7", "tom", 90, PREFIX), REMEMBERED + 61) == frozenset()
     assert bindings.take(event(UPDATE, "8", "ben", REMEMBERED, PREFIX), REMEMBERED + 61)
 

@@ -18,7 +18,7 @@ from copdns.app.node.source import StoreSource
 from copdns.model.household import Band, Household, Profile, Rule, RuleAction
 from copdns.model.matchers import Matcher
 from copdns.model.times import Grant
-from copdns.provider.plane.snapshot import PlaneChange, PlaneSnapshot
+from copdns.provider.plane.snapshot import SHARED, PlaneChange, PlaneSnapshot
 from copdns.settings.config import Settings
 from copdns.store.household_db.provider import ProviderStore
 from copdns.store.postgres import outbox as outbox_of_store
@@ -29,9 +29,12 @@ BLOCK = Rule("r1", RuleAction.BLOCK, Matcher("film.example"))
 
 
 @contextmanager
-def node(store: ProviderStore, folder: Path, now: float = NOW) -> Iterator[StoreSource]:
-    """A node that has read all, and numbered what nobody numbered yet."""
-    copies = NodeCopies(folder)
+def node(
+    store: ProviderStore, folder: Path, now: float = NOW, tables: Path | None = None
+) -> Iterator[StoreSource]:
+    """A node that has read all, and numbered what nobody numbered yet.  tables: else in `folder`,
+    which has its data."""
+    copies = NodeCopies(tables or folder)
     lists = ListsNow(
         NodeLists(Settings(data=str(folder))),
         LawInForce(store.pool, folder, copies),
@@ -58,6 +61,8 @@ def told(snapshot: PlaneSnapshot) -> dict[str, object]:
     assert snapshot.exceptions is not None
     found: dict[str, object] = {}
     for address, number, household in snapshot.subscribers:
+        if number == SHARED:
+            continue  # some of its ports are somebody's
         group = snapshot.groups[number]
         policy = snapshot.classes[group.policy_class]
         found[".".join(map(str, address))] = (policy, group.asks_copdns, household)

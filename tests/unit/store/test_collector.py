@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,7 +16,7 @@ from copdns.provider.bindings import SessionChange, SessionEvent
 from copdns.store.household_db.provider import ProviderStore
 from copdns.store.postgres import outbox as outbox_module
 from copdns.store.postgres.connection import PostgresPool
-from copdns.store.postgres.lines import BindingStore, LineRow
+from copdns.store.postgres.lines import BindingRow, BindingStore, LineRow, SessionRow, Writer
 from tests.unit.account_values import NOW
 from tests.unit.store.collectors import (
     ADDRESS,
@@ -55,12 +56,12 @@ async def test_what_another_program_was_told_reaches_the_one_that_writes(
         there.is_away = False
         await asyncio.to_thread(other._follow)
         await asyncio.to_thread(other._follow)
-        assert len(BindingStore(pool).read_handed_over()[0]) == 1  # and not once more
+        assert len(BindingStore(pool).read_handed_over()) == 1  # and not once more
         # Else the node there would ask PostgreSQL, which has the line of before.
         assert (tmp_path / "two" / FILE).exists()
         await asyncio.to_thread(writer._follow)
         assert owner(pool) == "l2"
-        assert BindingStore(pool).read_handed_over() == ([], 0)
+        assert BindingStore(pool).read_handed_over() == {}
         await asyncio.to_thread(other._follow)
         assert not (tmp_path / "two" / FILE).exists()
         with pytest.raises(StoreError, match="another program"):
@@ -174,6 +175,58 @@ async def test_a_backup_that_came_between_two_looks_is_noticed(
             await collector.take(lines=[LineRow("l3", "bo")])
         assert owner(pool) == "l2"
         assert collector.is_leading
+
+
+async def test_of_a_standby_that_took_over_only_what_it_has_not_is_written(
+    pool: PostgresPool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Millions of sessions, and of those that are over, would keep the network waiting."""
+    async with collecting(pool, tmp_path, Times()) as collector:
+        await collector.take([event("l1", NOW - 9), event("l1", NOW, SessionChange.STOP)])
+        await collector.take([event("l2", NOW)])
+        end_lead(pool, collector)
+        monkeypatch.setattr(outbox_module, "WHICH_DATABASE", b"select '7 7 00000001'")
+        with pool.connection() as connection:
+            connection.run_here("delete from line_session where session = 's l2'")
+        written, put = [], collector._store.put
+
+        def note(**told: Any) -> Writer:
+            written.extend(told["sessions"])
+            return put(**told)
+
+        monkeypatch.setattr(collector._store, "put", note)
+        await asyncio.to_thread(collector._follow)
+        assert [each.line for each in written] == ["l2"]
+        assert [each.line for each in BindingStore(pool).sessions()] == ["", "l2"]
+
+
+async def test_what_the_one_before_was_told_as_its_lead_was_lost_is_read(
+    pool: PostgresPool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its write ends after this one has read, and before this one writes."""
+    async with collecting(pool, tmp_path, Times()) as collector:
+        await collector.take([event("l1", NOW - 9)])
+        end_lead(pool, collector)
+        read = collector._store.sessions
+
+        def read_first() -> Iterator[SessionRow]:
+            found = list(read())
+            BindingStore(pool).put(
+                [BindingRow(ADDRESS, "l2")],
+                [SessionRow("bng", "s l2", "l2", NOW, NOW, (ADDRESS,))],
+                [("bng", "s l1")],
+                at=NOW + 1.0,
+            )
+            return iter(found)
+
+        with monkeypatch.context() as late:
+            late.setattr(collector._store, "sessions", read_first)
+            with pytest.raises(StoreAwayError, match="meanwhile"):
+                await asyncio.to_thread(collector._follow)
+        assert owner(pool) == "l2"
+        end_locks(pool)
+        await asyncio.to_thread(collector._follow)
+        assert (collector.is_leading, owner(pool)) == (True, "l2")
 
 
 async def test_who_lost_the_lock_for_a_moment_writes_nothing_beside_another_program(

@@ -75,6 +75,32 @@ async def test_a_lost_start_is_certain_where_all_that_ended_before_is_known(
         assert moved == (ADDRESS, "l1", knows_all)
 
 
+@pytest.mark.parametrize("has_begun", [True, False])
+@pytest.mark.parametrize(
+    ("news", "line"),
+    [
+        (event("l1", NOW, SessionChange.STOP), ""),
+        (event("l1", NOW - 60), ""),  # it may have ended since
+        (event("l1", NOW - 1), "l1"),
+    ],
+)
+async def test_by_what_was_before_a_program_listened_no_family_has_an_address(
+    pool: PostgresPool, tmp_path: Path, news: SessionEvent, line: str, has_begun: bool
+) -> None:
+    """So it is of one that does not write, on most machines with a node."""
+    times, away = Times(), Times()
+    away.is_away = not has_begun
+    async with (
+        collecting(pool, tmp_path / "one", times) as writer,
+        collecting(pool, tmp_path / "two", away) as other,
+    ):
+        await writer.take([event("l1", NOW - HOUR)])
+        other._note_away(StoreAwayError("away"))
+        await other.take([news])
+        ((moved,),) = [each.moved for each in JournalReader(tmp_path / "two").take()]
+        assert moved == (ADDRESS, line, True)
+
+
 async def test_a_stop_that_came_before_its_start_outlasts_the_program(
     pool: PostgresPool, tmp_path: Path
 ) -> None:

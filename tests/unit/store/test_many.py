@@ -1,8 +1,10 @@
-"""Many households are read by few statements, and each is as when it is read alone."""
+"""Many households are read by few statements, and each is as when it is read alone; lines and
+addresses are read, written and handed over by several programs."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
@@ -25,6 +27,8 @@ from copdns.store.postgres.lines import (
 )
 from tests.unit.store.conftest import OpenStore
 from tests.unit.store.test_household import HOME, NOW
+
+WAITING = "select 1 from pg_locks where locktype = 'advisory' and not granted"
 
 
 async def test_some_at_once_are_as_each_alone(open_store: OpenStore) -> None:
@@ -76,6 +80,53 @@ def test_a_reader_of_lines_misses_nothing_and_reads_nothing_twice(pool: Postgres
     assert (line[:2], bindings) == (("l1", "bo"), [BindingRow("192.0.2.1", "")])
     assert store.bindings() == {}
     assert len(LineReader(pool).take()[1]) == 1
+
+
+def test_what_is_handed_over_as_another_program_does_so_is_not_forgotten(
+    pool: PostgresPool,
+) -> None:
+    """The one that began first may end last, with smaller numbers."""
+    store = BindingStore(pool)
+    with pool.connection() as other:
+        other.run_here("begin")
+        other.run_here("insert into line_told (told) values ('slow')")
+        number = store.hand_over(["quick"])
+        taken = store.read_handed_over()
+        assert taken == {number: "quick"}
+        other.run_here("commit")
+    store.put(taken=taken)
+    assert list(store.read_handed_over().values()) == ["slow"]
+
+
+def test_addresses_are_written_while_postgresql_tidies_up(pool: PostgresPool) -> None:
+    """Its vacuum has such a lock, for minutes at times."""
+    store = BindingStore(pool)
+    with pool.connection() as other:
+        other.run_here("begin")
+        for each in ("line", "line_address", "line_session", "line_writer", "line_told"):
+            other.run_here(f"lock table {each} in share update exclusive mode")
+        store.put([BindingRow("192.0.2.1", "l1")], lines=[LineRow("l1", "ada")], taken=[1])
+        other.run_here("rollback")
+    assert store.bindings() == {"192.0.2.1": "l1"}
+
+
+def test_of_two_that_write_at_once_the_second_waits_for_the_numbers_of_the_first(
+    pool: PostgresPool,
+) -> None:
+    """Else a node that read the second would miss the first."""
+    store = BindingStore(pool)
+    with ThreadPoolExecutor() as threads, pool.connection() as other:
+
+        def begin_second() -> Iterator[BindingRow]:
+            second = threads.submit(store.put, [BindingRow("192.0.2.2", "l2")])
+            while not (second.done() or other.run_here(WAITING).fetchall()):
+                pass
+            yield BindingRow("192.0.2.1", "l1")
+
+        store.put(begin_second())
+    with pool.connection() as connection:
+        rows = connection.execute("select line from line_address order by number").fetchall()
+    assert rows == [("l1",), ("l2",)]
 
 
 def test_sessions_are_kept_for_the_next_start_and_one_program_writes(pool: PostgresPool) -> None:

@@ -340,7 +340,8 @@ async def test_a_node_that_starts_before_who_writes_looked_at_a_disk_that_was_se
         "update line_address set line = 'l0', number = 10 where block = '192.0.2.0'",
         "update line_writer set at = 1.0",
     )
-    with node(store, tmp_path) as source:
+    tables = tmp_path / "tables"  # empty: they were in memory, and the machine started again
+    with node(store, tmp_path, tables=tables) as source:
         assert list(look(source)) == ["names"]
     with node(store, tmp_path) as source:  # nor at the next start
         assert list(look(source)) == ["names"]
@@ -369,4 +370,33 @@ async def test_what_a_program_is_told_first_gives_no_address_to_a_family_that_le
         assert look(source) == without(before, "192.0.2.2")
         journal.append(JournalEntry((), (MovedBlock("192.0.2.0", "l0", is_certain=True),)))
         assert look(source)["192.0.2.0"] == before["192.0.2.1"]
+    assert homes
+
+
+async def test_what_is_not_certain_of_a_part_leaves_it_to_nobody(
+    store: ProviderStore, homes: tuple[Household, ...], tmp_path: Path
+) -> None:
+    """Of an address whose ports several lines have, and of a prefix within another line's."""
+    ports, prefix = ("192.0.2.99:1024-2047", "192.0.2.99:2048-4095"), "2001:db8:0:100::/56"
+    rows = [BindingRow(each, f"l{line}") for line, each in enumerate((*ports, prefix))]
+    writer, journal = BindingStore(store.pool), BindingJournal(tmp_path)
+    writer.put(rows, at=1.0, database=writer.database())
+    with node(store, tmp_path) as source:
+        before = look(source)
+        journal.begin(NOW)
+        for each in rows:
+            journal.append(JournalEntry((), (MovedBlock(*each, is_certain=False),)))
+        assert look(source) == before
+        late = MovedBlock(ports[1], "l0", is_certain=False)  # which has the other ports
+        journal.append(JournalEntry((), (late,)))
+        found = look(source)
+        (first,) = before.keys() - found.keys()
+        late = MovedBlock("2001:db8:0:100::/64", "l0", is_certain=False)
+        journal.append(JournalEntry((), (late,)))
+        found = look(source)
+        (second,) = before.keys() - found.keys() - {first}
+        assert first != second
+        writer.put(at=2.0)
+        journal.clear()
+        assert look(source) == before
     assert homes
