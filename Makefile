@@ -50,7 +50,8 @@ TEST_COMPILED = cd $(COMPILED) && PYTHONPATH=$(CURDIR)/$(COMPILED) \
     scripts/in-memory $(abspath $(VENV))/bin/pytest
 ON_BOTH = tests/scenarios tests/lane tests/fuzz \
     tests/e2e/test_oracle.py tests/e2e/test_packets.py tests/e2e/test_privacy.py \
-    tests/e2e/test_time.py tests/e2e/test_trouble.py tests/unit/dns/test_packets.py
+    tests/e2e/test_time.py tests/e2e/test_trouble.py tests/unit/dns/test_packets.py \
+    tests/unit/dns/test_octets.py
 # The copy alone, for whoever wants to have it done while something else runs.
 compiled: $(VENV)/.installed
 	@scripts/compiled-copy $(VENV) $(COMPILED)

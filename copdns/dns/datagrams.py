@@ -39,7 +39,7 @@ class Inbox:
 
 
 class Outbox:
-    """The datagrams that one call of `flush` sends."""
+    """The datagrams that `flush` sends, with one system call for each BATCH_SIZE of them."""
 
     def __init__(self, batch: Batch) -> None:
         self._batch = batch
@@ -54,10 +54,14 @@ class Outbox:
 
     @property
     def is_full(self) -> bool:
-        return len(self._waiting) == _MOST
+        return len(self._waiting) >= _MOST
 
     def add(self, raw: bytes) -> None:
-        """Add a datagram: the peer's address, then the message.  Never call it when it is full."""
+        """Add a datagram: the peer's address, then the message.
+
+        Where it is full already, one call more sends them: who answers a batch of queries may be
+        told amid it that an upstream is lost, and answers all that waited for it as well.
+        """
         self._waiting.append(raw)
 
     def flush(self, fd: int) -> tuple[int, ...]:
@@ -65,7 +69,16 @@ class Outbox:
         waiting = self._waiting
         if not waiting:
             return ()
-        batch, self._waiting = self._batch, []
+        self._waiting = []
+        if len(waiting) <= _MOST:
+            return self._send(fd, waiting)
+        lost: list[int] = []
+        for first in range(0, len(waiting), _MOST):
+            lost += [first + place for place in self._send(fd, waiting[first : first + _MOST])]
+        return tuple(lost)
+
+    def _send(self, fd: int, waiting: list[bytes]) -> tuple[int, ...]:
+        batch = self._batch
         fill_batch(
             batch.raw,
             batch.to_send,

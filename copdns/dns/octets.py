@@ -8,14 +8,13 @@ compiled with the rest of the core, so that the functions here are either.  Pure
 from __future__ import annotations
 
 from array import array
-from typing import Final, Literal
+from typing import Final
 
 try:
     import copdns_octets  # type: ignore[import-untyped,import-not-found,unused-ignore]
 except ImportError:  # the core is not compiled
     copdns_octets = None
 
-_SIZE_T: Final[Literal["I", "Q"]] = "Q" if array("L").itemsize == 8 else "I"
 _LETTERS: Final = bytes(0x20 if 97 <= octet <= 122 else 0 for octet in range(256))
 
 
@@ -53,7 +52,7 @@ def fill_in_python(
         raw[at : at + len(datagram)] = datagram
         at += step
     octets = [len(datagram) - address for datagram in datagrams]
-    sizes[first::stride][: len(octets)] = array(_SIZE_T, octets)  # at once, as above
+    sizes[first::stride][: len(octets)] = array(sizes.format, octets)  # at once, as above
 
 
 def mix_in_python(name: bytes, chance: bytes) -> bytes:

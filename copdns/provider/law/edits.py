@@ -237,7 +237,7 @@ def decide_hold(
 
     A part of a name that the network itself needs cannot be blocked: the data plane has no such
     exception, and it has one for help names.  Of two help names, one below the other, the lower one
-    is blocked first: with the upper one, the data plane blocks both.
+    is blocked first where a name of the order covers both: the data plane then blocks both.
     """
     order = find_order(register, new.order)
     # First of all, since any other answer tells which protected names a confidential order has.

@@ -122,6 +122,20 @@ def ordered_names(order: LegalOrder) -> OrderedNames:
     return OrderedNames(*(tuple(sorted(each)) for each in (blocked, blocked_so, held, open_so)))
 
 
+def blocks_name(order: LegalOrder, name: str) -> bool:
+    """Tell whether an order that is in force blocks a name, in normal form."""
+    found = ordered_names(order)
+    return _nearest(name, found.blocked) > _nearest(name, (*found.held, *found.open_so))
+
+
+def _nearest(name: str, rules: Iterable[str]) -> tuple[int, bool]:
+    """Return the octets of the longest rule that covers a name, and whether it has a mark; less
+    than any where none does."""
+    covering = (each for each in map(parse_matcher, rules) if each.covers(name))
+    places = ((len(each.name), each.match is not MatchKind.SUBTREE) for each in covering)
+    return max(places, default=(-1, False))
+
+
 def can_be_blocked(order: LegalOrder, held: str, special: SpecialNames) -> bool:
     """Tell whether the data plane can block what an order says of a protected name."""
     name = parse_matcher(held)
@@ -129,16 +143,24 @@ def can_be_blocked(order: LegalOrder, held: str, special: SpecialNames) -> bool:
 
 
 def open_below(order: LegalOrder, held: str, special: SpecialNames) -> str | None:
-    """Return a help name of the order that is below this one and not blocked; None for none.
+    """Return a help name that the data plane would block together with this one above it, and of
+    which nobody decided so; None for none.
 
-    Of several the first by name.  The data plane would block it together with the upper one.
+    Of several the first by name.  One that became known after the order was confirmed is among
+    them, and one that waits by itself, since the order names it or a part of it alone, is not.
     """
     upper = parse_matcher(held)
     if upper not in special.help:
         return None
-    below = (each.name for each in order.holds if not each.is_blocked)
-    names = (name for name in below if parse_matcher(name).name.endswith(f".{upper.name}"))
-    return min((name for name in names if parse_matcher(name) in special.help), default=None)
+    names = tuple(map(parse_matcher, order.entered.names))
+    blocked = {each.name for each in order.holds if each.is_blocked}
+    below = (each for each in special.help if each.name.endswith(f".{upper.name}"))
+    taken = (
+        str(each)
+        for each in below
+        if any(len(name.name) < len(each.name) and meet(name, each) for name in names)
+    )
+    return min((each for each in taken if each not in blocked), default=None)
 
 
 def with_register(listed: ListedNames, register: Register, now: int) -> ListedNames:

@@ -14,7 +14,7 @@ from copdns.lists.index import FoundEntry, ListKind
 from copdns.model.matchers import parse_matcher
 from copdns.provider.law.events import HandLayer
 from copdns.provider.law.register import OrderState, Register
-from copdns.provider.law.register_in_force import special_in_force
+from copdns.provider.law.register_in_force import blocks_name, special_in_force
 from copdns.provider.law.statement import utc_text
 from copdns.provider.plane.snapshot import SpecialNames
 from copdns.provider.staff.desk import CaseState, DeskCase
@@ -84,10 +84,7 @@ def _by_law(name: str, register: Register, now: int) -> Iterable[SiteBlock]:
         entered = order.entered
         if entered.is_confidential or order.state(now) is not OrderState.IN_FORCE:
             continue
-        is_held = any(
-            parse_matcher(hold.name).covers(name) for hold in order.holds if not hold.is_blocked
-        )
-        if not is_held and any(parse_matcher(each).covers(name) for each in entered.names):
+        if blocks_name(order, name):
             yield SiteBlock(
                 "law",
                 entered.authority,

@@ -140,7 +140,8 @@ def read_link(link: str, register: Register, origin: str, now: int) -> Arrival:
             and ends - begins <= LONGEST
         )
         line, name = claims["sub"], claims["name"]
-    except (JoseError, ValueError, KeyError, TypeError) as error:
+    # What is nested without end, and a time without end, are no links either.
+    except (JoseError, ValueError, KeyError, TypeError, RecursionError, OverflowError) as error:
         raise SignOnError("this link is not one of the portal's") from error
     are_texts = isinstance(line, str) and isinstance(name, str)
     if not (is_right and are_texts and line and 0 < len(name) <= MOST_NAME and name.isprintable()):

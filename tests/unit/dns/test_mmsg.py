@@ -8,7 +8,7 @@ import sys
 from typing import NoReturn
 
 from copdns.dns.datagrams import Outbox, address_size
-from copdns.dns.mmsg import Batch, forbid_fragments
+from copdns.dns.mmsg import BATCH_SIZE, Batch, forbid_fragments
 
 TOO_LARGE = b"x" * 65_508  # one octet more than a datagram of IPv4 takes
 
@@ -35,6 +35,26 @@ def test_one_that_is_too_large_keeps_back_none_of_the_others() -> None:
         except BlockingIOError:
             again = b""
         assert again == b""  # none twice
+
+
+def test_more_than_a_batch_is_sent_and_what_is_lost_of_it_has_its_place() -> None:
+    messages = [b"%d" % number for number in range(2 * BATCH_SIZE + 3)]
+    messages[BATCH_SIZE + 5] = TOO_LARGE
+    with (
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as box,
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as tablet,
+    ):
+        tablet.bind(("127.0.0.1", 0))
+        tablet.settimeout(5)
+        box.connect(tablet.getsockname())
+        outbox = Outbox(Batch(len(TOO_LARGE), 0))
+        for count, each in enumerate(messages, 1):
+            outbox.add(each)
+            assert outbox.is_full == (count >= BATCH_SIZE)
+        assert outbox.flush(box.fileno()) == (BATCH_SIZE + 5,)
+        messages.remove(TOO_LARGE)
+        assert [tablet.recv(99) for _ in messages] == messages
+    assert outbox.count == 0
 
 
 class Contained(socket.socket):

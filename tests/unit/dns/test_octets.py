@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from copdns.dns import octets
 from copdns.dns.mmsg import BATCH_SIZE, Batch
+from copdns.model.build import is_compiled
 
 SOURCE = Path(octets.__file__).with_suffix(".c")
 PAYLOAD = 40
@@ -49,9 +50,14 @@ def in_c(folder: Path) -> ModuleType:
     return module
 
 
+@pytest.fixture(scope="module")
+def made_in_c(tmp_path_factory: pytest.TempPathFactory) -> ModuleType:
+    return in_c(tmp_path_factory.mktemp("in_c"))
+
+
 @pytest.fixture(scope="module", params=["in Python", "in C"])
-def made(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Any:
-    return InPython if request.param == "in Python" else in_c(tmp_path_factory.mktemp("in_c"))
+def made(request: pytest.FixtureRequest) -> Any:
+    return InPython if request.param == "in Python" else request.getfixturevalue("made_in_c")
 
 
 def fill(made: Any, batch: Batch, datagrams: Any) -> None:
@@ -95,31 +101,65 @@ def test_letters_in_lower_case_are_mixed_and_nothing_else_is(
     assert made.mix_case(name, chance) == bytes(mixed)
 
 
+def fill_as(made: Any, batch: Batch, address: int, first: int, stride: int, step: int = 0) -> None:
+    datagrams = [b"\xff" * 16] * 2
+    made.fill_batch(batch.raw, batch.to_send, datagrams, step or batch.step, address, first, stride)
+
+
+def split_as(made: Any, batch: Batch, address: int, first: int, stride: int, step: int = 0) -> Any:
+    step = step or batch.step
+    return made.split_batch(batch.raw, batch.received, 2, step, address, first, stride)
+
+
 @pytest.mark.parametrize(
     "wrong",
     [
-        lambda made, batch: fill(made, batch, [bytes(16)] * (BATCH_SIZE + 1)),
-        lambda made, batch: fill(made, batch, [bytes(batch.step + 1)]),
-        lambda made, batch: fill(made, batch, [bytes(15)]),
+        lambda made, batch: fill(made, batch, [b"\xff" * 16] * (BATCH_SIZE + 1)),
+        lambda made, batch: fill(made, batch, [b"\xff" * (batch.step + 1)]),
+        lambda made, batch: fill(made, batch, [b"\xff" * 15]),
         lambda made, batch: fill(made, batch, ["x" * 20]),
-        lambda made, batch: fill(made, batch, (bytes(16),)),
+        lambda made, batch: fill(made, batch, (b"\xff" * 16,)),
+        lambda made, batch: fill_as(made, batch, 16, 2, 2),
+        lambda made, batch: fill_as(made, batch, 16, -1, 2),
+        lambda made, batch: fill_as(made, batch, 16, 0, len(batch.to_send)),
+        lambda made, batch: fill_as(made, batch, -1, 0, 2),
+        lambda made, batch: fill_as(made, batch, 16, 0, 2, len(batch.raw)),
+        lambda made, batch: fill_as(made, batch, 16, 0, 2, -1),
         lambda made, batch: split(made, batch, BATCH_SIZE + 1),
         lambda made, batch: split(made, batch, -1),
+        lambda made, batch: split_as(made, batch, 16, 2, 2),
+        lambda made, batch: split_as(made, batch, 16, -1, 2),
+        lambda made, batch: split_as(made, batch, 16, 0, len(batch.received)),
+        lambda made, batch: split_as(made, batch, -1, 0, 2),
+        lambda made, batch: split_as(made, batch, batch.step + 1, 0, 2),
+        lambda made, batch: split_as(made, batch, 16, 0, 2, len(batch.raw)),
         lambda made, batch: made.mix_case(b"abc", b"ab"),
         lambda made, batch: made.mix_case("abc", b"abc"),
         lambda made, batch: made.mix_case(b"abc"),
     ],
 )
 def test_in_c_what_cannot_be_is_an_error_and_touches_no_other_memory(
-    tmp_path_factory: pytest.TempPathFactory, wrong: Callable[[Any, Batch], object]
+    made_in_c: ModuleType, wrong: Callable[[Any, Batch], object]
 ) -> None:
-    module, batch = in_c(tmp_path_factory.mktemp("in_c")), Batch(PAYLOAD, 16)
-    with pytest.raises((TypeError, ValueError)):
-        wrong(module, batch)
-
-
-def test_a_size_that_the_kernel_cannot_give_is_an_error_in_c(tmp_path: Path) -> None:
     batch = Batch(PAYLOAD, 16)
-    batch.received[batch.RECEIVED_AT] = PAYLOAD + 1
+    size, around = len(batch.raw), bytearray(b"\xee" * (3 * len(batch.raw)))
+    batch.raw = memoryview(around)[size : 2 * size]
+    with pytest.raises((TypeError, ValueError)):
+        wrong(made_in_c, batch)
+    assert bytes(around) == b"\xee" * (3 * size)
+
+
+@pytest.mark.parametrize("size", [PAYLOAD + 1, 2**31, 2**32 - 1])
+def test_a_size_that_the_kernel_cannot_give_is_an_error_in_c(
+    made_in_c: ModuleType, size: int
+) -> None:
+    batch = Batch(PAYLOAD, 16)
+    batch.received[batch.RECEIVED_AT] = size
     with pytest.raises(ValueError, match="does not fit"):
-        split(in_c(tmp_path), batch, 1)
+        split(made_in_c, batch, 1)
+
+
+@pytest.mark.skipif(not is_compiled(), reason="the core is not compiled")
+def test_where_the_core_is_compiled_they_are_those_in_c() -> None:
+    used = octets.split_batch, octets.fill_batch, octets.mix_case
+    assert {each.__module__ for each in used} == {"copdns_octets"}

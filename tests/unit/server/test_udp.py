@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import closing
 from dataclasses import replace
 from ipaddress import ip_network
+from typing import Any
 
 import pytest
 
@@ -112,6 +113,31 @@ async def test_more_datagrams_than_one_look_takes_are_all_answered(listen: Liste
             sock.sendto(number.to_bytes(2, "big") + query(GAMES)[2:], where)
         ids = {(await receive(sock))[0][:2] for _ in range(2 * BATCH_SIZE + 5)}
     assert len(ids) == 2 * BATCH_SIZE + 5
+
+
+async def test_replies_to_many_that_waited_amid_a_batch_keep_back_no_other(
+    listen: Listen, home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As where a query that is sent on shows that those before it were lost."""
+    where, answer = listen("127.0.0.1"), home.resolver.answer
+    waiting = BATCH_SIZE + 10
+    told, wires = b"\0\0", [number.to_bytes(2, "big") for number in range(waiting + BATCH_SIZE)]
+
+    def answer_amid(message: bytes, *rest: Any) -> bytes | None:
+        if message[:2] == wires[waiting]:
+            home.upstream.deliver()
+        return answer(message, *rest)
+
+    monkeypatch.setattr(home.resolver, "answer", answer_amid)
+    with client() as sock, client() as other:
+        for each in wires[:waiting]:
+            sock.sendto(each + query(SLOW)[2:], where)
+        other.sendto(told + query(GAMES)[2:], where)
+        await receive(other)
+        for each in wires[waiting:]:
+            sock.sendto(each + query(GAMES)[2:], where)
+        replies = [(await receive(sock))[0][:2] for _ in wires]
+    assert sorted(replies) == wires
 
 
 async def test_clients_that_went_away_are_no_trouble(listen: Listen, home: Home) -> None:

@@ -60,6 +60,7 @@ from copdns.provider.law.statement_shapes import (
 )
 from copdns.provider.plane.block_counts import BlockCount
 from copdns.provider.plane.snapshot import SpecialNames
+from copdns.provider.staff.site_answer import blocks_of
 from tests.provider_staff import ADA, BO, DOCUMENT, NOW, REVIEWER, SPECIAL, Written, order
 from tests.unit.provider.law.test_register import blocked
 
@@ -214,16 +215,23 @@ def test_a_confidential_order_tells_no_name_that_it_holds() -> None:
 
 NESTED = SpecialNames(
     help=(Matcher("help.example"), Matcher("help.club.example"), Matcher("a.help.club.example")),
-    protected=(Matcher("time.example"), Matcher("club.example", MatchKind.EXACT)),
+    protected=(
+        Matcher("time.example"),
+        Matcher("club.example", MatchKind.EXACT),
+        Matcher("clock.example", MatchKind.BELOW),
+    ),
 )
 ORDERED = [
     *("bad.example", "club.example", "=club.example", "*.club.example", "help.club.example"),
     *("www.help.example", "help.example", "*.help.example", "time.example", "example.com"),
+    *("=help.club.example", "a.help.club.example", "b.help.club.example", "clock.example"),
+    *("*.clock.example", "=a.clock.example"),
 ]
 ASKED = [
     *("bad.example", "www.bad.example", "club.example", "b.club.example", "help.club.example"),
     *("a.help.club.example", "help.example", "www.help.example", "b.www.help.example"),
-    *("time.example", "a.time.example", "other.example"),
+    *("time.example", "a.time.example", "other.example", "clock.example", "a.clock.example"),
+    *("b.help.club.example", "b.a.help.club.example", "c.a.help.club.example"),
 ]
 
 
@@ -259,6 +267,8 @@ def test_the_lists_of_an_order_say_what_a_query_gets(
         longest = max(covering, key=_closeness, default="")
         what = blocked(found, asked, special=NESTED)
         assert what == (16 if longest in blocked_ else 0), (asked, told)
+        said = blocks_of(asked, found.register, (), (), NESTED, NOW)  # to a site's owner
+        assert bool(said) == (what == 16), (asked, told)
 
 
 def test_a_help_name_is_not_blocked_while_one_below_it_is_open() -> None:
@@ -272,6 +282,22 @@ def test_a_help_name_is_not_blocked_while_one_below_it_is_open() -> None:
     assert [blocked(found, each, special=NESTED) for each in (upper, lower)] == [0, 0]
     decide(found, number, upper, NESTED, is_blocked=True)
     assert [blocked(found, each, special=NESTED) for each in (upper, lower)] == [16, 16]
+
+
+def test_a_help_name_that_is_newer_than_the_order_is_not_blocked_with_one_above_it() -> None:
+    upper, lower = "help.club.example", "a.help.club.example"
+    found, number = with_order(upper, special=SpecialNames(help=(Matcher(upper),)))
+    with pytest.raises(RegisterError, match=f"^{lower}, which is below {upper}, would be"):
+        decide(found, number, upper, NESTED, is_blocked=True)
+    assert blocked(found, lower, special=NESTED) == 0
+
+
+def test_a_help_name_that_an_order_names_by_itself_keeps_back_nothing_beside_it() -> None:
+    lower, beside = "a.help.club.example", "b.help.club.example"
+    found, number = with_order(lower, beside, special=NESTED)
+    decide(found, number, lower, NESTED, is_blocked=False)
+    decide(found, number, "help.club.example", NESTED, is_blocked=True)
+    assert [blocked(found, each, special=NESTED) for each in (lower, beside)] == [0, 16]
 
 
 def test_two_statements_of_a_quarter_tell_nothing_of_a_confidential_order_or_a_request() -> None:
