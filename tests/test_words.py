@@ -192,6 +192,13 @@ def test_every_text_is_translated(used: Catalog, language: str) -> None:
     assert missing == [], hint
 
 
+@pytest.mark.parametrize("language", TRANSLATED)
+def test_no_text_is_left_that_nothing_uses(used: Catalog, language: str) -> None:
+    texts = [each for each in catalogue(language) if each.id]
+    left = [each.id for each in texts if used.get(each.id, each.context) is None]
+    assert left == [], "delete them, or mark them with #~ until they are reworded"
+
+
 def former_text(text: str | tuple[str, ...], language: str) -> str:
     """Return the text no longer used whose words are most like a new one's; "" for none."""
     left = [each for each, *_ in map(forms, (m.id for m in catalogue(language).obsolete.values()))]

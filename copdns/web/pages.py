@@ -27,7 +27,7 @@ from copdns.web.languages import phrases_in
 from copdns.web.many_households.tenant_sign import TenantSign
 from copdns.web.signs import person_signs, service_colour
 from copdns.web.template_words import install_translations
-from copdns.words.phrases import DESK_LANGUAGES, LANGUAGES, SOURCE, negotiate
+from copdns.words.phrases import DESK_LANGUAGES, DOT, LANGUAGES, SOURCE, negotiate
 
 # Templates put a space between two sentences, after a colon and before a bracket; Chinese has none.
 _NO_SPACE = re.compile(
@@ -98,7 +98,7 @@ class Pages:
         self.door = door
         self._files = {path.name: _read_file(path) for path in sorted((ui / "static").iterdir())}
         self._templates = Environment(
-            loader=FileSystemLoader(ui / "templates"),
+            loader=_Templates(ui / "templates"),
             autoescape=True,
             undefined=StrictUndefined,
             trim_blocks=True,
@@ -145,7 +145,6 @@ class Pages:
             **values,
         }
         text = self._templates.get_template(template).render(values)
-        text = _DOT.sub("\u00a0· ", text)
         return _NO_SPACE.sub("", text) if phrases.tag.startswith("zh") else text
 
     def _door_at(self, request: web.Request) -> str:
@@ -161,8 +160,17 @@ class Pages:
         return f"/static/{name}?{self._files[name].version}"
 
 
-# A dot between two things, which never begins a line; in attributes stands also what people typed.
-_DOT = re.compile(" · (?=[^<>]*<)")
+class _Templates(FileSystemLoader):
+    """The templates, in which no line begins with a dot between two things.
+
+    What people typed, as in a field that is shown again, stays as it is.
+    """
+
+    def get_source(
+        self, environment: Environment, template: str
+    ) -> tuple[str, str, Callable[[], bool]]:
+        source, path, is_current = super().get_source(environment, template)
+        return source.replace(" · ", DOT), path, is_current
 
 
 def _reaches_all(_path: str, _method: str = "GET") -> bool:

@@ -33,7 +33,15 @@ from copdns.words.child import Said
 from copdns.words.composed_notes import read_stored_note
 from copdns.words.former_notes import note_now
 from copdns.words.levels import Level
-from copdns.words.phrases import APP_NAME, END_ISOLATE, ISOLATE, Phrase, Phrases, is_same_day
+from copdns.words.phrases import (
+    APP_NAME,
+    DOT,
+    END_ISOLATE,
+    ISOLATE,
+    Phrase,
+    Phrases,
+    is_same_day,
+)
 
 # What blocks an app whose own switch may be off.
 _NOT_ITS_SWITCH = frozenset({Reason.CONTACT, Reason.CATEGORY, Reason.BYPASS, Reason.CANARY})
@@ -414,7 +422,7 @@ class DeskWording(Wording):
             else:
                 phrase = desk.UNTIL if is_today else desk.UNTIL_A_DAY
                 parts.append(self.phrases.say(phrase, when=self.soon(at)))
-        return " · ".join(parts)
+        return DOT.join(parts)
 
     def still_blocked(self, state: ServiceState, who: str) -> str:
         """Return that something is blocked by more than what ends next, and by what; "" where it is

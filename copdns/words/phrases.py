@@ -55,6 +55,7 @@ _SPANISH_MARKS = ("¿", "¡")  # with which a question or a call begins
 APP_NAME = "name of an app"
 
 _DAY_OF_MONTH = re.compile(r"(\d(?:er)?) (?=[^\W\d])")  # such as "1 Dec", "1er déc."
+DOT = "\u00a0· "  # between two things: it never begins a line
 WORD_JOINER = "\u2060"  # unseen; no line ends beside it (Unicode UAX 14, LB11)
 
 # A name inside a sentence of the other direction keeps its own (Unicode UAX 9).

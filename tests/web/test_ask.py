@@ -170,6 +170,16 @@ async def test_a_message_that_is_too_long_is_marked_where_it_stands(client: Clie
     )
 
 
+async def test_what_was_typed_comes_back_as_it_was_typed(client: Client) -> None:
+    """With each of its spaces, and whatever it looks like to us: " · " is a sign of our pages."""
+    typed = "maths · physics\u00a0· " * 20
+    headers = {"Accept": "text/html", "Origin": f"http://{client.host}:{client.port}"}
+    fields = {"name": "toys.example", "words": typed}
+    page = await (await client.post("/ask", data=fields, headers=headers)).text()
+    field = page.partition('name="words"')[2].partition("</textarea>")[0]
+    assert field.endswith(f">{typed}")
+
+
 async def test_a_teenager_reads_when_guardians_are_reminded(client: Client, site: Site) -> None:
     site.who = "tom"
     site.home.change(family(MIA, TOM, rules=(block("toys.example", "tom"),)))

@@ -209,6 +209,12 @@ async def test_what_is_off_is_not_offered_to_be_paused(client: Client, site: Sit
     assert "Pause for 30 minutes" in card(await text(client, HERE), "tom")
 
 
+async def test_no_line_begins_with_a_dot_between_two_things(client: Client) -> None:
+    page = await (await client.get(HERE)).text()
+    assert "Internet on\u00a0· " in page
+    assert " · " not in page
+
+
 async def test_only_the_first_card_says_what_its_chart_shows(client: Client) -> None:
     page = await text(client, HERE)
     assert "The line shows the time now." in card(page, "mia")

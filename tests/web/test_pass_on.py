@@ -58,6 +58,7 @@ async def ask(
 
 LISTED = ContestedVerdict(Action.BLOCK, Reason.CATEGORY, list=LIST, rule="poker.example")
 OWN = ContestedVerdict(Action.BLOCK, Reason.RULE, rule="toys.example")
+SWITCH = ContestedVerdict(Action.BLOCK, Reason.SERVICE, service="play")
 BEDTIME = ContestedVerdict(Action.BLOCK, Reason.SCHEDULE, period="bedtime")
 BUTTON = "Ask the reviewers"
 YOURS = "What blocks this was set in your family, so you decide."
@@ -100,6 +101,7 @@ async def test_what_the_family_set_is_not_asked_of_others(site: Site) -> None:
         assert BUTTON not in shown
         assert YOURS in shown
         await send(client, f"{page}/pass-on", 400, reason="harmless")
+        assert YOURS in await text(client, await ask(site, SWITCH, "play.example"))
     assert reviewers.asked == []
 
 

@@ -20,6 +20,9 @@ _LATE = 2  # rounds without a backup
 
 def check_backups(home: Home) -> Iterator[Finding]:
     """Check that backups are made, and lie where they outlive this disk."""
+    if home.is_providers:
+        yield ok("backups", "those of PostgreSQL are made with its own tools; see docs/runbook.md")
+        return
     chosen = home.settings.backup
     if not chosen.folder:
         yield ok("backups", "none are made by themselves; backup.folder has them made every day")

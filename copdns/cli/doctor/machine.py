@@ -349,6 +349,10 @@ def _check_provider(home: Home) -> Finding:
         found = home.load_household()
     except CopdnsError as error:
         return fail("databases", str(error), "see docs/providers.md")
+    provider = home.settings.provider
+    if found is None and provider.household and provider.kept:  # no start makes one there
+        what = f"PostgreSQL has no household {provider.household}"
+        return fail("databases", what, "correct provider.household, or leave it empty")
     if found is None:
         return ok("databases", "PostgreSQL has no household yet; the first start creates it")
     return ok("databases", f"PostgreSQL has the household {found.id}, revision {found.revision}")

@@ -26,7 +26,9 @@ from copdns.web.session import require
 from copdns.web.time_view import time_view
 
 _OF_THE_PROVIDER = frozenset({ListKind.CATEGORY, ListKind.BYPASS, ListKind.SECURITY})
-_SET_AT_HOME = TIME_RULES | {Reason.RULE, Reason.NOT_ON_ALLOWLIST}
+_SET_AT_HOME = TIME_RULES | {
+    *(Reason.RULE, Reason.SERVICE, Reason.CONTACT, Reason.NOT_ON_ALLOWLIST),
+}
 
 
 class BlockingLine(NamedTuple):

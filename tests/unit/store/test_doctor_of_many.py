@@ -85,6 +85,17 @@ def test_many_households_are_as_it_should_be_and_the_machine_is_looked_at_all_th
     assert "devices" not in told
 
 
+def test_nobody_is_sent_to_settings_that_a_provider_may_not_have(home: Home) -> None:
+    ((status, text),) = found(home)["backups"]
+    assert status == "ok"
+    assert "backup.folder" not in text
+
+
+def test_a_household_that_is_not_there_is_told(home: Home, postgres: str) -> None:
+    set_up(home, postgres, household="bso")
+    assert found(home)["databases"][0] == ("fail", "PostgreSQL has no household bso")
+
+
 def test_one_household_that_is_chosen_is_looked_at(home: Home, postgres: str) -> None:
     set_up(home, postgres, household="bos")
     told = found(home)
