@@ -100,8 +100,10 @@ class BindingStore:
         """Yield all sessions, also those that are over; those that were heard of last at the
         end."""
         with self._pool.connection() as connection:
-            for *row, blocks in connection.stream(_READ_SESSIONS, (), AT_ONCE):
-                yield SessionRow(*row, tuple(json.loads(blocks)))
+            for machine, session, line, began, heard, blocks in connection.stream(
+                _READ_SESSIONS, (), AT_ONCE
+            ):
+                yield SessionRow(machine, session, line, began, heard, tuple(json.loads(blocks)))
 
     def bindings(self) -> dict[str, str]:
         """Return who has which block."""
