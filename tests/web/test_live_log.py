@@ -37,19 +37,19 @@ def test_rows_wait_while_they_are_paused(browsers: Browsers, program: Program) -
     ada.open(f"{DOOR}guardian/log?show=blocked")
     program.ask("www.betway.com", source=MIA)
     ada.reads("www.betway.com")
-    ada.tap("Pause updates")
+    ada.tap("Stop updating")
     program.ask("www.888casino.com", source=MIA)
     ada.page.evaluate(NEXT_ROWS)
     assert "www.888casino.com" not in ada.text
     assert_accessible(ada)
-    ada.tap("Pause updates")
+    ada.tap("Stop updating")
     ada.reads("www.888casino.com")
     assert not ada.complaints
 
 
 def test_without_scripts_a_link_looks_again(browsers: Browsers, program: Program) -> None:
     ada = guardian(browsers, program, scripts=False)
-    assert "Pause updates" not in ada.text
+    assert "Stop updating" not in ada.text
     program.ask("www.888.com", source=MIA)
     for _ in range(20):
         ada.tap("Refresh")

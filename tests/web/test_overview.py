@@ -102,7 +102,7 @@ async def test_hours_and_devices_are_told_as_far_as_the_mode_lets(
     page = await text(client, HERE)
     said = "12 visits to sites today (allowed and blocked), most of them around 13:00."
     assert said in card(page, "mia")
-    said = "For Mia, you only see blocked sites, not which devices were used today, or when."
+    said = "You cannot see which of Mia's devices were used today."
     assert said in card(page, "mia")
     assert "last used" not in card(page, "mia")
     html = await (await client.get(HERE)).text()

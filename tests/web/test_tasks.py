@@ -184,7 +184,7 @@ def allow_what_was_blocked(ada: Doer) -> None:
 
 def see_what_a_device_did(ada: Doer) -> None:
     tap(ada, "Mia's activity")
-    fold(ada, "More filters")
+    fold(ada, "More choices")
     ada.locate("select[name=device]").select_option("mia-tablet")
     ada.press(ada.locate("details[open] button.outline", has_text="Show"))
 
