@@ -2,7 +2,7 @@
 true.
 
 Each story is played in two homes: in the second all devices ask for structured errors (EDNS
-option 26), and nothing may be forged for those.  `fits.check` holds for every reply.
+option 26), and nothing may be forged for those.  `check` of `fits.py` holds for every reply.
 """
 
 from __future__ import annotations

@@ -51,7 +51,7 @@ def block_answers() -> str:
         for layer, (nxdomain, ttl) in BLOCK_ANSWERS.items()
     )
     opt = bytes([0, *_OPT.to_bytes(2), *_PAYLOAD.to_bytes(2), 0, 0])
-    return Template(_ANSWER).substitute(LAYERS="\n".join(layers), OPT=_escape(opt))
+    return Template(_ANSWER).substitute(BY_LAYER="\n".join(layers), OPT=_escape(opt))
 
 
 def _soa(ttl: int) -> bytes:
@@ -70,7 +70,7 @@ _ANSWER: Final = """\
   -- What stands behind the question in the answer to a blocked query: without EDNS, with it, and
   -- with its DO bit, which comes back as it came.
   local blocks = {
-$LAYERS
+$BY_LAYER
   }
   local function both_octets(number)
     return string.char(rest(number, 8), band(number, 255))

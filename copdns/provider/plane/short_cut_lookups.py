@@ -46,7 +46,7 @@ def short_cut_lookups() -> str:
         REST=_whole((1 << REST_BITS) - 1),
         REST_BITS=REST_BITS,
         IN_BUCKET=IN_BUCKET,
-        CODE=_whole((1 << CODE_BITS) - 1),
+        CODE_MASK=_whole((1 << CODE_BITS) - 1),
         CODE_BITS=CODE_BITS,
     )
 
@@ -126,13 +126,13 @@ _LOOKUPS: Final = """\
     local wanted = band(product, $REST)
     local bucket = prefixes + tonumber(rest(product, $REST_BITS)) * $IN_BUCKET
     local entry = bucket[0]
-    if rest(entry, $CODE_BITS) == wanted then return tonumber(band(entry, $CODE)) end
+    if rest(entry, $CODE_BITS) == wanted then return tonumber(band(entry, $CODE_MASK)) end
     entry = bucket[1]
-    if rest(entry, $CODE_BITS) == wanted then return tonumber(band(entry, $CODE)) end
+    if rest(entry, $CODE_BITS) == wanted then return tonumber(band(entry, $CODE_MASK)) end
     entry = bucket[2]
-    if rest(entry, $CODE_BITS) == wanted then return tonumber(band(entry, $CODE)) end
+    if rest(entry, $CODE_BITS) == wanted then return tonumber(band(entry, $CODE_MASK)) end
     entry = bucket[3]
-    if rest(entry, $CODE_BITS) == wanted then return tonumber(band(entry, $CODE)) end
+    if rest(entry, $CODE_BITS) == wanted then return tonumber(band(entry, $CODE_MASK)) end
     return $NOBODY
   end
   local function code_of_address()
