@@ -159,7 +159,7 @@ def test_a_size_that_the_kernel_cannot_give_is_an_error_in_c(
         split(made_in_c, batch, 1)
 
 
-@pytest.mark.skipif(not is_compiled(), reason="the core is not compiled")
 def test_where_the_core_is_compiled_they_are_those_in_c() -> None:
     used = octets.split_batch, octets.fill_batch, octets.mix_case
-    assert {each.__module__ for each in used} == {"copdns_octets"}
+    made = "copdns_octets" if is_compiled() else octets.__name__
+    assert {each.__module__ for each in used} == {made}
