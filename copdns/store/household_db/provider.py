@@ -52,9 +52,13 @@ class ProviderStore(HouseholdStore):
     def connect(cls, pool: PostgresPool) -> Self:
         """Return the store of a pool, making or migrating the tables where needed; blocks.
 
-        Closing the store closes the pool.
+        Closing the store closes the pool, and so does an error here.
         """
-        make_tables(pool)
+        try:
+            make_tables(pool)
+        except BaseException:  # else its threads would go on
+            pool.close()
+            raise
         return cls(pool)
 
     async def revisions(self) -> dict[str, int]:

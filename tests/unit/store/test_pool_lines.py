@@ -10,6 +10,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from copdns.model.errors import StoreError
+from copdns.store.household_db import provider
 from copdns.store.postgres import connection
 from copdns.store.postgres.connection import PostgresPool
 from copdns.store.postgres.pool_lines import EVERY, PoolFilter, PoolLines
@@ -75,3 +76,18 @@ def test_a_server_that_goes_and_comes_back_is_two_lines(
     (back,) = logged
     assert back["event"] == "connections to PostgreSQL can be made again"
     assert back["lines_left_out"] >= 1
+
+
+def test_a_pool_whose_tables_cannot_be_made_is_closed(
+    server: PostgresServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its threads would go on, and Python would throw it away at any moment."""
+
+    def refuse(_pool: PostgresPool) -> None:
+        raise StoreError("the tables are newer than this program")
+
+    monkeypatch.setattr(provider, "make_tables", refuse)
+    pool = PostgresPool(server.conninfo, most=1)
+    with pytest.raises(StoreError, match="newer"):
+        provider.ProviderStore.connect(pool)
+    assert pool._pool.closed
