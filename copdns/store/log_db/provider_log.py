@@ -7,6 +7,7 @@ same bounded buffers as for a full disk, and answering goes on.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from contextlib import ExitStack
 from datetime import date
@@ -46,6 +47,7 @@ class ProviderLog(QueryLog):
         self._conninfo = conninfo
         self._has_minutes = has_minutes
         self._pool: PostgresPool | None = None
+        self._opening = threading.Lock()
         self._lent = ExitStack()
 
     def usage(self, household: str, profile: str | None, since: date) -> tuple[Usage, ...]:
@@ -101,8 +103,13 @@ class ProviderLog(QueryLog):
         self._close()  # the next batch begins with another connection
 
     def _opened_pool(self) -> PostgresPool:
-        if self._pool is None:
-            pool = PostgresPool(self._conninfo, LOG_SCHEMA, most=CONNECTIONS)
-            migrate(pool, LOG)
-            self._pool = pool
-        return self._pool
+        with self._opening:  # of two threads at once, one would lose the pool of the other
+            if self._pool is None:
+                pool = PostgresPool(self._conninfo, LOG_SCHEMA, most=CONNECTIONS)
+                try:
+                    migrate(pool, LOG)
+                except BaseException:  # else its threads would go on
+                    pool.close()
+                    raise
+                self._pool = pool
+            return self._pool

@@ -6,14 +6,18 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
+from threading import Barrier
+from typing import Any
 
 import psycopg
 import pytest
 
 from copdns.privacy.retention import CountKey
 from copdns.store.household_db.provider import ProviderStore
+from copdns.store.log_db import provider_log
 from copdns.store.log_db.provider_log import ProviderLog
 from copdns.store.postgres.connection import LOG_SCHEMA, PostgresPool
 from copdns.store.postgres.schema import apply_own_steps
@@ -194,3 +198,20 @@ def test_nobodys_rows_are_none(log: ProviderLog) -> None:
     assert log.devices_seen("home", (), 0) == {}
     assert log.hour_lookups("home", (), 0) == ()
     assert [each.n for each in log.period_counts("home", (), [(0, NOW)])] == []
+
+
+def test_two_threads_that_read_at_once_open_one_pool(
+    server: PostgresServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[PostgresPool] = []
+
+    def open_pool(*args: Any, **options: Any) -> PostgresPool:
+        opened.append(PostgresPool(*args, **options))
+        return opened[-1]
+
+    monkeypatch.setattr(provider_log, "PostgresPool", open_pool)
+    with closing(ProviderLog(tmp_path, server.conninfo)) as log, ThreadPoolExecutor(2) as threads:
+        begin = Barrier(2)
+        both = [threads.submit(lambda: begin.wait() >= 0 and log._opened_pool()) for _ in range(2)]
+        assert len({each.result() for each in both}) == 1
+    assert len(opened) == 1
