@@ -68,13 +68,12 @@ Words, here and in all that is called from here:
 Untraced queries.  Whoever looks for help must be able to trust that nobody can see it, so the query
 for a name of a help group (`Verdict.is_untraced`) changes nothing that can be read afterwards.
 These return at once for it, before they remember anything: `Recorder.record` (counters, statistics,
-minutes of use, the ring of recent blocks, the log), its other counters (`count_unsupported`),
-`PacketCache.store`, `VerdictMemo`, the
-counters of the cache in `Responses.find`, and `UpstreamClient` (counters and health).  As a
-second guard, `privacy/retention.py` lets no row of one through.  If something inside the response
-is blocked, that verdict is untraced too (`judge_response`), as is an answer to why.NAME.q.home.arpa
-about a help name (`status_answer`), and one about a help name to which the device appended its
-search domain (`decide_query`).
+minutes of use, the ring of recent blocks, the log), its `count_unsupported`, `PacketCache.store`,
+`VerdictMemo`, the counters of the cache in `Responses.find`, and `UpstreamClient` (counters and
+health).  As a second guard, `privacy/retention.py` lets no row of one through.  If something inside
+the response is blocked, that verdict is untraced too (`judge_response`), as is an answer to
+why.NAME.q.home.arpa about a help name (`status_answer`), and one about a help name to which the
+device appended its search domain (`decide_query`).
 
 Nor does the time that an answer takes show that somebody asked before.  `HelpAnswers` has the
 answers that the program fetched itself, whoever asks, for a week at most.  What is not there, such
