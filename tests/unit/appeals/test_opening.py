@@ -34,7 +34,7 @@ from copdns.model.errors import AppealError
 from copdns.model.household import Contact, Default, Household, OwnService, Rule, RuleAction
 from copdns.model.matchers import Matcher, MatchKind, parse_matcher
 from copdns.model.times import Extra, PauseSpan
-from copdns.model.verdict import Action, Reason, Verdict
+from copdns.model.verdict import Action, Reason, StepNumber, Verdict
 from copdns.policy.decide import decide
 from tests.household import MIA, NOW, TOM, family, live
 from tests.unit.appealing import (
@@ -129,7 +129,10 @@ def test_a_yes_lifts_what_was_appealed_and_nothing_else(
         if not inside or before[each].reason is Reason.SECURITY:
             assert same(verdict(after, each), before[each]), each
         if opens.time and inside and before[each].blocks:
-            assert verdict(after, each).step > 9 or before[each].reason is Reason.SECURITY
+            assert (
+                verdict(after, each).step > StepNumber.BUDGETS
+                or before[each].reason is Reason.SECURITY
+            )
     assert same(verdict(after, name, profile="tom"), verdict(house, name, profile="tom"))
 
 

@@ -12,7 +12,7 @@ from copdns.dns.records import A
 from copdns.model.household import Band, BlockMode, Default, Profile, Rule
 from copdns.model.matchers import Matcher
 from copdns.model.times import PauseSpan
-from copdns.model.verdict import Action, Reason
+from copdns.model.verdict import Action, Reason, StepNumber
 from copdns.policy.build_snapshot import build_snapshot
 from copdns.policy.context import build_context
 from copdns.policy.decide import decide, explain
@@ -133,7 +133,9 @@ def test_a_pause_of_one_is_no_pause_of_another_who_is_set_alike() -> None:
         house = family(*pair, pauses=(PauseSpan("mia", int(NOW)),))
         tom = build_snapshot(None, lists, DEFAULTS, [house], NOW).policy("home", "tom")
         assert decide(tom, "wiki.example", A, NOW).reason is Reason.PROTECTED
-        paused = [each for each in explain(tom, "b.example", A, NOW) if each.number == 7]
+        paused = [
+            each for each in explain(tom, "b.example", A, NOW) if each.number == StepNumber.PAUSE
+        ]
         assert [each.verdict for each in paused] == [None]
 
 
