@@ -97,7 +97,9 @@ async def test_what_is_closed_by_contact_says_so_everywhere(client: Client, site
     page = re.sub("[\u2068\u2069]", "", page)
     by_contact = "Already blocked (your choice under “Who can send Mia messages”)"
     assert page.count(by_contact) == len(strangers)
-    besides = "It is blocked by something else, so its own switch changes nothing.</span></span><input"
+    besides = (
+        "It is blocked by something else, so its own switch changes nothing.</span></span><input"
+    )
     assert page.count(besides) == len(strangers)
     assert page.count('class="half" name="service"') == len(strangers)
     assert f"{by_contact} · Strangers" not in page, "said once is enough"
